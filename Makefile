@@ -1,0 +1,42 @@
+# Two commands matter: `make compare` and `make test`. Each makes .venv first when it is missing
+# or when constraints.txt or pyproject.toml has changed. Needed: Python 3.11 or newer, and make.
+
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+BIN := .venv/bin
+# Written last: a .venv without it is half made (or not ours) and is made again from nothing.
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup compare test lint bench clean
+
+help:     ## show this list
+	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(STAMP) ## make .venv, with everything that constraints.txt pins
+
+compare: $(STAMP) ## compare a learned policy with the tuned classics on three plants
+	$(BIN)/python scripts/compare.py lost-sales kanban-line recorded-retail
+
+test: lint ## check style, types and imports, then run all tests
+	$(BIN)/pytest -n 2
+
+lint: $(STAMP) ## check style, types and imports only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure start-up and speed
+	$(BIN)/python scripts/bench.py
+
+clean:    ## remove caches and builds; keep .venv and results
+	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find agents jitgym scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make setup: $(PYTHON) is missing or older than Python 3.11; install it, or name one: make setup PYTHON=..." >&2; exit 1; }
+	@if [ -f $@ ]; then rm $@; else $(PYTHON) -m venv --clear .venv; fi
+	$(BIN)/python -m pip install -c constraints.txt hatchling
+	$(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@

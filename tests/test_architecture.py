@@ -1,0 +1,79 @@
+"""What holds the house up beside the import contracts of pyproject.toml (`lint-imports`)."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import agents
+import jitgym
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONSTRAINTS = [
+    Requirement(line)
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+SLOW_TO_IMPORT = [
+    "matplotlib",
+    "pandas",
+    "sb3_contrib",
+    "scipy.stats",
+    "stable_baselines3",
+    "torch",
+]
+
+
+@pytest.fixture(scope="module")
+def loaded_by_jitgym(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Names of the modules that `import jitgym` loads in a process of its own."""
+    program = "import jitgym, json, sys; print(json.dumps(sorted(sys.modules)))"
+    command = [sys.executable, "-W", "error", "-c", program]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    return set(json.loads(subprocess.check_output(command, text=True, cwd=elsewhere)))
+
+
+@pytest.mark.parametrize("module", SLOW_TO_IMPORT)
+def test_import_of_jitgym_loads_nothing_slow(loaded_by_jitgym: set[str], module: str) -> None:
+    assert "jitgym" in loaded_by_jitgym
+    assert module not in loaded_by_jitgym
+
+
+def test_imported_agents_lie_beside_jitgym() -> None:
+    """`agents` is a generic name: a stranger in site-packages may bear it."""
+    assert Path(agents.__file__).parent.parent == Path(jitgym.__file__).parent.parent
+
+
+def test_torch_is_pinned_exactly() -> None:
+    assert "torch==2.13.0" in PYPROJECT["project"]["dependencies"]
+
+
+def test_constraints_are_exact_and_name_no_build_of_one_machine() -> None:
+    for requirement in CONSTRAINTS:
+        assert re.fullmatch(r"==[\d.]+", str(requirement.specifier)), f"{requirement}"
+
+
+def test_constraints_pin_all_that_an_installation_brings() -> None:
+    pinned = {canonicalize_name(requirement.name) for requirement in CONSTRAINTS}
+    seen: set[tuple[str, str]] = set()
+    waiting = [("jitgym", ""), ("jitgym", "dev")]
+    while waiting:
+        name, extra = waiting.pop()
+        for requirement in map(Requirement, requires(name) or []):
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            # What a pinned package pins itself (torch its CUDA libraries) needs no line here.
+            needed = canonicalize_name(requirement.name)
+            assert needed in pinned or "==" in str(requirement.specifier), f"{needed}, for {name}"
+            if needed in pinned:
+                more = {(needed, each) for each in {"", *requirement.extras}} - seen
+                seen |= more
+                waiting += more
