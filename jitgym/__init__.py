@@ -1,0 +1,1 @@
+"""Pull production control as reinforcement learning."""
