@@ -24,7 +24,7 @@ lint: $(STAMP) ## check style, types and imports only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 bench: $(STAMP) ## measure start-up and speed
 	$(BIN)/python scripts/bench.py
