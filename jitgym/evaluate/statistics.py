@@ -1,0 +1,124 @@
+"""How sure a simulated figure is: Student-t intervals, paired differences, familywise levels.
+
+A row is one episode; episodes are independent, so their means have Student-t intervals. Two
+policies that faced the same tape are compared by the differences episode by episode, whose interval
+is much narrower than that of either cost (common random numbers; Law 2015, chapter 11).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:  # pandas takes seconds to import, and nothing here needs it at run time
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+TAPE = ("split", "seed", "episode")  # the columns that name the world a row was played in
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its confidence interval, in the unit of the values."""
+
+    mean: float  # nan where no value is defined
+    half_width: float  # nan where fewer than two values are defined
+    n: int  # values that the mean is over
+    level: float  # confidence, such as .95
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.mean + self.half_width
+
+
+def interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """The Student-t interval of the mean of independent values.
+
+        mean +- t(n - 1, (1 + level) / 2) * standard deviation / sqrt(n)
+
+    A nan is a value that is undefined (the fill rate of an episode without demand): it is left out,
+    and `n` counts what remains. Raises ValueError for a level outside (0, 1) or an infinite value.
+    """
+    _check_level(level)
+    numbers = np.asarray(values, dtype=np.float64).ravel()
+    if np.isinf(numbers).any():
+        raise ValueError("infinite values have no interval; expected finite values, or nan")
+    defined = numbers[~np.isnan(numbers)]
+    n = len(defined)
+    mean = float(defined.mean()) if n > 0 else math.nan
+    return Interval(mean, _half_width(defined, level), n, level)
+
+
+def _half_width(values: np.ndarray[tuple[int], np.dtype[np.float64]], level: float) -> float:
+    if len(values) < 2:
+        return math.nan  # one value says nothing of the spread: unknown, not 0
+    from scipy import stats  # here, because it takes a second to import
+
+    quantile = float(stats.t.isf((1 - level) / 2, len(values) - 1))
+    return quantile * float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+def by_episode(rows: pd.DataFrame, column: str = "cost") -> pd.Series[float]:
+    """One column of one policy's rows, indexed by (split, seed, episode) and sorted by it.
+
+    Raises ValueError where a column is missing or an episode stands twice.
+    """
+    missing = [name for name in (*TAPE, column) if name not in rows.columns]
+    if missing:
+        raise ValueError(f"rows lack {', '.join(missing)}; expected the columns of a rollout")
+    values: pd.Series[float] = rows.set_index(list(TAPE))[column].sort_index()
+    twice = values.index[values.index.duplicated()]
+    if len(twice) > 0:
+        raise ValueError(f"{_episode(twice[0])} stands twice; expected the rows of one policy")
+    return values
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
+    """The interval of the mean of `a - b`, episode by episode, of two policies on the same tape.
+
+    The order of the rows does not matter. A pair with a nan in it is left out. Raises ValueError
+    where the two do not hold the same episodes (split, seed, episode).
+    """
+    left, right = by_episode(a, column), by_episode(b, column)
+    unmatched = left.index.symmetric_difference(right.index)
+    if len(unmatched) > 0:
+        raise ValueError(
+            f"{len(unmatched)} episodes are in one of the two only, first {_episode(unmatched[0])};"
+            " expected both on the same tape (equal split, seed and episodes)"
+        )
+    return interval(left.to_numpy() - right.to_numpy(), level)
+
+
+def familywise(level: float, k: int) -> float:
+    """The level of each of `k` intervals that together hold with probability `level` or more.
+
+        1 - (1 - level) / k
+
+    Bonferroni's, because it needs no independence: intervals from one tape have none.
+
+    >>> round(familywise(0.95, 10), 6)
+    0.995
+    """
+    _check_level(level)
+    if k < 1:
+        raise ValueError(f"a family of {k} intervals; expected at least 1")
+    return 1 - (1 - level) / k
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"confidence level {level:g}; expected a number between 0 and 1")
+
+
+def _episode(key: tuple[str, int, int]) -> str:
+    split, seed, episode = key
+    return f"(split {split}, seed {seed}, episode {episode})"

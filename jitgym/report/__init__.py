@@ -1,0 +1,1 @@
+"""Tables, figures and pages made from rows. The only place in jitgym that imports matplotlib."""
