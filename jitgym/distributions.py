@@ -188,7 +188,12 @@ class Counts(Distribution):
             if above[-1] < SMALLEST:
                 return _cut(k, self._below(k), above)
             size *= 2
-        raise ScenarioError(f"spreads over more than {MOST_STEPS:,} values; expected fewer")
+        raise PlacedError(f"spreads over more than {MOST_STEPS:,} values; expected fewer")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        _ = self.table  # refused here, where its place is known
+        return self
 
 
 def _cut(k: Floats, below: Floats, above: Floats) -> tuple[Floats, Floats]:
