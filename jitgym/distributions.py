@@ -65,6 +65,15 @@ class Distribution(Part):
 
     distribution: str
 
+    def __eq__(self, other: object) -> bool:
+        # By parameters: pydantic would compare the cached arrays first.
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in type(self).model_fields
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+
     def _tabulate(self) -> tuple[Floats, Floats]:
         """Values and the ends of their steps, computed once by `table`."""
         raise NotImplementedError
@@ -102,8 +111,9 @@ class Distribution(Part):
         """(representative u, probability) of each step; u is the step's middle."""
         _, ends = self.table
         begins = np.concatenate(([0.0], ends[:-1]))
-        middles = ((begins + ends) / 2).tolist()
-        return list(zip(middles, (ends - begins).tolist(), strict=True))
+        middles = (begins + ends) / 2
+        inside = np.where(middles < ends, middles, begins)  # a step may be one rounding error wide
+        return list(zip(inside.tolist(), (ends - begins).tolist(), strict=True))
 
     def pmf(self) -> tuple[Floats, Floats]:
         """Support (n,), ascending, and its probabilities (n,)."""
