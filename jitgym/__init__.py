@@ -1,1 +1,29 @@
-"""Pull production control as reinforcement learning."""
+"""jitgym: write a plant down, and see what a learned pull policy gains over a well-tuned classic.
+
+Importing it registers the environment ids: one for each scenario of the catalog, such as
+`jitgym/LostSales-v0`, and `jitgym/Plant-v0` with `scenario=` for any plant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._register import register_environments
+from .errors import ScenarioError
+
+if TYPE_CHECKING:
+    from .scenario import Scenario, load
+
+__version__ = "0.1.0"
+__all__ = ["Scenario", "ScenarioError", "load"]
+
+register_environments()
+
+
+def __getattr__(name: str) -> Any:
+    # Scenarios need pydantic, and pydantic takes longer to import than all the rest: on first use.
+    if name in ("Scenario", "load"):
+        from . import scenario
+
+        return getattr(scenario, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,16 @@
-"""Policies played on the tape: rows, how sure they are, and what a run leaves on disk."""
+"""Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
+
+from .results import Run, RunError, load_rows
+from .rollout import rollout
+from .statistics import Interval, familywise, interval, paired
+
+__all__ = [
+    "Interval",
+    "Run",
+    "RunError",
+    "familywise",
+    "interval",
+    "load_rows",
+    "paired",
+    "rollout",
+]

@@ -1,0 +1,19 @@
+"""Control: what may be seen, what a policy is, and the family of pull rules."""
+
+from .policy import FunctionPolicy, Policy, RulePolicy, as_policy
+from .rules import Rule, asking_order, echelon_matrix, linear_rule, pull_rule
+from .view import View, ViewLayout
+
+__all__ = [
+    "FunctionPolicy",
+    "Policy",
+    "Rule",
+    "RulePolicy",
+    "View",
+    "ViewLayout",
+    "as_policy",
+    "asking_order",
+    "echelon_matrix",
+    "linear_rule",
+    "pull_rule",
+]

@@ -1,0 +1,101 @@
+"""The policy: all that evaluation, the exact solver and the scripts know of a decision maker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.plant import Layout
+from jitgym.plant.jit import compiled
+
+from .rules import Rule, ask_by_rule
+from .view import View, ViewLayout
+
+Array = npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Who asks, and for how much."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def rule(self) -> Rule | None:
+        """Its record in the compiled family of pull rules, or None."""
+        ...
+
+    def start(self, batch: int) -> Array:
+        """Return its memory at the beginning of an episode, (batch, width), often of width 0."""
+        ...
+
+    def act(self, view: View, memory: Array) -> npt.ArrayLike:
+        """Return what it asks for, (batch, sources) in units; may write to its memory."""
+        ...
+
+
+@dataclass(frozen=True)
+class RulePolicy:
+    """A policy that is a pull rule: batches and the compiled loop run the same numbers."""
+
+    name: str
+    layout: Layout
+    rule: Rule
+    parameters: dict[str, Any] = field(default_factory=dict)  # as it was made, for tables and files
+
+    def start(self, batch: int) -> Array:
+        """Return no memory."""
+        return np.empty((batch, 0))
+
+    def act(self, view: View, memory: Array) -> Array:
+        """Return the rule's asks, (batch, sources) in units."""
+        state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
+        asked = np.zeros((state.shape[0], self.layout.plant.sources.size))
+        ask_batch(self.layout.plant, self.rule, state, asked)
+        return asked
+
+
+@dataclass(frozen=True)
+class FunctionPolicy:
+    """A plain function of the view as a policy: (batch, cells) -> (batch, sources) or (batch,)."""
+
+    function: Callable[[View], npt.ArrayLike]
+    rule: None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return getattr(self.function, "__name__", "function")
+
+    def start(self, batch: int) -> Array:
+        """Return no memory."""
+        return np.empty((batch, 0))
+
+    def act(self, view: View, memory: Array) -> npt.ArrayLike:
+        """Return what the function returns."""
+        return self.function(view)
+
+
+def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
+    """Return a policy: itself, or a plain function of the view wrapped as one."""
+    if isinstance(policy, Policy):
+        return policy
+    if callable(policy):
+        return FunctionPolicy(policy)
+    raise TypeError(f"{policy!r} is neither a policy nor a function of the view")
+
+
+@compiled
+def ask_batch(plant, rule, state, asked):  # type: ignore[no-untyped-def]
+    """Write what the first rule of a population asks for in each state, (batch, sources)."""
+    for e in range(state.shape[0]):
+        ask_by_rule(
+            plant, rule.asks, rule.cells, rule.weights[0], rule.numbers[0], state[e], asked[e]
+        )

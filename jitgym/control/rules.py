@@ -1,0 +1,250 @@
+"""Pull rules as data: one family, run inside the compiled loop together with the plant.
+
+For every source, from the customer upward, and for one item from the shortest lead time to the longest:
+
+    gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
+    ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
+
+K cards (units), p in process at the item's sources, B parts still under a card: the stock less the
+cards that the item's consumers have free. S a level, E.v a weighted sum of the view's cells (the
+inventory position, or any linear rule) and of what this period's earlier asks add to it. With
+neither cards nor level a source pushes: it asks for all that its materials allow.
+
+Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped rules
+and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and Dallery
+2000 for the lines). Quantities in units.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# Compiled functions take the plant and rows of float64; numba infers their types.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.plant import Layout
+from jitgym.plant.jit import kernel
+from jitgym.plant.records import UNLIMITED
+from jitgym.scenario import Scenario
+
+Array = npt.NDArray[np.float64]
+
+# The columns of a rule's numbers.
+CARDS, LEVEL, CAP, BATCH, TRIGGER = range(5)
+
+ASK = np.dtype([("source", "i4"), ("weights", "i4"), ("weights_end", "i4")], align=True)
+ROUNDING = 1e-9
+
+
+class Rule(NamedTuple):
+    """A population of pull rules of one structure; a policy's own rule is a population of one."""
+
+    asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
+    cells: npt.NDArray[np.int32]  # of the weights: a state cell, or -1 - s for what source s was asked
+    weights: Array  # E, (population, weights)
+    numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER of each ask, (population, asks, 5)
+
+    def stack(self, others: Sequence[Rule]) -> Rule:
+        """Return one population of this rule and others of the same structure."""
+        rules = (self, *others)
+        return self._replace(
+            weights=np.concatenate([rule.weights for rule in rules]),
+            numbers=np.concatenate([rule.numbers for rule in rules]),
+        )
+
+
+@kernel
+def ask_by_rule(plant, asks, cells, weights, numbers, state, asked) -> None:
+    """Write what one rule asks for in this state: asked (sources,), in units."""
+    asked[:] = 0.0
+    for k in range(asks.size):
+        ask = asks[k]
+        gap = UNLIMITED
+        if numbers[k, CARDS] < UNLIMITED:
+            gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
+        if numbers[k, LEVEL] < UNLIMITED:
+            position = 0.0
+            for w in range(ask.weights, ask.weights_end):
+                cell = cells[w]
+                position += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+            gap = min(gap, numbers[k, LEVEL] - position)
+        if gap == UNLIMITED:
+            gap = enough_material_for(plant, ask.source, state)
+        if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
+            batch = numbers[k, BATCH]
+            wanted = min(gap, numbers[k, CAP])
+            asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+
+
+@kernel
+def under_cards(plant, s, state, asked):
+    """Return how many units of the item of source s are in process, asked, or wait under a card.
+
+    A card is freed when the next stage has a card for the part, not when its machine starts.
+    """
+    item = plant.items[plant.sources[s].item]
+    held = 0.0
+    for a in range(item.ages):
+        held += state[item.stock + a]
+    for k in range(item.users, item.users_end):
+        user = plant.users[k]
+        held -= user.quantity * asked[user.source]
+    held = max(held, 0.0)
+    for k in range(item.sources, item.sources_end):
+        source = plant.sources[plant.makers[k]]
+        held += asked[plant.makers[k]]
+        for a in range(source.ages):
+            held += state[source.pipeline + a]
+    return held
+
+
+@kernel
+def enough_material_for(plant, s, state):
+    """Return how many units source s could make of the materials in stock."""
+    source = plant.sources[s]
+    units = source.maximum
+    for k in range(source.materials, source.materials_end):
+        material = plant.materials[k]
+        item = plant.items[material.item]
+        stock = 0.0
+        for a in range(item.ages):
+            stock += state[item.stock + a]
+        units = min(units, stock / material.quantity)
+    return units
+
+
+def asking_order(scenario: Scenario) -> list[str]:
+    """Return the sources from the customer upward, those of one item from short to long lead time."""
+    return [
+        source
+        for item in reversed(scenario.items_upstream_first)
+        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
+    ]
+
+
+def pull_rule(
+    layout: Layout,
+    *,
+    cards: dict[str, float] | None = None,
+    levels: dict[str, float] | None = None,
+    net: bool = True,
+    caps: dict[str, float] | None = None,
+    batches: dict[str, float] | None = None,
+    triggers: dict[str, float] | None = None,
+) -> Rule:
+    """Return the rule with these numbers by source, in units.
+
+    Parameters
+    ----------
+    cards
+        Kanban cards K; a source without has no card limit.
+    levels
+        Echelon base-stock levels S; a source without has no level.
+    net
+        Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
+    caps, batches, triggers
+        Largest ask; multiples (default: the source's lot size); smallest gap that is acted on.
+    """
+    scenario = layout.scenario
+    numbers = {
+        source: (
+            (cards or {}).get(source, UNLIMITED),
+            (levels or {}).get(source, UNLIMITED),
+            (caps or {}).get(source, UNLIMITED),
+            (batches or {}).get(source, float(scenario.sources[source].lot_size)),
+            (triggers or {}).get(source, 0.0),
+        )
+        for source in scenario.sources
+    }
+    order = asking_order(scenario)
+    positions = [_inventory_position(layout, source, order, net) for source in order]
+    return linear_rule(layout, order, positions, [numbers[source] for source in order])
+
+
+def linear_rule(
+    layout: Layout,
+    order: Sequence[str],
+    positions: Sequence[dict[int, float]],
+    numbers: Sequence[tuple[float, ...]],
+) -> Rule:
+    """Return a rule from its rows: for each source in order, {cell: weight} and the five numbers."""
+    place = {name: k for k, name in enumerate(layout.scenario.sources)}
+    ends = np.cumsum([0, *(len(position) for position in positions)])
+    asks = np.zeros(len(order), dtype=ASK)
+    asks["source"] = [place[name] for name in order]
+    asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
+    return Rule(
+        asks,
+        np.array([cell for position in positions for cell in position], dtype=np.int32),
+        np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
+        np.array([numbers], dtype=np.float64),
+    )
+
+
+def _inventory_position(
+    layout: Layout, source: str, order: Sequence[str], net: bool
+) -> dict[int, float]:
+    scenario = layout.scenario
+    item = scenario.sources[source].makes
+    position = echelon(layout, item, net)
+    place = {name: k for k, name in enumerate(scenario.sources)}
+    for other in order[: order.index(source)]:  # each ask raises the position that the next one sees
+        if scenario.sources[other].makes == item:
+            position[-1 - place[other]] = 1.0
+    return position
+
+
+def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
+    """Return {state cell: units of the item a unit of the cell}: in process, in stock, and below.
+
+    All in process at the item and below, down to the customer, summed over consuming branches and
+    weighted by the bill of materials, less the backorders where `net`.
+    """
+    scenario = layout.scenario
+    cells = {part.name: part for part in layout.state}
+    row: dict[int, float] = {}
+    parts = [cells[f"{item}.stock"]]
+    parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
+    for part in parts:
+        row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
+    if net:
+        for name, demand in scenario.demands.items():
+            if demand.item == item and f"{name}.backlog" in cells:
+                row[cells[f"{name}.backlog"].start] = -1.0
+    for consumer, quantity in _consuming_items(scenario, item).items():
+        for cell, units in echelon(layout, consumer, net).items():
+            row[cell] = row.get(cell, 0.0) + quantity * units
+    return row
+
+
+def _consuming_items(scenario: Scenario, item: str) -> dict[str, float]:
+    # Two sources that make one item of this one hold the same units below: counted once.
+    consuming: dict[str, float] = {}
+    for name in scenario.consumers_of(item):
+        source = scenario.sources[name]
+        consuming[source.makes] = max(consuming.get(source.makes, 0.0), source.consumes[item])
+    return consuming
+
+
+def echelon_matrix(scenario: Scenario) -> Array:
+    """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
+
+    The echelon level of a source is its own local level plus those of all below it, weighted by the
+    bill of materials; of two sources of an item below, the one asked last speaks for it.
+    """
+    names = list(scenario.sources)
+    matrix = np.zeros((len(names), len(names)))
+    below: dict[str, Array] = {}
+    for item in reversed(scenario.items_upstream_first):
+        consumers = _consuming_items(scenario, item).items()
+        rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
+        below[item] = rest
+        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time):
+            own = rest.copy()
+            own[names.index(source)] += 1.0
+            matrix[names.index(source)] = below[item] = own
+    return matrix

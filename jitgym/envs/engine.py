@@ -1,0 +1,251 @@
+"""The engine: a batch of plants that is stepped by compiled code, one row a plant.
+
+Every environment, single or vector, and every policy that is not a compiled rule, runs on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control.rules import ask_by_rule
+from jitgym.plant import SPLITS, Layout, episode_keys
+from jitgym.plant.draws import read_tape
+from jitgym.plant.dynamics import step
+from jitgym.plant.jit import compiled, entry, kernel
+from jitgym.plant.ledger import book
+
+from .encodings import LEVELS, ActionEncoding, ObservationEncoding
+
+# The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of the
+# next period's cost in the yardstick.
+TOTALS = COST, SATURATED, WEIGHT = range(3)
+
+
+class Engine:
+    """A batch of plants of one scenario.
+
+    Rows are plants. `state` is (batch, cells), `sums` (batch, flow cells) holds each flow summed over
+    the measured periods of the running episode, `period` (batch,) how many of its periods are over.
+    What a step came to is in `reward`, `cost`, `terms`, `asked`, `granted`, `observation` and
+    `ended` until the next: whoever hands them on, copies them.
+    """
+
+    def __init__(self, layout: Layout, batch: int, action: ActionEncoding) -> None:
+        self.layout = layout
+        self.batch = batch
+        self.action = action
+        self.observation_encoding = ObservationEncoding(layout)
+        plant = layout.plant
+        self.state = np.tile(plant.initial, (batch, 1))
+        self.sums = np.zeros((batch, layout.flow_cells))
+        self.totals = np.zeros((batch, len(TOTALS)))
+        self.period = np.zeros(batch, dtype=np.int64)
+        self.is_new = np.ones(batch, dtype=np.bool_)  # begins its episode at the next step
+        self.keys = np.zeros(batch, dtype=np.uint64)
+        self.seed = np.zeros(batch, dtype=np.int64)
+        self.episode = np.zeros(batch, dtype=np.int64)
+        self.actions = np.zeros((batch, plant.sources.size))
+        self.width = len(self.observation_encoding.entries)
+        self.observation = np.empty((batch, self.width), dtype=np.float32)
+        self.reward = np.empty(batch)
+        self.cost = np.empty(batch)
+        self.terms = np.empty((batch, len(layout.terms)))
+        self.asked = np.empty((batch, plant.sources.size))
+        self.granted = np.empty((batch, plant.sources.size))
+        self.ended = np.empty(batch, dtype=np.bool_)
+        self.flows = np.zeros(layout.flow_cells)  # of the last plant stepped
+        self._split = "train"
+        self._tape = np.zeros(plant.channels.size)
+        self._numbers = action.table.rule.numbers[0].copy()
+        self._levels = np.zeros(plant.sources.size)
+        self._scale = 1.0 / layout.scenario.reward_scale
+        self._bind()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what can be stored: all but the machine code and what is bound to it."""
+        bound = ("_advance", "_arguments")
+        return {name: value for name, value in self.__dict__.items() if name not in bound}
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        """Bind the machine code again."""
+        self.__dict__.update(stored)
+        self._bind()
+
+    def _bind(self) -> None:
+        # The arrays below are the engine's own and stay where they are, so that their types and
+        # addresses are looked up once and not at every step.
+        self._arguments = self._gather()
+        self._advance = entry(advance, *self._arguments)
+
+    def _gather(self) -> tuple[Any, ...]:
+        return (
+            self.layout.plant,
+            self.observation_encoding.table,
+            self.action.table,
+            self.actions,
+            self.keys,
+            SPLITS.index(self._split),
+            self._scale,
+            self.state,
+            self.sums,
+            self.flows,
+            self.totals,
+            self.period,
+            self.is_new,
+            self._tape,
+            self._numbers,
+            self._levels,
+            self.observation,
+            self.reward,
+            self.cost,
+            self.terms,
+            self.asked,
+            self.granted,
+            self.ended,
+        )
+
+    @property
+    def split(self) -> str:
+        """Which split's world the plants live in."""
+        return self._split
+
+    @split.setter
+    def split(self, split: str) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
+        if split != self._split:
+            self._split = split
+            self._bind()
+
+    def place(self, rows: npt.NDArray[np.bool_]) -> None:
+        """Put the plants of these rows, (batch,), at the start of the episode that they name."""
+        self.keys[rows] = episode_keys(self.split, self.seed[rows], self.episode[rows])
+        self.state[rows] = self.layout.plant.initial
+        self.sums[rows] = 0.0
+        self.totals[rows] = (0.0, 0.0, self.layout.plant.average)
+        self.period[rows] = 0
+        self.is_new[rows] = False
+
+    def next_episode(self, rows: npt.NDArray[np.bool_]) -> None:
+        """Put the plants of these rows, (batch,), at the start of their next episode."""
+        self.episode[rows] += 1
+        self.place(rows)
+
+    def observe(self) -> npt.NDArray[np.float32]:
+        """Return the observation of the present state, (batch, entries), without a step."""
+        observation = np.empty((self.batch, self.width), dtype=np.float32)
+        show(self.observation_encoding.table, self.state, self.totals, observation)
+        return observation
+
+    def step(self, actions: npt.NDArray[Any]) -> None:
+        """Run one period of every row; a row that is new only shows its first observation.
+
+        `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
+        """
+        self.actions[:] = actions
+        self._advance(*self._arguments)
+
+    @property
+    def episode_cost(self) -> npt.NDArray[np.float64]:
+        """The scenario's yardstick over the measured periods so far, (batch,), in money."""
+        return self.totals[:, COST].copy()
+
+
+@kernel
+def observe_row(entries, state, totals, observation) -> None:  # type: ignore[no-untyped-def]
+    """Write one observation, (entries,), and count the entries that saturate."""
+    for k in range(entries.size):
+        shown_entry = entries[k]
+        value = state[shown_entry.cell]
+        if shown_entry.category == shown_entry.category:
+            shown = 1.0 if value == shown_entry.category else 0.0
+        else:
+            shown = value * shown_entry.scale
+            if shown > 1.0:
+                shown = 1.0
+                totals[SATURATED] += 1.0
+            shown = max(shown, 0.0)
+        observation[k] = np.float32(shown)
+
+
+@kernel
+def decode_row(plant, table, numbers, levels, action, state, asked) -> None:  # type: ignore[no-untyped-def]
+    """Write what an encoded action asks for, (sources,), in units."""
+    for s in range(action.size):
+        steps = np.floor((action[s] + table.offset[s]) * table.gain[s] + 0.5)
+        levels[s] = min(max(steps, 0.0), table.most[s]) * table.step[s]
+    if table.kind != LEVELS:
+        for s in range(action.size):
+            asked[s] = levels[s]
+        return
+    asks = table.rule.asks
+    for k in range(asks.size):
+        level = 0.0
+        for s in range(action.size):
+            level += table.matrix[asks[k].source, s] * levels[s]
+        numbers[k, table.column] = level
+    ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+
+
+@compiled
+def show(entries, state, totals, observation):  # type: ignore[no-untyped-def]
+    """Write the observation of each state, (batch, entries)."""
+    for e in range(state.shape[0]):
+        observe_row(entries, state[e], totals[e], observation[e])
+
+
+@compiled
+def advance(  # type: ignore[no-untyped-def]
+    plant,
+    entries,
+    table,
+    actions,
+    keys,
+    split,
+    scale,
+    state,
+    sums,
+    flows,
+    totals,
+    period,
+    is_new,
+    tape,
+    numbers,
+    levels,
+    observation,
+    reward,
+    cost,
+    terms,
+    asked,
+    granted,
+    ended,
+):
+    """Run one period of every plant of a batch; see `Engine` for the shapes."""
+    for e in range(state.shape[0]):
+        if is_new[e]:
+            is_new[e] = False
+            reward[e] = cost[e] = 0.0
+            terms[e, :] = 0.0
+            asked[e, :] = 0.0
+            granted[e, :] = 0.0
+            ended[e] = False
+        else:
+            t = period[e]
+            decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
+            read_tape(plant, keys[e], split, t, tape)
+            step(plant, state[e], asked[e], tape, flows)
+            cost[e] = book(plant, flows, terms[e])
+            reward[e] = -cost[e] * scale
+            for s in range(plant.sources.size):
+                granted[e, s] = flows[plant.sources[s].granted]
+            if t >= plant.warm_up:
+                totals[e, COST] += totals[e, WEIGHT] * cost[e]
+                totals[e, WEIGHT] *= plant.discount
+                for f in range(flows.size):
+                    sums[e, f] += flows[f]
+            period[e] = t + 1
+            ended[e] = t + 1 >= plant.periods
+        observe_row(entries, state[e], totals[e], observation[e])

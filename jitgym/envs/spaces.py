@@ -1,0 +1,56 @@
+"""The spaces of an environment, and what their entries mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from jitgym.plant import Layout
+
+from .encodings import ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """Observation and action of a plant under one control, as Gymnasium spaces and by entry."""
+
+    layout: Layout
+    control: Control
+
+    @cached_property
+    def action_encoding(self) -> ActionEncoding:
+        """How an action is decoded."""
+        return ActionEncoding(self.layout, self.control)
+
+    @cached_property
+    def observation_entries(self) -> tuple[Entry, ...]:
+        """Name, unit and bounds of each entry of the observation."""
+        return ObservationEncoding(self.layout).entries
+
+    @cached_property
+    def observation_names(self) -> tuple[str, ...]:
+        """Name of each entry of the observation."""
+        return tuple(entry.name for entry in self.observation_entries)
+
+    @cached_property
+    def action_entries(self) -> tuple[ActionEntry, ...]:
+        """Name, unit and bounds of each entry of the action."""
+        return self.action_encoding.entries
+
+    @cached_property
+    def observation(self) -> gymnasium.spaces.Box:
+        """Box [0, 1], float32."""
+        width = len(self.observation_entries)
+        return gymnasium.spaces.Box(0.0, 1.0, (width,), np.float32)
+
+    @cached_property
+    def action(self) -> gymnasium.Space[Any]:
+        """Box [-1, 1], float32, or MultiDiscrete."""
+        encoding = self.action_encoding
+        if encoding.is_discrete:
+            return gymnasium.spaces.MultiDiscrete(encoding.choices)
+        return gymnasium.spaces.Box(-1.0, 1.0, (encoding.choices.size,), np.float32)

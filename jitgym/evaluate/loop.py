@@ -1,0 +1,82 @@
+"""The compiled closed loop: a population of pull rules together with the plant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control.rules import Rule, ask_by_rule
+from jitgym.plant import SPLITS, Layout
+from jitgym.plant.draws import read_tape
+from jitgym.plant.dynamics import begin, step
+from jitgym.plant.jit import compiled
+from jitgym.plant.ledger import book
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a population of policies came to, episode by episode."""
+
+    cost: Array  # the scenario's yardstick, (population, episodes)
+    terms: Array  # likewise of each term of the ledger, (population, episodes, terms)
+    sums: Array  # each flow over the measured periods, (population, episodes, flow cells)
+
+
+def run_rules(
+    layout: Layout, rule: Rule, keys: npt.NDArray[np.uint64], split: str, *, flows: bool = True
+) -> Outcome:
+    """Run every rule of a population on every episode.
+
+    With `flows` False the sums stay empty, and it runs faster: enough for a tuner.
+    """
+    plant = layout.plant
+    shape = (rule.numbers.shape[0], keys.size)
+    outcome = Outcome(
+        np.zeros(shape),
+        np.zeros((*shape, len(layout.terms))),
+        np.zeros((*shape, layout.flow_cells if flows else 0)),
+    )
+    simulate(
+        plant,
+        rule,
+        keys,
+        SPLITS.index(split),
+        plant.initial.copy(),
+        np.zeros(plant.sources.size),
+        np.zeros(plant.channels.size),
+        np.zeros(layout.flow_cells),
+        np.zeros(len(layout.terms)),
+        outcome.cost,
+        outcome.terms,
+        outcome.sums,
+    )
+    return outcome
+
+
+@compiled
+def simulate(  # type: ignore[no-untyped-def]
+    plant, rule, keys, split, state, asked, tape, flows, booked, costs, terms, sums
+):
+    """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes."""
+    for p in range(costs.shape[0]):
+        for e in range(costs.shape[1]):
+            begin(plant, state)
+            weight = plant.average
+            for t in range(plant.periods):
+                ask_by_rule(
+                    plant, rule.asks, rule.cells, rule.weights[p], rule.numbers[p], state, asked
+                )
+                read_tape(plant, keys[e], split, t, tape)
+                step(plant, state, asked, tape, flows)
+                cost = book(plant, flows, booked)
+                if t >= plant.warm_up:
+                    costs[p, e] += weight * cost
+                    for k in range(booked.size):
+                        terms[p, e, k] += weight * booked[k]
+                    for f in range(sums.shape[2]):
+                        sums[p, e, f] += flows[f]
+                    weight *= plant.discount

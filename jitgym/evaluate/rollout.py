@@ -1,0 +1,118 @@
+"""Rollout: a policy on the episodes of a seed, one row an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import Policy, View, ViewLayout, as_policy
+from jitgym.envs import ActionEncoding, Engine
+from jitgym.envs.engine import SATURATED
+from jitgym.plant import Layout, episode_keys, kpis, lay_out
+from jitgym.scenario import Scenario, load
+
+from .loop import Outcome, run_rules
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def rollout(
+    policy: Policy | Callable[[View], npt.ArrayLike],
+    scenario: Scenario | str,
+    episodes: int = 256,
+    seed: int = 0,
+    split: str = "test",
+) -> pandas.DataFrame:
+    """Run a policy on episodes 0 to `episodes` - 1 of a seed: the same world for every policy.
+
+    Parameters
+    ----------
+    policy
+        A policy, or a plain function of the view, (batch, cells) -> asked (batch, sources), in units.
+    scenario
+        What it is run on.
+    episodes, seed, split
+        Row e is the episode (split, seed, e), replayed by an environment's
+        `reset(seed=seed, options={"split": split, "episode": e})`.
+
+    Returns
+    -------
+    One row an episode: `cost` (the scenario's yardstick, in money), the ledger's terms that make it
+    up, and the KPIs; nan where a KPI is not defined.
+
+    Raises
+    ------
+    ValueError
+        If there are no episodes, the split is unknown, or what the policy asks for has a wrong
+        shape or is not finite.
+    """
+    import pandas  # takes seconds to import: only where rows are made
+
+    if episodes < 1:
+        raise ValueError(f"{episodes} episodes; expected at least 1")
+    scenario = load(scenario)
+    policy = as_policy(policy)
+    layout = lay_out(scenario)
+    keys = episode_keys(split, seed, np.arange(episodes))
+    saturated = np.full(episodes, np.nan)
+    if policy.rule is not None:
+        outcome = run_rules(layout, policy.rule, keys, split)
+    else:
+        outcome, saturated = _run_batch(layout, policy, seed, split, episodes)
+    if not hasattr(policy, "control"):  # it sees the view itself, and no entry that saturates
+        saturated[:] = np.nan
+    columns: dict[str, object] = {
+        "scenario": scenario.name,
+        "policy": policy.name,
+        "split": split,
+        "seed": seed,
+        "episode": np.arange(episodes),
+        "cost": outcome.cost[0],
+    }
+    columns |= {term: outcome.terms[0, :, k] for k, term in enumerate(layout.terms)}
+    measured = scenario.horizon.periods - scenario.horizon.warm_up
+    columns |= kpis(layout, outcome.sums[0], measured)
+    columns["saturated"] = saturated
+    return pandas.DataFrame(columns)
+
+
+def _run_batch(
+    layout: Layout, policy: Policy, seed: int, split: str, episodes: int
+) -> tuple[Outcome, npt.NDArray[np.float64]]:
+    engine = Engine(layout, episodes, ActionEncoding(layout, "asked"))
+    engine.split = split
+    engine.seed[:] = seed
+    engine.episode[:] = np.arange(episodes)
+    engine.place(np.ones(episodes, dtype=np.bool_))
+    plant, view = layout.plant, ViewLayout(layout)
+    memory = policy.start(episodes)
+    cost = np.zeros((1, episodes))
+    terms = np.zeros((1, episodes, len(layout.terms)))
+    weight = plant.average
+    for period in range(plant.periods):
+        asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
+        engine.step(_checked(asked, (episodes, plant.sources.size), policy.name))
+        if period >= plant.warm_up:
+            cost[0] += weight * engine.cost
+            terms[0] += weight * engine.terms
+            weight *= plant.discount
+    saturated = engine.totals[:, SATURATED] / (engine.width * plant.periods)
+    return Outcome(cost, terms, engine.sums[np.newaxis]), saturated
+
+
+def _checked(
+    asked: npt.NDArray[np.float64], shape: tuple[int, int], policy: str
+) -> npt.NDArray[np.float64]:
+    if asked.ndim == 1 and shape[1] == 1:
+        asked = asked[:, np.newaxis]
+    if asked.shape != shape:
+        raise ValueError(
+            f"policy {policy!r} asked with shape {asked.shape}; expected (batch, sources) = {shape}"
+        )
+    if not np.isfinite(asked).all():
+        raise ValueError(f"policy {policy!r} asked for a quantity that is not finite")
+    return asked

@@ -1,0 +1,113 @@
+"""The one decorator of compiled code, its switches and its cache.
+
+`kernel` marks an inner function: always inlined, never cached by itself. `compiled` marks an outer
+function, the only kind that Python calls; its machine code is kept on disk.
+
+Two switches matter. `_nrt=False`: the plant is a namedtuple of arrays, and each stage call would
+count references on every one of them (a factor of twenty); without the runtime an allocation in
+compiled code is a compile error, which is welcome. `forceinline=True`: stages are small.
+
+numba stamps a cached function with the file of the outermost function only, so a change in a
+callee's file, or in a constant, would bring back the old machine code. Here the cache lies in a
+folder named after a digest of the whole package and numba's version: another source, another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.misc.appdirs import AppDirs
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PACKAGE = Path(__file__).resolve().parents[1]
+KEPT_DIGESTS = 4  # folders of older sources that stay, so that two checkouts do not evict each other
+
+
+def kernel(function: Function) -> Function:
+    """Compile an inner function: inlined into its caller, without allocation."""
+    jitted: Function = numba.njit(_nrt=False, forceinline=True, error_model="numpy")(function)
+    return jitted
+
+
+def compiled(function: Function) -> Function:
+    """Compile an outer function and keep its machine code on disk."""
+    dispatcher = numba.njit(_nrt=False, error_model="numpy", nogil=True)(function)
+    folder = cache_folder()
+    if folder is not None:
+        with _numba_cache_in(folder):
+            dispatcher.enable_caching()
+    jitted: Function = dispatcher
+    return jitted
+
+
+def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """Return the machine code of a compiled function for arguments of these types.
+
+    It checks almost nothing, and costs a tenth of a call through numba's dispatcher: whoever binds
+    it promises to call it with arrays of the same dtype, dimension and contiguity.
+    """
+    dispatcher: Any = function
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    dispatcher.compile(signature)
+    machine_code: Callable[..., Any] = dispatcher.overloads[signature].entry_point
+    return machine_code
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where machine code is kept: the user's cache, else a private temporary folder, else nowhere."""
+    name = digest(PACKAGE)
+    temporary = Path(tempfile.gettempdir()) / f"jitgym-{os.getuid() if os.name == 'posix' else ''}"
+    for parent in (Path(AppDirs("jitgym", appauthor=False).user_cache_dir), temporary):
+        if _is_private_and_writable(parent):
+            _prune(parent, keep=name)
+            return parent / name
+    return None
+
+
+def digest(package: Path) -> str:
+    """Digest of every Python file of a package, and of numba's version."""
+    seen = hashlib.sha256(numba.__version__.encode())
+    for file in sorted(package.rglob("*.py")):
+        seen.update(str(file.relative_to(package)).encode())
+        seen.update(file.read_bytes())
+    return seen.hexdigest()[:20]
+
+
+def _is_private_and_writable(folder: Path) -> bool:
+    # Cached machine code is run: a folder that somebody else may write to is not trusted.
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and folder.stat().st_uid != os.getuid():
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _prune(parent: Path, keep: str) -> None:
+    folders = [f for f in parent.iterdir() if f.is_dir() and f.name != keep]
+    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in folders[KEPT_DIGESTS:]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _numba_cache_in(folder: Path) -> Iterator[None]:
+    previous = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = previous

@@ -1,0 +1,231 @@
+"""Release: how asked becomes granted, and who is served first when not all can be.
+
+Five steps, in the order below. Everything is granted in whole lots; what is not granted is
+forgotten, and the decision maker may ask again.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+# Compiled functions take the plant and rows of float64; numba infers their types.
+
+from __future__ import annotations
+
+import numpy as np
+
+from .draws import draw
+from .jit import kernel
+from .records import NONE, UNLIMITED
+
+ROUNDING = 1e-9  # of a lot: floor() must not lose a lot to the last bit
+
+
+@kernel
+def release(plant, state, asked, tape, flows) -> None:
+    """Grant what limits, materials and work centers allow: flows[source.granted], in units."""
+    limit_orders(plant, state, asked, flows)
+    if plant.materials.size > 0:
+        ration_materials(plant, state, flows)
+    if plant.centers.size > 0:
+        open_centers(plant, state, tape, flows)
+        run_centers(plant, state, flows)
+    if plant.materials.size > 0 or plant.centers.size > 0:
+        hand_out_rest(plant, state, flows)
+
+
+@kernel
+def limit_orders(plant, state, asked, flows) -> None:
+    """(i) Clip to the source's maximum and the item's free storage; whole lots; minimum order."""
+    for s in range(plant.sources.size):
+        source = plant.sources[s]
+        allowed = min(max(asked[s], 0.0), source.maximum)
+        if plant.items[source.item].storage < UNLIMITED:
+            allowed = min(allowed, free_storage(plant, state, s, flows))
+        allowed = np.floor(allowed / source.lot + ROUNDING) * source.lot
+        if allowed < source.minimum:
+            allowed = 0.0
+        flows[source.asked] = asked[s]
+        flows[source.allowed] = allowed
+        flows[source.granted] = allowed
+
+
+@kernel
+def free_storage(plant, state, s, flows):
+    """Return the room for source s: storage less stock, pipeline, and what sources before it got."""
+    item = plant.items[plant.sources[s].item]
+    room = item.storage
+    for a in range(item.ages):
+        room -= state[item.stock + a]
+    for k in range(item.sources, item.sources_end):
+        other = plant.makers[k]
+        source = plant.sources[other]
+        for a in range(source.ages):
+            room -= state[source.pipeline + a]
+        if other < s:
+            room -= flows[source.allowed]
+    return max(room, 0.0)
+
+
+@kernel
+def ration_materials(plant, state, flows) -> None:
+    """(ii) A material asked for beyond its stock is shared in proportion, in whole lots."""
+    for k in range(plant.materials.size):
+        material = plant.materials[k]
+        flows[plant.items[material.item].requested] += (
+            material.quantity * flows[plant.sources[material.source].allowed]
+        )
+    for k in range(plant.materials.size):
+        material = plant.materials[k]
+        source = plant.sources[material.source]
+        requested = flows[plant.items[material.item].requested]
+        stock = material_left(plant, state, material.item, flows)
+        if requested > stock:
+            share = flows[source.allowed] * (stock / requested)
+            share = np.floor(share / source.lot + ROUNDING) * source.lot
+            flows[source.granted] = min(flows[source.granted], share)
+    for s in range(plant.sources.size):
+        source = plant.sources[s]
+        if flows[source.granted] < source.minimum:
+            flows[source.granted] = 0.0
+        if source.center == NONE:
+            use_materials(plant, s, flows[source.granted], flows)
+
+
+@kernel
+def open_centers(plant, state, tape, flows) -> None:
+    """Note the time available at each work center, and the turn of each of its sources."""
+    for c in range(plant.centers.size):
+        center = plant.centers[c]
+        if center.up == NONE or state[center.up] == 1.0:
+            flows[center.available] = draw(plant, center.time, tape)
+        for i in range(center.crew, center.crew_end):
+            turn = 0.0
+            for j in range(center.crew, center.crew_end):
+                if comes_before(plant, state, center, j, i, flows):
+                    turn += 1.0
+            flows[plant.sources[plant.crew[i]].turn] = turn
+
+
+@kernel
+def comes_before(plant, state, center, j, i, flows):
+    """Return whether row j of the crew runs before row i: the one set up for, then by asked amount."""
+    if i == j:
+        return False
+    if center.setup != NONE:
+        set_up_for = int(state[center.setup]) - 1
+        if plant.crew[j] == set_up_for:
+            return True
+        if plant.crew[i] == set_up_for:
+            return False
+    asked_j = flows[plant.sources[plant.crew[j]].asked]
+    asked_i = flows[plant.sources[plant.crew[i]].asked]
+    return asked_j > asked_i or (asked_j == asked_i and j < i)
+
+
+@kernel
+def run_centers(plant, state, flows) -> None:
+    """(iii) Each work center serves its sources by turn until its time is out."""
+    for c in range(plant.centers.size):
+        center = plant.centers[c]
+        for turn in range(center.crew_end - center.crew):
+            for i in range(center.crew, center.crew_end):
+                s = plant.crew[i]
+                source = plant.sources[s]
+                if flows[source.turn] == turn:
+                    wanted = flows[source.granted]
+                    flows[source.granted] = 0.0
+                    if flows[center.available] > 0.0:
+                        run(plant, state, s, wanted, flows)
+
+
+@kernel
+def run(plant, state, s, wanted, flows) -> None:
+    """Run a source for up to `wanted` units more: whole lots, as far as its center's time goes.
+
+    Nothing less than the minimum order is begun or granted (iv). Time spent on a setup or a lot that
+    could not be finished is kept for the source, in its cell `work`; idle time is not.
+    """
+    source = plant.sources[s]
+    center = plant.centers[source.center]
+    first = max(source.lot, source.minimum - flows[source.granted])  # the least that can be made
+    if wanted < first - ROUNDING:
+        return
+    time = flows[center.available] - flows[center.used]
+    done = state[source.work] if source.work != NONE else 0.0
+    must_set_up = center.setup != NONE and int(state[center.setup]) - 1 != s
+    setup = source.setup_time if must_set_up else 0.0
+    lots = np.round(wanted / source.lot)
+    fits = lots
+    if source.lot_time > 0.0:
+        fits = min(lots, np.floor((time + done - setup) / source.lot_time + ROUNDING))
+    elif time + done < setup:
+        fits = 0.0
+    if fits * source.lot < first - ROUNDING:
+        fits = 0.0
+    if fits < lots:  # the time is out: what is left of it goes into the setup or lot begun
+        flows[center.used] += time
+        if source.work != NONE:
+            spent = setup + fits * source.lot_time if fits > 0.0 else 0.0
+            state[source.work] = max(time + done - spent, 0.0)
+    else:
+        needed = setup + lots * source.lot_time
+        flows[center.used] += max(needed - done, 0.0)
+        if source.work != NONE:
+            state[source.work] = max(done - needed, 0.0)
+    if fits > 0.0:
+        if must_set_up:
+            state[center.setup] = s + 1.0
+            flows[source.setups] += 1.0
+        flows[source.granted] += fits * source.lot
+        flows[center.made] += fits * source.lot
+        use_materials(plant, s, fits * source.lot, flows)
+
+
+@kernel
+def hand_out_rest(plant, state, flows) -> None:
+    """(v) One more pass, in the same sequence, hands out what rounding and short machines left."""
+    for c in range(plant.centers.size):
+        center = plant.centers[c]
+        for turn in range(center.crew_end - center.crew):
+            for i in range(center.crew, center.crew_end):
+                s = plant.crew[i]
+                if flows[plant.sources[s].turn] == turn:
+                    more = could_take(plant, state, s, flows)
+                    if more > 0.0 and flows[center.used] < flows[center.available]:
+                        run(plant, state, s, more, flows)
+    for s in range(plant.sources.size):
+        source = plant.sources[s]
+        if source.center == NONE:
+            more = could_take(plant, state, s, flows)
+            if more > 0.0 and flows[source.granted] + more >= source.minimum:
+                flows[source.granted] += more
+                use_materials(plant, s, more, flows)
+
+
+@kernel
+def could_take(plant, state, s, flows):
+    """Return how many units more, in whole lots, source s may have and has material for."""
+    source = plant.sources[s]
+    more = flows[source.allowed] - flows[source.granted]
+    for k in range(source.materials, source.materials_end):
+        material = plant.materials[k]
+        left = material_left(plant, state, material.item, flows)
+        more = min(more, left / material.quantity)
+    return np.floor(more / source.lot + ROUNDING) * source.lot
+
+
+@kernel
+def material_left(plant, state, i, flows):
+    """Return the stock of item i that no source has been granted yet."""
+    item = plant.items[i]
+    left = -flows[item.consumed]
+    for a in range(item.ages):
+        left += state[item.stock + a]
+    return left
+
+
+@kernel
+def use_materials(plant, s, quantity, flows) -> None:
+    """Set aside the materials for a granted quantity of source s; they leave stock at Start."""
+    source = plant.sources[s]
+    for k in range(source.materials, source.materials_end):
+        material = plant.materials[k]
+        flows[plant.items[material.item].consumed] += material.quantity * quantity
