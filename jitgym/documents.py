@@ -155,9 +155,11 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel], document: Document) -> ScenarioError:
-    """The first fault that pydantic found, with file, line, place and expectation."""
+    """The first fault that pydantic found, as an error with file, line, place and expectation."""
     faults: dict[Place, str] = {}
-    for details in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    # A misspelled key is unknown and its right spelling missing: the first says more.
+    for details in sorted(found, key=lambda details: details["type"] != "extra_forbidden"):
         cause = details.get("ctx", {}).get("error")
         if isinstance(cause, ScenarioError):  # it names a file and a line of its own
             return cause
