@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.plant import Layout
+from jitgym.plant import Layout, Plant
 from jitgym.plant.jit import compiled
 
 from .rules import Rule, ask_by_rule
@@ -93,7 +93,7 @@ def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
 
 
 @compiled
-def ask_batch(plant, rule, state, asked):  # type: ignore[no-untyped-def]
+def ask_batch(plant: Plant, rule: Rule, state: Array, asked: Array) -> None:
     """Write what the first rule of a population asks for in each state, (batch, sources)."""
     for e in range(state.shape[0]):
         ask_by_rule(

@@ -1,6 +1,6 @@
 """Pull rules as data: one family, run inside the compiled loop together with the plant.
 
-For every source, from the customer upward, and for one item from the shortest lead time to the longest:
+For every source, from the customer upward, and of one item from short to long lead time:
 
     gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
@@ -10,13 +10,10 @@ cards that the item's consumers have free. S a level, E.v a weighted sum of the 
 inventory position, or any linear rule) and of what this period's earlier asks add to it. With
 neither cards nor level a source pushes: it asks for all that its materials allow.
 
-Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped rules
-and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and Dallery
-2000 for the lines). Quantities in units.
+Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
+rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
+Dallery 2000 for the lines). Quantities in units.
 """
-
-# mypy: disable-error-code="no-untyped-def"
-# Compiled functions take the plant and rows of float64; numba infers their types.
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
-from jitgym.plant.records import UNLIMITED
+from jitgym.plant.records import UNLIMITED, Matrix, Plant, Records, Row
 from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +41,9 @@ class Rule(NamedTuple):
     """A population of pull rules of one structure; a policy's own rule is a population of one."""
 
     asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
-    cells: npt.NDArray[np.int32]  # of the weights: a state cell, or -1 - s for what source s was asked
+    cells: npt.NDArray[
+        np.int32
+    ]  # of the weights: a state cell, or -1 - s for what source s was asked
     weights: Array  # E, (population, weights)
     numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER of each ask, (population, asks, 5)
 
@@ -58,7 +57,15 @@ class Rule(NamedTuple):
 
 
 @kernel
-def ask_by_rule(plant, asks, cells, weights, numbers, state, asked) -> None:
+def ask_by_rule(
+    plant: Plant,
+    asks: Records,
+    cells: npt.NDArray[np.int32],
+    weights: Row,
+    numbers: Matrix,
+    state: Row,
+    asked: Row,
+) -> None:
     """Write what one rule asks for in this state: asked (sources,), in units."""
     asked[:] = 0.0
     for k in range(asks.size):
@@ -81,7 +88,7 @@ def ask_by_rule(plant, asks, cells, weights, numbers, state, asked) -> None:
 
 
 @kernel
-def under_cards(plant, s, state, asked):
+def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
     """Return how many units of the item of source s are in process, asked, or wait under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
@@ -103,7 +110,7 @@ def under_cards(plant, s, state, asked):
 
 
 @kernel
-def enough_material_for(plant, s, state):
+def enough_material_for(plant: Plant, s: int, state: Row) -> float:
     """Return how many units source s could make of the materials in stock."""
     source = plant.sources[s]
     units = source.maximum
@@ -118,7 +125,7 @@ def enough_material_for(plant, s, state):
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, those of one item from short to long lead time."""
+    """Return the sources from the customer upward, of one item from short to long lead time."""
     return [
         source
         for item in reversed(scenario.items_upstream_first)
@@ -171,7 +178,7 @@ def linear_rule(
     positions: Sequence[dict[int, float]],
     numbers: Sequence[tuple[float, ...]],
 ) -> Rule:
-    """Return a rule from its rows: for each source in order, {cell: weight} and the five numbers."""
+    """Return a rule from its rows: of each source in order, {cell: weight} and five numbers."""
     place = {name: k for k, name in enumerate(layout.scenario.sources)}
     ends = np.cumsum([0, *(len(position) for position in positions)])
     asks = np.zeros(len(order), dtype=ASK)
@@ -192,7 +199,9 @@ def _inventory_position(
     item = scenario.sources[source].makes
     position = echelon(layout, item, net)
     place = {name: k for k, name in enumerate(scenario.sources)}
-    for other in order[: order.index(source)]:  # each ask raises the position that the next one sees
+    for other in order[
+        : order.index(source)
+    ]:  # each ask raises the position that the next one sees
         if scenario.sources[other].makes == item:
             position[-1 - place[other]] = 1.0
     return position

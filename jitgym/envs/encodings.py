@@ -110,7 +110,9 @@ class ObservationEncoding:
             ]
         if part.kind == "report" and not self._is_informative(part.owner):
             return []
-        return [Entry(cell.name, part.unit, 0.0, self._bound(part.owner, what), cell.column, np.nan)]
+        return [
+            Entry(cell.name, part.unit, 0.0, self._bound(part.owner, what), cell.column, np.nan)
+        ]
 
     def _is_informative(self, demand: str) -> bool:
         # Yesterday's demand says nothing of tomorrow's where demand is independent and known.
@@ -175,8 +177,12 @@ class ActionEncoding:
         most = (self.choices - 1).astype(np.float64)
         scenario = self.layout.scenario
         is_base_stock = self.control == "base-stock"
-        anything = dict.fromkeys(scenario.sources, 0.0)
-        rule = pull_rule(self.layout, **{"levels" if is_base_stock else "cards": anything})
+        anything = dict.fromkeys(scenario.sources, 0.0)  # the action's levels take its place
+        rule = pull_rule(
+            self.layout,
+            levels=anything if is_base_stock else None,
+            cards=None if is_base_stock else anything,
+        )
         return ActionTable(
             kind=LEVELS if self.sets_levels else ASKED,
             offset=np.full(steps.size, 0.0 if self.is_discrete else 1.0),

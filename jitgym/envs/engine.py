@@ -16,20 +16,21 @@ from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import step
 from jitgym.plant.jit import compiled, entry, kernel
 from jitgym.plant.ledger import book
+from jitgym.plant.records import Matrix, Plant, Records, Row
 
-from .encodings import LEVELS, ActionEncoding, ObservationEncoding
+from .encodings import LEVELS, ActionEncoding, ActionTable, ObservationEncoding
 
-# The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of the
-# next period's cost in the yardstick.
+# The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of
+# the next period's cost in the yardstick.
 TOTALS = COST, SATURATED, WEIGHT = range(3)
 
 
 class Engine:
     """A batch of plants of one scenario.
 
-    Rows are plants. `state` is (batch, cells), `sums` (batch, flow cells) holds each flow summed over
-    the measured periods of the running episode, `period` (batch,) how many of its periods are over.
-    What a step came to is in `reward`, `cost`, `terms`, `asked`, `granted`, `observation` and
+    Rows are plants. `state` is (batch, cells), `sums` (batch, flow cells) holds each flow summed
+    over the measured periods of the running episode, `period` (batch,) how many of its periods are
+    over. What a step came to is in `reward`, `cost`, `terms`, `asked`, `granted`, `observation` and
     `ended` until the next: whoever hands them on, copies them.
     """
 
@@ -155,7 +156,9 @@ class Engine:
 
 
 @kernel
-def observe_row(entries, state, totals, observation) -> None:  # type: ignore[no-untyped-def]
+def observe_row(
+    entries: Records, state: Row, totals: Row, observation: npt.NDArray[np.float32]
+) -> None:
     """Write one observation, (entries,), and count the entries that saturate."""
     for k in range(entries.size):
         shown_entry = entries[k]
@@ -172,7 +175,15 @@ def observe_row(entries, state, totals, observation) -> None:  # type: ignore[no
 
 
 @kernel
-def decode_row(plant, table, numbers, levels, action, state, asked) -> None:  # type: ignore[no-untyped-def]
+def decode_row(
+    plant: Plant,
+    table: ActionTable,
+    numbers: Matrix,
+    levels: Row,
+    action: Row,
+    state: Row,
+    asked: Row,
+) -> None:
     """Write what an encoded action asks for, (sources,), in units."""
     for s in range(action.size):
         steps = np.floor((action[s] + table.offset[s]) * table.gain[s] + 0.5)
@@ -191,38 +202,40 @@ def decode_row(plant, table, numbers, levels, action, state, asked) -> None:  # 
 
 
 @compiled
-def show(entries, state, totals, observation):  # type: ignore[no-untyped-def]
+def show(
+    entries: Records, state: Matrix, totals: Matrix, observation: npt.NDArray[np.float32]
+) -> None:
     """Write the observation of each state, (batch, entries)."""
     for e in range(state.shape[0]):
         observe_row(entries, state[e], totals[e], observation[e])
 
 
 @compiled
-def advance(  # type: ignore[no-untyped-def]
-    plant,
-    entries,
-    table,
-    actions,
-    keys,
-    split,
-    scale,
-    state,
-    sums,
-    flows,
-    totals,
-    period,
-    is_new,
-    tape,
-    numbers,
-    levels,
-    observation,
-    reward,
-    cost,
-    terms,
-    asked,
-    granted,
-    ended,
-):
+def advance(
+    plant: Plant,
+    entries: Records,
+    table: ActionTable,
+    actions: Matrix,
+    keys: npt.NDArray[np.uint64],
+    split: int,
+    scale: float,
+    state: Matrix,
+    sums: Matrix,
+    flows: Row,
+    totals: Matrix,
+    period: npt.NDArray[np.int64],
+    is_new: npt.NDArray[np.bool_],
+    tape: Row,
+    numbers: Matrix,
+    levels: Row,
+    observation: npt.NDArray[np.float32],
+    reward: Row,
+    cost: Row,
+    terms: Matrix,
+    asked: Matrix,
+    granted: Matrix,
+    ended: npt.NDArray[np.bool_],
+) -> None:
     """Run one period of every plant of a batch; see `Engine` for the shapes."""
     for e in range(state.shape[0]):
         if is_new[e]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -21,10 +21,12 @@ ONE = np.ones(1, dtype=np.bool_)
 
 
 class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
-    """One plant, one step a period. The order of events in a period:
+    """One plant, one step a period.
 
-    1. View: the agent sees stock by age, in process by age, what is up or set up, backlog, forecast,
-       and asks for a quantity from every source.
+    The order of events in a period:
+
+    1. View: the agent sees stock by age, in process by age, what is up or set up, backlog and
+       forecast, and asks for a quantity from every source.
     2. Release: asked becomes granted: limits, materials, work centers.
     3. Start: materials leave stock, the granted quantity enters the pipeline.
     4. Serve: backorders first, then new demand, from the oldest stock.
@@ -44,8 +46,8 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     **given
         Short names or dotted paths of the scenario, such as penalty=19.
 
-    The reward is -cost / `reward_scale`; `info` holds the `cost` in money, the ledger's `terms`, and
-    what was `asked` and `granted`, (sources,) in units; the step that ends an episode adds `kpi`.
+    The reward is -cost / `reward_scale`; `info` holds the `cost` in money, the ledger's `terms`,
+    and what was `asked` and `granted`, (sources,) in units; an episode's last step adds `kpi`.
 
     Raises
     ------
@@ -53,7 +55,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         If the scenario, or what is given for it, is wrong.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012  # as in gymnasium.Env
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         observation = engine.observation[0].copy()
         return observation, reward, terminated, ended and not terminated, info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the view as text, one cell a line."""
         if self.render_mode is None:
             return None
@@ -141,6 +143,6 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         found = {"cost": float(engine.episode_cost[0])}
         measured = horizon.periods - horizon.warm_up
         found |= {k: float(v[0]) for k, v in kpis(self.layout, engine.sums, measured).items()}
-        shown = engine.width * (horizon.periods + 1)
+        shown = engine.width * horizon.periods
         found["saturated"] = float(engine.totals[0, SATURATED]) / shown
         return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 
 from jitgym.plant import Layout
 
@@ -42,7 +43,7 @@ class Spaces:
         return self.action_encoding.entries
 
     @cached_property
-    def observation(self) -> gymnasium.spaces.Box:
+    def observation(self) -> gymnasium.Space[npt.NDArray[np.float32]]:
         """Box [0, 1], float32."""
         width = len(self.observation_entries)
         return gymnasium.spaces.Box(0.0, 1.0, (width,), np.float32)

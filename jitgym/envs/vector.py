@@ -152,9 +152,9 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
     def _kpis(self, ended: npt.NDArray[np.bool_]) -> Info:
         engine, horizon = self.engine, self.scenario.horizon
         measured = horizon.periods - horizon.warm_up
-        found: Info = {"cost": engine.episode_cost}
-        found |= kpis(self.layout, engine.sums, measured)
-        found["saturated"] = engine.totals[:, SATURATED] / (engine.width * (horizon.periods + 1))
+        found = kpis(self.layout, engine.sums, measured)
+        found["cost"] = engine.episode_cost
+        found["saturated"] = engine.totals[:, SATURATED] / (engine.width * horizon.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
     def _seeds(self, seed: int | list[int | None] | None) -> npt.NDArray[np.int64]:

@@ -13,6 +13,7 @@ from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book
+from jitgym.plant.records import Plant, Row
 
 Array = npt.NDArray[np.float64]
 
@@ -58,9 +59,20 @@ def run_rules(
 
 
 @compiled
-def simulate(  # type: ignore[no-untyped-def]
-    plant, rule, keys, split, state, asked, tape, flows, booked, costs, terms, sums
-):
+def simulate(
+    plant: Plant,
+    rule: Rule,
+    keys: npt.NDArray[np.uint64],
+    split: int,
+    state: Row,
+    asked: Row,
+    tape: Row,
+    flows: Row,
+    booked: Row,
+    costs: Array,
+    terms: Array,
+    sums: Array,
+) -> None:
     """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes."""
     for p in range(costs.shape[0]):
         for e in range(costs.shape[1]):

@@ -32,7 +32,7 @@ def rollout(
     Parameters
     ----------
     policy
-        A policy, or a plain function of the view, (batch, cells) -> asked (batch, sources), in units.
+        A policy, or a plain function of the view: (batch, cells) -> (batch, sources), in units.
     scenario
         What it is run on.
     episodes, seed, split

@@ -1,19 +1,16 @@
 """Draws: the uniforms of one period, and a distribution's value for one of them."""
 
-# mypy: disable-error-code="no-untyped-def"
-# Compiled functions take the plant and rows of float64; numba infers their types.
-
 from __future__ import annotations
 
 import numpy as np
 
 from .jit import kernel
-from .records import NONE, REPLAYED
+from .records import NONE, REPLAYED, Plant, Record, Row
 from .tape import uniform
 
 
 @kernel
-def read_tape(plant, key, split, period, tape) -> None:
+def read_tape(plant: Plant, key: np.uint64, split: int, period: int, tape: Row) -> None:
     """Fill the tape row, (channels,), of a period of the episode with this key."""
     for k in range(plant.channels.size):
         channel = plant.channels[k]
@@ -24,7 +21,7 @@ def read_tape(plant, key, split, period, tape) -> None:
 
 
 @kernel
-def replay(plant, channel, key, split, period):
+def replay(plant: Plant, channel: Record, key: np.uint64, split: int, period: int) -> float:
     """Return the recorded value of a period: in order, or from moving blocks (Kuensch 1989)."""
     record = plant.recorded[channel.recorded, split]
     if record.block == 0:
@@ -36,7 +33,7 @@ def replay(plant, channel, key, split, period):
 
 
 @kernel
-def draw(plant, which, tape):
+def draw(plant: Plant, which: int, tape: Row) -> float:
     """Return the value of a distribution for this period's uniform."""
     distribution = plant.distributions[which]
     if distribution.channel == NONE:

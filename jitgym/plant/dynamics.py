@@ -9,19 +9,16 @@ Every function here is pure but for the rows that it is given to write: `state` 
 (flow cells,). Quantities in units of the item, times in the work center's unit of time.
 """
 
-# mypy: disable-error-code="no-untyped-def"
-# Compiled functions take the plant and rows of float64; numba infers their types.
-
 from __future__ import annotations
 
 from .draws import draw
 from .jit import kernel
-from .records import NONE
+from .records import NONE, Plant, Record, Row
 from .release import release
 
 
 @kernel
-def step(plant, state, asked, tape, flows) -> None:
+def step(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """One period of one plant: (state, asked, tape) -> (state, flows)."""
     flows[:] = 0.0
     release(plant, state, asked, tape, flows)
@@ -34,14 +31,14 @@ def step(plant, state, asked, tape, flows) -> None:
 
 
 @kernel
-def begin(plant, state) -> None:
+def begin(plant: Plant, state: Row) -> None:
     """Put a plant at the start of an episode."""
     for k in range(state.size):
         state[k] = plant.initial[k]
 
 
 @kernel
-def start(plant, state, flows) -> None:
+def start(plant: Plant, state: Row, flows: Row) -> None:
     """Materials leave stock; what was granted enters the pipeline, or arrives at lead time 0."""
     for k in range(plant.items.size):
         item = plant.items[k]
@@ -63,7 +60,7 @@ def start(plant, state, flows) -> None:
 
 
 @kernel
-def serve(plant, state, tape, flows) -> None:
+def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     """Backorders are served first, then new demand; the rest is backordered or lost."""
     for d in range(plant.demands.size):
         demand = plant.demands[d]
@@ -95,7 +92,7 @@ def serve(plant, state, tape, flows) -> None:
 
 
 @kernel
-def age(plant, state, flows) -> None:
+def age(plant: Plant, state: Row, flows: Row) -> None:
     """Stock grows a period older; what is past its shelf life is waste."""
     for k in range(plant.items.size):
         item = plant.items[k]
@@ -107,7 +104,7 @@ def age(plant, state, flows) -> None:
 
 
 @kernel
-def count(plant, state, flows) -> None:
+def count(plant: Plant, state: Row, flows: Row) -> None:
     """Stock, in process and backlog are counted: the base of costs and of every average."""
     for k in range(plant.items.size):
         flows[plant.items[k].on_hand] = on_hand(state, plant.items[k])
@@ -120,7 +117,7 @@ def count(plant, state, flows) -> None:
 
 
 @kernel
-def receive(plant, state, tape, flows) -> None:
+def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     """The pipeline grows a period older, and what is due arrives."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
@@ -147,7 +144,7 @@ def receive(plant, state, tape, flows) -> None:
 
 
 @kernel
-def nature(plant, state, tape, flows) -> None:
+def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     """Work centers fail or recover, and forecasts are revised."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
@@ -169,7 +166,7 @@ def nature(plant, state, tape, flows) -> None:
 
 
 @kernel
-def on_hand(state, item):
+def on_hand(state: Row, item: Record) -> float:
     """Return an item's stock of all ages, in units."""
     total = state[item.stock]
     for a in range(1, item.ages):
@@ -178,7 +175,7 @@ def on_hand(state, item):
 
 
 @kernel
-def in_process(state, source):
+def in_process(state: Row, source: Record) -> float:
     """Return what is in a source's pipeline, in units of the item that it makes."""
     total = 0.0
     for k in range(source.ages):
@@ -187,7 +184,7 @@ def in_process(state, source):
 
 
 @kernel
-def take(state, item, quantity) -> None:
+def take(state: Row, item: Record, quantity: float) -> None:
     """Take a quantity, at most what is there, out of stock, the oldest first."""
     for a in range(item.ages - 1, 0, -1):
         taken = min(quantity, state[item.stock + a])
@@ -197,7 +194,7 @@ def take(state, item, quantity) -> None:
 
 
 @kernel
-def put(plant, state, source, quantity, flows) -> None:
+def put(plant: Plant, state: Row, source: Record, quantity: float, flows: Row) -> None:
     """Good units of a source enter the stock of its item."""
     item = plant.items[source.item]
     state[item.stock] += quantity

@@ -9,7 +9,7 @@ compiled code is a compile error, which is welcome. `forceinline=True`: stages a
 
 numba stamps a cached function with the file of the outermost function only, so a change in a
 callee's file, or in a constant, would bring back the old machine code. Here the cache lies in a
-folder named after a digest of the whole package and numba's version: another source, another folder.
+folder named after a digest of the whole package and numba's version: other source, other folder.
 """
 
 from __future__ import annotations
@@ -30,24 +30,32 @@ from numba.misc.appdirs import AppDirs
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parents[1]
-KEPT_DIGESTS = 4  # folders of older sources that stay, so that two checkouts do not evict each other
+KEPT_DIGESTS = (
+    4  # folders of older sources that stay, so that two checkouts do not evict each other
+)
 
 
 def kernel(function: Function) -> Function:
     """Compile an inner function: inlined into its caller, without allocation."""
-    jitted: Function = numba.njit(_nrt=False, forceinline=True, error_model="numpy")(function)
-    return jitted
+    inner: Function = _njit(forceinline=True)(function)
+    return inner
 
 
 def compiled(function: Function) -> Function:
     """Compile an outer function and keep its machine code on disk."""
-    dispatcher = numba.njit(_nrt=False, error_model="numpy", nogil=True)(function)
+    dispatcher = _njit(nogil=True)(function)
     folder = cache_folder()
     if folder is not None:
         with _numba_cache_in(folder):
             dispatcher.enable_caching()
-    jitted: Function = dispatcher
-    return jitted
+    outer: Function = dispatcher
+    return outer
+
+
+def _njit(**switches: bool) -> Any:
+    # Of private and untyped parts of numba, `_nrt` and the cache's folder: here and nowhere else.
+    njit: Any = numba.njit
+    return njit(_nrt=False, error_model="numpy", **switches)
 
 
 def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
@@ -57,7 +65,8 @@ def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     it promises to call it with arrays of the same dtype, dimension and contiguity.
     """
     dispatcher: Any = function
-    signature = tuple(numba.typeof(argument) for argument in arguments)
+    typeof: Any = numba.typeof
+    signature = tuple(typeof(argument) for argument in arguments)
     dispatcher.compile(signature)
     machine_code: Callable[..., Any] = dispatcher.overloads[signature].entry_point
     return machine_code
@@ -65,10 +74,11 @@ def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
 
 @cache
 def cache_folder() -> Path | None:
-    """Where machine code is kept: the user's cache, else a private temporary folder, else nowhere."""
+    """Return the folder of machine code: the user's cache, else a private one, else none."""
     name = digest(PACKAGE)
     temporary = Path(tempfile.gettempdir()) / f"jitgym-{os.getuid() if os.name == 'posix' else ''}"
-    for parent in (Path(AppDirs("jitgym", appauthor=False).user_cache_dir), temporary):
+    user_folders: Any = AppDirs
+    for parent in (Path(user_folders("jitgym", appauthor=False).user_cache_dir), temporary):
         if _is_private_and_writable(parent):
             _prune(parent, keep=name)
             return parent / name
@@ -105,9 +115,10 @@ def _prune(parent: Path, keep: str) -> None:
 
 @contextmanager
 def _numba_cache_in(folder: Path) -> Iterator[None]:
-    previous = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+    config: Any = numba.config
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = previous
+        config.CACHE_DIR = previous

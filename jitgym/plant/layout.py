@@ -35,6 +35,7 @@ from .records import (
 )
 from .tape import SPLITS, channel_number
 
+
 @dataclass(frozen=True)
 class Slice:
     """Named cells of a row."""

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from .jit import kernel
 from .layout import Layout
+from .records import Plant, Row
 
 Array = npt.NDArray[np.float64]
 
 
 @kernel
-def book(plant, flows, terms):  # type: ignore[no-untyped-def]
+def book(plant: Plant, flows: Row, terms: Row) -> float:
     """Write the ledger's terms of a period, (terms,), and return their sum, the cost."""
     terms[:] = 0.0
     cost = 0.0
@@ -42,7 +43,7 @@ class Totals:
 
     def of(self, records: npt.NDArray[Any], flow: str) -> Array:
         """Return the total of a flow of each record, (episodes, records)."""
-        return self.sums[:, records[flow]]
+        return np.asarray(self.sums[:, records[flow]])
 
     def all(self, records: npt.NDArray[Any], flow: str) -> Array:
         """Return the total of a flow over all records, (episodes,)."""
@@ -165,7 +166,14 @@ KPIS: dict[str, Kpi] = {
             "low",
             _backlog,
         ),
-        Kpi("throughput", "throughput", "units a period", "units served / periods", "high", _throughput),
+        Kpi(
+            "throughput",
+            "throughput",
+            "units a period",
+            "units served / periods",
+            "high",
+            _throughput,
+        ),
         Kpi(
             "utilization",
             "utilization",
@@ -178,8 +186,8 @@ KPIS: dict[str, Kpi] = {
             "bullwhip",
             "bullwhip",
             "ratio",
-            "squared coefficient of variation of what outside suppliers were granted / that of demand "
-            "(Chen, Drezner, Ryan and Simchi-Levi 2000)",
+            "squared coefficient of variation of what outside suppliers were granted / that of "
+            "demand (Chen, Drezner, Ryan and Simchi-Levi 2000)",
             "low",
             _bullwhip,
         ),

@@ -13,6 +13,11 @@ import numpy.typing as npt
 NONE = -1  # a cell or an index that this record does not have
 UNLIMITED = 1e9  # units: no limit on an order or a storage
 
+Row = npt.NDArray[np.float64]  # of a state, of flows, of a tape
+Matrix = npt.NDArray[np.float64]
+Record = Any  # one element of a record array
+Records = npt.NDArray[Any]
+
 # What a channel of the tape holds.
 UNIFORM, REPLAYED = 0, 1
 

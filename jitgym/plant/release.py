@@ -4,22 +4,19 @@ Five steps, in the order below. Everything is granted in whole lots; what is not
 forgotten, and the decision maker may ask again.
 """
 
-# mypy: disable-error-code="no-untyped-def"
-# Compiled functions take the plant and rows of float64; numba infers their types.
-
 from __future__ import annotations
 
 import numpy as np
 
 from .draws import draw
 from .jit import kernel
-from .records import NONE, UNLIMITED
+from .records import NONE, UNLIMITED, Plant, Record, Row
 
 ROUNDING = 1e-9  # of a lot: floor() must not lose a lot to the last bit
 
 
 @kernel
-def release(plant, state, asked, tape, flows) -> None:
+def release(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """Grant what limits, materials and work centers allow: flows[source.granted], in units."""
     limit_orders(plant, state, asked, flows)
     if plant.materials.size > 0:
@@ -32,7 +29,7 @@ def release(plant, state, asked, tape, flows) -> None:
 
 
 @kernel
-def limit_orders(plant, state, asked, flows) -> None:
+def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
     """(i) Clip to the source's maximum and the item's free storage; whole lots; minimum order."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
@@ -48,8 +45,8 @@ def limit_orders(plant, state, asked, flows) -> None:
 
 
 @kernel
-def free_storage(plant, state, s, flows):
-    """Return the room for source s: storage less stock, pipeline, and what sources before it got."""
+def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
+    """Return storage less stock, pipeline, and what sources of the item before s were allowed."""
     item = plant.items[plant.sources[s].item]
     room = item.storage
     for a in range(item.ages):
@@ -65,7 +62,7 @@ def free_storage(plant, state, s, flows):
 
 
 @kernel
-def ration_materials(plant, state, flows) -> None:
+def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
     """(ii) A material asked for beyond its stock is shared in proportion, in whole lots."""
     for k in range(plant.materials.size):
         material = plant.materials[k]
@@ -90,7 +87,7 @@ def ration_materials(plant, state, flows) -> None:
 
 
 @kernel
-def open_centers(plant, state, tape, flows) -> None:
+def open_centers(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     """Note the time available at each work center, and the turn of each of its sources."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
@@ -105,8 +102,8 @@ def open_centers(plant, state, tape, flows) -> None:
 
 
 @kernel
-def comes_before(plant, state, center, j, i, flows):
-    """Return whether row j of the crew runs before row i: the one set up for, then by asked amount."""
+def comes_before(plant: Plant, state: Row, center: Record, j: int, i: int, flows: Row) -> bool:
+    """Return whether row j of the crew runs before row i: set up for it, or asked for more."""
     if i == j:
         return False
     if center.setup != NONE:
@@ -121,7 +118,7 @@ def comes_before(plant, state, center, j, i, flows):
 
 
 @kernel
-def run_centers(plant, state, flows) -> None:
+def run_centers(plant: Plant, state: Row, flows: Row) -> None:
     """(iii) Each work center serves its sources by turn until its time is out."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
@@ -137,11 +134,11 @@ def run_centers(plant, state, flows) -> None:
 
 
 @kernel
-def run(plant, state, s, wanted, flows) -> None:
+def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
     """Run a source for up to `wanted` units more: whole lots, as far as its center's time goes.
 
-    Nothing less than the minimum order is begun or granted (iv). Time spent on a setup or a lot that
-    could not be finished is kept for the source, in its cell `work`; idle time is not.
+    Nothing less than the minimum order is begun or granted (iv). Time spent on a setup or a lot
+    that could not be finished is kept for the source, in its cell `work`; idle time is not.
     """
     source = plant.sources[s]
     center = plant.centers[source.center]
@@ -180,7 +177,7 @@ def run(plant, state, s, wanted, flows) -> None:
 
 
 @kernel
-def hand_out_rest(plant, state, flows) -> None:
+def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
     """(v) One more pass, in the same sequence, hands out what rounding and short machines left."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
@@ -201,7 +198,7 @@ def hand_out_rest(plant, state, flows) -> None:
 
 
 @kernel
-def could_take(plant, state, s, flows):
+def could_take(plant: Plant, state: Row, s: int, flows: Row) -> float:
     """Return how many units more, in whole lots, source s may have and has material for."""
     source = plant.sources[s]
     more = flows[source.allowed] - flows[source.granted]
@@ -213,7 +210,7 @@ def could_take(plant, state, s, flows):
 
 
 @kernel
-def material_left(plant, state, i, flows):
+def material_left(plant: Plant, state: Row, i: int, flows: Row) -> float:
     """Return the stock of item i that no source has been granted yet."""
     item = plant.items[i]
     left = -flows[item.consumed]
@@ -223,7 +220,7 @@ def material_left(plant, state, i, flows):
 
 
 @kernel
-def use_materials(plant, s, quantity, flows) -> None:
+def use_materials(plant: Plant, s: int, quantity: float, flows: Row) -> None:
     """Set aside the materials for a granted quantity of source s; they leave stock at Start."""
     source = plant.sources[s]
     for k in range(source.materials, source.materials_end):

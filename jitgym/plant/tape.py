@@ -2,9 +2,9 @@
 
     u(split, seed, episode, period, channel) in [0, 1)
 
-An episode has a key, mixed from its split, seed and episode number. A channel has a number, derived
-from its *name*, so that adding an item to a scenario leaves the draws of all others alone. A draw is
-the finalizer of splitmix64 (Steele, Lea and Flood 2014) applied to key + period x golden ratio +
+An episode has a key, mixed from its split, seed and episode number. A channel has a number,
+derived from its *name*, so that adding an item to a scenario leaves the draws of all others alone.
+A draw is the finalizer of splitmix64 (Steele, Lea and Flood 2014) applied to key + period x golden ratio +
 channel, 53 bits of it: each channel of each episode walks the generator's one cycle from a place of
 its own. Any draw can be had at once, in any order, on any machine: results do not depend on the
 size of a batch.
@@ -29,7 +29,7 @@ TO_UNIT = 2.0**-53
 
 
 @kernel
-def mix(x):  # type: ignore[no-untyped-def]  # uint64 -> uint64
+def mix(x: np.uint64) -> np.uint64:
     """Return the finalizer of splitmix64: a bijection whose outputs look independent."""
     x = (x ^ (x >> THIRTY)) * FIRST
     x = (x ^ (x >> TWENTY_SEVEN)) * SECOND
@@ -37,7 +37,7 @@ def mix(x):  # type: ignore[no-untyped-def]  # uint64 -> uint64
 
 
 @kernel
-def uniform(key, period, channel):  # type: ignore[no-untyped-def]  # uint64 x 3 -> float64
+def uniform(key: np.uint64, period: np.uint64, channel: np.uint64) -> float:
     """Return the uniform of a channel in a period of the episode with this key."""
     return np.float64(mix(key + period * GOLDEN + channel) >> ELEVEN) * TO_UNIT
 
@@ -65,7 +65,8 @@ def episode_keys(
 
 def channel_number(name: str) -> np.uint64:
     """Return the number of a channel: 64 bits of a digest of its name."""
-    return np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little"))
 
 
 def _mix_array(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
