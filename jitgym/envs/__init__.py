@@ -1,7 +1,7 @@
 """Environments: one engine of compiled plants, under Gymnasium's single and vector API."""
 
 from .encodings import CONTROLS, ActionEncoding, Control, ObservationEncoding
-from .engine import Engine
+from .engine import Engine, ask
 from .single import PlantEnv
 from .vector import VectorPlant
 
@@ -13,4 +13,5 @@ __all__ = [
     "ObservationEncoding",
     "PlantEnv",
     "VectorPlant",
+    "ask",
 ]

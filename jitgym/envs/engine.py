@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control.rules import ask_by_rule
+from jitgym.control.view import ViewLayout
 from jitgym.plant import SPLITS, Layout, episode_keys
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import step
@@ -199,6 +200,38 @@ def decode_row(
             level += table.matrix[asks[k].source, s] * levels[s]
         numbers[k, table.column] = level
     ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+
+
+def ask(
+    encoding: ActionEncoding, action: npt.ArrayLike, view: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return what encoded actions ask for where they see these views, (batch, sources) in units.
+
+    `action` is (batch, sources) as an environment of this encoding takes it, `view` (batch, cells).
+    The environment's own decoding, for policies that act in units.
+    """
+    plant, table = encoding.layout.plant, encoding.table
+    state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
+    actions = np.array(action, dtype=np.float64).reshape(state.shape[0], plant.sources.size)
+    asked = np.empty_like(actions)
+    numbers, levels = table.rule.numbers[0].copy(), np.empty(plant.sources.size)
+    decode(plant, table, numbers, levels, actions, state, asked)
+    return asked
+
+
+@compiled
+def decode(
+    plant: Plant,
+    table: ActionTable,
+    numbers: Matrix,
+    levels: Row,
+    actions: Matrix,
+    state: Matrix,
+    asked: Matrix,
+) -> None:
+    """Write what each action asks for, (batch, sources)."""
+    for e in range(state.shape[0]):
+        decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
 
 
 @compiled

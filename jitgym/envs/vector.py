@@ -145,7 +145,7 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         saturated = engine.totals[:, SATURATED].copy()
         engine.next_episode(ended)
         engine.totals[~ended, SATURATED] = saturated[~ended]
-        shown = {"final_obs": final, "_final_obs": ended.copy()}
+        shown: Info = {"final_obs": final, "_final_obs": ended.copy()}
         shown |= {"final_info": info, "_final_info": ended.copy()}
         return engine.observe(), kept | shown
 

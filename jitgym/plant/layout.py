@@ -210,6 +210,7 @@ def lay_out(scenario: Scenario) -> Layout:
         series=series,
         totals=totals,
         prices=prices,
+        is_contested=_is_contested(users["item"]) or _is_contested(sources["center"][crew]),
         initial=_initial_state(scenario, state.width, items, centers, demands),
         warm_up=horizon.warm_up,
         periods=horizon.periods,
@@ -244,9 +245,11 @@ def _lay_source(
 ) -> None:
     record["outside"] = int(not source.consumes and source.at is None)
     record["lot"] = source.lot_size
+    record["per_lot"] = 1.0 / source.lot_size
     record["minimum"] = source.minimum_order
     record["maximum"] = UNLIMITED if source.maximum_order is None else source.maximum_order
     record["lot_time"] = source.time_per_unit * source.lot_size
+    record["per_lot_time"] = 1.0 / record["lot_time"] if record["lot_time"] > 0.0 else 0.0
     record["setup_time"] = source.setup_time
     _lay_lead_time(record, name, source, state, tables, hazards)
     record["work"] = NONE
@@ -365,6 +368,10 @@ def _number_ranges(records: npt.NDArray[Any], field: str, owners: npt.NDArray[An
     for k in range(records.size):
         records[k][field] = np.searchsorted(owners, k, side="left")
         records[k][f"{field}_end"] = np.searchsorted(owners, k, side="right")
+
+
+def _is_contested(owners: npt.NDArray[Any]) -> bool:
+    return bool(np.unique(owners).size < owners.size)
 
 
 def _recordings(recorded: list[Recorded]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:

@@ -49,9 +49,11 @@ SOURCE = np.dtype(
         ("materials_end", "i4"),
         ("outside", "i4"),  # 1 for a supplier: consumes nothing and uses no work center
         ("lot", "f8"),  # units
+        ("per_lot", "f8"),  # 1 / lot
         ("minimum", "f8"),  # units
         ("maximum", "f8"),  # units
         ("lot_time", "f8"),  # time of the work center that a lot takes
+        ("per_lot_time", "f8"),  # 1 / lot_time, or 0 where it takes none
         ("setup_time", "f8"),
         ("pipeline", "i4"),  # state cell of what was granted this period, (ages,)
         ("ages", "i4"),  # longest lead time; 0: arrives at once
@@ -153,6 +155,7 @@ class Plant(NamedTuple):
     totals: npt.NDArray[Any]  # TOTALS, (1,)
     prices: npt.NDArray[Any]  # PRICE
     initial: npt.NDArray[np.float64]  # the first state, (cells,)
+    is_contested: bool  # whether any two sources share a material or a work center
     warm_up: int  # periods
     periods: int  # of an episode
     discount: float  # factor a period; 1 where costs are not discounted

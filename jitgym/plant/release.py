@@ -24,7 +24,7 @@ def release(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None
     if plant.centers.size > 0:
         open_centers(plant, state, tape, flows)
         run_centers(plant, state, flows)
-    if plant.materials.size > 0 or plant.centers.size > 0:
+    if plant.is_contested:
         hand_out_rest(plant, state, flows)
 
 
@@ -36,7 +36,7 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
         allowed = min(max(asked[s], 0.0), source.maximum)
         if plant.items[source.item].storage < UNLIMITED:
             allowed = min(allowed, free_storage(plant, state, s, flows))
-        allowed = np.floor(allowed / source.lot + ROUNDING) * source.lot
+        allowed = whole_lots(source, allowed)
         if allowed < source.minimum:
             allowed = 0.0
         flows[source.asked] = asked[s]
@@ -75,8 +75,7 @@ def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
         requested = flows[plant.items[material.item].requested]
         stock = material_left(plant, state, material.item, flows)
         if requested > stock:
-            share = flows[source.allowed] * (stock / requested)
-            share = np.floor(share / source.lot + ROUNDING) * source.lot
+            share = whole_lots(source, flows[source.allowed] * (stock / requested))
             flows[source.granted] = min(flows[source.granted], share)
     for s in range(plant.sources.size):
         source = plant.sources[s]
@@ -93,6 +92,8 @@ def open_centers(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         center = plant.centers[c]
         if center.up == NONE or state[center.up] == 1.0:
             flows[center.available] = draw(plant, center.time, tape)
+        if center.crew_end - center.crew < 2:
+            continue  # its only source has turn 0
         for i in range(center.crew, center.crew_end):
             turn = 0.0
             for j in range(center.crew, center.crew_end):
@@ -149,10 +150,10 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
     done = state[source.work] if source.work != NONE else 0.0
     must_set_up = center.setup != NONE and int(state[center.setup]) - 1 != s
     setup = source.setup_time if must_set_up else 0.0
-    lots = np.round(wanted / source.lot)
+    lots = np.floor(wanted * source.per_lot + 0.5)
     fits = lots
     if source.lot_time > 0.0:
-        fits = min(lots, np.floor((time + done - setup) / source.lot_time + ROUNDING))
+        fits = min(lots, np.floor((time + done - setup) * source.per_lot_time + ROUNDING))
     elif time + done < setup:
         fits = 0.0
     if fits * source.lot < first - ROUNDING:
@@ -178,7 +179,10 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
 
 @kernel
 def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
-    """(v) One more pass, in the same sequence, hands out what rounding and short machines left."""
+    """(v) One more pass, in the same sequence, hands out what rounding and short machines left.
+
+    Where each material and each work center has one source only, nothing can be left.
+    """
     for c in range(plant.centers.size):
         center = plant.centers[c]
         for turn in range(center.crew_end - center.crew):
@@ -202,11 +206,19 @@ def could_take(plant: Plant, state: Row, s: int, flows: Row) -> float:
     """Return how many units more, in whole lots, source s may have and has material for."""
     source = plant.sources[s]
     more = flows[source.allowed] - flows[source.granted]
+    if more <= 0.0:
+        return 0.0
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
         left = material_left(plant, state, material.item, flows)
         more = min(more, left / material.quantity)
-    return np.floor(more / source.lot + ROUNDING) * source.lot
+    return whole_lots(source, more)
+
+
+@kernel
+def whole_lots(source: Record, quantity: float) -> float:
+    """Return a quantity rounded down to whole lots of a source, in units."""
+    return np.floor(quantity * source.per_lot + ROUNDING) * source.lot
 
 
 @kernel

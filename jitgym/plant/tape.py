@@ -4,10 +4,10 @@
 
 An episode has a key, mixed from its split, seed and episode number. A channel has a number,
 derived from its *name*, so that adding an item to a scenario leaves the draws of all others alone.
-A draw is the finalizer of splitmix64 (Steele, Lea and Flood 2014) applied to key + period x golden ratio +
-channel, 53 bits of it: each channel of each episode walks the generator's one cycle from a place of
-its own. Any draw can be had at once, in any order, on any machine: results do not depend on the
-size of a batch.
+A draw is the finalizer of splitmix64 (Steele, Lea and Flood 2014) applied to key + period x golden
+ratio + channel, 53 bits of it: each channel of each episode walks the generator's one cycle from a
+place of its own. Any draw can be had at once, in any order, on any machine: results do not depend
+on the size of a batch.
 """
 
 from __future__ import annotations
