@@ -29,6 +29,7 @@ from pydantic import (
 
 from jitgym import catalog, documents
 from jitgym.distributions import (
+    SPLITS,
     AnyDistribution,
     DemandDistribution,
     Deterministic,
@@ -246,6 +247,7 @@ class Scenario(Part):
         _check_references(self)
         _check_bill_of_materials(self)
         _place_events(self)
+        _check_recordings(self)
         _check_parameters(self)
         return self
 
@@ -488,6 +490,21 @@ def _place_events(scenario: Scenario) -> None:
         parts = getattr(scenario, section)
         placed = event.placed(low / whole, high / whole)
         parts[name] = parts[name].model_copy(update={field: placed})
+
+
+def _check_recordings(scenario: Scenario) -> None:
+    periods = scenario.horizon.periods
+    for name, demand in scenario.demands.items():
+        if not isinstance(demand.quantity, Recorded):
+            continue
+        for split in SPLITS:
+            recorded = len(demand.quantity.series(split))
+            if demand.quantity.block(split) == 0 and recorded < periods:
+                raise PlacedError(
+                    f"has {periods} periods, but the demand of {name!r} replays {recorded} in split "
+                    f"{split}; expected at most {recorded}, or a block to resample in",
+                    "horizon",
+                )
 
 
 def _check_parameters(scenario: Scenario) -> None:
