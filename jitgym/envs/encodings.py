@@ -34,13 +34,13 @@ SMALLEST_PROBABILITY = 0.001  # a demand beyond its quantile of 1 minus this sat
 ENTRY = np.dtype([("cell", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
 
 # What an encoded action becomes.
-ASKED, LEVELS = 0, 1
+ASKED, LEVELS, UNITS = 0, 1, 2
 
 
 class ActionTable(NamedTuple):
     """How compiled code decodes an action: x -> round((x + offset) x gain) x step."""
 
-    kind: int  # ASKED or LEVELS
+    kind: int  # ASKED or LEVELS; UNITS: it is what is asked, as it stands
     offset: npt.NDArray[np.float64]  # (sources,)
     gain: npt.NDArray[np.float64]  # (sources,)
     step: npt.NDArray[np.float64]  # units, (sources,)
@@ -197,7 +197,7 @@ class ActionEncoding:
     def _identity(self) -> ActionTable:
         sources = len(self.layout.scenario.sources)
         return ActionTable(
-            kind=ASKED,
+            kind=UNITS,
             offset=np.zeros(sources),
             gain=np.ones(sources),
             step=np.ones(sources),
@@ -210,6 +210,8 @@ class ActionEncoding:
     def decode(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return an action in units, (..., sources): quantities to ask for, or local levels."""
         table = self.table
+        if table.kind == UNITS:
+            return np.asarray(action, dtype=np.float64)
         x = (np.asarray(action, dtype=np.float64) + table.offset) * table.gain
         return np.clip(np.floor(x + 0.5), 0.0, table.most) * table.step
 

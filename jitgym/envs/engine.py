@@ -19,7 +19,7 @@ from jitgym.plant.jit import compiled, entry, kernel
 from jitgym.plant.ledger import book
 from jitgym.plant.records import Matrix, Plant, Records, Row
 
-from .encodings import LEVELS, ActionEncoding, ActionTable, ObservationEncoding
+from .encodings import LEVELS, UNITS, ActionEncoding, ActionTable, ObservationEncoding
 
 # The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of
 # the next period's cost in the yardstick.
@@ -186,6 +186,10 @@ def decode_row(
     asked: Row,
 ) -> None:
     """Write what an encoded action asks for, (sources,), in units."""
+    if table.kind == UNITS:
+        for s in range(action.size):
+            asked[s] = action[s]
+        return
     for s in range(action.size):
         steps = np.floor((action[s] + table.offset[s]) * table.gain[s] + 0.5)
         levels[s] = min(max(steps, 0.0), table.most[s]) * table.step[s]
