@@ -224,7 +224,7 @@ class ActionEncoding:
             return ActionEntry(source, "units", 0.0, float(high), step)
         lots = max(1, int(np.floor(scenario.order_bound(source) / lot + 1e-9)))
         step = lot
-        if self.is_discrete and lots > MOST_CHOICES:
-            multiple = int(np.ceil(lots / MOST_CHOICES))
+        if self.is_discrete and 1 + lots > MOST_CHOICES:  # nothing is a choice too
+            multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))
             step, lots = lot * multiple, lots // multiple
         return ActionEntry(source, "units", 0.0, lots * step, step)
