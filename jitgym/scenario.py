@@ -366,11 +366,12 @@ class Scenario(Part):
         """The largest base-stock level or card count of the environment's actions, in units.
 
         As stated in `actions`; else the order bound times (mean lead time + 2), at least 20 lots,
-        of the source for which that is most.
+        of the source for which that is most; the initial stock of an item that no source makes.
         """
         stated = self.actions.maximum_level.get(item)
         levels = (self._largest_level(name) for name in self.sources_of(item))
-        return stated or max(levels, default=0.0)
+        # What no source makes, can only become less.
+        return stated or max(levels, default=self.items[item].initial_stock or 1.0)
 
     def _largest_level(self, name: str) -> float:
         lot = self.sources[name].lot_size
