@@ -1,0 +1,254 @@
+"""Steps and plant-periods a second, each beside a hand-written loop for that one plant.
+
+Run it on an otherwise idle machine: `python scripts/bench.py`. One core, tape and observation
+included, the best of several repetitions. A benchmark, never a test.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import _handwritten as by_hand
+import gymnasium
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import jitgym
+from jitgym.control import pull_rule
+from jitgym.evaluate.loop import run_rules
+from jitgym.plant import Layout, episode_keys, lay_out
+from jitgym.plant.tape import channel_number
+
+BATCH, EPISODES, REPETITIONS = 1024, 256, 5
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the benchmark's table."""
+
+    what: str
+    figure: float  # steps or periods a second; seconds for start-up
+    by_hand: float | None  # the same by a hand-written loop
+
+    @property
+    def ratio(self) -> float | None:
+        """Figure as a share of the hand-written loop's."""
+        return None if self.by_hand is None else self.figure / self.by_hand
+
+
+def main(
+    seconds: Annotated[float, tyro.conf.arg(help="of each repetition of a measurement")] = 0.5,
+    json_: Annotated[bool, tyro.conf.arg(name="json", help="print one JSON object")] = False,
+) -> None:
+    """Measure start-up, environments and the compiled closed loop."""
+    lines = [*start_up(), *environments(seconds), *closed_loops()]
+    if json_:
+        print(json.dumps([line.__dict__ | {"ratio": line.ratio} for line in lines], indent=1))
+        return
+    table = Table(title="One core, best of several")
+    for column in ("what", "a second", "by hand", "share"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for line in lines:
+        hand, share = "", ""
+        if line.by_hand is not None:
+            hand, share = f"{line.by_hand:,.0f}", f"{line.figure / line.by_hand:.2f}"
+        shown = f"{line.figure:.2f} s" if line.figure < 100 else f"{line.figure:,.0f}"
+        table.add_row(line.what, shown, hand, share)
+    Console().print(table)
+
+
+def start_up() -> list[Line]:
+    """Import, and the first step of a second process (machine code from the cache)."""
+    step = "import gymnasium, jitgym; e = gymnasium.make('jitgym/LostSales-v0'); e.reset(seed=0); "
+    step += "e.step(e.action_space.sample())"
+    subprocess.run([sys.executable, "-c", step], check=True)
+    return [
+        Line("import jitgym", _fresh("import jitgym"), None),
+        Line("second process: import, make, first step", _fresh(step), None),
+    ]
+
+
+def _fresh(code: str) -> float:
+    timed = f"import time; began = time.perf_counter(); {code}; print(time.perf_counter() - began)"
+    runs = [
+        subprocess.run([sys.executable, "-c", timed], check=True, capture_output=True, text=True)
+        for _ in range(REPETITIONS)
+    ]
+    return min(float(run.stdout) for run in runs)
+
+
+def environments(seconds: float) -> list[Line]:
+    """Env-steps a second of the single and the vector environment."""
+    lost, line = "jitgym/LostSales-v0", "jitgym/KanbanLine-v0"
+    return [
+        Line(f"{lost}, single", single(lost, seconds), None),
+        Line(f"{line}, single", single(line, seconds), None),
+        Line(f"{lost}, vector of {BATCH}", vector(lost, seconds), lost_sales_env(seconds)),
+        Line(f"{line}, vector of {BATCH}", vector(line, seconds), line_env(seconds)),
+    ]
+
+
+def single(name: str, seconds: float) -> float:
+    """Steps a second through gymnasium.make."""
+    env = gymnasium.make(name)
+    env.reset(seed=0)
+    actions = [env.action_space.sample() for _ in range(64)]  # sampling is slower than stepping
+
+    def steps() -> int:
+        for k in range(1000):
+            _, _, terminated, truncated, _ = env.step(actions[k % 64])
+            if terminated or truncated:
+                env.reset()
+        return 1000
+
+    return rate(steps, seconds)
+
+
+def vector(name: str, seconds: float) -> float:
+    """Env-steps a second of the vector environment."""
+    envs = gymnasium.make_vec(name, num_envs=BATCH)
+    envs.reset(seed=0)
+    actions = [envs.action_space.sample() for _ in range(8)]
+
+    def steps() -> int:
+        for k in range(8):
+            envs.step(actions[k])
+        return 8 * BATCH
+
+    return rate(steps, seconds)
+
+
+def rate(work: Callable[[], int], seconds: float) -> float:
+    """Return how much work is done a second: the best of several repetitions."""
+    best = 0.0
+    work()
+    for _ in range(REPETITIONS):
+        done, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            done += work()
+        best = max(best, done / (time.perf_counter() - began))
+    return best
+
+
+def lost_sales_env(seconds: float) -> float:
+    """Env-steps a second of the hand-written vector loop for lost sales."""
+    layout = lay_out(jitgym.load("lost-sales"))
+    ends, guides = tables(layout, "customers")
+    channel = channel_number("customers.quantity")
+    keys, period = episode_keys("train", 0, np.arange(BATCH)), np.zeros(BATCH, dtype=np.int64)
+    rows = np.zeros((BATCH, 4))
+    actions = np.random.default_rng(0).uniform(-1, 1, (8, BATCH, 1)).astype(np.float32)
+
+    def steps() -> int:
+        for k in range(8):
+            seen, reward = np.empty((BATCH, 4), dtype=np.float32), np.empty(BATCH)
+            by_hand.lost_sales_env(
+                rows, actions[k], keys, period, channel, ends, guides, seen, reward
+            )
+        return 8 * BATCH
+
+    return rate(steps, seconds)
+
+
+def line_env(seconds: float) -> float:
+    """Env-steps a second of the hand-written vector loop for the kanban line."""
+    layout = lay_out(jitgym.load("kanban-line"))
+    ends, guides = tables(layout, "customers")
+    keys, period = episode_keys("train", 0, np.arange(BATCH)), np.zeros(BATCH, dtype=np.int64)
+    rows, bounds = np.zeros((BATCH, 11)), np.full(11, 1 / 120)
+    for row in rows:
+        by_hand.line_begin(row)
+    actions = np.random.default_rng(0).uniform(-1, 1, (8, BATCH, 4)).astype(np.float32)
+
+    def steps() -> int:
+        for k in range(8):
+            seen, reward = np.empty((BATCH, 11), dtype=np.float32), np.empty(BATCH)
+            by_hand.line_env(
+                rows, actions[k], keys, period, *line_tables(ends, guides), bounds, seen, reward
+            )
+        return 8 * BATCH
+
+    return rate(steps, seconds)
+
+
+def closed_loops() -> list[Line]:
+    """Plant-periods a second of a classic policy in the compiled loop."""
+    lines = []
+    for name, policy, numbers, loop in (
+        ("lost-sales", "base-stock", {"levels": {"supplier": 25.0}}, lost_sales_loop),
+        ("kanban-line", "kanban", {"cards": CARDS}, line_loop),
+    ):
+        layout = lay_out(jitgym.load(name))
+        rule = pull_rule(layout, **numbers)
+        keys, costs = episode_keys("test", 0, np.arange(EPISODES)), np.zeros(EPISODES)
+
+        def generic(layout: Any = layout, rule: Any = rule, keys: Any = keys) -> Any:
+            return run_rules(layout, rule, keys, "test", flows=False).cost[0]
+
+        def hand(
+            loop: Any = loop, layout: Any = layout, keys: Any = keys, costs: Any = costs
+        ) -> Any:
+            loop(layout, keys, costs)
+            return costs
+
+        if not np.allclose(generic(), hand(), rtol=1e-9):
+            raise SystemExit(f"{name}: the hand-written loop and the plant disagree")
+        work = EPISODES * layout.plant.periods
+        lines.append(
+            Line(
+                f"{name}, {policy}, compiled loop",
+                rate(lambda g=generic, w=work: (g(), w)[1], 0.5),
+                rate(lambda h=hand, w=work: (h(), w)[1], 0.5),
+            )
+        )
+    return lines
+
+
+CARDS = {"mill": 60.0, "pressing": 20.0, "welding": 20.0, "finishing": 30.0}
+
+
+def lost_sales_loop(layout: Layout, keys: Any, costs: Any) -> None:
+    """Run base-stock 25 by hand."""
+    ends, guides = tables(layout, "customers")
+    plant = layout.plant
+    channel = channel_number("customers.quantity")
+    by_hand.lost_sales_base_stock(
+        25.0, keys, plant.periods, plant.warm_up, channel, ends, guides, costs
+    )
+
+
+def line_loop(layout: Layout, keys: Any, costs: Any) -> None:
+    """Run kanban by hand."""
+    plant = layout.plant
+    rest = line_tables(*tables(layout, "customers"))
+    cards = np.array(list(CARDS.values()))
+    by_hand.line_kanban(cards, keys, plant.periods, plant.warm_up, *rest, costs)
+
+
+def line_tables(ends: Any, guides: Any) -> tuple[Any, ...]:
+    """Return channels, lead time hazards and demand tables of the kanban line."""
+    names = ("customers.quantity", "mill.lead_time")
+    names += tuple(f"{center}.breakdown" for center in ("press", "weld", "assembly"))
+    channels = np.array([channel_number(name) for name in names])
+    return channels, np.array([0.5, 0.6]), ends, guides
+
+
+def tables(layout: Layout, demand: str) -> tuple[Any, Any]:
+    """Return ends and guides of a demand on 0, 1, 2, ...: the generic plant's own."""
+    plant = layout.plant
+    number = list(layout.scenario.demands).index(demand)
+    record = plant.distributions[plant.demands[number]["quantity"]]
+    guides = plant.guides[record["guide"] : record["guide"] + int(record["guides"])]
+    return plant.ends[record["first"] :].copy(), guides - record["first"]
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
