@@ -190,7 +190,8 @@ def take(state: Row, item: Record, quantity: float) -> None:
         taken = min(quantity, state[item.stock + a])
         state[item.stock + a] -= taken
         quantity -= taken
-    state[item.stock] -= quantity
+    # Never below 0, not even by the last bits of lots that are no whole numbers.
+    state[item.stock] = max(state[item.stock] - quantity, 0.0)
 
 
 @kernel
