@@ -286,6 +286,7 @@ def recorded(folder: Path, quantity: str) -> Path:
     file = folder / "shop.yaml"
     text = catalog.text("recorded-retail").partition("    quantity:\n")[0]
     text += f"    quantity: {quantity}\n    unmet: lost\n"
+    text = text.replace("{ongoing: 51, warm_up: 8}", "{ongoing: 2}")
     file.write_text(text)
     return file
 

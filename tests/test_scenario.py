@@ -73,7 +73,7 @@ def test_lost_sales_is_zipkins() -> None:
     assert scenario.known_optimum is not None
     assert scenario.known_optimum.cost == 4.7285
     assert scenario.yardstick == "average cost a period"
-    assert (scenario.horizon.periods, scenario.horizon.warm_up) == (1000, 200)
+    assert (scenario.horizon.periods, scenario.horizon.warm_up) == (2000, 200)
     assert scenario.horizon.ends is False
     assert scenario.reward_scale == pytest.approx(20)
     assert scenario.order_bound("supplier") == 10
@@ -135,7 +135,7 @@ def test_recorded_retail_has_a_year_to_learn_and_a_year_to_be_judged(item: str) 
 def test_recorded_series_are_in_the_order_of_their_dates(tmp_path: Path) -> None:
     rows = ["date,item,quantity", "2024-01-15,a,3", "2024-01-01,a,1", "2024-01-08,a,2"]
     (tmp_path / "sales.csv").write_text("\n".join([*rows, "2024-01-08,b,9"]))
-    data = load("recorded-retail").document()
+    data = load("recorded-retail").document() | {"horizon": {"ongoing": 2}}
     data["demands"]["customers"]["quantity"] = {
         "distribution": "recorded",
         "file": str(tmp_path / "sales.csv"),
@@ -146,6 +146,13 @@ def test_recorded_series_are_in_the_order_of_their_dates(tmp_path: Path) -> None
     assert isinstance(quantity, Recorded)
     assert quantity.series("test").tolist() == [1, 2]
     assert quantity.block("test") == 0
+
+
+def test_a_horizon_beyond_what_a_split_replays_is_refused() -> None:
+    with pytest.raises(
+        ScenarioError, match=r"horizon: has 80 periods, but split test .* replays 51"
+    ):
+        load("recorded-retail", **{"horizon.ongoing": 80})
 
 
 def test_overrides_go_by_short_name_or_dotted_path() -> None:

@@ -1,0 +1,41 @@
+"""A scenario: what is held, how each item is replenished, who asks for it.
+
+Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
+it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
+
+>>> scenario = load("lost-sales", penalty=19)
+>>> scenario.demands["customers"].shortage_cost
+19.0
+>>> scenario.yardstick
+'average cost a period'
+"""
+
+from .checks import RESERVED
+from .loading import load
+from .model import Scenario
+from .parts import (
+    Actions,
+    Breakdown,
+    Demand,
+    Forecast,
+    Horizon,
+    Item,
+    KnownOptimum,
+    Source,
+    WorkCenter,
+)
+
+__all__ = [
+    "RESERVED",
+    "Actions",
+    "Breakdown",
+    "Demand",
+    "Forecast",
+    "Horizon",
+    "Item",
+    "KnownOptimum",
+    "Scenario",
+    "Source",
+    "WorkCenter",
+    "load",
+]

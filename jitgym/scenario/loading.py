@@ -1,0 +1,103 @@
+"""Loading: a scenario by name, family or path, and one varied by overrides."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jitgym import catalog, documents
+from jitgym.errors import ScenarioError
+
+from .checks import NAMED, exists
+from .model import Scenario, build
+
+
+def load(scenario: str | Path | Scenario, /, **overrides: Any) -> Scenario:
+    """A scenario by its name in the catalog, a family's name, or a path; or one varied.
+
+    Overrides go by a short name of `parameters` or a dotted path. A list for a name with several
+    paths is dealt out in their order; one value goes to all of them. A known optimum is dropped
+    with any override. Raises ScenarioError.
+
+    >>> lead_time = {"distribution": "uniform", "low": 2, "high": 4}
+    >>> load("lost-sales", lead_time=lead_time).mean_lead_time("supplier")
+    3.0
+    """
+    base, overrides = _base(scenario, overrides)
+    return _varied(base, overrides) if overrides else base
+
+
+def _base(
+    scenario: str | Path | Scenario, overrides: dict[str, Any]
+) -> tuple[Scenario, dict[str, Any]]:
+    """The scenario that is meant, and the overrides that are still to be made."""
+    if isinstance(scenario, Scenario):
+        return scenario, overrides
+    name = str(scenario)
+    if name in catalog.names():
+        return build(documents.read(catalog.text(name), name), catalog.FOLDER), overrides
+    from jitgym.catalog.families import FAMILIES  # they are made of scenarios
+
+    if name in FAMILIES:
+        own = overrides.keys() & inspect.signature(FAMILIES[name]).parameters.keys()
+        base = FAMILIES[name](**{key: overrides[key] for key in own})
+        return base, {key: value for key, value in overrides.items() if key not in own}
+    path = Path(scenario)
+    if path.suffix in (".yaml", ".yml"):
+        return build(documents.read_file(path), path.parent), overrides
+    known = documents.suggest(name, sorted({*catalog.names(), *FAMILIES}))
+    raise ScenarioError(f"unknown scenario {name!r}; {known} A file ends in .yaml or .yml")
+
+
+def _varied(base: Scenario, overrides: Mapping[str, Any]) -> Scenario:
+    given = ", ".join(f"{name}={value!r}" for name, value in overrides.items())
+    document = documents.Document(f"{base.file} with {given}", base.document())
+    for name, value in overrides.items():
+        for path, part in _dealt(base, name, documents.tidy(value)):
+            _check_path(base, name, path)
+            try:
+                documents.put(document.data, path, part)
+            except ValueError as error:
+                raise ScenarioError(f"{document.name}: {path}: {error}") from None
+    # What was true of the default parameters need not be true any more.
+    document.data.pop("known_optimum", None)
+    document.data.pop("parameters", None)
+    varied = build(document, Path())
+    parameters = {
+        name: paths
+        for name, paths in base.parameters.items()
+        if all(exists(varied, path) for path in paths)
+    }
+    varied = varied.model_copy(update={"parameters": parameters})
+    varied._file = base.file
+    return varied
+
+
+def _dealt(base: Scenario, name: str, value: Any) -> list[tuple[str, Any]]:
+    """(path, value) of everything that an override sets."""
+    paths = base.parameters.get(name, (name,))
+    if len(paths) == 1 or not isinstance(value, list):
+        return [(path, value) for path in paths]
+    if len(value) != len(paths):
+        raise ScenarioError(
+            f"{base.file}: {name}: has {len(value)} values; expected {len(paths)}, for "
+            f"{', '.join(paths)}"
+        )
+    return list(zip(paths, value, strict=True))
+
+
+def _check_path(base: Scenario, name: str, path: str) -> None:
+    """A path may name what is not written, but no section or part that is not there."""
+    section, _, rest = path.partition(".")
+    settable = [key for key in Scenario.model_fields if key not in ("parameters", "known_optimum")]
+    if section not in settable:
+        known = [*base.parameters, *settable]
+        raise ScenarioError(
+            f"{base.file}: unknown parameter {name!r}; {documents.suggest(name, known)}"
+        )
+    part = rest.partition(".")[0]
+    if section in NAMED and part not in getattr(base, section):
+        hint = documents.suggest(part, getattr(base, section))
+        raise ScenarioError(f"{base.file}: {name}: there is no {section}.{part}; {hint}")

@@ -1,0 +1,202 @@
+"""The scenario: its parts together, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from jitgym import documents
+from jitgym.distributions import Part, Positive
+from jitgym.errors import ScenarioError
+
+from . import checks
+from .parts import Actions, Demand, Horizon, Item, KnownOptimum, Paths, Source, WorkCenter
+
+FREQUENT = 0.999
+"""An order bound by default covers this quantile of a period's demand."""
+
+
+class Scenario(Part):
+    """A plant and how it is judged; frozen, and checked across its parts.
+
+    `load` reads one and raises ScenarioError; the constructor raises pydantic's ValidationError.
+    Two scenarios are equal when they would be written alike.
+    """
+
+    name: str
+    title: str = ""
+    tags: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    period: str  # in words: "one week"
+    periods_per_year: Positive = 1.0
+    horizon: Horizon
+    discount: Annotated[float, Field(gt=0, lt=1)] | None = None  # a period
+    items: dict[str, Item]
+    work_centers: dict[str, WorkCenter] = Field(default={})
+    sources: dict[str, Source]
+    demands: dict[str, Demand]
+    actions: Actions = Actions()
+    parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
+    known_optimum: KnownOptimum | None = None
+    _file: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        checks.check(self)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.to_yaml() == other.to_yaml()
+
+    def __hash__(self) -> int:
+        return hash(self.to_yaml())
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, or its name."""
+        return self._file or self.name
+
+    @property
+    def yardstick(self) -> str:
+        """What `cost` means in every row and table."""
+        return "average cost a period" if self.discount is None else "discounted cost"
+
+    def document(self) -> dict[str, Any]:
+        """Plain data that says the same; what has its default value is left out."""
+        data = documents.tidy(self)
+        assert isinstance(data, dict)
+        return data
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """The scenario as YAML that loads as the same scenario; with a path, also written there."""
+        return documents.write(self.document(), None if path is None else Path(path))
+
+    @classmethod
+    def from_document(cls, data: Mapping[str, Any], name: str = "scenario") -> Scenario:
+        """A scenario from plain data; raises ScenarioError, with `name` in place of a file."""
+        return build(documents.Document(name, documents.tidy(data)), Path())
+
+    def sources_of(self, item: str) -> tuple[str, ...]:
+        """Sources that make an item, in scenario order."""
+        return tuple(name for name, source in self.sources.items() if source.makes == item)
+
+    def consumers_of(self, item: str) -> tuple[str, ...]:
+        """Sources that consume an item, in scenario order."""
+        return tuple(name for name, source in self.sources.items() if item in source.consumes)
+
+    @property
+    def items_upstream_first(self) -> tuple[str, ...]:
+        """Items, materials before what is made of them, else in scenario order."""
+        placed: list[str] = []
+        while len(placed) < len(self.items):
+            placed += [next(item for item in self.items if self._is_next(item, placed))]
+        return tuple(placed)
+
+    def _is_next(self, item: str, placed: list[str]) -> bool:
+        materials = {m for name in self.sources_of(item) for m in self.sources[name].consumes}
+        return item not in placed and materials <= set(placed)
+
+    def mean_requirement(self, item: str) -> float:
+        """Mean units of an item needed a period, through the bill of materials.
+
+        Where an item can be made in several ways, the one that needs most counts.
+        """
+        return self._required(item, {n: d.quantity.expectation for n, d in self.demands.items()})
+
+    def _required(self, item: str, asked: Mapping[str, float]) -> float:
+        """Units of an item that one period's demands (name -> units) need."""
+        direct = math.fsum(asked[n] for n, d in self.demands.items() if d.item == item)
+        made: dict[str, float] = {}
+        for name in self.consumers_of(item):
+            source = self.sources[name]
+            made[source.makes] = max(made.get(source.makes, 0.0), source.consumes[item])
+        return direct + math.fsum(n * self._required(other, asked) for other, n in made.items())
+
+    def mean_lead_time(self, source: str) -> float:
+        """Mean lead time of a source, in periods."""
+        return self.sources[source].lead_time.expectation
+
+    def order_bound(self, source: str) -> float:
+        """The largest order of the environment's actions, in units, whole lots.
+
+        As stated in `actions`; else the source's own maximum; else the .999 quantile of a period's
+        demand through the bill of materials, plus twice the economic order quantity where an order
+        has a fixed cost. Raises ScenarioError where the bounds stated for an item's sources do not
+        add up to its mean requirement: whatever the agent does, the plant would drown.
+        """
+        item = self.sources[source].makes
+        rivals = self.sources_of(item)
+        most = {name: self._largest_order(name) for name in rivals}
+        needed = self.mean_requirement(item)
+        if any(name in self.actions.maximum_order for name in rivals) and (
+            math.fsum(most.values()) < needed * (1 - 1e-9)
+        ):
+            raise ScenarioError(
+                f"{self.file}: actions.maximum_order: allows {math.fsum(most.values()):g} of "
+                f"{item} a period; expected at least its mean requirement of {needed:g}"
+            )
+        return most[source]
+
+    def _largest_order(self, name: str) -> float:
+        source = self.sources[name]
+        stated = self.actions.maximum_order.get(name, math.inf)
+        bound = min(stated, source.maximum_order or math.inf)
+        if bound < math.inf:
+            return max(1.0, math.floor(bound / source.lot_size + 1e-9)) * source.lot_size
+        asked = {n: float(d.quantity.quantile(FREQUENT)) for n, d in self.demands.items()}
+        frequent = self._required(source.makes, asked)
+        return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
+
+    def _economic_order(self, name: str) -> float:
+        """sqrt(2 K D / h) (Harris 1913); 0 without a fixed cost or a holding cost."""
+        source = self.sources[name]
+        holding = self.items[source.makes].holding_cost
+        if holding == 0:
+            return 0.0
+        fixed = source.shipment_cost + source.setup_cost
+        return math.sqrt(2 * fixed * self.mean_requirement(source.makes) / holding)
+
+    def level_bound(self, item: str) -> float:
+        """The largest base-stock level or card count of the environment's actions, in units.
+
+        As stated in `actions`; else the order bound times (mean lead time + 2), at least 20 lots,
+        of the source for which that is most; the initial stock of an item that no source makes.
+        """
+        stated = self.actions.maximum_level.get(item)
+        levels = (self._largest_level(name) for name in self.sources_of(item))
+        # What no source makes, can only become less.
+        return stated or max(levels, default=self.items[item].initial_stock or 1.0)
+
+    def _largest_level(self, name: str) -> float:
+        lot = self.sources[name].lot_size
+        covered = self.order_bound(name) * (self.mean_lead_time(name) + 2)
+        return max(_whole_lots(covered, lot), 20 * lot)
+
+    @property
+    def reward_scale(self) -> float:
+        """Cost of serving nobody for a period: (shortage cost, else price) times mean demand.
+
+        1 where nobody pays and nothing is short.
+        """
+        return math.fsum(self._worth(demand) for demand in self.demands.values()) or 1.0
+
+    @staticmethod
+    def _worth(demand: Demand) -> float:
+        return (demand.shortage_cost or demand.price) * demand.quantity.expectation
+
+
+def _whole_lots(quantity: float, lot: float) -> float:
+    return max(1.0, math.ceil(quantity / lot - 1e-9)) * lot
+
+
+def build(document: documents.Document, folder: Path) -> Scenario:
+    """A scenario from a document whose files lie in a folder; raises ScenarioError."""
+    try:
+        scenario = Scenario.model_validate(document.data, context={"folder": folder})
+    except ValidationError as error:
+        raise documents.explain(error, Scenario, document) from None
+    scenario._file = document.name
+    return scenario
