@@ -124,7 +124,8 @@ class _Tables:
             self.recorded.append(distribution)
         elif values.size > 1:
             clock = getattr(distribution, "clock", None)
-            channel = self.channel(name if clock is None else f"clock.{clock}")
+            # No part's name begins with a dot: a clock never shares a channel with one.
+            channel = self.channel(name if clock is None else f".clock.{clock}")
         return self.add_steps(values, ends, channel, replayed)
 
     def add_steps(
