@@ -1,0 +1,363 @@
+"""The order of events in a period, and what the ledger books of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jitgym.plant import KPIS, kpis
+from jitgym.scenario import Scenario
+from tests.scenarios import NOBODY, Probe, asked_at_random, plant, scenarios
+
+
+def customers(quantity: Any, unmet: str = "lost", **demand: Any) -> dict[str, Any]:
+    return {"customers": {"item": "product", "quantity": quantity, "unmet": unmet, **demand}}
+
+
+# --- the order of events --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 5])
+def test_an_order_is_usable_its_lead_time_later_before_that_periods_demand(lead_time: int) -> None:
+    probe = Probe(
+        plant(
+            sources={"supplier": {"makes": "product", "lead_time": lead_time}},
+            demands=customers(7),
+        )
+    )
+    served = [probe.step(supplier=7 * (t == 0))["customers.served"] for t in range(8)]
+    assert served == [7.0 * (t == lead_time) for t in range(8)]
+
+
+def test_the_decision_maker_sees_the_stock_after_todays_arrivals() -> None:
+    probe = Probe(plant(sources={"supplier": {"makes": "product", "lead_time": 2}}))
+    probe.step(supplier=7)
+    assert (probe["product.stock"], probe["supplier.in_process"]) == (0, 7)
+    probe.step()
+    assert (probe["product.stock"], probe["supplier.in_process"]) == (7, 0)
+
+
+def test_stock_and_process_are_counted_after_demand_and_before_arrivals() -> None:
+    scenario = plant(
+        items={"product": {"initial_stock": 10, "holding_cost": 1}},
+        sources={"supplier": {"makes": "product", "lead_time": 1, "in_process_holding_cost": 0.5}},
+        demands=customers(4),
+    )
+    probe = Probe(scenario)
+    flows = probe.step(supplier=6)
+    assert (flows["product.on_hand"], flows["supplier.in_process"]) == (6, 6)
+    assert probe.engine.cost[0] == 6 + 0.5 * 6
+    assert probe["product.stock"] == 12  # it came after the count
+
+
+def test_backorders_are_served_before_new_demand() -> None:
+    probe = Probe(plant(demands=customers(5, "backordered")))
+    probe.step()
+    flows = probe.step(supplier=8)
+    # 5 waited; of the 5 new ones 3 are served at once.
+    assert (flows["customers.served"], flows["customers.at_once"]) == (8, 3)
+    assert (flows["customers.waiting"], probe["customers.backlog"]) == (2, 2)
+
+
+def test_all_backorders_of_an_item_come_before_any_new_demand_in_scenario_order() -> None:
+    demands = {
+        "first": {"item": "product", "quantity": 3, "unmet": "backordered"},
+        "second": {"item": "product", "quantity": 4, "unmet": "backordered"},
+    }
+    probe = Probe(plant(demands=demands))
+    probe.step()
+    flows = probe.step(supplier=9)
+    assert (flows["first.served"], flows["second.served"]) == (3 + 2, 4)
+    assert (flows["first.at_once"], flows["second.at_once"]) == (2, 0)
+
+
+def test_what_is_lost_is_lost() -> None:
+    probe = Probe(plant(demands=customers(5)))
+    assert probe.step(supplier=2)["customers.lost"] == 3
+    assert probe.step(supplier=8)["customers.served"] == 5
+    assert probe["product.stock"] == 3
+
+
+def test_a_center_that_failed_is_seen_to_be_down_before_the_decision() -> None:
+    scenario = plant(
+        work_centers={"machine": {"time": 5, "breakdown": {"fails": 0.4, "repaired": 0.5}}},
+        sources={"making": {"makes": "product", "at": "machine", "time_per_unit": 1}},
+    )
+    probe = Probe(scenario)
+    states = []
+    for _ in range(400):
+        up = probe["machine.up"]
+        states.append(up)
+        assert probe.step(making=5)["making.granted"] == 5 * up
+    changes = np.array(states[1:]) - states[:-1]
+    fails = (changes < 0).sum() / (np.array(states[:-1]) == 1).sum()
+    repaired = (changes > 0).sum() / (np.array(states[:-1]) == 0).sum()
+    assert fails == pytest.approx(0.4, abs=0.12)  # four standard deviations and more
+    assert repaired == pytest.approx(0.5, abs=0.15)
+
+
+def test_failure_by_unit_follows_the_units_made() -> None:
+    # P(down after making n) = 1 - (1 - p)^n: 1 - .9^5 = .40951.
+    breakdown = {"fails": 0.1, "repaired": 1, "per": "unit"}
+    scenario = plant(
+        work_centers={"machine": {"time": 5, "breakdown": breakdown}},
+        sources={"making": {"makes": "product", "at": "machine", "time_per_unit": 1}},
+    )
+    probe = Probe(scenario)
+    fell = [
+        probe.step(making=5)["making.granted"] > 0 and not probe["machine.up"] for _ in range(6000)
+    ]
+    ran = sum(fell) / (6000 - sum(fell))
+    assert ran == pytest.approx(1 - 0.9**5, abs=0.03)
+
+
+def test_exactly_one_event_of_a_clock_happens_a_period() -> None:
+    event = {"distribution": "event", "clock": "machines"}
+    scenario = plant(
+        work_centers={"one": {"time": {**event, "rate": 1}}, "two": {"time": {**event, "rate": 3}}},
+        sources={
+            "making": {"makes": "product", "at": "one", "time_per_unit": 1},
+            "more": {"makes": "product", "at": "two", "time_per_unit": 1},
+        },
+        demands=customers({**event, "rate": 6}),
+    )
+    probe = Probe(scenario)
+    happened = np.zeros(3)
+    for _ in range(6000):
+        flows = probe.step()
+        now = [flows["one.available"], flows["two.available"], flows["customers.requested"]]
+        assert sorted(now) == [0, 0, 1]
+        happened += now
+    assert happened / 6000 == pytest.approx([0.1, 0.3, 0.6], abs=0.025)
+
+
+# --- recorded demand ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> dict[str, Any]:
+    """Twelve days of one item, 10 to 21: the first eight are train's, the others test's."""
+    file = tmp_path / "sales.csv"
+    rows = [f"2024-01-{k + 1:02d},a,{10 + k}" for k in range(12)]
+    file.write_text("\n".join(["date,item,quantity", *rows, ""]))
+    splits = {
+        "train": {"from": date(2024, 1, 1), "to": date(2024, 1, 8), "block": 3},
+        "test": {"from": date(2024, 1, 9), "to": date(2024, 1, 12)},
+    }
+    return {"distribution": "recorded", "file": str(file), "item": "a", "splits": splits}
+
+
+def test_a_recorded_split_is_replayed_in_order(recorded: dict[str, Any]) -> None:
+    scenario = plant(horizon={"ongoing": 4}, demands=customers(recorded))
+    for episode in (0, 3):  # the record is the same world in every episode
+        probe = Probe(scenario, seed=1, split="test", episode=episode)
+        assert [probe.step()["customers.requested"] for _ in range(4)] == [18, 19, 20, 21]
+
+
+def test_resampled_records_come_in_moving_blocks(recorded: dict[str, Any]) -> None:
+    recorded["splits"]["test"]["block"] = 2  # 60 periods are more than its record replays
+    scenario = plant(horizon={"ongoing": 60}, demands=customers(recorded))
+    starts = []
+    for seed in range(40):
+        probe = Probe(scenario, seed=seed, split="train")
+        drawn = [probe.step()["customers.requested"] for _ in range(60)]
+        for block in np.reshape(drawn, (20, 3)):
+            assert np.diff(block).tolist() == [1, 1]
+            starts.append(block[0])
+    # Six places where a block of three may begin in eight days, each equally often.
+    assert set(starts) == {10, 11, 12, 13, 14, 15}
+    assert np.bincount(np.array(starts, dtype=int) - 10) / 800 == pytest.approx(1 / 6, abs=0.05)
+
+
+def test_the_forecast_smooths_what_was_seen_and_nothing_else(recorded: dict[str, Any]) -> None:
+    forecast = {"method": "exponential-smoothing", "weight": 0.25}
+    demand = customers(recorded, forecast=forecast)
+    probe = Probe(plant(horizon={"ongoing": 4}, demands=demand), split="test")
+    expected = np.arange(10, 18).mean()  # what the train split taught
+    for requested in (18, 19, 20, 21):
+        assert probe["customers.forecast"] == pytest.approx(expected)
+        probe.step()
+        expected += 0.25 * (requested - expected)
+
+
+# --- the ledger -----------------------------------------------------------------------------------
+
+
+def test_every_term_of_the_ledger_by_hand() -> None:
+    scenario = plant(
+        items={"product": {"holding_cost": 1, "initial_stock": 3}},
+        work_centers={"machine": {"time": 10}},
+        sources={
+            "bought": {
+                "makes": "product",
+                "lead_time": 2,
+                "unit_cost": 5,
+                "paid": "receipt",
+                "shipment_cost": 30,
+                "in_process_holding_cost": 0.25,
+            },
+            "made": {
+                "makes": "product",
+                "at": "machine",
+                "time_per_unit": 1,
+                "setup_time": 2,
+                "setup_cost": 11,
+                "unit_cost": 2,
+            },
+        },
+        demands={
+            **customers(4, "backordered", shortage_cost=9, price=20),
+            "others": {
+                "item": "product", "quantity": 3, "unmet": "lost", "shortage_cost": 6, "price": 10
+            },
+        },
+    )  # fmt: skip
+    probe = Probe(scenario)
+    probe.step(bought=8, made=2)
+    # 3 + 2 made: customers 4, others 1 of 3; 8 are on the way and not yet paid.
+    terms = dict(zip(probe.layout.terms, probe.engine.terms[0].tolist(), strict=True))
+    assert terms == {
+        "holding": 0,
+        "in_process": 2,
+        "shortage": 12,
+        "purchase": 4,
+        "shipment": 30,
+        "setup": 11,
+        "revenue": -90,
+    }
+    assert probe.engine.cost[0] == sum(terms.values())
+    probe.step()
+    # Nothing is left: 4 wait, 3 are lost; the 8 arrive and are paid.
+    terms = dict(zip(probe.layout.terms, probe.engine.terms[0].tolist(), strict=True))
+    assert terms["purchase"] == 40
+    assert terms["shortage"] == 4 * 9 + 3 * 6
+    assert (terms["shipment"], terms["setup"], terms["revenue"]) == (0, 0, 0)
+
+
+def expected_cost(scenario: Scenario, flows: dict[str, float]) -> float:
+    """The cost of a period, written once more from the scenario's own words."""
+    cost = 0.0
+    for name, item in scenario.items.items():
+        cost += item.holding_cost * flows[f"{name}.on_hand"]
+    for name, source in scenario.sources.items():
+        paid = flows[f"{name}.granted" if source.paid == "order" else f"{name}.received"]
+        cost += source.in_process_holding_cost * flows[f"{name}.in_process"]
+        cost += source.unit_cost * paid
+        cost += source.shipment_cost * (flows[f"{name}.granted"] > 0)
+        cost += source.setup_cost * flows[f"{name}.setups"]
+    for name, demand in scenario.demands.items():
+        short = flows[f"{name}.waiting" if demand.unmet == "backordered" else f"{name}.lost"]
+        cost += demand.shortage_cost * short - demand.price * flows[f"{name}.served"]
+    return cost
+
+
+def expected_kpis(scenario: Scenario, periods: list[dict[str, float]]) -> dict[str, float]:
+    """The KPIs by brute force, from every period's raw flows."""
+
+    def each(names: Any, what: str) -> np.ndarray:  # (periods, names)
+        return np.array([[flows[f"{name}.{what}"] for name in names] for flows in periods])
+
+    def ratio(top: float, bottom: float) -> float:
+        return top / bottom if bottom != 0 else np.nan
+
+    def squared_variation(sample: np.ndarray) -> float:
+        if np.ptp(sample) <= 1e-9 * abs(sample).max():
+            return 0.0 if sample.mean() != 0 else np.nan
+        return float(sample.var() / sample.mean() ** 2)
+
+    items, demands, centers = scenario.items, scenario.demands, scenario.work_centers
+    values = [item.value for item in items.values()]
+    if None in values:
+        values = [item.holding_cost for item in items.values()]
+        values = values if any(values) else [1.0] * len(items)
+    value = dict(zip(items, values, strict=True))
+    sold = sum(value[d.item] * each([n], "served").sum() for n, d in demands.items())
+    held = sum(value[n] * each([n], "on_hand").sum() for n in items)
+    outside = [n for n, s in scenario.sources.items() if not s.consumes and s.at is None]
+    used = each(centers, "used").sum() if centers else 0.0
+    available = each(centers, "available").sum() if centers else 0.0
+    ordered = each(outside, "granted").sum(axis=1) if outside else np.zeros(len(periods))
+    requested = each(demands, "requested").sum(axis=1)
+    return {
+        "fill_rate": ratio(each(demands, "at_once").sum(), requested.sum()),
+        "average_inventory": each(items, "on_hand").sum(axis=1).mean(),
+        "turnover": ratio(scenario.periods_per_year * sold, held),
+        "backlog": each(demands, "waiting").sum(axis=1).mean(),
+        "throughput": each(demands, "served").sum(axis=1).mean(),
+        "utilization": ratio(used, available),
+        "bullwhip": ratio(squared_variation(ordered), squared_variation(requested)),
+    }
+
+
+@given(scenarios(), st.integers(0, 2**32 - 1), st.sampled_from([None, 0.9]))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_cost_and_kpis_equal_their_brute_force_recomputation(
+    scenario: Scenario, seed: int, discount: float | None
+) -> None:
+    scenario = scenario.model_copy(update={"discount": discount})
+    probe = Probe(scenario, seed)
+    horizon = scenario.horizon
+    periods, costs = [], []
+    for t, row in enumerate(np.minimum(asked_at_random(scenario, seed), 40.0)):
+        flows = probe.step(**dict(zip(scenario.sources, row.tolist(), strict=True)))
+        cost = float(probe.engine.cost[0])
+        assert cost == pytest.approx(expected_cost(scenario, flows), rel=1e-9, abs=1e-9)
+        assert cost == pytest.approx(probe.engine.terms[0].sum(), rel=1e-9, abs=1e-9)
+        assert probe.engine.reward[0] == pytest.approx(-cost / scenario.reward_scale)
+        if t >= horizon.warm_up:
+            periods.append(flows)
+            costs.append(cost)
+    if discount is None:
+        expected = float(np.mean(costs))
+    else:
+        expected = float(np.dot(costs, discount ** np.arange(len(costs))))
+    assert probe.engine.episode_cost[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    found = kpis(probe.layout, probe.engine.sums, len(periods))
+    assert found.keys() == KPIS.keys()
+    expected_by_name = expected_kpis(scenario, periods)
+    for name, value in found.items():
+        assert value[0] == pytest.approx(expected_by_name[name], rel=1e-6, abs=1e-9, nan_ok=True), (
+            name
+        )
+
+
+def test_kpis_by_hand() -> None:
+    scenario = plant(
+        items={"product": {"initial_stock": 6, "value": 10}},
+        demands=customers(4, "backordered"),
+        horizon={"ongoing": 3, "warm_up": 1},
+        periods_per_year=50,
+    )
+    probe = Probe(scenario)
+    for asked in (0, 1, 9):  # stock 2; then 3 of 4 at once; then 1 waiting and 4 new, 4 left
+        probe.step(supplier=asked)
+    found = {
+        name: float(value[0]) for name, value in kpis(probe.layout, probe.engine.sums, 2).items()
+    }
+    assert found == pytest.approx(
+        {
+            "fill_rate": 7 / 8,
+            "average_inventory": 4 / 2,
+            "turnover": 50 * 10 * (3 + 5) / (10 * 4),
+            "backlog": 1 / 2,
+            "throughput": 4,
+            "utilization": np.nan,  # nothing is a work center
+            "bullwhip": np.nan,  # demand does not vary
+        },
+        nan_ok=True,
+    )
+
+
+def test_nothing_is_undefined_where_nothing_happens() -> None:
+    probe = Probe(plant(demands={"nobody": NOBODY}, horizon={"ongoing": 2}))
+    probe.step()
+    probe.step()
+    found = kpis(probe.layout, probe.engine.sums, 2)
+    assert np.isnan(found["fill_rate"][0])
+    assert found["average_inventory"][0] == found["throughput"][0] == 0

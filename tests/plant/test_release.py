@@ -1,0 +1,303 @@
+"""Release: what is granted of what is asked, in plants small enough to work out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jitgym.scenario import Scenario
+from tests.scenarios import NOBODY, Probe, plant
+
+
+def bought(**source: Any) -> Scenario:
+    """One product from one supplier."""
+    return plant(sources={"supplier": {"makes": "product", **source}})
+
+
+def workshop(
+    time: float, materials: float = 1e6, *, breakdown: Any = None, **sources: dict[str, Any]
+) -> Scenario:
+    """Parts of one material, each by one source, all at one machine."""
+    center = {"time": time} | ({} if breakdown is None else {"breakdown": breakdown})
+    return plant(
+        items={"material": {"initial_stock": materials}, **{f"part_{s}": {} for s in sources}},
+        work_centers={"machine": center},
+        sources={
+            name: {
+                "makes": f"part_{name}",
+                "consumes": {"material": 1},
+                "at": "machine",
+                "time_per_unit": 1,
+                **source,
+            }
+            for name, source in sources.items()
+        },
+        demands={"nobody": {**NOBODY, "item": f"part_{next(iter(sources))}"}},
+    )
+
+
+def shared_material(stock: float, **sources: dict[str, Any]) -> Scenario:
+    """Parts of one scarce material, without a machine."""
+    return plant(
+        items={"material": {"initial_stock": stock}, **{f"part_{s}": {} for s in sources}},
+        sources={
+            name: {"makes": f"part_{name}", "consumes": {"material": 1}, **source}
+            for name, source in sources.items()
+        },
+        demands={"nobody": {**NOBODY, "item": f"part_{next(iter(sources))}"}},
+    )
+
+
+def grants(flows: dict[str, float], *names: str) -> list[float]:
+    return [flows[f"{name}.granted"] for name in names]
+
+
+# --- (i) limits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "granted"),
+    [
+        ({}, 7, 7),
+        ({}, 7.9, 7),
+        ({}, -3, 0),
+        ({}, 0.999, 0),
+        ({"lot_size": 4}, 11, 8),
+        ({"lot_size": 0.5}, 2.7, 2.5),
+        ({"lot_size": 0.1}, 0.3, 0.3),  # though .3 / .1 is below 3 in binary
+        ({"maximum_order": 10}, 25, 10),
+        ({"maximum_order": 10, "lot_size": 4}, 25, 8),
+        ({"minimum_order": 5}, 4, 0),
+        ({"minimum_order": 5}, 5, 5),
+        ({"minimum_order": 5, "lot_size": 4}, 6, 0),  # one lot of 4 is less than 5
+        ({"minimum_order": 5, "lot_size": 4}, 8, 8),
+    ],
+)
+def test_an_order_is_clipped_to_its_maximum_in_whole_lots_and_nothing_below_its_minimum(
+    source: dict[str, Any], asked: float, granted: float
+) -> None:
+    probe = Probe(bought(**source))
+    assert probe.step(supplier=asked)["supplier.granted"] == pytest.approx(granted)
+
+
+def test_storage_is_filled_net_of_the_pipeline_and_the_first_source_has_the_room() -> None:
+    scenario = plant(
+        items={"product": {"storage": 20, "initial_stock": 5}},
+        sources={
+            "near": {"makes": "product", "lead_time": 1},
+            "far": {"makes": "product", "lead_time": 3},
+        },
+    )
+    probe = Probe(scenario)
+    assert grants(probe.step(near=10, far=10), "near", "far") == [10, 5]
+    assert grants(probe.step(near=10, far=10), "near", "far") == [0, 0]  # 15 in stock, 5 on the way
+
+
+def test_stock_that_began_above_its_storage_only_bars_new_orders() -> None:
+    probe = Probe(plant(items={"product": {"storage": 4, "initial_stock": 9}}))
+    assert probe.step(supplier=1)["supplier.granted"] == 0
+    assert probe["product.stock"] == 9
+
+
+def test_what_is_not_granted_is_forgotten() -> None:
+    probe = Probe(bought(maximum_order=10))
+    probe.step(supplier=25)
+    assert probe.step(supplier=0)["supplier.granted"] == 0
+
+
+# --- (ii) rationing, (v) the rest -----------------------------------------------------------------
+
+
+def test_a_scarce_material_is_rationed_by_ratio_in_lots_and_the_rest_handed_out() -> None:
+    # 10 for 8 + 9 asked: shares 4.7 and 5.3, in lots 4 and 3; of the 3 left, one lot of 2 more.
+    probe = Probe(shared_material(10, pairs={"lot_size": 2}, triples={"lot_size": 3}))
+    assert grants(probe.step(pairs=8, triples=9), "pairs", "triples") == [6, 3]
+    assert probe["material.stock"] == 1
+
+
+def test_at_one_machine_the_rest_goes_to_the_source_that_asked_for_more() -> None:
+    # As above, but the sequence of the machine hands out the rest: a lot of 3 to the larger asker.
+    probe = Probe(workshop(100, 10, pairs={"lot_size": 2}, triples={"lot_size": 3}))
+    assert grants(probe.step(pairs=8, triples=9), "pairs", "triples") == [4, 6]
+
+
+def test_a_material_is_rationed_in_units_of_the_material() -> None:
+    # Asked: 6 x 1 + 3 x 4 = 18 of 9 in stock, so half of each: 3, and 1 of 1.5; 2 are left for the
+    # first source.
+    scenario = shared_material(9, single={}, heavy={"consumes": {"material": 4}})
+    flows = Probe(scenario).step(single=6, heavy=3)
+    assert grants(flows, "single", "heavy") == [5, 1]
+    assert flows["material.consumed"] == 9
+
+
+def test_the_scarcest_of_several_materials_decides() -> None:
+    scenario = plant(
+        items={"bolt": {"initial_stock": 7}, "plate": {"initial_stock": 100}, "product": {}},
+        sources={"assembly": {"makes": "product", "consumes": {"bolt": 2, "plate": 1}}},
+    )
+    flows = Probe(scenario).step(assembly=50)
+    assert flows["assembly.granted"] == 3
+    assert (flows["bolt.consumed"], flows["plate.consumed"]) == (6, 3)
+
+
+def test_a_share_below_the_minimum_order_is_nothing_and_goes_to_the_others() -> None:
+    # Shares of 5 each; the first may not have less than 6.
+    probe = Probe(shared_material(10, bulk={"minimum_order": 6}, single={}))
+    assert grants(probe.step(bulk=10, single=10), "bulk", "single") == [0, 10]
+
+
+def test_what_one_machine_cannot_use_another_may() -> None:
+    # Both ask for all 10; the slow machine makes 2 of its 5, and the rest is not lost to the other.
+    scenario = plant(
+        items={"material": {"initial_stock": 10}, "one": {}, "other": {}},
+        work_centers={"fast": {"time": 100}, "slow": {"time": 2}},
+        sources={
+            "quick": {
+                "makes": "one",
+                "consumes": {"material": 1},
+                "at": "fast",
+                "time_per_unit": 1,
+            },
+            "tardy": {
+                "makes": "other",
+                "consumes": {"material": 1},
+                "at": "slow",
+                "time_per_unit": 1,
+            },
+        },
+        demands={"nobody": {**NOBODY, "item": "one"}},
+    )
+    assert grants(Probe(scenario).step(quick=10, tardy=10), "quick", "tardy") == [8, 2]
+
+
+def test_no_material_that_arrives_in_this_period_can_be_used_in_it() -> None:
+    scenario = plant(
+        items={"material": {}, "product": {}},
+        sources={
+            "supplier": {"makes": "material"},
+            "making": {"makes": "product", "consumes": {"material": 1}},
+        },
+    )
+    probe = Probe(scenario)
+    assert grants(probe.step(supplier=5, making=5), "supplier", "making") == [5, 0]
+    assert grants(probe.step(making=5), "making") == [5]
+
+
+# --- (iii) work centers ---------------------------------------------------------------------------
+
+
+def test_two_sources_share_a_machine_and_its_setups() -> None:
+    probe = Probe(workshop(10, a={"setup_time": 2}, b={"setup_time": 3}))
+    # Set up for none: b first, because it asks for more. 3 + 5; the last 2 are spent on a's setup.
+    flows = probe.step(a=4, b=5)
+    assert grants(flows, "a", "b") == [0, 5]
+    assert flows["machine.used"] == 10
+    assert (flows["a.setups"], flows["b.setups"]) == (0, 1)
+    assert (probe["a.work"], probe["machine.setup"]) == (2, 2)
+    # Set up for b: 5. Then a, whose setup is paid already: 4 of the 5 left.
+    flows = probe.step(a=4, b=5)
+    assert grants(flows, "a", "b") == [4, 5]
+    assert flows["machine.used"] == 9
+    assert (flows["a.setups"], flows["b.setups"]) == (1, 0)
+    assert (probe["a.work"], probe["machine.setup"]) == (0, 1)
+    # Set up for a: it goes first though b asks for more. 6, then b's setup of 3, and one of b.
+    flows = probe.step(a=6, b=10)
+    assert grants(flows, "a", "b") == [6, 1]
+    assert (flows["a.setups"], flows["b.setups"]) == (0, 1)
+    assert (flows["machine.used"], probe["machine.setup"]) == (10, 2)
+
+
+def test_equal_asks_run_in_the_order_written() -> None:
+    probe = Probe(workshop(6, first={}, second={}))
+    assert grants(probe.step(first=5, second=5), "first", "second") == [5, 1]
+
+
+def test_the_sequence_follows_what_was_asked_not_what_is_allowed() -> None:
+    probe = Probe(workshop(6, first={}, second={"maximum_order": 3}))
+    assert grants(probe.step(first=5, second=50), "first", "second") == [3, 3]
+
+
+def test_no_setup_is_paid_for_a_source_that_will_not_run() -> None:
+    probe = Probe(workshop(10, 5, a={"setup_time": 1}, b={"setup_time": 1, "minimum_order": 6}))
+    probe.step(a=1)
+    flows = probe.step(b=6)  # only 4 of the material are left
+    assert (flows["b.granted"], flows["b.setups"], flows["machine.used"]) == (0, 0, 0)
+    assert probe["machine.setup"] == 1
+    assert probe["b.work"] == 0
+
+
+def test_a_setup_that_costs_money_but_no_time_is_counted() -> None:
+    probe = Probe(workshop(10, a={"setup_cost": 7}, b={"setup_cost": 9}))
+    assert probe.step(a=2, b=1)["a.setups"] == 1
+    flows = probe.step(a=2, b=3)  # set up for b now
+    assert (flows["a.setups"], flows["b.setups"]) == (1, 0)
+    assert probe.engine.cost[0] == 7
+
+
+def test_an_unfinished_lot_is_kept_as_work_so_that_no_time_is_lost() -> None:
+    # Lots of 4 on 13.5 hours: 12 or 16 a period, and 13.5 on average.
+    probe = Probe(workshop(13.5, a={"lot_size": 4}))
+    made = [probe.step(a=1000)["a.granted"] for _ in range(8)]
+    assert made == [12, 12, 16, 12, 12, 16, 12, 16]
+    assert sum(made) / 8 == 13.5
+    assert probe["a.work"] == 0
+
+
+def test_idle_time_is_not_kept() -> None:
+    probe = Probe(workshop(13.5, a={"lot_size": 4}))
+    flows = probe.step(a=8)
+    assert (flows["machine.used"], probe["a.work"]) == (8, 0)
+    assert probe.step(a=1000)["a.granted"] == 12
+    assert probe["a.work"] == 1.5
+
+
+def test_kept_work_waits_until_its_source_asks_again() -> None:
+    probe = Probe(workshop(3, a={"lot_size": 4}, b={}))
+    assert probe.step(a=4)["a.granted"] == 0
+    assert probe["a.work"] == 3
+    assert probe.step(b=3)["b.granted"] == 3
+    assert probe["a.work"] == 3
+    flows = probe.step(a=4, b=2)
+    assert grants(flows, "a", "b") == [4, 2]  # the lot lacked an hour
+    assert flows["machine.used"] == 3
+
+
+def test_a_setup_longer_than_a_period_is_finished_in_the_next_ones() -> None:
+    probe = Probe(workshop(10, a={"setup_time": 25}))
+    flows = [probe.step(a=100) for _ in range(4)]
+    assert [f["a.granted"] for f in flows] == [0, 0, 5, 10]
+    assert [f["a.setups"] for f in flows] == [0, 0, 1, 0]
+    assert all(f["machine.used"] == 10 for f in flows)
+
+
+def test_a_minimum_order_longer_than_a_period_is_made_at_once_when_it_is_done() -> None:
+    probe = Probe(workshop(4, a={"minimum_order": 6}))
+    assert [probe.step(a=6)["a.granted"] for _ in range(3)] == [0, 6, 0]
+    probe = Probe(workshop(4, a={"minimum_order": 6}))
+    assert [probe.step(a=100)["a.granted"] for _ in range(4)] == [0, 8, 0, 8]
+
+
+def test_a_machine_that_is_down_makes_nothing_and_keeps_its_work() -> None:
+    # It fails surely after the first period and is repaired surely after the second.
+    probe = Probe(workshop(3, breakdown={"fails": 1, "repaired": 1}, a={"lot_size": 4}))
+    seen = []
+    for _ in range(4):
+        flows = probe.step(a=4)
+        seen.append((flows["machine.available"], flows["a.granted"], probe["a.work"]))
+    assert seen == [(3, 0, 3), (0, 0, 3), (3, 4, 0), (0, 0, 0)]
+
+
+def test_a_source_that_takes_no_time_still_needs_its_machine_up() -> None:
+    scenario = workshop(5, breakdown={"fails": 1, "repaired": 1}, a={"time_per_unit": 0})
+    probe = Probe(scenario)
+    assert [probe.step(a=50)["a.granted"] for _ in range(3)] == [50, 0, 50]
+
+
+def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
+    scenario = workshop(5, breakdown={"fails": 1, "repaired": 0, "per": "unit"}, a={})
+    probe = Probe(scenario)
+    for _ in range(20):
+        assert probe.step(a=0)["machine.available"] == 5
+    probe.step(a=1)
+    assert probe.step(a=1)["machine.available"] == 0

@@ -1,0 +1,206 @@
+"""Plants for tests: small ones to work out by hand, and random valid ones for hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from jitgym.envs import ActionEncoding, Engine
+from jitgym.plant import Layout, lay_out
+from jitgym.scenario import Scenario
+
+NOBODY = {"item": "product", "quantity": 0, "unmet": "lost"}
+"""A demand that never comes."""
+
+
+def plant(
+    items: dict[str, Any] | None = None,
+    sources: dict[str, Any] | None = None,
+    demands: dict[str, Any] | None = None,
+    **sections: Any,
+) -> Scenario:
+    """Return a scenario of these sections; by default one product, a supplier and no demand."""
+    document = {
+        "name": "test",
+        "period": "one period",
+        "horizon": {"ongoing": 100},
+        "items": items or {"product": {}},
+        "sources": sources or {"supplier": {"makes": "product"}},
+        "demands": {"nobody": NOBODY} if demands is None else demands,
+    }
+    return Scenario.from_document(document | sections)
+
+
+class Probe:
+    """One plant, period by period: ask by name, read flows and stock by name."""
+
+    def __init__(
+        self, scenario: Scenario, seed: int = 0, split: str = "train", episode: int = 0
+    ) -> None:
+        self.scenario = scenario
+        self.layout: Layout = lay_out(scenario)
+        self.engine = Engine(self.layout, 1, ActionEncoding(self.layout, "asked"))
+        self.engine.split = split
+        self.engine.seed[0], self.engine.episode[0] = seed, episode
+        self.engine.place(np.ones(1, dtype=np.bool_))
+        self._cells = {part.name: slice(part.start, part.stop) for part in self.layout.state}
+        self._flows = {part.name: part.start for part in self.layout.flows}
+
+    def step(self, **asked: float) -> dict[str, float]:
+        """Ask for these quantities (of other sources nothing), run a period, return its flows."""
+        quantities = [asked.get(name, 0.0) for name in self.scenario.sources]
+        self.engine.step(np.array([quantities], dtype=np.float64))
+        return self.flows()
+
+    def flows(self) -> dict[str, float]:
+        """Return all flows of the last period."""
+        row = self.engine.flows.tolist()
+        return {name: row[cell] for name, cell in self._flows.items()}
+
+    def state(self) -> dict[str, list[float]]:
+        """Return the cells of the present state, by name."""
+        row = self.engine.state[0]
+        return {name: row[cells].tolist() for name, cells in self._cells.items()}
+
+    def __getitem__(self, name: str) -> float:
+        """Return the total of the state's cells with this name; 0 where the plant has none."""
+        cells = self._cells.get(name)
+        return 0.0 if cells is None else float(self.engine.state[0, cells].sum())
+
+
+# --- random scenarios ---------------------------------------------------------------------------
+
+# Quantities that strain rounding: thirds and tenths beside whole numbers.
+QUANTITIES = st.sampled_from([1, 1, 2, 3, 0.5, 0.1, 0.3])
+LOTS = st.sampled_from([1, 1, 1, 2, 4, 12, 0.5, 0.1])
+COSTS = st.sampled_from([0, 1, 2.5, 10])
+
+FIXED_LEAD_TIMES = st.sampled_from([0, 0, 1, 2, 5])
+ORDERLY_LEAD_TIMES = st.sampled_from(
+    [
+        {"distribution": "uniform", "low": 1, "high": 4},
+        {"distribution": "finite", "values": [2, 3, 4], "probabilities": [0.5, 0.3, 0.2]},
+        {"distribution": "finite", "values": [1, 2, 6], "probabilities": [0.0, 0.0, 1.0]},
+        {"distribution": "finite", "values": [4, 5], "probabilities": [0.1, 0.9]},
+    ]
+)
+ANY_LEAD_TIMES = st.one_of(
+    FIXED_LEAD_TIMES,
+    ORDERLY_LEAD_TIMES,
+    st.just({"distribution": "finite", "values": [1, 2, 5], "probabilities": [0.6, 0.1, 0.3]}),
+)
+EVENTS = st.sampled_from([0.3, 1, 2]).map(
+    lambda rate: {"distribution": "event", "rate": rate, "clock": "machines"}
+)
+TIMES = st.one_of(
+    st.sampled_from([0, 5, 13.5, 40, 1e6]),
+    st.just({"distribution": "binomial", "trials": 20, "probability": 0.7}),
+    st.just({"distribution": "gamma", "mean": 15, "cv": 0.8}),
+    EVENTS,
+)
+DEMANDED = st.one_of(
+    st.sampled_from([0, 2.5, 7]),
+    st.just({"distribution": "poisson", "mean": 6}),
+    st.just({"distribution": "geometric", "mean": 4}),
+    st.just({"distribution": "negative-binomial", "mean": 5, "size": 1.5}),
+    st.just({"distribution": "normal", "mean": 8, "standard_deviation": 5}),
+    EVENTS,
+)
+STRANGE = (0.0, -1.0, 1e-12, 0.99999, 1e6, 1e12)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, *, periods: int = 25) -> Scenario:
+    """Return a valid scenario of up to five items, with anything that a part may have."""
+    items = [f"item_{k}" for k in range(draw(st.integers(1, 5)))]
+    centers = [f"center_{k}" for k in range(draw(st.integers(0, 2)))]
+    sources: dict[str, Any] = {}
+    for k, item in enumerate(items):
+        # A material may have no source at all: what is there at first, is all there is.
+        fewest = 0 if k + 1 < len(items) else 1
+        for n in range(draw(st.sampled_from([fewest, 1, 1, 2]))):
+            sources[f"source_{k}{'abc'[n]}"] = draw(_sources(item, items[:k], centers))
+    made = [item for item in items if any(s["makes"] == item for s in sources.values())]
+    demands = {
+        f"demand_{k}": {
+            "item": draw(st.sampled_from(made)),
+            "quantity": draw(DEMANDED),
+            "unmet": draw(st.sampled_from(["backordered", "lost"])),
+            "shortage_cost": draw(COSTS),
+            "price": draw(COSTS),
+        }
+        for k in range(draw(st.integers(1, 3)))
+    }
+    return plant(
+        items={item: draw(_items()) for item in items},
+        work_centers={name: draw(_centers()) for name in centers},
+        sources=sources,
+        demands=demands,
+        horizon={"ongoing": periods, "warm_up": draw(st.sampled_from([0, periods // 3]))},
+        periods_per_year=52,
+    )
+
+
+@st.composite
+def _items(draw: st.DrawFn) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "holding_cost": draw(COSTS),
+        "initial_stock": draw(st.sampled_from([0, 0, 3, 20, 7.5, 0.3])),
+    }
+    if draw(st.booleans()):
+        item["storage"] = draw(st.sampled_from([0, 4, 10, 25.5]))
+    return item
+
+
+@st.composite
+def _sources(draw: st.DrawFn, item: str, upstream: list[str], centers: list[str]) -> dict[str, Any]:
+    lot, least = draw(LOTS), draw(st.sampled_from([0, 0, 3, 10]))
+    crossover = draw(st.booleans())
+    source: dict[str, Any] = {
+        "makes": item,
+        "lot_size": lot,
+        "minimum_order": least,
+        "lead_time": draw(
+            ANY_LEAD_TIMES if crossover else st.one_of(FIXED_LEAD_TIMES, ORDERLY_LEAD_TIMES)
+        ),
+        "crossover": crossover,
+        "unit_cost": draw(COSTS),
+        "paid": draw(st.sampled_from(["order", "receipt"])),
+        "shipment_cost": draw(COSTS),
+        "in_process_holding_cost": draw(COSTS),
+    }
+    if draw(st.booleans()):
+        source["maximum_order"] = max(lot, least) + draw(st.sampled_from([0, 5, 20]))
+    if upstream:
+        materials = draw(st.lists(st.sampled_from(upstream), max_size=3, unique=True))
+        source["consumes"] = {material: draw(QUANTITIES) for material in materials}
+    if centers and draw(st.booleans()):
+        source["at"] = draw(st.sampled_from(centers))
+        source["time_per_unit"] = draw(st.sampled_from([0, 0.1, 1, 1, 1.5, 3]))
+        source["setup_time"] = draw(st.sampled_from([0, 0, 2, 8, 30]))
+        source["setup_cost"] = draw(COSTS)
+    return source
+
+
+@st.composite
+def _centers(draw: st.DrawFn) -> dict[str, Any]:
+    center: dict[str, Any] = {"time": draw(TIMES)}
+    if draw(st.booleans()):
+        center["breakdown"] = {
+            "fails": draw(st.sampled_from([0, 0.05, 0.3])),
+            "repaired": draw(st.sampled_from([0.2, 0.9, 1])),
+            "per": draw(st.sampled_from(["period", "unit"])),
+        }
+    return center
+
+
+def asked_at_random(scenario: Scenario, seed: int) -> np.ndarray:
+    """Return what is asked for in each period, (periods, sources): lots, fractions, nonsense."""
+    rng = np.random.default_rng(seed)
+    shape = (scenario.horizon.periods, len(scenario.sources))
+    whole = rng.integers(0, 25, shape).astype(np.float64)
+    choice = rng.random(shape)
+    asked = np.where(choice < 0.3, whole + rng.random(shape), whole)
+    return np.where(choice > 0.85, rng.choice(STRANGE, shape), asked)
