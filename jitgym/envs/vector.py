@@ -83,18 +83,18 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         engine = self.engine
         rows = options.pop("reset_mask", None)
         rows = np.ones(self.num_envs, dtype=np.bool_) if rows is None else np.asarray(rows)
-        first = options.pop("episode", 0)
+        episode = options.pop("episode", None)
         engine.split = options.pop("split", engine.split)
         if options:
             raise ValueError(
                 f"reset option {next(iter(options))!r} is unknown; "
                 "expected 'split', 'episode' or 'reset_mask'"
             )
-        if seed is None and self._is_placed:
-            engine.episode[rows] += 1
-        else:
-            seeds = self._seeds(seed)
-            engine.seed[rows], engine.episode[rows] = seeds[rows], first
+        seeds, is_given = self._seeds(seed)
+        engine.episode[rows] = np.where(is_given, 0, engine.episode + 1)[rows]
+        engine.seed[rows] = seeds[rows]
+        if episode is not None:
+            engine.episode[rows] = episode
         engine.place(rows)
         self._is_placed = True
         return engine.observe(), {}
@@ -157,15 +157,25 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         found["saturated"] = engine.totals[:, SATURATED] / (engine.width * horizon.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
-    def _seeds(self, seed: int | list[int | None] | None) -> npt.NDArray[np.int64]:
-        if seed is None:
+    def _seeds(
+        self, seed: int | list[int | None] | None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return each row's seed, and whether it is a new one; without one the present one stays."""
+        every = np.ones(self.num_envs, dtype=np.bool_)
+        if seed is None and not self._is_placed:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         if isinstance(seed, (int, np.integer)):
-            return int(seed) + np.arange(self.num_envs)
+            return int(seed) + np.arange(self.num_envs), every
+        if seed is None:
+            return self.engine.seed.copy(), ~every
         if len(seed) != self.num_envs:
             raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments")
-        drawn = np.random.SeedSequence().generate_state(self.num_envs)
-        return np.array([d if s is None else s for s, d in zip(seed, drawn, strict=True)], np.int64)
+        present = self.engine.seed
+        if not self._is_placed:
+            present = np.random.SeedSequence().generate_state(self.num_envs).astype(np.int64)
+        seeds = [p if s is None else s for s, p in zip(seed, present, strict=True)]
+        is_given = [s is not None or not self._is_placed for s in seed]
+        return np.array(seeds, np.int64), np.array(is_given)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""
