@@ -160,7 +160,7 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
     def _seeds(
         self, seed: int | list[int | None] | None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return each row's seed, and whether it is a new one; without one the present one stays."""
+        """Return the seed of each row, and whether it is new; else the present one stays."""
         every = np.ones(self.num_envs, dtype=np.bool_)
         if seed is None and not self._is_placed:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
