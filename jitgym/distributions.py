@@ -427,6 +427,147 @@ class Event(Distribution):
         return np.array([0.0, 1.0, 0.0]), np.array([low, high, 1.0])
 
 
+class PartOf(Distribution):
+    """The part of a stream of requests that goes to one demand, such as a variant or a region.
+
+    The parts of a stream are drawn together, by successive conditional binomials, so that they add
+    up to it. A part knows its stream once the scenario has placed it.
+    """
+
+    distribution: Literal["part-of"] = "part-of"
+    stream: str
+    share: Annotated[float, Field(gt=0, le=1)]
+    _whole: Distribution | None = PrivateAttr(default=None)
+
+    def placed(self, whole: Distribution) -> PartOf:
+        """A copy that knows the distribution of its stream."""
+        copy = PartOf(stream=self.stream, share=self.share)
+        copy._whole = whole
+        return copy
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        if self._whole is None:
+            raise ValueError(f"a part of stream {self.stream!r} does not know it yet")
+        support, chances = self._whole.pmf()
+        mass = np.zeros(int(support[-1]) + 1)
+        for total, chance in zip(support.astype(int).tolist(), chances.tolist(), strict=True):
+            values, ends = Binomial(trials=total, probability=self.share).steps()
+            mass[values.astype(int)] += chance * np.diff(ends, prepend=0.0)
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return np.arange(mass.size, dtype=np.float64), ends
+
+
+class Regimes(Distribution):
+    """Demand whose distribution depends on a regime that lasts (a Markov-modulated process).
+
+    From period to period a regime stays with the chance `stay`, else one of the others follows, each
+    with equal chance. `seen` says whether the decision maker sees it. As a distribution it is the
+    stationary mixture.
+    """
+
+    distribution: Literal["regimes"] = "regimes"
+    regimes: dict[str, AnyDistribution]
+    stay: dict[str, Probability]
+    seen: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.regimes) < 2:
+            raise PlacedError(f"has {len(self.regimes)}; expected at least 2", "regimes")
+        if set(self.stay) != set(self.regimes):
+            raise PlacedError(f"expected a chance for each of {', '.join(self.regimes)}", "stay")
+        if sum(chance == 1 for chance in self.stay.values()) > 1:
+            raise PlacedError("two regimes are never left; expected one at most", "stay")
+        for name, distribution in self.regimes.items():
+            if isinstance(distribution, Event):
+                raise PlacedError("a regime's demand has no clock", "regimes", name)
+        return self
+
+    @cached_property
+    def transitions(self) -> Floats:
+        """Chance of each regime after each, (regimes, regimes)."""
+        stay = np.array([self.stay[name] for name in self.regimes])
+        others = (1.0 - stay) / (stay.size - 1)
+        chances = np.repeat(others[:, np.newaxis], stay.size, axis=1)
+        np.fill_diagonal(chances, stay)
+        return chances
+
+    @cached_property
+    def stationary(self) -> Floats:
+        """Long-run share of each regime, (regimes,)."""
+        count = len(self.regimes)
+        equations = np.vstack([self.transitions.T - np.eye(count), np.ones(count)])
+        shares = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0), rcond=None)[0]
+        return np.asarray(np.clip(shares, 0.0, 1.0))
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        parts = [distribution.pmf() for distribution in self.regimes.values()]
+        support = np.unique(np.concatenate([values for values, _ in parts]))
+        mass = np.zeros(support.size)
+        for share, (values, chances) in zip(self.stationary, parts, strict=True):
+            mass[np.searchsorted(support, values)] += share * chances
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return support, ends
+
+
+class Intermittent(Distribution):
+    """Nothing in most periods: a demand comes with a probability, and has a quantity then."""
+
+    distribution: Literal["intermittent"] = "intermittent"
+    probability: Probability
+    quantity: AnyDistribution
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if isinstance(self.quantity, Event):
+            raise PlacedError("an intermittent quantity has no clock", "quantity")
+        return self
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        support, chances = self.quantity.pmf()
+        values = np.unique(np.append(support, 0.0))
+        mass = np.zeros(values.size)
+        mass[np.searchsorted(values, support)] = self.probability * chances
+        mass[0] += 1.0 - self.probability
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return values, ends
+
+
+class LifeCycle(Distribution):
+    """Demand of a new product: an unknown level, spread over its life.
+
+    The level L ~ gamma with this mean and standard deviation, and the demand of the period with
+    share s_k is Poisson(L s_k). Nobody sees L; what is known of it is the demand so far, so that
+    a period's demand is drawn from its posterior predictive, a negative binomial (Fisher and Raman
+    1996 make the same use of early sales). Periods before `first` and after the last share have
+    none. As a distribution it is that of a period with a mean share.
+    """
+
+    distribution: Literal["life-cycle"] = "life-cycle"
+    mean: Positive  # units over the whole life
+    standard_deviation_of_level: Positive
+    shares: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
+    first: Annotated[int, Field(ge=0)] = 0  # period of the first share
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if abs(math.fsum(self.shares) - 1.0) > 1e-6:
+            raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
+        return self
+
+    @property
+    def shape(self) -> float:
+        """Shape of the gamma distribution of the level."""
+        return float((self.mean / self.standard_deviation_of_level) ** 2)
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        mean = self.mean / (self.first + len(self.shares))
+        return NegativeBinomial(mean=mean, size=self.shape).steps()
+
+
 class Split(Part):
     """Which records belong to a split, first and last date included.
 
@@ -603,6 +744,7 @@ _Listed = (
     | Binomial
     | Finite
     | Event
+    | Intermittent
 )
 
 AnyDistribution = Annotated[
@@ -612,7 +754,9 @@ AnyDistribution = Annotated[
 """Any distribution by its name, or a number."""
 
 DemandDistribution = Annotated[
-    Annotated[_Listed | Recorded, Field(discriminator="distribution")],
+    Annotated[
+        _Listed | Recorded | PartOf | Regimes | LifeCycle, Field(discriminator="distribution")
+    ],
     BeforeValidator(_number_is_deterministic),
 ]
 """Any distribution by its name, recorded quantities, or a number."""
@@ -646,3 +790,14 @@ def hazard(lead_time: Distribution) -> Floats:
 def is_monotone(rates: Floats) -> bool:
     """Whether a hazard never decreases (Kaplan 1970: orders then cannot cross)."""
     return bool(np.all(np.diff(rates) >= -1e-6))
+
+
+def scaled(distribution: Distribution, factor: float) -> Distribution:
+    """A distribution of the same kind with `factor` times its mean; 0 where that is 0."""
+    if factor == 0.0:
+        return Deterministic(value=0.0)
+    return distribution.model_copy(update={"mean": distribution.mean * factor})
+
+
+for _nested in (Regimes, Intermittent):
+    _nested.model_rebuild()

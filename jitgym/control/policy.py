@@ -37,7 +37,11 @@ class Policy(Protocol):
         ...
 
     def act(self, view: View, memory: Array) -> npt.ArrayLike:
-        """Return what it asks for, (batch, sources) in units; may write to its memory."""
+        """Return what it asks for, (batch, sources) in units; may write to its memory.
+
+        Beside the quantities there may stand priorities, (batch, 2 sources), and then which
+        improvement projects to begin, (batch, 2 sources + projects).
+        """
         ...
 
 
@@ -55,9 +59,9 @@ class RulePolicy:
         return np.empty((batch, 0))
 
     def act(self, view: View, memory: Array) -> Array:
-        """Return the rule's asks, (batch, sources) in units."""
+        """Return the rule's asks, quantities in units and priorities, (batch, asked cells)."""
         state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
-        asked = np.zeros((state.shape[0], self.layout.plant.sources.size))
+        asked = np.zeros((state.shape[0], self.layout.asked_cells))
         ask_batch(self.layout.plant, self.rule, state, asked)
         return asked
 
@@ -94,7 +98,7 @@ def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
 
 @compiled
 def ask_batch(plant: Plant, rule: Rule, state: Array, asked: Array) -> None:
-    """Write what the first rule of a population asks for in each state, (batch, sources)."""
+    """Write what the first rule of a population asks for in each state, (batch, asked cells)."""
     for e in range(state.shape[0]):
         ask_by_rule(
             plant, rule.asks, rule.cells, rule.weights[0], rule.numbers[0], state[e], asked[e]

@@ -8,7 +8,8 @@ For every source, from the customer upward, and of one item from short to long l
 K cards (units), p in process at the item's sources, B parts still under a card: the stock less the
 cards that the item's consumers have free. S a level, E.v a weighted sum of the view's cells (the
 inventory position, or any linear rule) and of what this period's earlier asks add to it. With
-neither cards nor level a source pushes: it asks for all that its materials allow.
+neither cards nor level a source pushes: it asks for all that its materials allow. Where several
+sources stand at one work center, a higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -31,7 +32,7 @@ from jitgym.scenario import Scenario
 Array = npt.NDArray[np.float64]
 
 # The columns of a rule's numbers.
-CARDS, LEVEL, CAP, BATCH, TRIGGER = range(5)
+CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY = range(6)
 
 ASK = np.dtype([("source", "i4"), ("weights", "i4"), ("weights_end", "i4")], align=True)
 ROUNDING = 1e-9
@@ -45,7 +46,7 @@ class Rule(NamedTuple):
         np.int32
     ]  # of the weights: a state cell, or -1 - s for what source s was asked
     weights: Array  # E, (population, weights)
-    numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER of each ask, (population, asks, 5)
+    numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY of each ask, (population, asks, 6)
 
     def stack(self, others: Sequence[Rule]) -> Rule:
         """Return one population of this rule and others of the same structure."""
@@ -66,7 +67,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state: asked (sources,), in units."""
+    """Write what one rule asks for in this state: asked (asked cells,), in units."""
     asked[:] = 0.0
     for k in range(asks.size):
         ask = asks[k]
@@ -85,6 +86,7 @@ def ask_by_rule(
             batch = numbers[k, BATCH]
             wanted = min(gap, numbers[k, CAP])
             asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+            asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
 @kernel
@@ -142,6 +144,7 @@ def pull_rule(
     caps: dict[str, float] | None = None,
     batches: dict[str, float] | None = None,
     triggers: dict[str, float] | None = None,
+    priorities: dict[str, float] | None = None,
 ) -> Rule:
     """Return the rule with these numbers by source, in units.
 
@@ -155,6 +158,8 @@ def pull_rule(
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
         Largest ask; multiples (default: the source's lot size); smallest gap that is acted on.
+    priorities
+        At a work center the higher runs first; default 0.
     """
     scenario = layout.scenario
     numbers = {
@@ -164,6 +169,7 @@ def pull_rule(
             (caps or {}).get(source, UNLIMITED),
             (batches or {}).get(source, float(scenario.sources[source].lot_size)),
             (triggers or {}).get(source, 0.0),
+            (priorities or {}).get(source, 0.0),
         )
         for source in scenario.sources
     }
@@ -178,7 +184,10 @@ def linear_rule(
     positions: Sequence[dict[int, float]],
     numbers: Sequence[tuple[float, ...]],
 ) -> Rule:
-    """Return a rule from its rows: of each source in order, {cell: weight} and five numbers."""
+    """Return a rule from its rows: of each source in order, {cell: weight} and its numbers.
+
+    Numbers that are left out at the end (the priority) are 0.
+    """
     place = {name: k for k, name in enumerate(layout.scenario.sources)}
     ends = np.cumsum([0, *(len(position) for position in positions)])
     asks = np.zeros(len(order), dtype=ASK)
@@ -188,7 +197,7 @@ def linear_rule(
         asks,
         np.array([cell for position in positions for cell in position], dtype=np.int32),
         np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
-        np.array([numbers], dtype=np.float64),
+        np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
     )
 
 

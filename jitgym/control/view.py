@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout, Slice
 
-KINDS = ("item", "source", "center", "demand", "report", "forecast")
+KINDS = ("item", "source", "center", "demand", "report", "forecast", "clock")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class ViewLayout:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every cell that may be seen."""
-        slices = sorted(self.layout.state, key=lambda part: KINDS.index(part.kind))
+        shown = [part for part in self.layout.state if part.kind != "hidden"]
+        slices = sorted(shown, key=lambda part: KINDS.index(part.kind))
         return tuple(cell for part in slices for cell in _cells(part))
 
     @cached_property
@@ -54,7 +55,8 @@ class ViewLayout:
     @cached_property
     def positions(self) -> dict[str, list[int]]:
         """Positions in the view of each name: of single cells, and of groups by age."""
-        places: dict[str, list[int]] = {part.name: [] for part in self.layout.state}
+        shown = [part for part in self.layout.state if part.kind != "hidden"]
+        places: dict[str, list[int]] = {part.name: [] for part in shown}
         for k, cell in enumerate(self.cells):
             places.setdefault(cell.name, []).append(k)
             if cell.name != cell.of.name:

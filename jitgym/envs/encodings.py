@@ -8,12 +8,16 @@ orders            Box [-1, 1], mapped to [0, largest order] and rounded to whole
 orders-discrete   MultiDiscrete, in lots; beyond 128 choices in equal multiples of lots
 cards             Box [-1, 1], mapped to [0, largest level] and rounded: kanban cards, in units
 base-stock        likewise: local base-stock levels, in units
+orders-priorities Box [-1, 1]: orders, and then a priority for every source at its work center
+
+With improvement projects, one entry more for each: its upper half begins the project.
 
 Policies that are no environment's agent act in units; for them there is the identity, `asked`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -25,13 +29,26 @@ from jitgym.control.rules import CARDS, LEVEL, Rule, echelon_matrix, pull_rule
 from jitgym.control.view import Cell, ViewLayout
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
+from jitgym.plant.jit import compiled, kernel
+from jitgym.plant.records import Matrix, Records, Row
 
-Control = Literal["orders", "orders-discrete", "cards", "base-stock", "asked"]
-CONTROLS: tuple[Control, ...] = ("orders", "orders-discrete", "cards", "base-stock")
+Control = Literal["orders", "orders-discrete", "cards", "base-stock", "orders-priorities", "asked"]
+CONTROLS: tuple[Control, ...] = (
+    "orders",
+    "orders-discrete",
+    "cards",
+    "base-stock",
+    "orders-priorities",
+)
+PRIORITIES = 100.0  # steps of a priority
 MOST_CHOICES = 128  # of one entry of a discrete action
 SMALLEST_PROBABILITY = 0.001  # a demand beyond its quantile of 1 minus this saturates its entry
 
-ENTRY = np.dtype([("cell", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
+ENTRY = np.dtype([("cell", "i4"), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
+
+# What an entry shows of its cell: a share of its bound, whether it is a category, or where a cycle
+# stands.
+SHARE, CATEGORY, SINE, COSINE, TO_GO = range(5)
 
 # What an encoded action becomes.
 ASKED, LEVELS, UNITS = 0, 1, 2
@@ -41,10 +58,11 @@ class ActionTable(NamedTuple):
     """How compiled code decodes an action: x -> round((x + offset) x gain) x step."""
 
     kind: int  # ASKED or LEVELS; UNITS: it is what is asked, as it stands
-    offset: npt.NDArray[np.float64]  # (sources,)
-    gain: npt.NDArray[np.float64]  # (sources,)
-    step: npt.NDArray[np.float64]  # units, (sources,)
-    most: npt.NDArray[np.float64]  # steps, (sources,)
+    offset: npt.NDArray[np.float64]  # (entries,)
+    gain: npt.NDArray[np.float64]  # (entries,)
+    step: npt.NDArray[np.float64]  # units, (entries,)
+    most: npt.NDArray[np.float64]  # steps, (entries,)
+    cells: npt.NDArray[np.int32]  # of what is asked, (entries,)
     column: int  # of the rule's numbers that the levels go to
     matrix: npt.NDArray[np.float64]  # from local levels to the rule's, (sources, sources)
     rule: Rule
@@ -59,18 +77,20 @@ class Entry:
     low: float  # in natural units, shown as 0
     high: float  # in natural units, shown as 1; beyond it the entry saturates
     column: int  # of the state row
-    category: float  # for a category: the value that is shown as 1; else nan
+    kind: int = SHARE
+    category: float = 0.0  # for a category: the value that is shown as 1
 
 
 @dataclass(frozen=True)
 class ActionEntry:
     """One entry of the action."""
 
-    name: str  # the source
+    name: str  # the source, or "priority of" one, or the project
     unit: str
     low: float
     high: float  # units at the upper end of the space
     step: float  # units
+    cell: int  # of what is asked: quantities, priorities, projects to begin
 
 
 @dataclass(frozen=True)
@@ -87,43 +107,58 @@ class ObservationEncoding:
     @cached_property
     def table(self) -> npt.NDArray[Any]:
         """The entries as compiled code reads them, ENTRY (entries,)."""
-        rows = [(entry.column, entry.category, 1.0 / entry.high) for entry in self.entries]
+        rows = [(e.column, e.kind, e.category, 1.0 / e.high) for e in self.entries]
         return np.array(rows, dtype=ENTRY)
 
     def encode(self, view: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Return the observations of a view, (batch, cells) -> (batch, entries)."""
-        state = ViewLayout(self.layout).state(view)[:, self.table["cell"]]
-        scaled = np.clip(state * self.table["scale"], 0.0, 1.0)
-        category = self.table["category"]
-        shown = np.where(np.isnan(category), scaled, state == category)
-        return np.asarray(shown, dtype=np.float32)
+        state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
+        shown = np.empty((state.shape[0], self.table.size), dtype=np.float32)
+        observe_states(self.table, state, shown)
+        return shown
 
     def _of(self, cell: Cell) -> list[Entry]:
         part, scenario = cell.of, self.layout.scenario
-        what = part.name.removeprefix(f"{part.owner}.")
+        what = part.what
         if what == "setup":
-            crew = [name for name, source in scenario.sources.items() if source.at == part.owner]
             place = {name: 1.0 + k for k, name in enumerate(scenario.sources)}
-            return [
-                Entry(f"{cell.name}={name}", "", 0.0, 1.0, cell.column, place[name])
-                for name in crew
-            ]
+            crew = [name for name, source in scenario.sources.items() if source.at == part.owner]
+            return _categories(cell, {name: place[name] for name in crew})
+        if what == "regime":
+            regimes = scenario.demands[part.owner].quantity.regimes
+            return _categories(cell, {name: float(k) for k, name in enumerate(regimes)})
+        if what == "period":
+            return self._of_clock(cell)
         if part.kind == "report" and not self._is_informative(part.owner):
             return []
+        return [Entry(cell.name, part.unit, 0.0, self._bound(part.owner, what), cell.column)]
+
+    def _of_clock(self, cell: Cell) -> list[Entry]:
+        cycle = float(self.layout.plant.cycle)
+        if cycle == 0.0:
+            periods = float(self.layout.plant.periods)
+            return [Entry("clock.to_go", "periods", 0.0, periods, cell.column, TO_GO)]
         return [
-            Entry(cell.name, part.unit, 0.0, self._bound(part.owner, what), cell.column, np.nan)
+            Entry("clock.sine", "", 0.0, cycle, cell.column, SINE),
+            Entry("clock.cosine", "", 0.0, cycle, cell.column, COSINE),
         ]
 
     def _is_informative(self, demand: str) -> bool:
         # Yesterday's demand says nothing of tomorrow's where demand is independent and known.
-        return self.layout.scenario.demands[demand].quantity.distribution == "recorded"
+        quantity = self.layout.scenario.demands[demand].quantity
+        return quantity.distribution == "recorded" or not getattr(quantity, "seen", True)
 
     def _bound(self, owner: str, what: str) -> float:
         scenario = self.layout.scenario
         if what == "stock":
             return scenario.level_bound(owner)
-        if what == "in_process":
+        if what in ("in_process", "unshipped"):
             return scenario.order_bound(owner)
+        if what == "progress":
+            return scenario.projects[owner].periods + 1.0
+        if what == "owed":
+            contract = scenario.sources[owner].commitment
+            return 1.0 if contract is None else contract.quantity
         if what == "work":
             source = scenario.sources[owner]
             batch = max(source.lot_size, source.minimum_order)
@@ -133,7 +168,48 @@ class ObservationEncoding:
         demand = scenario.demands[owner]
         if what == "backlog":
             return scenario.level_bound(demand.item)
-        return float(max(demand.quantity.quantile(1.0 - SMALLEST_PROBABILITY), 1.0))
+        if what == "so_far":
+            return 2.0 * float(demand.quantity.mean)
+        frequent = max(float(phase.quantile(1.0 - SMALLEST_PROBABILITY)) for phase in demand.phases)
+        return max(frequent, 1.0)
+
+
+def _categories(cell: Cell, values: dict[str, float]) -> list[Entry]:
+    return [
+        Entry(f"{cell.name}={name}", "", 0.0, 1.0, cell.column, CATEGORY, value)
+        for name, value in values.items()
+    ]
+
+
+@kernel
+def observe_row(entries: Records, state: Row, observation: npt.NDArray[np.float32]) -> float:
+    """Write one observation, (entries,), and return how many entries saturate."""
+    saturated = 0.0
+    for k in range(entries.size):
+        entry = entries[k]
+        value = state[entry.cell]
+        shown = value * entry.scale
+        if entry.kind == CATEGORY:
+            shown = 1.0 if value == entry.category else 0.0
+        elif entry.kind != SHARE:
+            if entry.kind == TO_GO:
+                shown = 1.0 - shown
+            elif entry.kind == SINE:
+                shown = 0.5 + 0.5 * math.sin(2.0 * math.pi * shown)
+            else:
+                shown = 0.5 + 0.5 * math.cos(2.0 * math.pi * shown)
+        elif shown > 1.0:
+            shown = 1.0
+            saturated += 1.0
+        observation[k] = np.float32(max(shown, 0.0))
+    return saturated
+
+
+@compiled
+def observe_states(entries: Records, state: Matrix, observation: npt.NDArray[np.float32]) -> None:
+    """Write the observation of each state, (batch, entries)."""
+    for e in range(state.shape[0]):
+        observe_row(entries, state[e], observation[e])
 
 
 @dataclass(frozen=True)
@@ -160,12 +236,23 @@ class ActionEncoding:
 
     @cached_property
     def entries(self) -> tuple[ActionEntry, ...]:
-        """The entries, in the scenario's order of sources."""
-        return tuple(self._of(name) for name in self.layout.scenario.sources)
+        """The entries: the sources in the scenario's order, priorities, projects."""
+        scenario, sources = self.layout.scenario, len(self.layout.scenario.sources)
+        found = [self._of(name, k) for k, name in enumerate(scenario.sources)]
+        if self.control == "orders-priorities":
+            found += [
+                ActionEntry(f"priority of {name}", "", 0.0, PRIORITIES, 1.0, sources + k)
+                for k, name in enumerate(scenario.sources)
+            ]
+        found += [
+            ActionEntry(name, "", 0.0, 1.0, 1.0, 2 * sources + k)
+            for k, name in enumerate(scenario.projects)
+        ]
+        return tuple(found)
 
     @cached_property
     def choices(self) -> npt.NDArray[np.int64]:
-        """How many values each entry can take, (sources,)."""
+        """How many values each entry can take, (entries,)."""
         return np.array([1 + round(e.high / e.step) for e in self.entries], dtype=np.int64)
 
     @cached_property
@@ -189,21 +276,23 @@ class ActionEncoding:
             gain=np.ones(steps.size) if self.is_discrete else most / 2.0,
             step=steps,
             most=most,
+            cells=np.array([entry.cell for entry in self.entries], dtype=np.int32),
             column=LEVEL if is_base_stock else CARDS,
-            matrix=echelon_matrix(scenario) if is_base_stock else np.eye(steps.size),
+            matrix=echelon_matrix(scenario) if is_base_stock else np.eye(len(scenario.sources)),
             rule=rule,
         )
 
     def _identity(self) -> ActionTable:
-        sources = len(self.layout.scenario.sources)
+        width = self.layout.asked_cells
         return ActionTable(
             kind=UNITS,
-            offset=np.zeros(sources),
-            gain=np.ones(sources),
-            step=np.ones(sources),
-            most=np.full(sources, np.inf),
+            offset=np.zeros(width),
+            gain=np.ones(width),
+            step=np.ones(width),
+            most=np.full(width, np.inf),
+            cells=np.arange(width, dtype=np.int32),
             column=CARDS,
-            matrix=np.eye(sources),
+            matrix=np.eye(len(self.layout.scenario.sources)),
             rule=pull_rule(self.layout),
         )
 
@@ -215,16 +304,16 @@ class ActionEncoding:
         x = (np.asarray(action, dtype=np.float64) + table.offset) * table.gain
         return np.clip(np.floor(x + 0.5), 0.0, table.most) * table.step
 
-    def _of(self, source: str) -> ActionEntry:
+    def _of(self, source: str, cell: int) -> ActionEntry:
         scenario = self.layout.scenario
         lot = float(scenario.sources[source].lot_size)
         if self.sets_levels:
             step = lot if self.control == "cards" else 1.0
             high = np.ceil(scenario.level_bound(scenario.sources[source].makes) / step) * step
-            return ActionEntry(source, "units", 0.0, float(high), step)
+            return ActionEntry(source, "units", 0.0, float(high), step, cell)
         lots = max(1, int(np.floor(scenario.order_bound(source) / lot + 1e-9)))
         step = lot
         if self.is_discrete and 1 + lots > MOST_CHOICES:  # nothing is a choice too
             multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))
             step, lots = lot * multiple, lots // multiple
-        return ActionEntry(source, "units", 0.0, lots * step, step)
+        return ActionEntry(source, "units", 0.0, lots * step, step, cell)

@@ -14,12 +14,20 @@ from jitgym.control.rules import ask_by_rule
 from jitgym.control.view import ViewLayout
 from jitgym.plant import SPLITS, Layout, episode_keys
 from jitgym.plant.draws import read_tape
-from jitgym.plant.dynamics import step
+from jitgym.plant.dynamics import begin, step
 from jitgym.plant.jit import compiled, entry, kernel
 from jitgym.plant.ledger import book
 from jitgym.plant.records import Matrix, Plant, Records, Row
 
-from .encodings import LEVELS, UNITS, ActionEncoding, ActionTable, ObservationEncoding
+from .encodings import (
+    LEVELS,
+    UNITS,
+    ActionEncoding,
+    ActionTable,
+    ObservationEncoding,
+    observe_row,
+    observe_states,
+)
 
 # The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of
 # the next period's cost in the yardstick.
@@ -49,13 +57,13 @@ class Engine:
         self.keys = np.zeros(batch, dtype=np.uint64)
         self.seed = np.zeros(batch, dtype=np.int64)
         self.episode = np.zeros(batch, dtype=np.int64)
-        self.actions = np.zeros((batch, plant.sources.size))
+        self.actions = np.zeros((batch, action.table.cells.size))
         self.width = len(self.observation_encoding.entries)
         self.observation = np.empty((batch, self.width), dtype=np.float32)
         self.reward = np.empty(batch)
         self.cost = np.empty(batch)
         self.terms = np.empty((batch, len(layout.terms)))
-        self.asked = np.empty((batch, plant.sources.size))
+        self.asked = np.empty((batch, layout.asked_cells))
         self.granted = np.empty((batch, plant.sources.size))
         self.ended = np.empty(batch, dtype=np.bool_)
         self.flows = np.zeros(layout.flow_cells)  # of the last plant stepped
@@ -125,7 +133,7 @@ class Engine:
     def place(self, rows: npt.NDArray[np.bool_]) -> None:
         """Put the plants of these rows, (batch,), at the start of the episode that they name."""
         self.keys[rows] = episode_keys(self.split, self.seed[rows], self.episode[rows])
-        self.state[rows] = self.layout.plant.initial
+        begin_rows(self.layout.plant, self.state, self.keys, rows)
         self.sums[rows] = 0.0
         self.totals[rows] = (0.0, 0.0, self.layout.plant.average)
         self.period[rows] = 0
@@ -139,7 +147,7 @@ class Engine:
     def observe(self) -> npt.NDArray[np.float32]:
         """Return the observation of the present state, (batch, entries), without a step."""
         observation = np.empty((self.batch, self.width), dtype=np.float32)
-        show(self.observation_encoding.table, self.state, self.totals, observation)
+        observe_states(self.observation_encoding.table, self.state, observation)
         return observation
 
     def step(self, actions: npt.NDArray[Any]) -> None:
@@ -157,25 +165,6 @@ class Engine:
 
 
 @kernel
-def observe_row(
-    entries: Records, state: Row, totals: Row, observation: npt.NDArray[np.float32]
-) -> None:
-    """Write one observation, (entries,), and count the entries that saturate."""
-    for k in range(entries.size):
-        shown_entry = entries[k]
-        value = state[shown_entry.cell]
-        if shown_entry.category == shown_entry.category:
-            shown = 1.0 if value == shown_entry.category else 0.0
-        else:
-            shown = value * shown_entry.scale
-            if shown > 1.0:
-                shown = 1.0
-                totals[SATURATED] += 1.0
-            shown = max(shown, 0.0)
-        observation[k] = np.float32(shown)
-
-
-@kernel
 def decode_row(
     plant: Plant,
     table: ActionTable,
@@ -185,25 +174,33 @@ def decode_row(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what an encoded action asks for, (sources,), in units."""
+    """Write what an encoded action asks for, (asked cells,): quantities in units, priorities, ..."""
     if table.kind == UNITS:
-        for s in range(action.size):
-            asked[s] = action[s]
+        for k in range(action.size):
+            asked[k] = action[k]
         return
-    for s in range(action.size):
-        steps = np.floor((action[s] + table.offset[s]) * table.gain[s] + 0.5)
-        levels[s] = min(max(steps, 0.0), table.most[s]) * table.step[s]
-    if table.kind != LEVELS:
-        for s in range(action.size):
-            asked[s] = levels[s]
-        return
-    asks = table.rule.asks
-    for k in range(asks.size):
-        level = 0.0
-        for s in range(action.size):
-            level += table.matrix[asks[k].source, s] * levels[s]
-        numbers[k, table.column] = level
-    ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+    asked[:] = 0.0
+    if table.kind == LEVELS:
+        sources = plant.sources.size
+        for s in range(sources):
+            levels[s] = decoded(table, s, action)
+        asks = table.rule.asks
+        for k in range(asks.size):
+            level = 0.0
+            for s in range(sources):
+                level += table.matrix[asks[k].source, s] * levels[s]
+            numbers[k, table.column] = level
+        ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+    first = plant.sources.size if table.kind == LEVELS else 0
+    for k in range(first, action.size):
+        asked[table.cells[k]] = decoded(table, k, action)
+
+
+@kernel
+def decoded(table: ActionTable, k: int, action: Row) -> float:
+    """Return one entry of an action in its unit."""
+    steps = np.floor((action[k] + table.offset[k]) * table.gain[k] + 0.5)
+    return min(max(steps, 0.0), table.most[k]) * table.step[k]
 
 
 def ask(
@@ -216,11 +213,21 @@ def ask(
     """
     plant, table = encoding.layout.plant, encoding.table
     state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
-    actions = np.array(action, dtype=np.float64).reshape(state.shape[0], plant.sources.size)
-    asked = np.empty_like(actions)
+    actions = np.array(action, dtype=np.float64).reshape(state.shape[0], table.cells.size)
+    asked = np.empty((state.shape[0], encoding.layout.asked_cells))
     numbers, levels = table.rule.numbers[0].copy(), np.empty(plant.sources.size)
     decode(plant, table, numbers, levels, actions, state, asked)
     return asked
+
+
+@compiled
+def begin_rows(
+    plant: Plant, state: Matrix, keys: npt.NDArray[np.uint64], rows: npt.NDArray[np.bool_]
+) -> None:
+    """Put the plants of some rows, (batch,), at the start of the episodes with their keys."""
+    for e in range(rows.size):
+        if rows[e]:
+            begin(plant, state[e], keys[e])
 
 
 @compiled
@@ -236,15 +243,6 @@ def decode(
     """Write what each action asks for, (batch, sources)."""
     for e in range(state.shape[0]):
         decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
-
-
-@compiled
-def show(
-    entries: Records, state: Matrix, totals: Matrix, observation: npt.NDArray[np.float32]
-) -> None:
-    """Write the observation of each state, (batch, entries)."""
-    for e in range(state.shape[0]):
-        observe_row(entries, state[e], totals[e], observation[e])
 
 
 @compiled
@@ -298,4 +296,4 @@ def advance(
                     sums[e, f] += flows[f]
             period[e] = t + 1
             ended[e] = t + 1 >= plant.periods
-        observe_row(entries, state[e], totals[e], observation[e])
+        totals[e, SATURATED] += observe_row(entries, state[e], observation[e])

@@ -78,6 +78,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         self.reward_scale = self.scenario.reward_scale
         self.engine = Engine(self.layout, 1, self.spaces.action_encoding)
         self._terms = self.layout.terms
+        self._sources = len(self.scenario.sources)
         self._terminates = self.scenario.horizon.ends
         self._is_placed = False
 
@@ -119,7 +120,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         info: Info = {
             "cost": float(engine.cost[0]),
             "terms": dict(zip(self._terms, engine.terms[0].tolist(), strict=True)),
-            "asked": engine.asked[0].copy(),
+            "asked": engine.asked[0, : self._sources].copy(),
             "granted": engine.granted[0].copy(),
         }
         if ended:

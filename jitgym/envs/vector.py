@@ -114,7 +114,7 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         info: Info = {
             "cost": engine.cost.copy(),
             "terms": dict(zip(self.layout.terms, engine.terms.T.copy(), strict=True)),
-            "asked": engine.asked.copy(),
+            "asked": engine.asked[:, : len(self.scenario.sources)].copy(),
             "granted": engine.granted.copy(),
         }
         ended = engine.ended.copy()

@@ -47,7 +47,7 @@ def run_rules(
         keys,
         SPLITS.index(split),
         plant.initial.copy(),
-        np.zeros(plant.sources.size),
+        np.zeros(layout.asked_cells),
         np.zeros(plant.channels.size),
         np.zeros(layout.flow_cells),
         np.zeros(len(layout.terms)),
@@ -76,7 +76,7 @@ def simulate(
     """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes."""
     for p in range(costs.shape[0]):
         for e in range(costs.shape[1]):
-            begin(plant, state)
+            begin(plant, state, keys[e])
             weight = plant.average
             for t in range(plant.periods):
                 ask_by_rule(

@@ -95,7 +95,7 @@ def _run_batch(
     weight = plant.average
     for period in range(plant.periods):
         asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
-        engine.step(_checked(asked, (episodes, plant.sources.size), policy.name))
+        engine.step(_checked(asked, episodes, layout, policy.name))
         if period >= plant.warm_up:
             cost[0] += weight * engine.cost
             terms[0] += weight * engine.terms
@@ -105,14 +105,20 @@ def _run_batch(
 
 
 def _checked(
-    asked: npt.NDArray[np.float64], shape: tuple[int, int], policy: str
+    asked: npt.NDArray[np.float64], batch: int, layout: Layout, policy: str
 ) -> npt.NDArray[np.float64]:
-    if asked.ndim == 1 and shape[1] == 1:
+    """Return quantities, priorities and projects to begin, (batch, asked cells)."""
+    sources = layout.plant.sources.size
+    if asked.ndim == 1 and sources == 1:
         asked = asked[:, np.newaxis]
-    if asked.shape != shape:
+    widths = (sources, 2 * sources, layout.asked_cells)
+    if asked.ndim != 2 or asked.shape[0] != batch or asked.shape[1] not in widths:
         raise ValueError(
-            f"policy {policy!r} asked with shape {asked.shape}; expected (batch, sources) = {shape}"
+            f"policy {policy!r} asked with shape {asked.shape}; "
+            f"expected (batch, sources) = {(batch, sources)}"
         )
     if not np.isfinite(asked).all():
         raise ValueError(f"policy {policy!r} asked for a quantity that is not finite")
-    return asked
+    whole = np.zeros((batch, layout.asked_cells))
+    whole[:, : asked.shape[1]] = asked
+    return whole

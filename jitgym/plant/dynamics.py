@@ -6,15 +6,22 @@ time L is usable L periods after it was placed, before that period's demand, and
 sees the stock after today's arrivals (Zipkin 2008).
 
 Every function here is pure but for the rows that it is given to write: `state` (cells,), `flows`
-(flow cells,). Quantities in units of the item, times in the work center's unit of time.
+(flow cells,). Quantities in units of the item, times in the work center's unit of time. A stage
+loops over what a scenario has of a feature, so that one without it pays nothing.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from . import nature as of_nature
+from .demand import leave, requested_by
 from .draws import draw
 from .jit import kernel
-from .records import NONE, Plant, Record, Row
+from .quality import inspect
+from .records import NONE, UNLIMITED, Plant, Record, Row
 from .release import release
+from .stock import on_hand, take
 
 
 @kernel
@@ -22,23 +29,25 @@ def step(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """One period of one plant: (state, asked, tape) -> (state, flows)."""
     flows[:] = 0.0
     release(plant, state, asked, tape, flows)
-    start(plant, state, flows)
+    start(plant, state, tape, flows)
     serve(plant, state, tape, flows)
-    age(plant, state, flows)
+    age(plant, state, tape, flows)
     count(plant, state, flows)
     receive(plant, state, tape, flows)
     nature(plant, state, tape, flows)
 
 
 @kernel
-def begin(plant: Plant, state: Row) -> None:
-    """Put a plant at the start of an episode."""
+def begin(plant: Plant, state: Row, key: np.uint64) -> None:
+    """Put a plant at the start of the episode with this key."""
     for k in range(state.size):
         state[k] = plant.initial[k]
+    of_nature.begin_regimes(plant, state, key)
+    of_nature.begin_forecasts(plant, state, key)
 
 
 @kernel
-def start(plant: Plant, state: Row, flows: Row) -> None:
+def start(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     """Materials leave stock; what was granted enters the pipeline, or arrives at lead time 0."""
     for k in range(plant.items.size):
         item = plant.items[k]
@@ -47,21 +56,65 @@ def start(plant: Plant, state: Row, flows: Row) -> None:
     for s in range(plant.sources.size):
         source = plant.sources[s]
         granted = flows[source.granted]
-        if granted > 0.0:
+        shipped = granted
+        if source.partial != NONE:
+            shipped = ship_part(plant, state, source, granted, tape, flows)
+        if shipped > 0.0:
             flows[source.shipments] = 1.0
             if source.ages == 0:
-                put(plant, state, source, granted, flows)
+                inspect(plant, state, source, shipped, tape, flows)
             else:
-                state[source.pipeline] = granted
+                state[source.pipeline] = shipped
         if source.outside:
             flows[plant.totals[0].ordered] += granted
     ordered = flows[plant.totals[0].ordered]
     flows[plant.totals[0].ordered_squared] = ordered * ordered
+    for c in range(plant.carriers.size):
+        load_carrier(plant, plant.carriers[c], flows)
+    for k in range(plant.commitments.size):
+        contract = plant.commitments[k]
+        state[contract.owed] -= flows[plant.sources[contract.source].granted]
+
+
+@kernel
+def ship_part(
+    plant: Plant, state: Row, source: Record, granted: float, tape: Row, flows: Row
+) -> float:
+    """Return what ships of an order and of what waits to ship; the rest waits, or is cancelled."""
+    partial = plant.partials[source.partial]
+    due = granted
+    if partial.waiting != NONE:
+        due += state[partial.waiting]
+    if source.up != NONE and state[source.up] == 0.0:
+        shipped = 0.0
+    else:
+        shipped = np.floor(due * draw(plant, partial.share, tape) + 1e-9)
+    if partial.waiting != NONE:
+        state[partial.waiting] = due - shipped
+    else:
+        flows[partial.cancelled] = due - shipped
+    return shipped
+
+
+@kernel
+def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
+    """Count the trips of a carrier: what its sources ship in one period goes together."""
+    units = 0.0
+    for k in range(carrier.loads, carrier.loads_end):
+        units += flows[plant.sources[plant.loads[k]].granted]
+    if units > 0.0:
+        flows[carrier.trips] = np.ceil(units / carrier.capacity - 1e-9)
+        if carrier.capacity >= UNLIMITED:
+            flows[carrier.trips] = 1.0
 
 
 @kernel
 def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Backorders are served first, then new demand; the rest is backordered or lost."""
+    """Customers who wait may leave; backorders are served, then new demand; the rest waits or goes.
+
+    Demands on one item are served in the scenario's order, all backorders before new demand.
+    """
+    leave(plant, state, tape, flows)
     for d in range(plant.demands.size):
         demand = plant.demands[d]
         if demand.backlog != NONE and state[demand.backlog] > 0.0:
@@ -75,25 +128,35 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     for d in range(plant.demands.size):
         demand = plant.demands[d]
         item = plant.items[demand.item]
-        requested = draw(plant, demand.quantity, tape)
+        requested = requested_by(plant, state, demand, tape, flows)
         served = min(requested, on_hand(state, item))
         take(state, item, served)
         flows[demand.requested] = requested
         flows[demand.at_once] = served
         flows[demand.served] += served
         flows[item.served] += served
-        if demand.backlog != NONE:
-            state[demand.backlog] += requested - served
-        else:
-            flows[demand.lost] = requested - served
+        wait_or_go(state, demand, requested - served, tape, flows)
         state[demand.last] = requested
         total += requested
     flows[plant.totals[0].demand_squared] = total * total
 
 
 @kernel
-def age(plant: Plant, state: Row, flows: Row) -> None:
-    """Stock grows a period older; what is past its shelf life is waste."""
+def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) -> None:
+    """Backorder what is unmet, or lose it, or a share of each."""
+    if demand.backlog == NONE:
+        flows[demand.lost] = unmet
+    elif demand.waits_channel == NONE:
+        state[demand.backlog] += unmet
+    else:
+        waiting = of_nature.share_of(tape[demand.waits_channel], unmet, demand.waits)
+        state[demand.backlog] += waiting
+        flows[demand.lost] = unmet - waiting
+
+
+@kernel
+def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete."""
     for k in range(plant.items.size):
         item = plant.items[k]
         if item.perishes:
@@ -101,6 +164,13 @@ def age(plant: Plant, state: Row, flows: Row) -> None:
             for a in range(item.ages - 1, 0, -1):
                 state[item.stock + a] = state[item.stock + a - 1]
             state[item.stock] = 0.0
+    for k in range(plant.obsolescence.size):
+        decay = plant.obsolescence[k]
+        item = plant.items[decay.item]
+        lost = of_nature.share_of(tape[decay.channel], on_hand(state, item), decay.chance)
+        take(state, item, lost)
+        flows[decay.obsolete] = lost
+        flows[item.wasted] += lost
 
 
 @kernel
@@ -109,7 +179,7 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
     for k in range(plant.items.size):
         flows[plant.items[k].on_hand] = on_hand(state, plant.items[k])
     for s in range(plant.sources.size):
-        flows[plant.sources[s].in_process] = in_process(state, plant.sources[s])
+        flows[plant.sources[s].in_process] = in_process(plant, state, plant.sources[s])
     for d in range(plant.demands.size):
         demand = plant.demands[d]
         if demand.backlog != NONE:
@@ -118,21 +188,23 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """The pipeline grows a period older, and what is due arrives."""
+    """The pipeline grows a period older; what is due arrives and is inspected."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
         if source.ages == 0:
             continue
+        is_faster = of_nature.is_done(plant, state, source.lead_project)
         due = 0.0  # without crossover: the age from which every order arrives
         if source.crossover == NONE:
-            due = draw(plant, source.lead_time, tape)
+            due = draw(plant, source.faster_lead_time if is_faster else source.lead_time, tape)
+        hazard = source.faster_hazard if is_faster else source.hazard
         arrived = 0.0
         for k in range(source.ages - 1, -1, -1):
             quantity = state[source.pipeline + k]
             if source.crossover == NONE:
                 arrives = k + 1 >= due
             else:
-                arrives = tape[source.crossover + k] < plant.hazards[source.hazard + k]
+                arrives = tape[source.crossover + k] < plant.hazards[hazard + k]
             if arrives:
                 arrived += quantity
                 quantity = 0.0
@@ -140,64 +212,34 @@ def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
                 state[source.pipeline + k + 1] = quantity
         state[source.pipeline] = 0.0
         if arrived > 0.0:
-            put(plant, state, source, arrived, flows)
+            inspect(plant, state, source, arrived, tape, flows)
+    for k in range(plant.salvage.size):
+        left = plant.salvage[k]
+        if state[plant.clock] == plant.periods - 1.0:  # the season ends: what is left is sold off
+            flows[left.salvaged] = on_hand(state, plant.items[left.item])
 
 
 @kernel
 def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Work centers fail or recover, and forecasts are revised."""
-    for c in range(plant.centers.size):
-        center = plant.centers[c]
-        if center.up == NONE:
-            continue
-        u = tape[center.channel]
-        if state[center.up] == 0.0:
-            state[center.up] = 1.0 if u < center.repaired else 0.0
-        else:
-            survives = 1.0 - center.fails
-            if center.by_unit:
-                survives = survives ** flows[center.made]
-            state[center.up] = 0.0 if u < 1.0 - survives else 1.0
-    for d in range(plant.demands.size):
-        demand = plant.demands[d]
-        if demand.forecast != NONE:
-            error = flows[demand.requested] - state[demand.forecast]
-            state[demand.forecast] += demand.weight * error
+    """Things fail or recover, regimes move, forecasts are revised, projects and the clock go on."""
+    of_nature.fail_and_recover(plant, state, tape, flows)
+    of_nature.move_regimes(plant, state, tape)
+    of_nature.reveal(plant, state, tape)
+    of_nature.smooth(plant, state, tape, flows)
+    of_nature.settle_contracts(plant, state, flows)
+    of_nature.learn(plant, state, flows)
+    if plant.clock != NONE:
+        state[plant.clock] += 1.0
+        if plant.cycle > 0 and state[plant.clock] >= plant.cycle:
+            state[plant.clock] = 0.0
 
 
 @kernel
-def on_hand(state: Row, item: Record) -> float:
-    """Return an item's stock of all ages, in units."""
-    total = state[item.stock]
-    for a in range(1, item.ages):
-        total += state[item.stock + a]
-    return total
-
-
-@kernel
-def in_process(state: Row, source: Record) -> float:
-    """Return what is in a source's pipeline, in units of the item that it makes."""
+def in_process(plant: Plant, state: Row, source: Record) -> float:
+    """Return what is in a source's pipeline or waits to ship, in units of the item that it makes."""
     total = 0.0
     for k in range(source.ages):
         total += state[source.pipeline + k]
+    if source.partial != NONE and plant.partials[source.partial].waiting != NONE:
+        total += state[plant.partials[source.partial].waiting]
     return total
-
-
-@kernel
-def take(state: Row, item: Record, quantity: float) -> None:
-    """Take a quantity, at most what is there, out of stock, the oldest first."""
-    for a in range(item.ages - 1, 0, -1):
-        taken = min(quantity, state[item.stock + a])
-        state[item.stock + a] -= taken
-        quantity -= taken
-    # Never below 0, not even by the last bits of lots that are no whole numbers.
-    state[item.stock] = max(state[item.stock] - quantity, 0.0)
-
-
-@kernel
-def put(plant: Plant, state: Row, source: Record, quantity: float, flows: Row) -> None:
-    """Good units of a source enter the stock of its item."""
-    item = plant.items[source.item]
-    state[item.stock] += quantity
-    flows[source.received] += quantity
-    flows[item.arrived] += quantity

@@ -26,6 +26,7 @@ ITEM = np.dtype(
         ("stock", "i4"),  # state cell of the youngest age, (ages,)
         ("ages", "i4"),  # periods of shelf life; 1 where it keeps for ever
         ("perishes", "i4"),  # 1 where stock past its last age is waste
+        ("lifo", "i4"),  # 1 where the youngest is taken first
         ("storage", "f8"),  # units
         ("sources", "i4"),  # first and last row of `makers`
         ("sources_end", "i4"),
@@ -52,14 +53,22 @@ SOURCE = np.dtype(
         ("per_lot", "f8"),  # 1 / lot
         ("minimum", "f8"),  # units
         ("maximum", "f8"),  # units
+        ("up", "i4"),  # state cell of the supplier, 1 up and 0 down; or NONE
         ("lot_time", "f8"),  # time of the work center that a lot takes
         ("per_lot_time", "f8"),  # 1 / lot_time, or 0 where it takes none
         ("setup_time", "f8"),
+        ("faster_setup", "f8"),  # after the project that shortens it
+        ("setup_project", "i4"),  # or NONE
         ("pipeline", "i4"),  # state cell of what was granted this period, (ages,)
         ("ages", "i4"),  # longest lead time; 0: arrives at once
         ("lead_time", "i4"),  # distribution of the lead time of Kaplan (1970), without crossover
         ("crossover", "i4"),  # tape cell of age 1, (ages,); or NONE
         ("hazard", "i4"),  # row of `hazards` for age 1, (ages,)
+        ("faster_lead_time", "i4"),  # distribution, after the project that shortens it
+        ("faster_hazard", "i4"),  # row of `hazards`
+        ("lead_project", "i4"),  # or NONE
+        ("quality", "i4"),  # row of `qualities`, or NONE
+        ("partial", "i4"),  # row of `partials`, or NONE
         ("work", "i4"),  # state cell: time spent on a setup or a lot that is not finished; or NONE
         # flows
         ("asked", "i4"),  # units
@@ -81,13 +90,12 @@ CENTER = np.dtype(
         ("time", "i4"),  # distribution of the time available in a period
         ("up", "i4"),  # state cell, 1 up and 0 down; or NONE
         ("setup", "i4"),  # state cell: 1 + the source it is set up for, 0 none; or NONE
-        ("fails", "f8"),  # probability a period, or a unit
-        ("by_unit", "i4"),
-        ("repaired", "f8"),  # probability a period
-        ("channel", "i4"),  # tape cell of failure and repair
+        ("overtime", "f8"),  # time beyond the regular
         # flows, in units of time
+        ("regular", "i4"),  # time without overtime
         ("available", "i4"),
         ("used", "i4"),
+        ("over", "i4"),  # time used beyond the regular
         ("made", "i4"),  # units run in this period
     ],
     align=True,
@@ -95,11 +103,16 @@ CENTER = np.dtype(
 DEMAND = np.dtype(
     [
         ("item", "i4"),
-        ("quantity", "i4"),  # distribution
+        ("quantity", "i4"),  # distribution of the first phase, or regime
+        ("phases", "i4"),  # of its pattern; 1 without
+        ("regime", "i4"),  # state cell: number of the regime; or NONE
+        ("life", "i4"),  # row of `lives`, or NONE
+        ("revealed", "i4"),  # row of `revealed`, or NONE
+        ("stream", "i4"),  # row of `parts`, or NONE
         ("backlog", "i4"),  # state cell, or NONE where unmet demand is lost
+        ("waits", "f8"),  # share of unmet demand that is backordered
+        ("waits_channel", "i4"),  # tape cell of who waits, where not all do; or NONE
         ("last", "i4"),  # report cell: demand of the period before
-        ("forecast", "i4"),  # state cell, or NONE
-        ("weight", "f8"),  # of the newest observation in the forecast
         # flows, in units
         ("requested", "i4"),
         ("served", "i4"),
@@ -120,7 +133,10 @@ DISTRIBUTION = np.dtype(
     ],
     align=True,
 )
-CHANNEL = np.dtype([("number", "u8"), ("kind", "i4"), ("recorded", "i4")], align=True)
+CHANNEL = np.dtype(
+    [("number", "u8"), ("kind", "i4"), ("recorded", "i4"), ("ahead", "i4")],  # periods, replayed
+    align=True,
+)
 RECORDED = np.dtype([("first", "i4"), ("length", "i4"), ("block", "i4")], align=True)
 TOTALS = np.dtype(
     [
@@ -128,6 +144,130 @@ TOTALS = np.dtype(
         ("ordered", "i4"),  # granted by outside suppliers
         ("ordered_squared", "i4"),
     ],
+    align=True,
+)
+# What follows is in the plant only where a scenario uses it: a stage loops over what concerns it.
+UP_DOWN = np.dtype(  # a work center or supplier that fails and recovers
+    [
+        ("cell", "i4"),  # state cell, 1 up and 0 down
+        ("fails", "f8"),  # probability a period, or a unit
+        ("fails_after", "f8"),  # after the project that reduces it
+        ("project", "i4"),  # or NONE
+        ("made", "i4"),  # flow cell of the units that can each make it fail; or NONE: by period
+        ("repaired", "f8"),  # probability a period
+        ("channel", "i4"),
+    ],
+    align=True,
+)
+QUALITY = np.dtype(
+    [
+        ("defects", "f8"),  # probability a unit, in control
+        ("defects_after", "f8"),  # after the project that reduces it
+        ("project", "i4"),  # or NONE
+        ("drifts", "f8"),  # probability a unit to go out of control
+        ("drifted", "f8"),  # probability a unit to be defective, out of control
+        ("escapes", "f8"),  # probability of a defect to be missed
+        ("by_product", "i4"),  # item, or NONE: scrap
+        ("channel", "i4"),  # tape cells: drift, defects, defects out of control, escapes
+        ("escaped", "i4"),  # flow: defects that inspection missed, units
+        ("scrapped", "i4"),  # flow: units thrown away
+    ],
+    align=True,
+)
+PARTIAL = np.dtype(
+    [
+        ("share", "i4"),  # distribution of the share that ships
+        ("waiting", "i4"),  # state cell: units that ship later; or NONE: the rest is cancelled
+        ("cancelled", "i4"),  # flow, units
+    ],
+    align=True,
+)
+OBSOLESCENCE = np.dtype(
+    [("item", "i4"), ("chance", "f8"), ("channel", "i4"), ("obsolete", "i4")], align=True
+)
+SALVAGE = np.dtype([("item", "i4"), ("salvaged", "i4")], align=True)
+ABANDONMENT = np.dtype(
+    [("demand", "i4"), ("chance", "f8"), ("channel", "i4"), ("abandoned", "i4")], align=True
+)
+COMMITMENT = np.dtype(
+    [
+        ("source", "i4"),
+        ("quantity", "f8"),  # units in `every` periods
+        ("every", "i4"),  # periods
+        ("owed", "i4"),  # state cell: units still to be ordered
+        ("shortfall", "i4"),  # flow, units
+    ],
+    align=True,
+)
+CARRIER = np.dtype(
+    [
+        ("loads", "i4"),  # first and last row of `loads`: its sources
+        ("loads_end", "i4"),
+        ("capacity", "f8"),  # units a trip
+        ("trips", "i4"),  # flow
+    ],
+    align=True,
+)
+PROJECT = np.dtype(
+    [
+        ("progress", "i4"),  # state cell: 0 not begun, then periods since, at most `periods` + 1
+        ("periods", "i4"),  # of training
+        ("center", "i4"),  # that is slower meanwhile; or NONE
+        ("slowed_by", "f8"),  # share of its time
+        ("begun", "i4"),  # flow, 1 in the period that begins it
+    ],
+    align=True,
+)
+SAVING = np.dtype(  # a fixed cost that a project reduces: its flow counts once more when it is done
+    [("project", "i4"), ("flow", "i4"), ("reduced", "i4")], align=True
+)
+REGIME = np.dtype(
+    [("demand", "i4"), ("count", "i4"), ("chances", "i4"), ("channel", "i4")], align=True
+)
+LIFE = np.dtype(
+    [
+        ("sold", "i4"),  # state cell: demand so far, units
+        ("shape", "f8"),  # of the level's gamma distribution
+        ("rate", "f8"),
+        ("first", "i4"),  # period of the first share
+        ("count", "i4"),  # shares
+        ("shares", "i4"),  # row of `numbers`
+        ("channel", "i4"),
+    ],
+    align=True,
+)
+REVEALED = np.dtype(
+    [
+        ("demand", "i4"),
+        ("leads", "i4"),  # forecasts of this period's demand and of the next, ...
+        ("latent", "i4"),  # state cell, hidden: what is revealed of each, (leads,)
+        ("forecast", "i4"),  # state cell, (leads,)
+        ("weights", "i4"),  # row of `numbers`: root of the share revealed at each lead, (leads,)
+        ("rests", "i4"),  # row of `numbers`: root of the share not revealed yet, (leads,)
+        ("ends", "i4"),  # row of `numbers`: normal quantiles of the distribution's ends
+        ("count", "i4"),  # of its steps
+        ("channel", "i4"),  # tape cell of the news of each lead, (leads - 1,)
+        ("rest_channel", "i4"),
+    ],
+    align=True,
+)
+SMOOTHING = np.dtype(
+    [
+        ("demand", "i4"),
+        ("method", "i4"),
+        ("weight", "f8"),  # of the newest observation
+        ("forecast", "i4"),  # state cell
+        (
+            "size",
+            "i4",
+        ),  # state cell, hidden: smoothed size of a demand, then its interval or chance
+        ("next", "i4"),  # tape cell that holds the future, for an oracle
+    ],
+    align=True,
+)
+EXPONENTIAL, CROSTON, TSB, ORACLE = range(4)
+PART = np.dtype(  # of a stream: one demand's
+    [("demand", "i4"), ("share", "f8"), ("channel", "i4"), ("first", "i4"), ("stream", "i4")],
     align=True,
 )
 PRICE = np.dtype([("term", "i4"), ("flow", "i4"), ("price", "f8")], align=True)
@@ -154,7 +294,26 @@ class Plant(NamedTuple):
     series: npt.NDArray[np.float64]
     totals: npt.NDArray[Any]  # TOTALS, (1,)
     prices: npt.NDArray[Any]  # PRICE
+    ups_and_downs: npt.NDArray[Any]  # UP_DOWN
+    qualities: npt.NDArray[Any]  # QUALITY
+    partials: npt.NDArray[Any]  # PARTIAL
+    obsolescence: npt.NDArray[Any]  # OBSOLESCENCE
+    salvage: npt.NDArray[Any]  # SALVAGE
+    abandonment: npt.NDArray[Any]  # ABANDONMENT
+    commitments: npt.NDArray[Any]  # COMMITMENT
+    carriers: npt.NDArray[Any]  # CARRIER
+    loads: npt.NDArray[np.int32]  # sources by carrier
+    projects: npt.NDArray[Any]  # PROJECT
+    savings: npt.NDArray[Any]  # SAVING
+    regimes: npt.NDArray[Any]  # REGIME
+    lives: npt.NDArray[Any]  # LIFE
+    revealed: npt.NDArray[Any]  # REVEALED
+    smoothing: npt.NDArray[Any]  # SMOOTHING
+    parts: npt.NDArray[Any]  # PART, the parts of a stream in sequence
+    numbers: npt.NDArray[np.float64]  # rows of the records above
     initial: npt.NDArray[np.float64]  # the first state, (cells,)
+    clock: int  # state cell of the period, or of its phase; or NONE
+    cycle: int  # periods after which the clock starts again; 0 in a season: never
     is_contested: bool  # whether any two sources share a material or a work center
     warm_up: int  # periods
     periods: int  # of an episode

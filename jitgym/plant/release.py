@@ -10,6 +10,7 @@ import numpy as np
 
 from .draws import draw
 from .jit import kernel
+from .nature import is_done
 from .records import NONE, UNLIMITED, Plant, Record, Row
 
 ROUNDING = 1e-9  # of a lot: floor() must not lose a lot to the last bit
@@ -18,26 +19,44 @@ ROUNDING = 1e-9  # of a lot: floor() must not lose a lot to the last bit
 @kernel
 def release(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """Grant what limits, materials and work centers allow: flows[source.granted], in units."""
+    begin_projects(plant, state, asked, flows)
     limit_orders(plant, state, asked, flows)
     if plant.materials.size > 0:
         ration_materials(plant, state, flows)
     if plant.centers.size > 0:
-        open_centers(plant, state, tape, flows)
+        open_centers(plant, state, asked, tape, flows)
         run_centers(plant, state, flows)
     if plant.is_contested:
         hand_out_rest(plant, state, flows)
+    for c in range(plant.centers.size):
+        center = plant.centers[c]
+        if center.over != NONE:
+            flows[center.over] = max(flows[center.used] - flows[center.regular], 0.0)
+
+
+@kernel
+def begin_projects(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
+    """Improvement projects that are asked for and have not begun begin."""
+    for k in range(plant.projects.size):
+        project = plant.projects[k]
+        if asked[2 * plant.sources.size + k] > 0.5 and state[project.progress] == 0.0:
+            state[project.progress] = 1.0
+            flows[project.begun] = 1.0
 
 
 @kernel
 def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
-    """(i) Clip to the source's maximum and the item's free storage; whole lots; minimum order."""
+    """(i) Clip to the source's maximum and the item's free storage; whole lots; minimum order.
+
+    A supplier that is down grants nothing.
+    """
     for s in range(plant.sources.size):
         source = plant.sources[s]
         allowed = min(max(asked[s], 0.0), source.maximum)
         if plant.items[source.item].storage < UNLIMITED:
             allowed = min(allowed, free_storage(plant, state, s, flows))
         allowed = whole_lots(source, allowed)
-        if allowed < source.minimum:
+        if allowed < source.minimum or (source.up != NONE and state[source.up] == 0.0):
             allowed = 0.0
         flows[source.asked] = asked[s]
         flows[source.allowed] = allowed
@@ -56,6 +75,8 @@ def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
         source = plant.sources[other]
         for a in range(source.ages):
             room -= state[source.pipeline + a]
+        if source.partial != NONE and plant.partials[source.partial].waiting != NONE:
+            room -= state[plant.partials[source.partial].waiting]
         if other < s:
             room -= flows[source.allowed]
     return max(room, 0.0)
@@ -86,35 +107,54 @@ def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
 
 
 @kernel
-def open_centers(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+def open_centers(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """Note the time available at each work center, and the turn of each of its sources."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
         if center.up == NONE or state[center.up] == 1.0:
-            flows[center.available] = draw(plant, center.time, tape)
+            flows[center.regular] = draw(plant, center.time, tape) * pace(plant, state, c)
+            flows[center.available] = flows[center.regular] + center.overtime
         if center.crew_end - center.crew < 2:
             continue  # its only source has turn 0
         for i in range(center.crew, center.crew_end):
             turn = 0.0
             for j in range(center.crew, center.crew_end):
-                if comes_before(plant, state, center, j, i, flows):
+                if comes_before(plant, state, center, j, i, asked):
                     turn += 1.0
             flows[plant.sources[plant.crew[i]].turn] = turn
 
 
 @kernel
-def comes_before(plant: Plant, state: Row, center: Record, j: int, i: int, flows: Row) -> bool:
-    """Return whether row j of the crew runs before row i: set up for it, or asked for more."""
+def pace(plant: Plant, state: Row, c: int) -> float:
+    """Return the share of its time that a work center has while people are in training."""
+    left = 1.0
+    for k in range(plant.projects.size):
+        project = plant.projects[k]
+        if project.center == c and 0.0 < state[project.progress] <= project.periods:
+            left *= 1.0 - project.slowed_by
+    return left
+
+
+@kernel
+def comes_before(plant: Plant, state: Row, center: Record, j: int, i: int, asked: Row) -> bool:
+    """Return whether row j of the crew runs before row i.
+
+    By the priorities that are asked for; among equals what the center is set up for, then what is
+    asked for more, then the scenario's order.
+    """
     if i == j:
         return False
+    sources = plant.sources.size
+    priority_j, priority_i = asked[sources + plant.crew[j]], asked[sources + plant.crew[i]]
+    if priority_j != priority_i:
+        return priority_j > priority_i
     if center.setup != NONE:
         set_up_for = int(state[center.setup]) - 1
         if plant.crew[j] == set_up_for:
             return True
         if plant.crew[i] == set_up_for:
             return False
-    asked_j = flows[plant.sources[plant.crew[j]].asked]
-    asked_i = flows[plant.sources[plant.crew[i]].asked]
+    asked_j, asked_i = asked[plant.crew[j]], asked[plant.crew[i]]
     return asked_j > asked_i or (asked_j == asked_i and j < i)
 
 
@@ -149,7 +189,10 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
     time = flows[center.available] - flows[center.used]
     done = state[source.work] if source.work != NONE else 0.0
     must_set_up = center.setup != NONE and int(state[center.setup]) - 1 != s
-    setup = source.setup_time if must_set_up else 0.0
+    setup = 0.0
+    if must_set_up:
+        is_faster = is_done(plant, state, source.setup_project)
+        setup = source.faster_setup if is_faster else source.setup_time
     lots = np.floor(wanted * source.per_lot + 0.5)
     fits = lots
     if source.lot_time > 0.0:

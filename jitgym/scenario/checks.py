@@ -6,8 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jitgym import documents
-from jitgym.distributions import SPLITS, Deterministic, Event, Part, Recorded
+from jitgym.distributions import (
+    SPLITS,
+    Deterministic,
+    Distribution,
+    Event,
+    Part,
+    PartOf,
+    Recorded,
+)
 from jitgym.errors import PlacedError
+
+from .parts import Oracle
 
 if TYPE_CHECKING:
     from .model import Scenario
@@ -15,7 +25,15 @@ if TYPE_CHECKING:
 RESERVED = frozenset({"control", "scenario", "num_envs", "render_mode", "autoreset_mode", "split"})
 """Keywords of gymnasium.make that no parameter may be named after."""
 
-NAMED = ("items", "work_centers", "sources", "demands")
+NAMED = (
+    "items",
+    "work_centers",
+    "sources",
+    "demands",
+    "streams",
+    "carriers",
+    "projects",
+)
 """Sections whose keys are names that the writer chose."""
 
 
@@ -25,6 +43,9 @@ def check(scenario: Scenario) -> None:
     _check_references(scenario)
     _check_bill_of_materials(scenario)
     _place_events(scenario)
+    _place_parts(scenario)
+    _check_forecasts(scenario)
+    _check_projects(scenario)
     _check_recordings(scenario)
     _check_parameters(scenario)
 
@@ -47,8 +68,10 @@ def _check_references(scenario: Scenario) -> None:
             raise PlacedError(
                 f"names the unknown {one} {name!r}; {documents.suggest(name, known)}", *place
             )
+    qualities = [source.quality for source in scenario.sources.values() if source.quality]
+    by_products = {quality.by_product for quality in qualities}
     for name, demand in scenario.demands.items():
-        if not scenario.sources_of(demand.item):
+        if not scenario.sources_of(demand.item) and demand.item not in by_products:
             raise PlacedError(
                 f"asks for {demand.item!r}, which no source makes; expected a source that makes it",
                 "demands",
@@ -65,8 +88,17 @@ def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
             yield "items", item, "sources", name, "consumes", item
         if source.at is not None:
             yield "work_centers", source.at, "sources", name, "at"
+        if source.carrier is not None:
+            yield "carriers", source.carrier, "sources", name, "carrier"
+        if source.quality is not None and source.quality.by_product is not None:
+            yield "items", source.quality.by_product, "sources", name, "quality", "by_product"
+    for name, project in scenario.projects.items():
+        if project.slows is not None:
+            yield "work_centers", project.slows, "projects", name, "slows"
     for name, demand in scenario.demands.items():
         yield "items", demand.item, "demands", name, "item"
+        if isinstance(demand.quantity, PartOf):
+            yield "streams", demand.quantity.stream, "demands", name, "quantity", "stream"
     for name in scenario.actions.maximum_order:
         yield "sources", name, "actions", "maximum_order", name
     for name in scenario.actions.maximum_level:
@@ -125,6 +157,126 @@ def _place_events(scenario: Scenario) -> None:
         parts = getattr(scenario, section)
         placed = event.placed(low / whole, high / whole)
         parts[name] = parts[name].model_copy(update={field: placed})
+
+
+def _place_parts(scenario: Scenario) -> None:
+    """Let every part of a stream know the whole, and check that the parts are no more than it."""
+    taken = dict.fromkeys(scenario.streams, 0.0)
+    for name, demand in scenario.demands.items():
+        part = demand.quantity
+        if not isinstance(part, PartOf):
+            continue
+        taken[part.stream] += part.share
+        if taken[part.stream] > 1 + 1e-9:
+            raise PlacedError(
+                f"the shares of stream {part.stream!r} sum to {taken[part.stream]:g}; "
+                "expected at most 1",
+                "demands",
+                name,
+                "quantity",
+                "share",
+            )
+        whole = scenario.streams[part.stream].quantity
+        support, _ = whole.pmf()
+        if any(value != int(value) for value in support.tolist()):
+            raise PlacedError(
+                "a stream is shared in whole units; expected integers",
+                "streams",
+                part.stream,
+                "quantity",
+            )
+        placed = demand.model_copy(update={"quantity": part.placed(whole)})
+        scenario.demands[name] = placed
+    for name, share in taken.items():
+        if share == 0.0:
+            raise PlacedError("is part of no demand; expected one that shares it", "streams", name)
+
+
+def _check_forecasts(scenario: Scenario) -> None:
+    for name, demand in scenario.demands.items():
+        if isinstance(demand.forecast, Oracle) and "leaks" not in scenario.tags:
+            raise PlacedError(
+                "looks into the future; expected the tag `leaks` on such a scenario",
+                "demands",
+                name,
+                "forecast",
+            )
+        if demand.pattern and demand.forecast is not None:
+            raise PlacedError(
+                "a pattern and a forecast do not go together; expected one of them",
+                "demands",
+                name,
+                "forecast",
+            )
+
+
+IMPROVABLE = {
+    "sources": (
+        "setup_time",
+        "lead_time",
+        "setup_cost",
+        "shipment_cost",
+        "quality.defects",
+        "disruption.fails",
+    ),
+    "work_centers": ("breakdown.fails",),
+    "carriers": ("cost",),
+}
+"""What a project may reduce, by section."""
+
+
+def _check_projects(scenario: Scenario) -> None:
+    improved: set[str] = set()
+    for name, project in scenario.projects.items():
+        if not project.improves:
+            raise PlacedError("improves nothing; expected a path", "projects", name, "improves")
+        for path, value in project.improves.items():
+            place = ("projects", name, "improves", path)
+            before = _before(scenario, path, place)
+            if path in improved:
+                raise PlacedError("is improved by two projects; expected one", *place)
+            improved.add(path)
+            after = value
+            if isinstance(before, Distribution):
+                after = _lead_time(scenario, path, value, place)
+                project.improves[path] = after
+                old, new = before.expectation, after.expectation
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                old, new = before, float(value)
+            else:
+                raise PlacedError(f"is {value!r}; expected a number", *place)
+            if not 0 <= new < old:
+                raise PlacedError(f"is {new:g}, no less than {old:g}; expected less", *place)
+
+
+def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
+    """What stands at the path that a project improves."""
+    section, _, rest = path.partition(".")
+    owner, _, what = rest.partition(".")
+    if what not in IMPROVABLE.get(section, ()):
+        known = ", ".join(f"{s}.NAME.{w}" for s, ways in IMPROVABLE.items() for w in ways)
+        raise PlacedError(f"cannot be improved; expected one of {known}", *place)
+    node = getattr(scenario, section).get(owner)
+    for key in what.split("."):
+        node = None if node is None else getattr(node, key)
+    if node is None:
+        raise PlacedError("does not exist; expected a path to what is there", *place)
+    return node
+
+
+def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
+    """The new lead time of a source, checked as the source would check it."""
+    source = scenario.sources[path.split(".")[1]]
+    if isinstance(value, Distribution):
+        return value
+    data = source.model_dump(exclude_unset=True) | {"lead_time": value}
+    try:
+        faster = type(source).model_validate(data).lead_time
+    except ValueError:
+        raise PlacedError(f"is {value!r}; expected a lead time", *place) from None
+    if faster.support_max > source.lead_time.support_max:
+        raise PlacedError("can be longer than before; expected shorter", *place)
+    return faster
 
 
 def _check_recordings(scenario: Scenario) -> None:

@@ -10,11 +10,23 @@ from typing import Annotated, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from jitgym import documents
-from jitgym.distributions import Part, Positive
+from jitgym.distributions import Nonnegative, Part, Positive
 from jitgym.errors import ScenarioError
 
 from . import checks
-from .parts import Actions, Demand, Horizon, Item, KnownOptimum, Paths, Source, WorkCenter
+from .parts import (
+    Actions,
+    Carrier,
+    Demand,
+    Horizon,
+    Item,
+    KnownOptimum,
+    Paths,
+    Project,
+    Source,
+    Stream,
+    WorkCenter,
+)
 
 FREQUENT = 0.999
 """An order bound by default covers this quantile of a period's demand."""
@@ -38,6 +50,10 @@ class Scenario(Part):
     work_centers: dict[str, WorkCenter] = Field(default={})
     sources: dict[str, Source]
     demands: dict[str, Demand]
+    streams: dict[str, Stream] = Field(default={})
+    carriers: dict[str, Carrier] = Field(default={})
+    projects: dict[str, Project] = Field(default={})
+    emission_price: Nonnegative = 0.0  # a unit of emissions
     actions: Actions = Actions()
     parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
     known_optimum: KnownOptimum | None = None
@@ -62,7 +78,9 @@ class Scenario(Part):
     @property
     def yardstick(self) -> str:
         """What `cost` means in every row and table."""
-        return "average cost a period" if self.discount is None else "discounted cost"
+        if self.discount is not None:
+            return "discounted cost"
+        return "total cost" if self.horizon.ends else "average cost a period"
 
     def document(self) -> dict[str, Any]:
         """Plain data that says the same; what has its default value is left out."""
@@ -104,7 +122,7 @@ class Scenario(Part):
 
         Where an item can be made in several ways, the one that needs most counts.
         """
-        return self._required(item, {n: d.quantity.expectation for n, d in self.demands.items()})
+        return self._required(item, {n: d.mean for n, d in self.demands.items()})
 
     def _required(self, item: str, asked: Mapping[str, float]) -> float:
         """Units of an item that one period's demands (name -> units) need."""
@@ -146,7 +164,10 @@ class Scenario(Part):
         bound = min(stated, source.maximum_order or math.inf)
         if bound < math.inf:
             return max(1.0, math.floor(bound / source.lot_size + 1e-9)) * source.lot_size
-        asked = {n: float(d.quantity.quantile(FREQUENT)) for n, d in self.demands.items()}
+        asked = {
+            n: max(float(phase.quantile(FREQUENT)) for phase in d.phases)
+            for n, d in self.demands.items()
+        }
         frequent = self._required(source.makes, asked)
         return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
 
@@ -185,7 +206,7 @@ class Scenario(Part):
 
     @staticmethod
     def _worth(demand: Demand) -> float:
-        return (demand.shortage_cost or demand.price) * demand.quantity.expectation
+        return (demand.shortage_cost or demand.price) * demand.mean
 
 
 def _whole_lots(quantity: float, lot: float) -> float:

@@ -11,14 +11,19 @@ from jitgym.distributions import (
     AnyDistribution,
     DemandDistribution,
     Deterministic,
+    Distribution,
     Event,
+    LifeCycle,
     Nonnegative,
     Part,
+    PartOf,
     Positive,
     Probability,
     Recorded,
+    Regimes,
     hazard,
     is_monotone,
+    scaled,
 )
 from jitgym.errors import PlacedError
 
@@ -30,6 +35,64 @@ class Item(Part):
     value: Nonnegative | None = None  # a unit
     storage: Nonnegative | None = None  # units; None: unlimited
     initial_stock: Nonnegative = 0.0
+    shelf_life: Annotated[int, Field(ge=1)] | None = None  # periods it can be sold; None: for ever
+    issuing: Literal["fifo", "lifo"] = "fifo"  # which age is sold or consumed first
+    obsolescence: Probability = 0.0  # of each unit in stock, a period
+    disposal_cost: Nonnegative = 0.0  # a unit expired, obsolete or scrapped
+    salvage_value: Nonnegative = 0.0  # a unit left at the end of a season
+
+
+class UpDown(Part):
+    """Something goes down and comes back up, each by chance, a period."""
+
+    fails: Probability
+    repaired: Probability
+
+
+class Quality(Part):
+    """How good what arrives is; it is inspected on arrival.
+
+    Every unit is defective with chance `defects`. A process may drift out of control, with chance
+    `drifts` a unit, and stays so until the batch that arrives is through; then the chance is
+    `drifted_defects` (Porteus 1986). Inspection misses a share `escapes` of the defects: these enter
+    stock and reach the customer. What it finds is scrap, or becomes the item `by_product`.
+    """
+
+    defects: Probability = 0.0
+    drifts: Probability = 0.0
+    drifted_defects: Probability = 1.0
+    escapes: Probability = 0.0
+    by_product: str | None = None
+
+
+class Partial(Part):
+    """Deliveries fall short: a random share of what is due to ship does, in whole units."""
+
+    share: AnyDistribution
+    rest: Literal["cancelled", "later"] = "later"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        support, _ = self.share.pmf()
+        if support[0] < 0 or support[-1] > 1 or support[-1] == 0:
+            raise PlacedError("is no share; expected values from 0 to 1, not all 0", "share")
+        return self
+
+
+class Commitment(Part):
+    """A contract: at least `quantity` units in every `every` periods, or pay for the shortfall."""
+
+    quantity: Positive
+    every: Annotated[int, Field(ge=1)]
+    shortfall_cost: Positive  # a unit
+
+
+class Carrier(Part):
+    """A truck that several sources share: what they ship in one period goes together."""
+
+    cost: Nonnegative = 0.0  # a trip
+    emissions: Nonnegative = 0.0  # a trip
+    capacity: Positive | None = None  # units a trip; None: unlimited
 
 
 class Source(Part):
@@ -50,6 +113,14 @@ class Source(Part):
     paid: Literal["order", "receipt"] = "order"
     shipment_cost: Nonnegative = 0.0  # a period in which anything is ordered
     in_process_holding_cost: Nonnegative = 0.0  # a unit and period in process
+    carrier: str | None = None  # whose trips it shares
+    emissions_per_unit: Nonnegative = 0.0
+    emissions_per_shipment: Nonnegative = 0.0
+    quality: Quality | None = None
+    disruption: UpDown | None = None  # while down, nothing ships
+    partial: Partial | None = None
+    commitment: Commitment | None = None
+    pays_after: Nonnegative = 0.0  # periods until the supplier is paid
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -88,15 +159,20 @@ def _check_lead_time(source: Source) -> None:
         )
 
 
-class Breakdown(Part):
+class Breakdown(UpDown):
     """A work center goes down and comes back up, each by chance.
 
     `per` period: the chances are a period's; unit: `fails` is a chance for every unit made.
     """
 
-    fails: Probability
-    repaired: Probability
     per: Literal["period", "unit"] = "period"
+
+
+class Overtime(Part):
+    """Time beyond the regular, paid by the unit of time; none while the center is down."""
+
+    time: Positive
+    cost: Nonnegative
 
 
 class WorkCenter(Part):
@@ -104,13 +180,73 @@ class WorkCenter(Part):
 
     time: AnyDistribution
     breakdown: Breakdown | None = None
+    overtime: Overtime | None = None
 
 
-class Forecast(Part):
-    """A causal forecast of recorded demand: F' = F + weight (demand - F)."""
+class Smoothing(Part):
+    """A causal forecast of recorded demand by exponential smoothing, with this weight.
 
-    method: Literal["exponential-smoothing"]
+    exponential-smoothing: F' = F + weight (demand - F). croston: sizes and intervals between
+    demands smoothed apart, with the correction of Syntetos and Boylan (2005). tsb: sizes and the
+    chance of a demand smoothed apart (Teunter, Syntetos and Babai 2011).
+    """
+
+    method: Literal["exponential-smoothing", "croston", "tsb"]
     weight: Annotated[float, Field(gt=0, le=1)] = 0.2
+
+
+class Revealed(Part):
+    """An honest forecast: parts of the latent variance are revealed ahead (Heath, Jackson 1994).
+
+    shares[k-1] is the share revealed k periods ahead; what is left shows only with the demand.
+    """
+
+    method: Literal["revealed"]
+    shares: Annotated[tuple[Probability, ...], Field(strict=False, min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not 0 < math.fsum(self.shares) <= 1 + 1e-12:
+            raise PlacedError(
+                f"sum to {math.fsum(self.shares):g}; expected more than 0 and at most 1", "shares"
+            )
+        return self
+
+
+class Oracle(Part):
+    """A forecast that looks into the future of a recording; its scenario bears the tag `leaks`."""
+
+    method: Literal["oracle"]
+
+
+Forecast = Annotated[Smoothing | Revealed | Oracle, Field(discriminator="method")]
+
+
+class Shares(Part):
+    """A share of unmet demand is backordered, the rest is lost."""
+
+    backordered: Probability
+
+
+class Stream(Part):
+    """A stream of requests that several demands share between them."""
+
+    quantity: AnyDistribution
+
+
+class Project(Part):
+    """An improvement: pay, lose some capacity while people learn, and gain for good.
+
+    `improves` maps a dotted path to its new value: a source's setup_time, lead_time, setup_cost,
+    shipment_cost, quality.defects or disruption.fails, a work center's breakdown.fails, or a
+    carrier's cost.
+    """
+
+    cost: Nonnegative
+    improves: dict[str, object]
+    slows: str | None = None  # work center
+    slowed_by: Probability = 0.0  # share of its time that is lost meanwhile
+    periods: Annotated[int, Field(ge=1)] = 1  # of training
 
 
 class Demand(Part):
@@ -118,29 +254,74 @@ class Demand(Part):
 
     item: str
     quantity: DemandDistribution  # units a period
-    unmet: Literal["backordered", "lost"]
+    unmet: Literal["backordered", "lost"] | Shares
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
+    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
+    abandons: Probability = 0.0  # of each waiting customer, a period
+    abandonment_cost: Nonnegative = 0.0  # a unit
     forecast: Forecast | None = None
+    pays_after: Nonnegative = 0.0  # periods until the customer pays
+
+    @property
+    def phases(self) -> tuple[Distribution, ...]:
+        """The distribution of each period of the pattern; without one, a single one."""
+        if not self.pattern:
+            return (self.quantity,)
+        return tuple(scaled(self.quantity, factor) for factor in self.pattern)
+
+    @property
+    def mean(self) -> float:
+        """Mean units a period, in the long run."""
+        return math.fsum(phase.expectation for phase in self.phases) / len(self.phases)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any unmet demand is backordered."""
+        return self.unmet != "lost"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.forecast and not isinstance(self.quantity, Recorded):
-            raise PlacedError("smooths records; expected it with recorded demand only", "forecast")
+        recorded = isinstance(self.quantity, Recorded)
+        if isinstance(self.forecast, Smoothing | Oracle) and not recorded:
+            raise PlacedError(
+                f"{self.forecast.method} forecasts records; expected it with recorded demand only",
+                "forecast",
+            )
+        if isinstance(self.forecast, Revealed) and not is_latent(self.quantity):
+            raise PlacedError(
+                "nothing of this demand can be known ahead; expected a distribution that stays "
+                "the same from period to period, without a clock",
+                "forecast",
+            )
+        if self.pattern and not hasattr(self.quantity, "mean"):
+            raise PlacedError("scales a mean; expected a distribution that has one", "pattern")
+        if self.abandons and not self.waits:
+            raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self
 
 
-class Horizon(Part):
-    """How long an episode is: `ongoing` counts all of its periods, warm-up included."""
+def is_latent(quantity: object) -> bool:
+    """Whether demand is drawn each period from one distribution, by a uniform of its own."""
+    return not isinstance(quantity, Recorded | Event | Regimes | LifeCycle | PartOf)
 
-    ongoing: Annotated[int, Field(ge=1)]
+
+class Horizon(Part):
+    """How long an episode is: `ongoing` periods, warm-up included, or a `season` that ends."""
+
+    ongoing: Annotated[int, Field(ge=1)] | None = None
+    season: Annotated[int, Field(ge=1)] | None = None
     warm_up: Annotated[int, Field(ge=0)] = 0  # periods left out of cost and KPIs
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.warm_up >= self.ongoing:
+        if (self.ongoing is None) == (self.season is None):
+            raise PlacedError("expected either ongoing or season, in periods")
+        if self.ends and self.warm_up:
+            raise PlacedError("a season has none; expected 0", "warm_up")
+        if self.warm_up >= self.periods:
             raise PlacedError(
-                f"is {self.warm_up}; expected less than the {self.ongoing} periods in all",
+                f"is {self.warm_up}; expected less than the {self.periods} periods in all",
                 "warm_up",
             )
         return self
@@ -148,12 +329,12 @@ class Horizon(Part):
     @property
     def periods(self) -> int:
         """Periods of an episode."""
-        return self.ongoing
+        return self.ongoing or self.season or 0
 
     @property
     def ends(self) -> bool:
         """Whether the end of an episode is real; an ongoing one is only cut off."""
-        return False
+        return self.season is not None
 
 
 class Actions(Part):

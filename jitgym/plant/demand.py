@@ -1,0 +1,103 @@
+"""Demand: who leaves while waiting, and what is requested in a period."""
+
+from __future__ import annotations
+
+from .draws import binomial, draw, negative_binomial, normal_cdf, normal_quantile
+from .jit import kernel
+from .records import NONE, Plant, Record, Row
+
+
+@kernel
+def leave(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """Waiting customers leave, each with the demand's chance."""
+    for k in range(plant.abandonment.size):
+        gone = plant.abandonment[k]
+        demand = plant.demands[gone.demand]
+        units = binomial(tape[gone.channel], state[demand.backlog], gone.chance)
+        state[demand.backlog] -= units
+        flows[gone.abandoned] = units
+
+
+@kernel
+def requested_by(plant: Plant, state: Row, demand: Record, tape: Row, flows: Row) -> float:
+    """Return what a demand requests in this period, in units."""
+    if demand.stream != NONE:
+        return part_of_stream(plant, demand.stream, tape, flows)
+    if demand.revealed != NONE:
+        return foretold(plant, state, plant.revealed[demand.revealed], demand, tape)
+    if demand.life != NONE:
+        return of_new_product(plant, state, plant.lives[demand.life], tape)
+    which = demand.quantity
+    if demand.phases > 1:
+        which += int(state[plant.clock]) % demand.phases
+    if demand.regime != NONE:
+        which += int(state[demand.regime])
+    return draw(plant, which, tape)
+
+
+@kernel
+def part_of_stream(plant: Plant, p: int, tape: Row, flows: Row) -> float:
+    """Return one demand's part of a stream, by successive conditional binomials.
+
+    The parts before it have been drawn: demands are served in the scenario's order, and so stand
+    the parts.
+    """
+    first = p
+    while not plant.parts[first].first:
+        first -= 1
+    rest = draw(plant, plant.parts[p].stream, tape)
+    for k in range(first, p):
+        rest -= flows[plant.demands[plant.parts[k].demand].requested]
+    return binomial(tape[plant.parts[p].channel], rest, plant.parts[p].share)
+
+
+@kernel
+def of_new_product(plant: Plant, state: Row, life: Record, tape: Row) -> float:
+    """Return the demand of a period of a life cycle, given the demand so far.
+
+    Level ~ gamma(shape, rate), demand ~ Poisson(level x share): given the demand n over the share c
+    that has passed, the next is negative binomial of size shape + n and mean s (shape + n) / (rate +
+    c), the posterior predictive.
+    """
+    k = int(state[plant.clock]) - life.first
+    if k < 0 or k >= life.count:
+        return 0.0
+    passed = 0.0
+    for j in range(k):
+        passed += plant.numbers[life.shares + j]
+    size = life.shape + state[life.sold]
+    mean = plant.numbers[life.shares + k] * size / (life.rate + passed)
+    requested = negative_binomial(tape[life.channel], size, mean)
+    state[life.sold] += requested
+    return requested
+
+
+@kernel
+def foretold(plant: Plant, state: Row, revealed: Record, demand: Record, tape: Row) -> float:
+    """Return F^-1(Phi(z)), z the sum of what was revealed ahead and what shows only now."""
+    z = state[revealed.latent]
+    z += plant.numbers[revealed.rests] * normal_quantile(tape[revealed.rest_channel])
+    u = min(normal_cdf(z), 1.0 - 2.0**-53)
+    distribution = plant.distributions[demand.quantity]
+    step = plant.guides[distribution.guide + int(u * distribution.guides)]
+    while plant.ends[step] <= u:
+        step += 1
+    return plant.values[step]
+
+
+@kernel
+def expected(plant: Plant, revealed: Record, first: int, lead: int, z: float) -> float:
+    """Return E[F^-1(Phi(z + r N))], r the root of what is not revealed yet: the honest forecast.
+
+    Over the steps of F^-1: the first value and each rise times the chance to be beyond its end.
+    """
+    rest = plant.numbers[revealed.rests + lead]
+    total = plant.values[first]
+    for k in range(revealed.count - 1):
+        rise = plant.values[first + k + 1] - plant.values[first + k]
+        beyond = plant.numbers[revealed.ends + k]
+        if rest > 1e-9:
+            total += rise * normal_cdf((z - beyond) / rest)
+        elif z > beyond:
+            total += rise
+    return total

@@ -1,0 +1,152 @@
+"""Nature: what moves by itself at the end of a period, whatever was decided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .demand import expected
+from .draws import binomial, normal_quantile
+from .jit import kernel
+from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Row
+from .tape import uniform
+
+PRELUDE = 1 << 40  # periods from here on belong to what is known when an episode begins
+
+
+@kernel
+def share_of(u: float, units: float, chance: float) -> float:
+    """Return how many of some units are hit, each with this chance; of a fraction, its share."""
+    whole = np.floor(units)
+    return min(binomial(u, whole, chance), units)
+
+
+@kernel
+def is_done(plant: Plant, state: Row, project: int) -> bool:
+    """Return whether an improvement project exists and is finished."""
+    if project == NONE:
+        return False
+    return state[plant.projects[project].progress] > plant.projects[project].periods
+
+
+@kernel
+def fail_and_recover(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """Suppliers and work centers go down and come back up."""
+    for k in range(plant.ups_and_downs.size):
+        it = plant.ups_and_downs[k]
+        u = tape[it.channel]
+        if state[it.cell] == 0.0:
+            state[it.cell] = 1.0 if u < it.repaired else 0.0
+        else:
+            survives = 1.0 - it.fails
+            if is_done(plant, state, it.project):
+                survives = 1.0 - it.fails_after
+            if it.made != NONE:
+                survives = survives ** flows[it.made]
+            state[it.cell] = 0.0 if u < 1.0 - survives else 1.0
+
+
+@kernel
+def move_regimes(plant: Plant, state: Row, tape: Row) -> None:
+    """The regime of each demand stays or is followed by another."""
+    for k in range(plant.regimes.size):
+        regime = plant.regimes[k]
+        cell = plant.demands[regime.demand].regime
+        row = regime.chances + (1 + int(state[cell])) * regime.count
+        state[cell] = follow(plant, row, regime.count, tape[regime.channel])
+
+
+@kernel
+def begin_regimes(plant: Plant, state: Row, key: np.uint64) -> None:
+    """The first regime is drawn from the long-run shares."""
+    for k in range(plant.regimes.size):
+        regime = plant.regimes[k]
+        u = uniform(key, np.uint64(PRELUDE), plant.channels[regime.channel].number)
+        cell = plant.demands[regime.demand].regime
+        state[cell] = follow(plant, regime.chances, regime.count, u)
+
+
+@kernel
+def follow(plant: Plant, row: int, count: int, u: float) -> float:
+    """Return the number of the first of some cumulated chances beyond u."""
+    k = 0
+    while k < count - 1 and plant.numbers[row + k] <= u:
+        k += 1
+    return float(k)
+
+
+@kernel
+def reveal(plant: Plant, state: Row, tape: Row) -> None:
+    """A part of each coming demand is revealed, and its forecast revised (Heath, Jackson 1994)."""
+    for k in range(plant.revealed.size):
+        it = plant.revealed[k]
+        first = plant.distributions[plant.demands[it.demand].quantity].first
+        for j in range(it.leads):
+            z = state[it.latent + j + 1] if j + 1 < it.leads else 0.0
+            if j > 0:
+                z += plant.numbers[it.weights + j] * normal_quantile(tape[it.channel + j - 1])
+            state[it.latent + j] = z
+            state[it.forecast + j] = expected(plant, it, first, j, z)
+
+
+@kernel
+def begin_forecasts(plant: Plant, state: Row, key: np.uint64) -> None:
+    """What is known of the first demands when an episode begins: the parts revealed before it."""
+    for k in range(plant.revealed.size):
+        it = plant.revealed[k]
+        first = plant.distributions[plant.demands[it.demand].quantity].first
+        for j in range(it.leads):
+            z = 0.0
+            for lead in range(max(j, 1), it.leads):
+                # The part with this lead of the demand j periods ahead became known lead - j ago.
+                period = np.uint64(PRELUDE + lead - j)
+                u = uniform(key, period, plant.channels[it.channel + lead - 1].number)
+                z += plant.numbers[it.weights + lead] * normal_quantile(u)
+            state[it.latent + j] = z
+            state[it.forecast + j] = expected(plant, it, first, j, z)
+
+
+@kernel
+def smooth(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """Forecasts of recorded demand follow what was requested; an oracle reads what will be."""
+    for k in range(plant.smoothing.size):
+        it = plant.smoothing[k]
+        requested = flows[plant.demands[it.demand].requested]
+        if it.method == EXPONENTIAL:
+            state[it.forecast] += it.weight * (requested - state[it.forecast])
+            continue
+        if it.method == ORACLE:
+            state[it.forecast] = tape[it.next]
+            continue
+        if it.method == CROSTON:
+            if requested > 0.0:
+                state[it.size] += it.weight * (requested - state[it.size])
+                state[it.size + 1] += it.weight * (state[it.size + 2] - state[it.size + 1])
+                state[it.size + 2] = 0.0
+            state[it.size + 2] += 1.0
+            state[it.forecast] = (1.0 - it.weight / 2.0) * state[it.size] / state[it.size + 1]
+        else:
+            occurs = 1.0 if requested > 0.0 else 0.0
+            if requested > 0.0:
+                state[it.size] += it.weight * (requested - state[it.size])
+            state[it.size + 1] += it.weight * (occurs - state[it.size + 1])
+            state[it.forecast] = state[it.size] * state[it.size + 1]
+
+
+@kernel
+def settle_contracts(plant: Plant, state: Row, flows: Row) -> None:
+    """Where a contract's term is over, what is still owed is paid for, and a new term begins."""
+    for k in range(plant.commitments.size):
+        contract = plant.commitments[k]
+        if (int(state[plant.clock]) + 1) % contract.every == 0:
+            flows[contract.shortfall] = max(state[contract.owed], 0.0)
+            state[contract.owed] = contract.quantity
+
+
+@kernel
+def learn(plant: Plant, state: Row, flows: Row) -> None:
+    """Improvement projects that have begun go on until their training is over."""
+    for k in range(plant.projects.size):
+        project = plant.projects[k]
+        progress = state[project.progress]
+        if 0.0 < progress <= project.periods:
+            state[project.progress] = progress + 1.0

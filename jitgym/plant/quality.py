@@ -1,0 +1,56 @@
+"""Inspection on arrival: what is good, what is scrap or a by-product, what slips through."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .draws import binomial
+from .jit import kernel
+from .nature import is_done
+from .records import NONE, Plant, Record, Row
+from .stock import put
+
+
+@kernel
+def inspect(
+    plant: Plant, state: Row, source: Record, quantity: float, tape: Row, flows: Row
+) -> None:
+    """Good units of what arrives enter stock; what inspection finds is scrap or a by-product.
+
+    What arrives in a period is one batch. With drift, the number of units made before the process
+    goes out of control is geometric, cut at the batch (Porteus 1986).
+    """
+    item = plant.items[source.item]
+    good = quantity
+    if source.quality != NONE:
+        quality = plant.qualities[source.quality]
+        u = quality.channel  # four cells: drift, defects, defects out of control, escapes
+        drifted = 0.0
+        if quality.drifts > 0.0:
+            drifted = quantity - units_in_control(tape[u], quantity, quality.drifts)
+        chance = quality.defects
+        if is_done(plant, state, quality.project):
+            chance = quality.defects_after
+        defective = binomial(tape[u + 1], quantity - drifted, chance)
+        defective += binomial(tape[u + 2], drifted, quality.drifted)
+        escaped = binomial(tape[u + 3], defective, quality.escapes)
+        found = defective - escaped
+        good = quantity - found
+        flows[quality.escaped] += escaped
+        flows[source.defective] += found
+        if quality.by_product != NONE:
+            put(state, plant.items[quality.by_product], found, flows)
+        else:
+            flows[quality.scrapped] += found
+    put(state, item, good, flows)
+    flows[source.received] += good
+
+
+@kernel
+def units_in_control(u: float, units: float, drifts: float) -> float:
+    """Return how many units of a batch are made before the process drifts: P(N >= n) = (1-q)^n."""
+    if drifts >= 1.0:
+        return 0.0
+    return min(units, np.floor(math.log1p(-u) / math.log1p(-drifts)))

@@ -1,0 +1,125 @@
+"""What a layout is built with: rows that hand out named cells, and tables of distributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.distributions import Distribution, Recorded
+
+from .records import NONE, REPLAYED, UNIFORM
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Named cells of a row."""
+
+    name: str  # "car.stock", "mill.in_process"
+    kind: str  # "item", "source", "center", "demand", "forecast", "clock"; "report", "hidden"
+    owner: str  # the item, source, center or demand that it belongs to
+    start: int
+    size: int
+    unit: str
+
+    @property
+    def stop(self) -> int:
+        """The cell after the last."""
+        return self.start + self.size
+
+    @property
+    def what(self) -> str:
+        """Its name without the owner's."""
+        return self.name.removeprefix(f"{self.owner}.")
+
+
+class Row:
+    """Hands out the cells of a row, in order, and remembers their names."""
+
+    def __init__(self) -> None:
+        self.slices: list[Slice] = []
+        self.width = 0
+
+    def take(self, kind: str, owner: str, what: str, unit: str, size: int = 1) -> int:
+        """Return the first of `size` new cells."""
+        start = self.width
+        self.slices.append(Slice(f"{owner}.{what}", kind, owner, start, size, unit))
+        self.width += size
+        return start
+
+    def take_fields(self, record: np.void, kind: str, owner: str, fields: dict[str, str]) -> None:
+        """Give a new cell to each of these fields of a record."""
+        for field, unit in fields.items():
+            record[field] = self.take(kind, owner, field, unit)
+
+
+class Tables:
+    """Collects distributions as step functions of a uniform, and the channels of the tape."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[int, int, int, int, float]] = []
+        self.values: list[npt.NDArray[np.float64]] = []
+        self.ends: list[npt.NDArray[np.float64]] = []
+        self.guides: list[npt.NDArray[np.int32]] = []
+        self.channels: list[tuple[str, int, int, int]] = []  # name, kind, recorded, periods ahead
+        self.recorded: list[Recorded] = []
+        self.numbers: list[float] = []
+
+    def channel(
+        self, name: str, kind: int = UNIFORM, recorded: int = 0, size: int = 1, ahead: int = 0
+    ) -> int:
+        """Return the tape cell of a channel, the first of `size`; the same for the same name."""
+        names = [channel[0] for channel in self.channels]
+        if name in names:
+            return names.index(name)
+        first = len(self.channels)
+        self.channels += [
+            (f"{name}[{k}]" if k else name, kind, recorded, ahead) for k in range(size)
+        ]
+        return first
+
+    def add(self, distribution: Distribution, name: str) -> int:
+        """Return the number of a distribution that is drawn by the channel with this name."""
+        values, ends = distribution.steps()
+        channel, replayed = NONE, 0
+        if isinstance(distribution, Recorded):
+            channel, replayed = self.channel(name, REPLAYED, len(self.recorded)), 1
+            self.recorded.append(distribution)
+        elif values.size > 1:
+            clock = getattr(distribution, "clock", None)
+            # No part's name begins with a dot: a clock never shares a channel with one.
+            channel = self.channel(name if clock is None else f".clock.{clock}")
+        return self.add_steps(values, ends, channel, replayed)
+
+    def add_steps(
+        self,
+        values: npt.NDArray[np.float64],
+        ends: npt.NDArray[np.float64],
+        channel: int,
+        replayed: int = 0,
+    ) -> int:
+        """Return the number of a step function of the uniform of a channel."""
+        # The guide of u says where the search for its step begins: ends[guide[floor(u * n)]] is the
+        # first end beyond floor(u * n) / n, so that a draw takes one comparison or two.
+        guides = max(1, 1 << int(np.ceil(np.log2(values.size))) << 1)
+        first = sum(part.size for part in self.values)
+        guide = np.searchsorted(ends, np.arange(guides) / guides, side="right").astype(np.int32)
+        start = sum(part.size for part in self.guides)
+        self.records.append((channel, replayed, first, start, float(guides)))
+        self.values.append(values)
+        self.ends.append(np.concatenate([ends[:-1], [2.0]]))  # no u lies beyond the last step
+        self.guides.append(guide + np.int32(first))
+        return len(self.records) - 1
+
+    def add_numbers(self, numbers: npt.ArrayLike) -> int:
+        """Return the first row of these numbers."""
+        first = len(self.numbers)
+        self.numbers += np.asarray(numbers, dtype=np.float64).ravel().tolist()
+        return first
+
+
+def records(dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
+    """Return an array of empty records."""
+    return np.zeros(count, dtype=dtype)
