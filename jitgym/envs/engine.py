@@ -139,7 +139,8 @@ class Engine:
     def observe(self) -> npt.NDArray[np.float32]:
         """Return the observation of the present state, (batch, entries), without a step."""
         observation = np.empty((self.batch, self.width), dtype=np.float32)
-        show(self.observation_encoding.table, self.state, self.totals, observation)
+        uncounted = np.zeros_like(self.totals)
+        show(self.observation_encoding.table, self.state, uncounted, observation)
         return observation
 
     def step(self, actions: npt.NDArray[Any]) -> None:
@@ -299,3 +300,5 @@ def advance(
             period[e] = t + 1
             ended[e] = t + 1 >= plant.periods
         observe_row(entries, state[e], totals[e], observation[e])
+        if period[e] == 0:  # what saturates is counted after each period, not before the first
+            totals[e, SATURATED] = 0.0

@@ -142,9 +142,7 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         for name in ("cost", "terms", "asked", "granted"):
             info[f"_{name}"] = ended.copy()
         kept = {name: info[name] for name in ("cost", "terms", "asked", "granted")}
-        saturated = engine.totals[:, SATURATED].copy()
         engine.next_episode(ended)
-        engine.totals[~ended, SATURATED] = saturated[~ended]
         shown: Info = {"final_obs": final, "_final_obs": ended.copy()}
         shown |= {"final_info": info, "_final_info": ended.copy()}
         return engine.observe(), kept | shown
