@@ -109,6 +109,8 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         Info,
     ]:
         """Run one period of every plant."""
+        if not self._is_placed:
+            raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
         engine = self.engine
         engine.step(actions)
         info: Info = {
