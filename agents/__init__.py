@@ -1,1 +1,56 @@
-"""Policies by name: the classics, tuned or from the textbook, and the learned ones."""
+"""Policies by name: the classics, tuned or from the textbook, and the learned ones.
+
+>>> policy = make("base-stock", "lost-sales")
+>>> policy.name, policy.parameters
+('base-stock (textbook)', {'level': 29})
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jitgym.control import Policy
+from jitgym.scenario import Scenario, load
+
+from . import classic
+
+# Imported now, not on first use: importing the module `agents.tune` later would put the module in
+# the place of the function of the same name.
+from .tune import TunedPolicy, Tuning, tune
+
+__all__ = ["TunedPolicy", "Tuning", "make", "names", "tune", "why_not"]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all classic policies."""
+    return tuple(classic.CLASSICS)
+
+
+def make(name: str, scenario: Scenario | str | Path, **parameters: Any) -> Policy:
+    """Return a policy by name, sized by the textbook or with the parameters that are given.
+
+    Parameters
+    ----------
+    name
+        One of `names()`.
+    scenario
+        The plant that it is for: a Scenario, a name of the catalog, or a path.
+    parameters
+        `level=` or, on a line, local `levels=` of base-stock; `cards=` of kanban and of CONWIP, in
+        containers (lots); `quantity=, reorder_point=` of eoq; `order=` of constant; `weight=,
+        safety=` of smoothed. Lists go from supplier to customer. What is left out is sized by the
+        textbook.
+
+    Raises
+    ------
+    jitgym.ScenarioError
+        If there is no such policy or parameter, the policy does not apply to this plant, or a value
+        makes no sense.
+    """
+    return classic.make(name, load(scenario), parameters)
+
+
+def why_not(name: str, scenario: Scenario | str | Path) -> str:
+    """Return in one line why a policy does not apply to a scenario; "" where it does."""
+    return classic.find(name).why_not(load(scenario))

@@ -296,4 +296,6 @@ def advance(
                     sums[e, f] += flows[f]
             period[e] = t + 1
             ended[e] = t + 1 >= plant.periods
-        totals[e, SATURATED] += observe_row(entries, state[e], observation[e])
+        saturated = observe_row(entries, state[e], observation[e])
+        if period[e] > 0:  # what saturates is counted after each period, not before the first
+            totals[e, SATURATED] += saturated

@@ -114,6 +114,8 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
 
     def step(self, action: Any) -> tuple[npt.NDArray[np.float32], float, bool, bool, Info]:
         """Run one period."""
+        if not self._is_placed:
+            raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
         engine = self.engine
         engine.step(action)
         ended = bool(engine.ended[0])

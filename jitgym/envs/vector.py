@@ -109,6 +109,8 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         Info,
     ]:
         """Run one period of every plant."""
+        if not self._is_placed:
+            raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
         engine = self.engine
         engine.step(actions)
         info: Info = {
@@ -142,9 +144,7 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         for name in ("cost", "terms", "asked", "granted"):
             info[f"_{name}"] = ended.copy()
         kept = {name: info[name] for name in ("cost", "terms", "asked", "granted")}
-        saturated = engine.totals[:, SATURATED].copy()
         engine.next_episode(ended)
-        engine.totals[~ended, SATURATED] = saturated[~ended]
         shown: Info = {"final_obs": final, "_final_obs": ended.copy()}
         shown |= {"final_info": info, "_final_info": ended.copy()}
         return engine.observe(), kept | shown

@@ -20,6 +20,7 @@ from .records import (
     SOURCE,
     TOTALS,
     UNLIMITED,
+    WAITS,
 )
 from .rows import records
 
@@ -134,7 +135,13 @@ def lay_centers(plan: Plan) -> Records:
         crew = [source for source in plan.scenario.sources.values() if source.at == name]
         if any(source.setup_time > 0 or source.setup_cost > 0 for source in crew):
             record["setup"] = plan.state.take("center", name, "setup", "")
-        flows = {"regular": "time", "available": "time", "used": "time", "made": "units"}
+        flows = {
+            "planned": "time",
+            "regular": "time",
+            "available": "time",
+            "used": "time",
+            "made": "units",
+        }
         plan.flows.take_fields(record, "center", name, flows)
         if center.overtime is not None:
             record["overtime"] = center.overtime.time
@@ -156,8 +163,14 @@ def lay_demands(plan: Plan) -> Records:
             record["waits"] = getattr(demand.unmet, "backordered", 1.0)
             if record["waits"] < 1.0:
                 record["waits_channel"] = plan.tables.channel(f"{name}.waits")
-        flows = ("requested", "served", "at_once", "lost", "waiting")
-        plan.flows.take_fields(record, "demand", name, dict.fromkeys(flows, "units"))
+        flows = dict.fromkeys(("requested", "served", "at_once", "lost", "waiting"), "units")
+        flows |= dict.fromkeys(("orders", "in_full", "ready"), "")
+        plan.flows.take_fields(record, "demand", name, flows)
+        record["waited"] = record["left_after"] = NONE
+        if demand.waits:
+            record["waited"] = plan.flows.take("demand", name, "waited", "units", WAITS)
+        if demand.abandons > 0:
+            record["left_after"] = plan.flows.take("demand", name, "left_after", "periods")
     return rows
 
 
@@ -172,10 +185,13 @@ def _lay_quantity(plan: Plan, record: np.void, name: str, demand: Demand) -> Non
 
 
 def lay_reports(plan: Plan, rows: Records) -> None:
-    """Lay out the cells that only report: the demand of the period before."""
+    """Lay out the cells that only report: the period before's demand, who waits since when."""
     for record, (name, demand) in zip(rows, plan.scenario.demands.items(), strict=True):
         record["last"] = plan.state.take("report", name, "last", "units")
         plan.initial[int(record["last"])] = demand.mean
+        record["queue"] = NONE
+        if demand.waits:
+            record["queue"] = plan.state.take("hidden", name, "queue", "units", WAITS)
 
 
 def lay_totals(plan: Plan) -> Records:

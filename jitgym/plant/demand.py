@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .draws import binomial, draw, negative_binomial, normal_cdf, normal_quantile
 from .jit import kernel
-from .records import NONE, Plant, Record, Row
+from .records import NONE, WAITS, Plant, Record, Row
 
 
 @kernel
-def leave(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Waiting customers leave, each with the demand's chance."""
+def abandon(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """Waiting customers leave, each with the demand's chance; who has waited longest goes first."""
     for k in range(plant.abandonment.size):
         gone = plant.abandonment[k]
         demand = plant.demands[gone.demand]
-        units = binomial(tape[gone.channel], state[demand.backlog], gone.chance)
+        units = binomial(tape[gone.channel], np.floor(state[demand.backlog]), gone.chance)
+        left = units
+        for w in range(WAITS - 1, -1, -1):
+            part = min(left, state[demand.queue + w])
+            state[demand.queue + w] -= part
+            flows[demand.left_after] += (w + 1) * part
+            left -= part
         state[demand.backlog] -= units
         flows[gone.abandoned] = units
+
+
+@kernel
+def leave_queue(state: Row, demand: Record, served: float, flows: Row) -> None:
+    """Note how long those who are served now have waited, the longest first."""
+    for w in range(WAITS - 1, -1, -1):
+        part = min(served, state[demand.queue + w])
+        if part > 0.0:
+            state[demand.queue + w] -= part
+            flows[demand.waited + min(w + 1, WAITS - 1)] += part
+            served -= part
+
+
+@kernel
+def grow_older(state: Row, demand: Record) -> None:
+    """Who waits has waited a period longer; who came in this period waits since now."""
+    waiting = state[demand.backlog]
+    if waiting == 0.0:
+        return
+    old = 0.0
+    for w in range(WAITS):
+        old += state[demand.queue + w]
+    longest = state[demand.queue + WAITS - 1]
+    for w in range(WAITS - 1, 0, -1):
+        state[demand.queue + w] = state[demand.queue + w - 1]
+    state[demand.queue + WAITS - 1] += longest
+    state[demand.queue] = max(waiting - old, 0.0)
 
 
 @kernel

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import nature as of_nature
-from .demand import leave, requested_by
+from .demand import abandon, grow_older, leave_queue, requested_by
 from .draws import draw
 from .jit import kernel
 from .quality import inspect
@@ -67,8 +67,10 @@ def start(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
                 state[source.pipeline] = shipped
         if source.outside:
             flows[plant.totals[0].ordered] += granted
-    ordered = flows[plant.totals[0].ordered]
-    flows[plant.totals[0].ordered_squared] = ordered * ordered
+            flows[plant.totals[0].asked] += flows[source.asked]
+    total = plant.totals[0]
+    flows[total.ordered_squared] = flows[total.ordered] * flows[total.ordered]
+    flows[total.asked_squared] = flows[total.asked] * flows[total.asked]
     for c in range(plant.carriers.size):
         load_carrier(plant, plant.carriers[c], flows)
     for k in range(plant.commitments.size):
@@ -114,13 +116,14 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
     Demands on one item are served in the scenario's order, all backorders before new demand.
     """
-    leave(plant, state, tape, flows)
+    abandon(plant, state, tape, flows)
     for d in range(plant.demands.size):
         demand = plant.demands[d]
         if demand.backlog != NONE and state[demand.backlog] > 0.0:
             item = plant.items[demand.item]
             served = min(state[demand.backlog], on_hand(state, item))
             take(state, item, served)
+            leave_queue(state, demand, served, flows)
             state[demand.backlog] -= served
             flows[demand.served] += served
             flows[item.served] += served
@@ -134,6 +137,9 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         flows[demand.requested] = requested
         flows[demand.at_once] = served
         flows[demand.served] += served
+        if requested > 0.0:
+            flows[demand.orders] = 1.0
+            flows[demand.in_full] = 1.0 if served == requested else 0.0
         flows[item.served] += served
         wait_or_go(state, demand, requested - served, tape, flows)
         state[demand.last] = requested
@@ -182,8 +188,10 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
         flows[plant.sources[s].in_process] = in_process(plant, state, plant.sources[s])
     for d in range(plant.demands.size):
         demand = plant.demands[d]
+        flows[demand.ready] = 1.0 if flows[plant.items[demand.item].on_hand] > 0.0 else 0.0
         if demand.backlog != NONE:
             flows[demand.waiting] = state[demand.backlog]
+            grow_older(state, demand)
 
 
 @kernel

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 NONE = -1  # a cell or an index that this record does not have
+WAITS = 12  # periods of waiting told apart; the last stands for all longer ones
 UNLIMITED = 1e9  # units: no limit on an order or a storage
 
 Row = npt.NDArray[np.float64]  # of a state, of flows, of a tape
@@ -92,7 +93,8 @@ CENTER = np.dtype(
         ("setup", "i4"),  # state cell: 1 + the source it is set up for, 0 none; or NONE
         ("overtime", "f8"),  # time beyond the regular
         # flows, in units of time
-        ("regular", "i4"),  # time without overtime
+        ("planned", "i4"),  # time without overtime, up or down
+        ("regular", "i4"),  # time without overtime, 0 while down
         ("available", "i4"),
         ("used", "i4"),
         ("over", "i4"),  # time used beyond the regular
@@ -113,10 +115,16 @@ DEMAND = np.dtype(
         ("waits", "f8"),  # share of unmet demand that is backordered
         ("waits_channel", "i4"),  # tape cell of who waits, where not all do; or NONE
         ("last", "i4"),  # report cell: demand of the period before
+        ("queue", "i4"),  # report cell: units that wait since 1, 2, ... periods, (WAITS,); or NONE
+        ("waited", "i4"),  # flow: units served after 0, 1, ... periods, (WAITS,); or NONE
+        ("left_after", "i4"),  # flow: periods waited by those who left, summed; or NONE
         # flows, in units
         ("requested", "i4"),
         ("served", "i4"),
         ("at_once", "i4"),  # served in the period of the request
+        ("orders", "i4"),  # 1 in a period with a request
+        ("in_full", "i4"),  # 1 where all of it was served at once
+        ("ready", "i4"),  # 1 where stock was left at Count
         ("lost", "i4"),
         ("waiting", "i4"),  # backlog at Count
     ],
@@ -143,6 +151,8 @@ TOTALS = np.dtype(
         ("demand_squared", "i4"),  # flow cells: second moments, for the bullwhip effect
         ("ordered", "i4"),  # granted by outside suppliers
         ("ordered_squared", "i4"),
+        ("asked", "i4"),  # of outside suppliers
+        ("asked_squared", "i4"),
     ],
     align=True,
 )

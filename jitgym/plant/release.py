@@ -111,8 +111,9 @@ def open_centers(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) ->
     """Note the time available at each work center, and the turn of each of its sources."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
+        flows[center.planned] = draw(plant, center.time, tape)
         if center.up == NONE or state[center.up] == 1.0:
-            flows[center.regular] = draw(plant, center.time, tape) * pace(plant, state, c)
+            flows[center.regular] = flows[center.planned] * pace(plant, state, c)
             flows[center.available] = flows[center.regular] + center.overtime
         if center.crew_end - center.crew < 2:
             continue  # its only source has turn 0

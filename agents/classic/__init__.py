@@ -1,0 +1,58 @@
+"""The classic policies: textbook sizing beside the parameters that a tuner may move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jitgym import ScenarioError
+from jitgym.control import Policy
+from jitgym.documents import suggest
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario
+
+from .base_stock import BASE_STOCK
+from .constant import CONSTANT
+from .conwip import CONWIP
+from .eoq import EOQ
+from .kanban import KANBAN
+from .policy import Classic, Parameter, Values, plain, values_of
+from .smoothed import SMOOTHED
+
+CLASSICS: dict[str, Classic] = {
+    classic.name: classic for classic in (KANBAN, CONWIP, BASE_STOCK, EOQ, CONSTANT, SMOOTHED)
+}
+
+__all__ = [
+    "CLASSICS",
+    "Classic",
+    "Parameter",
+    "Values",
+    "applicable",
+    "find",
+    "make",
+    "plain",
+    "values_of",
+]
+
+
+def find(name: str) -> Classic:
+    """Return a classic policy by its name. Raises ScenarioError where there is none."""
+    if name not in CLASSICS:
+        raise ScenarioError(f"unknown policy {name!r}; {suggest(name, CLASSICS)}")
+    return CLASSICS[name]
+
+
+def applicable(name: str, scenario: Scenario) -> Classic:
+    """Return a classic policy that applies to this scenario. Raises ScenarioError."""
+    classic = find(name)
+    if reason := classic.why_not(scenario):
+        raise ScenarioError(f"{scenario.file}: {name} does not apply: {reason}")
+    return classic
+
+
+def make(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
+    """Return a classic policy with these parameters; those left out are the textbook's."""
+    classic = applicable(name, scenario)
+    values = values_of(name, classic.parameters(scenario), parameters)
+    label = name if parameters else f"{name} (textbook)"
+    return classic.build(label, lay_out(scenario), values)

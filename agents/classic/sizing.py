@@ -1,0 +1,361 @@
+"""What textbook sizing needs to know of a plant: demand over a lead time, congestion, cost ratios.
+
+Quantities in units of the item that a source makes, times in periods. A probability mass is an
+array: entry k is the probability of k units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import echelon_matrix
+from jitgym.distributions import Distribution
+from jitgym.scenario import Demand, Scenario
+
+Array = npt.NDArray[np.float64]
+
+MOST_RATIO = 0.9999  # where holding costs nothing, this share of lead time demand is covered
+LEAST_SLACK = 0.02  # of a work center's time; one that is overloaded is sized as if it had this
+
+
+def stages(scenario: Scenario) -> dict[str, Stage]:
+    """Return every source as a stage, from supplier to customer."""
+    matrix = echelon_matrix(scenario)
+    return {name: Stage(scenario, name, matrix) for name in from_supplier_to_customer(scenario)}
+
+
+def from_supplier_to_customer(scenario: Scenario) -> list[str]:
+    """Return the sources, items upstream first, those of one item in scenario order."""
+    return [name for item in scenario.items_upstream_first for name in scenario.sources_of(item)]
+
+
+def outside_suppliers(scenario: Scenario) -> list[str]:
+    """Return the sources that consume nothing and stand at no work center."""
+    sources = scenario.sources
+    return [
+        name
+        for name in from_supplier_to_customer(scenario)
+        if not sources[name].consumes and sources[name].at is None
+    ]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One source, its item, and all that lies between it and the customers."""
+
+    scenario: Scenario
+    source: str
+    matrix: Array  # units of each source's item in a unit of each other's: `echelon_matrix`
+
+    @property
+    def item(self) -> str:
+        """The item that it makes."""
+        return self.scenario.sources[self.source].makes
+
+    @property
+    def lot(self) -> float:
+        """Units in a container."""
+        return self.scenario.sources[self.source].lot_size
+
+    @property
+    def smallest_order(self) -> float:
+        """The least that can be ordered: whole lots, not below the minimum order."""
+        least = self.scenario.sources[self.source].minimum_order
+        return self.lot * max(1, math.ceil(least / self.lot - 1e-9))
+
+    @property
+    def resolution(self) -> float:
+        """The finest difference of a level that matters, in units."""
+        return min(1.0, self.lot)
+
+    @property
+    def requirement(self) -> float:
+        """Mean units needed a period."""
+        return self.scenario.mean_requirement(self.item)
+
+    @cached_property
+    def units(self) -> dict[str, float]:
+        """Demand -> units of this item in a unit of it, for the demands that need any."""
+        names = list(self.scenario.sources)
+        row = self.matrix[names.index(self.source)]
+        contained = {
+            name: 1.0
+            if demand.item == self.item
+            else max(
+                (row[names.index(s)] for s in self.scenario.sources_of(demand.item)), default=0
+            )
+            for name, demand in self.scenario.demands.items()
+        }
+        return {name: float(units) for name, units in contained.items() if units > 0}
+
+    @cached_property
+    def route(self) -> tuple[str, ...]:
+        """Sources from this one down to a customer, by the way with the longest lead times."""
+        ways = [Stage(self.scenario, name, self.matrix).route for name in self._consumers]
+        longest = max(ways, key=lambda way: sum(map(self.scenario.mean_lead_time, way)), default=())
+        return (self.source, *longest)
+
+    @property
+    def _consumers(self) -> tuple[str, ...]:
+        return self.scenario.consumers_of(self.item)
+
+    @cached_property
+    def queue(self) -> float:
+        """Mean units that wait for the work center, were demand passed on at once.
+
+            (variance of the work that comes + variance of the time) / (2 (mean time - mean work))
+
+        a period, with variances in the long run, breakdowns included: heavy traffic (Kingman 1962).
+        With a base-stock policy it is the mean shortfall below the level (Glasserman 1997).
+        """
+        source = self.scenario.sources[self.source]
+        if source.at is None or source.time_per_unit == 0 or self.requirement == 0:
+            return 0.0
+        time, variance = available_time(self.scenario, source.at)
+        work = self._work_at(source.at)
+        crew = [name for name, other in self.scenario.sources.items() if other.at == source.at]
+        per_demand = dict.fromkeys(self.scenario.demands, 0.0)
+        for name in crew:
+            for demand, units in Stage(self.scenario, name, self.matrix).units.items():
+                per_demand[demand] += units * self.scenario.sources[name].time_per_unit
+        variance += math.fsum(
+            per_demand[name] ** 2 * demand.quantity.variance
+            for name, demand in self.scenario.demands.items()
+        )
+        waiting = variance / (2 * max(time - work, LEAST_SLACK * time, 1e-9))
+        return waiting * self.requirement / work  # this source's share of the work, in its units
+
+    def _work_at(self, center: str) -> float:
+        """Mean work that comes to a center, in its time a period."""
+        return math.fsum(
+            self.scenario.mean_requirement(source.makes) * source.time_per_unit
+            for source in self.scenario.sources.values()
+            if source.at == center
+        )
+
+    @property
+    def flow_time(self) -> float:
+        """Mean periods from an ask to the unit's arrival: one of review, lead time and queue."""
+        queue = self.queue / self.requirement if self.requirement else 0.0
+        return 1.0 + self.scenario.mean_lead_time(self.source) + queue
+
+    @cached_property
+    def lead_time_demand(self) -> Array:
+        """Mass of what must be covered, in units.
+
+        Demand over one period and the lead times down to the customer, and beside it the units that
+        wait for the work centers on the way, each geometric.
+        """
+        periods = np.array([0.0, 1.0])
+        waiting = np.ones(1)
+        place = list(self.scenario.sources).index
+        for name in self.route:
+            periods = np.convolve(periods, mass(self.scenario.sources[name].lead_time))
+            units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
+            queue = Stage(self.scenario, name, self.matrix).queue
+            waiting = np.convolve(waiting, geometric(units * queue))
+        return compound(self.demand, periods, waiting)
+
+    @cached_property
+    def demand(self) -> Array:
+        """Mass of one period's demand, all streams independent."""
+        total = np.ones(1)
+        for name, units in self.units.items():
+            total = compound(mass(self.scenario.demands[name].quantity, units), ONCE, total)
+        return total
+
+    @property
+    def shortage(self) -> float:
+        """Cost of a unit short: a period where demand waits, once where it is lost."""
+        return self._mean_over_demands(
+            {
+                name: worth(self.scenario, self.scenario.demands[name]) / units
+                for name, units in self.units.items()
+            }
+        )
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether all unmet demand is lost."""
+        return all(self.scenario.demands[name].unmet == "lost" for name in self.units)
+
+    @property
+    def holding(self) -> float:
+        """Cost of holding a unit for a period."""
+        return self.scenario.items[self.item].holding_cost
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Newsvendor ratios that bound this stage's echelon level from below and from above.
+
+            (b + h') / (b + h0)   and   (b + h') / (b + h)
+
+        h' holding cost of its materials, h of its item, h0 of what the customer gets (Shang and
+        Song 2003); on a single item both are b / (b + h).
+        """
+        if self.shortage <= 0:
+            return 0.0, 0.0
+        items = self.scenario.items
+        consumes = self.scenario.sources[self.source].consumes
+        materials = math.fsum(q * items[name].holding_cost for name, q in consumes.items())
+        sold = self._mean_over_demands(
+            {
+                name: items[self.scenario.demands[name].item].holding_cost / units
+                for name, units in self.units.items()
+            }
+        )
+        low, high = sorted(
+            critical_ratio(self.shortage + materials, holding - materials)
+            for holding in (sold, self.holding)
+        )
+        return low, high
+
+    def _mean_over_demands(self, costs: Mapping[str, float]) -> float:
+        """Mean cost a unit over the demands, weighted by the units that each needs."""
+        weights = {
+            name: self.units[name] * self.scenario.demands[name].quantity.expectation
+            for name in costs
+        }
+        total = math.fsum(weights.values())
+        return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
+
+    @property
+    def ceiling(self) -> float:
+        """No level beyond this is worth a look: nearly all lead time demand, in whole lots."""
+        most = quantile(self.lead_time_demand, MOST_RATIO)
+        return self.lot * max(4.0, math.ceil(most / self.lot))
+
+
+ONCE = np.array([0.0, 1.0])
+"""A mass of exactly one period."""
+
+
+def critical_ratio(shortage: float, holding: float) -> float:
+    """Return b / (b + h), at most .9999; 0 where nothing short costs anything.
+
+    >>> critical_ratio(shortage=4, holding=1)
+    0.8
+    """
+    if shortage <= 0:
+        return 0.0
+    return min(shortage / max(shortage + holding, 1e-300), MOST_RATIO)
+
+
+def worth(scenario: Scenario, demand: Demand) -> float:
+    """Return the cost of a unit short: lost, with its margin; waiting, a period."""
+    if demand.unmet == "lost":
+        return demand.shortage_cost + max(0.0, demand.price - unit_cost(scenario, demand.item))
+    return demand.shortage_cost or demand.price
+
+
+def unit_cost(scenario: Scenario, item: str) -> float:
+    """Return what a unit costs to buy, by its cheapest source and with its materials."""
+    costs = (
+        source.unit_cost + math.fsum(q * unit_cost(scenario, m) for m, q in source.consumes.items())
+        for source in map(scenario.sources.__getitem__, scenario.sources_of(item))
+    )
+    return min(costs, default=0.0)
+
+
+def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
+    """Return mean and long-run variance a period of a work center's time, breakdowns included.
+
+    Up and down is a chain with correlation c = 1 - fails - repaired from period to period, which
+    multiplies the variance of its sum by (1 + c) / (1 - c).
+    """
+    about = scenario.work_centers[center]
+    mean, variance = about.time.expectation, about.time.variance
+    broken = about.breakdown
+    if broken is None or broken.fails == 0:
+        return mean, variance
+    fails = broken.fails
+    if broken.per == "unit":
+        made = math.fsum(
+            scenario.mean_requirement(source.makes)
+            for source in scenario.sources.values()
+            if source.at == center
+        )
+        fails = 1 - (1 - fails) ** made
+    if broken.repaired == 0:
+        return 0.0, 0.0
+    up = broken.repaired / (fails + broken.repaired)
+    correlation = 1 - fails - broken.repaired
+    lasting = (1 + correlation) / (1 - correlation)
+    return up * mean, up * variance + mean**2 * up * (1 - up) * lasting
+
+
+def mass(distribution: Distribution, scale: float = 1.0) -> Array:
+    """Return the mass of scale x a distribution.
+
+    What lies between two whole numbers is split among them, so that the mean is kept.
+
+    >>> from jitgym.distributions import Deterministic
+    >>> mass(Deterministic(value=1.25)).tolist()
+    [0.0, 0.75, 0.25]
+    """
+    support, probabilities = distribution.pmf()
+    below = np.floor(scale * support).astype(np.int64)
+    rest = scale * support - below
+    found = np.zeros(int(below[-1]) + 2)
+    np.add.at(found, below, probabilities * (1 - rest))
+    np.add.at(found, below + 1, probabilities * rest)
+    return found if found[-1] > 0 else found[:-1]
+
+
+def geometric(mean: float) -> Array:
+    """Return the mass of a geometric number that counts from 0."""
+    share = mean / (1 + mean)
+    if share < 1e-12:
+        return np.ones(1)
+    found = (1 - share) * share ** np.arange(math.ceil(math.log(1e-12) / math.log(share)) + 1)
+    return found / found.sum()
+
+
+def compound(demand: Array, periods: Array, more: Array) -> Array:
+    """Return the mass of demand summed over a random number of periods, and of more beside it.
+
+    >>> compound(np.array([0.5, 0.5]), periods=np.array([0, 0.5, 0.5]), more=np.ones(1)).round(3)
+    array([0.375, 0.5  , 0.125])
+    """
+    size = (demand.size - 1) * (periods.size - 1) + more.size
+    padded = 1 << (size - 1).bit_length()
+    transform = np.polynomial.polynomial.polyval(np.fft.rfft(demand, padded), periods)
+    found = (
+        np.fft.irfft(transform * np.fft.rfft(more, padded), padded) if padded > 1 else np.ones(1)
+    )
+    found = np.clip(found[:size], 0.0, None)
+    return found / found.sum()
+
+
+def quantile(of: Array, ratio: float) -> float:
+    """Return the least number of units that covers this share of a mass."""
+    return best_window(of, ratio, 1) + 1.0
+
+
+def best_window(of: Array, ratio: float, width: int) -> float:
+    """Return the r for which positions r + 1, ..., r + width, all equally likely, cost least.
+
+    The least r, at least -1, where the mass covers the ratio on the average over the window; with
+    width 1, r + 1 is the newsvendor level.
+    """
+    covered = np.minimum(np.cumsum(of), 1.0)
+    covered = np.concatenate([covered, np.ones(width)])
+    total = np.concatenate([[0.0], np.cumsum(covered)])
+    share = (total[width:] - total[:-width]) / width
+    return float(np.argmax(share >= min(ratio, 1 - 1e-12) - 1e-12)) - 1.0
+
+
+def mean_of(of: Array) -> float:
+    """Return the mean of a mass, in units."""
+    return float(np.arange(of.size) @ of)
+
+
+def deviation_of(of: Array) -> float:
+    """Return the standard deviation of a mass, in units."""
+    return float(np.sqrt((np.arange(of.size) - mean_of(of)) ** 2 @ of))

@@ -1,0 +1,215 @@
+"""Order-up-to on a forecast: a base-stock policy whose levels follow exponentially smoothed demand.
+
+    F' = F + w (demand of the period before - F)                               (Brown 1959)
+    order = max(0, T F + z sigma - inventory position)
+
+T is the number of periods that a level must last: lead times down to the customer, one review
+period, and the mean waits for the work centers on the way (`Stage.queue`); sigma the standard
+deviation of demand over them, z the safety factor, one for each source. There is one forecast for
+each demand, which begins at its mean; on a line position and level are the echelon's, weighted by
+the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and Simchi-Levi (2000).
+
+Textbook sizing: w as the scenario's own forecast has it, else 0.2; z such that the level is that of
+the textbook's base-stock policy while the forecast is the mean. Quantities in units.
+
+>>> from scipy.special import ndtri
+>>> z = ndtri(0.7 / (0.7 + 0.18))  # Snyder and Shen, example 4.4: demand N(50, 8), L = 4
+>>> print(order_up_to(forecast=50, periods=5, safety=z, deviation=8 * 5**0.5))
+264.7669
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import Policy, View, ViewLayout, asking_order, echelon_matrix
+from jitgym.control.rules import ROUNDING, echelon
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from .base_stock import level_parameter
+from .policy import Array, Classic, Parameter, Values, plain
+from .sizing import Stage, deviation_of, from_supplier_to_customer, mean_of, stages
+
+WEIGHT = 0.2
+
+
+def order_up_to(
+    forecast: float | Array,
+    periods: float | Array,
+    safety: float | Array,
+    deviation: float | Array,
+) -> Array:
+    """Return the level T F + z sigma, in units."""
+    return np.asarray(periods * forecast + safety * deviation, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class OrderUpToForecast:
+    """Order up to a level that follows the forecast; its memory is the forecast of each demand.
+
+    Rows of `weight` and `safety` are policies: one, or one for each row of a batch.
+    """
+
+    name: str
+    layout: Layout
+    weight: Array  # of the newest demand, (policies, 1)
+    safety: Array  # z, (policies, sources) in scenario order
+    parameters: dict[str, Any] = field(default_factory=dict)
+    rule: None = None
+
+    def start(self, batch: int) -> Array:
+        """Return the means of demand, (batch, demands)."""
+        demands = self.layout.scenario.demands.values()
+        return np.tile([demand.quantity.expectation for demand in demands], (batch, 1))
+
+    def act(self, view: View, memory: Array) -> Array:
+        """Revise the forecasts in `memory`, and return the asks, (batch, sources) in units."""
+        state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
+        memory += self.weight * (state[:, self.layout.plant.demands["last"]] - memory)
+        needed = memory @ self._units
+        levels = order_up_to(needed, self._periods, self.safety, self._deviations)
+        gaps = levels - state @ self._positions
+        asked = np.zeros_like(gaps)
+        for k, rivals, lot in self._order:
+            gap = gaps[:, k] - asked[:, rivals].sum(axis=1)
+            asked[:, k] = np.floor(np.maximum(gap, 0.0) / lot + ROUNDING) * lot
+        return asked
+
+    def crowd(self, others: Sequence[OrderUpToForecast], episodes: int) -> OrderUpToForecast:
+        """Return this policy and others as one, each for as many rows of a batch as episodes."""
+        policies = (self, *others)
+        return OrderUpToForecast(
+            self.name,
+            self.layout,
+            np.repeat(np.concatenate([policy.weight for policy in policies]), episodes, axis=0),
+            np.repeat(np.concatenate([policy.safety for policy in policies]), episodes, axis=0),
+        )
+
+    @cached_property
+    def _stages(self) -> list[Stage]:
+        at = stages(self.layout.scenario)
+        return [at[name] for name in self.layout.scenario.sources]
+
+    @cached_property
+    def _units(self) -> Array:
+        """Units of each source's item in a unit of each demand, (demands, sources)."""
+        demands = self.layout.scenario.demands
+        return np.array([[stage.units.get(d, 0.0) for stage in self._stages] for d in demands])
+
+    @cached_property
+    def _periods(self) -> Array:
+        """T of each source, (sources,)."""
+        return np.array([_periods(stage) for stage in self._stages])
+
+    @cached_property
+    def _deviations(self) -> Array:
+        """Standard deviation of lead time demand, (sources,)."""
+        return np.array([deviation_of(stage.lead_time_demand) for stage in self._stages])
+
+    @cached_property
+    def _positions(self) -> Array:
+        """Units of each echelon's position for a unit of each state cell, (cells, sources)."""
+        matrix = np.zeros((self.layout.cells, len(self._stages)))
+        for k, stage in enumerate(self._stages):
+            for cell, units in echelon(self.layout, stage.item).items():
+                matrix[cell, k] = units
+        return matrix
+
+    @cached_property
+    def _order(self) -> list[tuple[int, npt.NDArray[np.intp], float]]:
+        """In the order of asking: source, the sources of its item that asked before it, its lot."""
+        scenario = self.layout.scenario
+        place = {name: k for k, name in enumerate(scenario.sources)}
+        order = asking_order(scenario)
+        return [
+            (
+                place[name],
+                np.array(
+                    [
+                        place[other]
+                        for other in order[:k]
+                        if scenario.sources[other].makes == scenario.sources[name].makes
+                    ],
+                    dtype=np.intp,
+                ),
+                scenario.sources[name].lot_size,
+            )
+            for k, name in enumerate(order)
+        ]
+
+
+def _periods(stage: Stage) -> float:
+    return mean_of(stage.lead_time_demand) / stage.requirement if stage.requirement else 0.0
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why demand cannot be forecast so, or nothing."""
+    for name, demand in scenario.demands.items():
+        if demand.quantity.distribution == "event":
+            return f"it smooths demand a period; {name} come one by one, by a clock"
+    return ""
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the weight, and the safety factor of every source."""
+    at = stages(scenario)
+    own = [demand.forecast.weight for demand in scenario.demands.values() if demand.forecast]
+    weight = Parameter(
+        name="weight",
+        unit="share",
+        of=("policy",),
+        textbook=np.array([own[0] if own else WEIGHT]),
+        high=np.ones(1),
+        step=np.array([0.01]),
+        most=1.0,
+    )
+    factors = _safety_factors(scenario, at)
+    safety = Parameter(
+        name="safety",
+        unit="standard deviations",
+        of=tuple(at),
+        textbook=factors,
+        high=np.maximum(factors + 1.0, 6.0),
+        step=np.full(len(at), 0.05),
+        low=-3.0,
+        least=-math.inf,
+    )
+    return weight, safety
+
+
+def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
+    """Return z of each source: the textbook's base-stock level in deviations from the mean."""
+    names = list(scenario.sources)
+    local = dict(zip(at, level_parameter(scenario).textbook, strict=True))
+    levels = echelon_matrix(scenario) @ [local[name] for name in names]
+    return np.array([_factor(stage, levels[names.index(name)]) for name, stage in at.items()])
+
+
+def _factor(stage: Stage, level: float) -> float:
+    covered = stage.lead_time_demand
+    deviation = deviation_of(covered)
+    return round((level - mean_of(covered)) / deviation, 4) if deviation > 1e-9 else 0.0
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with this weight and these safety factors."""
+    names = from_supplier_to_customer(layout.scenario)
+    ordered = [names.index(source) for source in layout.scenario.sources]
+    return OrderUpToForecast(
+        name,
+        layout,
+        values["weight"][np.newaxis, :],
+        values["safety"][np.newaxis, ordered],
+        plain(values),
+    )
+
+
+SMOOTHED = Classic("smoothed", why_not, parameters, build)

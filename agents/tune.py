@@ -1,0 +1,308 @@
+"""Tune a classic policy by simulation.
+
+Every candidate faces the same episodes of the split `tune` (common random numbers), whole
+populations of them in one compiled run. The search is a pattern search (Hooke and Jeeves 1961) on
+the grid of the parameters' steps: from the best of a first sample, the textbook's sizes among it,
+move one or two parameters at a time for as long as that helps, then halve the steps. The best
+candidates and the textbook's are run again on fresh episodes, another seed of `tune`, and the
+cheapest there is taken: what only fitted the first episodes is found out.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import track
+
+from jitgym import ScenarioError
+from jitgym.control import Policy, Rule, View, ViewLayout
+from jitgym.envs import ActionEncoding, Engine
+from jitgym.evaluate.loop import run_rules
+from jitgym.plant import Layout, episode_keys, lay_out
+from jitgym.scenario import Scenario, load
+
+from .classic import Classic, Parameter, Values, applicable, plain
+
+Array = npt.NDArray[np.float64]
+
+SPLIT = "tune"
+SAMPLE = 32  # candidates of the first sample
+FINALISTS = 8
+PERIODS = 100_000  # of a candidate in the search, about
+FEWEST_EPISODES, MOST_EPISODES = 8, 2048  # of a candidate in the search
+FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
+FRESH = 1_000_003  # added to the seed for the finalists' episodes
+ROWS = 8192  # of a batch, for policies that are no compiled rule
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a tuning came to, and what it took."""
+
+    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick
+    textbook: dict[str, Any]  # the textbook's parameters
+    textbook_cost: float  # likewise
+    candidates: int  # different ones that were simulated
+    periods: int  # simulated in all
+    seconds: float  # CPU time
+    seed: int
+
+
+@dataclass(frozen=True)
+class TunedPolicy:
+    """A policy with the parameters that a tuning took, and the record of it."""
+
+    policy: Policy
+    parameters: dict[str, Any]
+    tuning: Tuning
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.policy.name
+
+    @property
+    def rule(self) -> Rule | None:
+        """Its record in the compiled family of pull rules, or None."""
+        return self.policy.rule
+
+    def start(self, batch: int) -> Array:
+        """Return its memory at the beginning of an episode."""
+        return self.policy.start(batch)
+
+    def act(self, view: View, memory: Array) -> npt.ArrayLike:
+        """Return what it asks for, (batch, sources) in units."""
+        return self.policy.act(view, memory)
+
+
+def tune(
+    name: str,
+    scenario: Scenario | str | Path,
+    seed: int = 0,
+    *,
+    episodes: int | None = None,
+    progress: bool = False,
+) -> TunedPolicy:
+    """Return a classic policy with the parameters that cost least in simulation.
+
+    Parameters
+    ----------
+    name
+        One of `agents.names()`.
+    scenario
+        The plant that it is for: a Scenario, a name of the catalog, or a path.
+    seed
+        Of the episodes and of the first sample; the same seed gives the same policy.
+    episodes
+        That a candidate is run on in the search; finalists are run on four times as many others.
+        By default as many as make 100,000 periods, at least 8 and at most 2,048 of them.
+    progress
+        Show on the terminal how far it is.
+
+    Raises
+    ------
+    jitgym.ScenarioError
+        If there is no such policy, or it does not apply to this plant.
+    """
+    scenario = load(scenario)
+    classic = applicable(name, scenario)
+    if episodes is None:
+        wanted = math.ceil(PERIODS / scenario.horizon.periods)
+        episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
+    if episodes < 1:
+        raise ScenarioError(f"{episodes} episodes; expected at least 1")
+    layout, space = lay_out(scenario), Space(classic.parameters(scenario))
+    textbook = space.origin
+    Trial(classic, layout, space, seed, 1).run([textbook])  # compiles, where that was not done yet
+    began = time.process_time()
+    trial = Trial(classic, layout, space, seed, episodes)
+    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes)
+
+    def rounds() -> Iterator[None]:
+        yield from search(trial, seed)
+        final.run([textbook, *trial.best(FINALISTS)])
+        yield
+
+    shown = track(
+        rounds(),
+        f"{name} on {scenario.name}",
+        total=2 + space.halvings,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not progress,
+    )
+    for _ in shown:
+        pass
+    (taken,) = final.best(1)
+    values = space.values(taken)
+    record = Tuning(
+        cost=final.cost[taken],
+        textbook=plain(space.values(textbook)),
+        textbook_cost=final.cost[textbook],
+        candidates=len(trial.cost),
+        periods=trial.periods + final.periods,
+        seconds=time.process_time() - began,
+        seed=seed,
+    )
+    return TunedPolicy(classic.build(f"{name} (tuned)", layout, values), plain(values), record)
+
+
+Point = tuple[int, ...]
+"""A candidate: how many steps each number is away from the textbook's."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The numbers that a tuner moves, one after the other, on the grid of their steps."""
+
+    parameters: Sequence[Parameter]
+
+    @property
+    def origin(self) -> Point:
+        """The textbook's sizes."""
+        return (0,) * self.textbook.size
+
+    @property
+    def textbook(self) -> Array:
+        """The textbook's values, (numbers,)."""
+        return np.concatenate([parameter.textbook for parameter in self.parameters])
+
+    @property
+    def step(self) -> Array:
+        """Finest differences, (numbers,)."""
+        return np.concatenate([parameter.step for parameter in self.parameters])
+
+    @property
+    def bounds(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Lowest and highest steps from the textbook, (numbers,) each."""
+        low = np.concatenate([np.broadcast_to(p.low, p.textbook.size) for p in self.parameters])
+        high = np.concatenate([p.high for p in self.parameters])
+        down = np.ceil((low - self.textbook) / self.step - 1e-9)
+        up = np.floor((high - self.textbook) / self.step + 1e-9)
+        return np.minimum(down, 0).astype(np.int64), np.maximum(up, 0).astype(np.int64)
+
+    def values(self, point: Point) -> Values:
+        """Return the values of a candidate, by parameter."""
+        numbers = np.round(self.textbook + np.array(point) * self.step, 9)
+        sizes = np.cumsum([parameter.textbook.size for parameter in self.parameters])
+        parts = np.split(numbers, sizes[:-1])
+        return {p.name: part for p, part in zip(self.parameters, parts, strict=True)}
+
+    def clipped(self, points: npt.NDArray[np.int64]) -> list[Point]:
+        """Return points within the bounds, each once."""
+        inside = np.clip(points, *self.bounds)
+        return list(dict.fromkeys(tuple(point) for point in inside.tolist()))
+
+    def sample(self, count: int, seed: int) -> list[Point]:
+        """Return the textbook's sizes and other points, evenly spread: a Latin hypercube."""
+        low, high = self.bounds
+        rng = np.random.default_rng(seed)
+        cells = rng.permuted(np.tile(np.arange(count), (low.size, 1)), axis=1).T
+        spread = low + (cells + rng.random(cells.shape)) / count * (high - low + 1)
+        return self.clipped(np.concatenate([[self.origin], np.floor(spread).astype(np.int64)]))
+
+    @property
+    def coarse(self) -> npt.NDArray[np.int64]:
+        """Return the steps of the first pattern: powers of two, about an eighth of the range."""
+        low, high = self.bounds
+        return 1 << np.maximum(np.log2(np.maximum(high - low, 1) / 8), 0).astype(np.int64)
+
+    @property
+    def halvings(self) -> int:
+        """Rounds until the steps of the first pattern are halved to 1, that round included."""
+        return int(self.coarse.max()).bit_length()
+
+
+@dataclass
+class Trial:
+    """Candidates on one set of episodes, and what each cost."""
+
+    classic: Classic
+    layout: Layout
+    space: Space
+    seed: int
+    episodes: int
+    cost: dict[Point, float] = field(default_factory=dict)
+    periods: int = 0
+
+    def run(self, points: Sequence[Point]) -> None:
+        """Simulate the candidates that were not simulated yet."""
+        new = [point for point in dict.fromkeys(points) if point not in self.cost]
+        if not new:
+            return
+        policies = [
+            self.classic.build(self.classic.name, self.layout, self.space.values(point))
+            for point in new
+        ]
+        costs = mean_costs(self.layout, policies, self.seed, self.episodes)
+        self.cost.update(zip(new, costs.tolist(), strict=True))
+        self.periods += len(new) * self.episodes * self.layout.plant.periods
+
+    def best(self, count: int) -> list[Point]:
+        """Return the cheapest candidates; of equally cheap ones the nearest to the textbook's."""
+
+        def rank(point: Point) -> tuple[float, int, Point]:
+            return self.cost[point], sum(map(abs, point)), point
+
+        return sorted(self.cost, key=rank)[:count]
+
+
+def search(trial: Trial, seed: int) -> Iterator[None]:
+    """Look for the cheapest candidate; yields after the sample and after each size of steps."""
+    trial.run(trial.space.sample(SAMPLE, seed))
+    (best,) = trial.best(1)
+    yield
+    steps = trial.space.coarse
+    moves = moves_of(steps.size)
+    for _ in range(trial.space.halvings):
+        moved = True
+        while moved:
+            trial.run(trial.space.clipped(np.array(best) + moves * steps))
+            moved = trial.best(1) != [best]
+            (best,) = trial.best(1)
+        steps = np.maximum(steps // 2, 1)
+        yield
+
+
+def moves_of(numbers: int) -> npt.NDArray[np.int64]:
+    """Return every way to move one or two of the numbers up or down, (moves, numbers)."""
+    units = np.vstack([np.eye(numbers, dtype=np.int64), -np.eye(numbers, dtype=np.int64)])
+    pairs = [a + b for a, b in combinations(units, 2) if np.any(a + b)]
+    return np.array([*units, *pairs])
+
+
+def mean_costs(layout: Layout, policies: Sequence[Any], seed: int, episodes: int) -> Array:
+    """Return the mean cost of each policy over the same episodes of the split, (policies,)."""
+    first, *others = policies
+    if first.rule is not None:
+        rules = first.rule.stack([policy.rule for policy in others])
+        keys = episode_keys(SPLIT, seed, np.arange(episodes))
+        return run_rules(layout, rules, keys, SPLIT, flows=False).cost.mean(axis=1)
+    at_once = max(1, ROWS // episodes)
+    groups = [policies[k : k + at_once] for k in range(0, len(policies), at_once)]
+    costs = [_run_crowd(layout, group, seed, episodes) for group in groups]
+    return np.concatenate(costs)
+
+
+def _run_crowd(layout: Layout, policies: Sequence[Any], seed: int, episodes: int) -> Array:
+    """Run policies that are no compiled rule, each on as many rows of a batch as episodes."""
+    rows = len(policies) * episodes
+    crowd = policies[0].crowd(policies[1:], episodes)
+    engine = Engine(layout, rows, ActionEncoding(layout, "asked"))
+    engine.split = SPLIT
+    engine.seed[:] = seed
+    engine.episode[:] = np.tile(np.arange(episodes), len(policies))
+    engine.place(np.ones(rows, dtype=np.bool_))
+    view, memory = ViewLayout(layout), crowd.start(rows)
+    for _ in range(layout.plant.periods):
+        engine.step(crowd.act(view.of(engine.state), memory))
+    return engine.episode_cost.reshape(len(policies), episodes).mean(axis=1)
