@@ -1,8 +1,9 @@
 """The plant: one row of state, one order of events, one ledger; compiled once for any scenario."""
 
-from .layout import Layout, Slice, lay_out
-from .ledger import KPIS, Kpi, kpis
+from .kpis import KPIS, Kpi, kpis
+from .layout import Layout, lay_out
 from .records import Plant
+from .rows import Slice
 from .tape import SPLITS, episode_keys
 
 __all__ = ["KPIS", "SPLITS", "Kpi", "Layout", "Plant", "Slice", "episode_keys", "kpis", "lay_out"]

@@ -59,6 +59,10 @@ class Layout:
         """Return the cell of a flow, such as 'supplier.granted'."""
         return self._flow_cells_by_name[name]
 
+    def has_flow(self, name: str) -> bool:
+        """Whether this plant has a flow with this name."""
+        return name in self._flow_cells_by_name
+
 
 class Plan:
     """A plant in the making: rows that grow, and the numbers of things by name."""

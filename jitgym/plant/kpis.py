@@ -1,0 +1,427 @@
+"""KPIs: each one formula, over the flows summed over the measured periods of an episode.
+
+Measured are the periods after warm-up. A share is a ratio of sums, not a mean of ratios. What is not
+defined (no demand, no work center) is nan, never 0 or infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .layout import Layout
+from .records import NONE, WAITS
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Flows of some episodes, summed over the measured periods."""
+
+    layout: Layout
+    sums: Array  # (episodes, flow cells)
+    periods: int  # measured
+
+    def each(self, flow: str, kind: str) -> Array:
+        """Return the totals of a flow by item, source, center or demand, (episodes, things)."""
+        names = getattr(self.layout.scenario, kind)
+        found = np.zeros((self.sums.shape[0], len(names)))
+        for k, name in enumerate(names):
+            if self.layout.has_flow(f"{name}.{flow}"):
+                found[:, k] = self.sums[:, self.layout.flow(f"{name}.{flow}")]
+        return found
+
+    def of(self, flow: str, kind: str) -> Array:
+        """Return the total of a flow over all things of a kind, (episodes,)."""
+        return np.asarray(self.each(flow, kind).sum(axis=1))
+
+    def plant(self, flow: str) -> Array:
+        """Return a total of the plant as a whole, (episodes,)."""
+        return self.sums[:, self.layout.flow(f"total.{flow}")]
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One yardstick: its formula in words with its source, its unit, and which way is better."""
+
+    name: str
+    title: str
+    unit: str
+    better: str  # "high", "low" or "" where neither is
+    formula: str
+    compute: Callable[[Totals], Array]
+
+
+KPIS: dict[str, Kpi] = {}
+
+
+def kpi(
+    title: str, unit: str, better: str
+) -> Callable[[Callable[[Totals], Array]], Callable[[Totals], Array]]:
+    """Register a function as the KPI of its name; its docstring is the formula."""
+
+    def registered(compute: Callable[[Totals], Array]) -> Callable[[Totals], Array]:
+        formula = " ".join((compute.__doc__ or "").split())
+        KPIS[compute.__name__] = Kpi(compute.__name__, title, unit, better, formula, compute)
+        return compute
+
+    return registered
+
+
+def kpis(layout: Layout, sums: Array, periods: int) -> dict[str, Array]:
+    """Return the KPIs of episodes from their summed flows, each (episodes,); nan: not defined."""
+    total = Totals(layout, sums, periods)
+    return {name: each.compute(total) for name, each in KPIS.items()}
+
+
+def ratio(numerator: Array, denominator: Array | float) -> Array:
+    """Return numerator / denominator, nan (not defined) where the denominator is 0."""
+    bottom = np.broadcast_to(np.asarray(denominator, dtype=np.float64), numerator.shape)
+    return np.divide(numerator, bottom, out=np.full(numerator.shape, np.nan), where=bottom != 0)
+
+
+def undefined(total: Totals) -> Array:
+    """Return nan for every episode."""
+    return np.full(total.sums.shape[0], np.nan)
+
+
+# Customer satisfaction
+
+
+@kpi("fill rate", "share", "high")
+def fill_rate(total: Totals) -> Array:
+    """Units served in the period of their request / units requested (Silver, Pyke and Thomas
+    2017: P2, the fraction of demand satisfied directly from the shelf).
+    """
+    return ratio(total.of("at_once", "demands"), total.of("requested", "demands"))
+
+
+@kpi("ready rate", "share", "high")
+def ready_rate(total: Totals) -> Array:
+    """Periods in which stock is left at Count / periods, mean over demands (Silver, Pyke and
+    Thomas 2017: P3).
+    """
+    return np.asarray(total.each("ready", "demands").mean(axis=1) / total.periods)
+
+
+@kpi("cycle service level", "share", "high")
+def cycle_service_level(total: Totals) -> Array:
+    """Review cycles (periods) without a stockout / periods, mean over demands (Silver, Pyke and
+    Thomas 2017: P1, with a cycle of one review period).
+    """
+    orders, in_full = total.each("orders", "demands"), total.each("in_full", "demands")
+    return np.asarray((1.0 - (orders - in_full) / total.periods).mean(axis=1))
+
+
+@kpi("on time in full", "share", "high")
+def on_time_in_full(total: Totals) -> Array:
+    """Periods whose whole request is served at once / periods with a request."""
+    return ratio(total.of("in_full", "demands"), total.of("orders", "demands"))
+
+
+@kpi("backlog", "units", "low")
+def backlog(total: Totals) -> Array:
+    """Units backordered at Count, mean over periods."""
+    return total.of("waiting", "demands") / total.periods
+
+
+@kpi("backlog age", "periods of demand", "low")
+def backlog_age(total: Totals) -> Array:
+    """Units backordered at Count, summed over periods / units requested: how many periods of demand
+    wait on the average.
+    """
+    return ratio(total.of("waiting", "demands"), total.of("requested", "demands"))
+
+
+@kpi("waiting, 95th percentile", "periods", "low")
+def waiting_p95(total: Totals) -> Array:
+    """Least number of periods within which 95 % of the units served were served; 11 stands for 11
+    and more. Where nothing waits it is 0 for all that is served.
+    """
+    served = total.of("served", "demands")
+    waited = np.zeros((total.sums.shape[0], WAITS))
+    for record in total.layout.plant.demands:
+        if record["waited"] != NONE:
+            waited += total.sums[:, record["waited"] : record["waited"] + WAITS]
+    waited[:, 0] = served - waited[:, 1:].sum(axis=1)
+    within = np.cumsum(waited, axis=1) >= 0.95 * served[:, np.newaxis] - 1e-9
+    return np.where(served > 0, np.argmax(within, axis=1).astype(np.float64), np.nan)
+
+
+@kpi("abandoned", "share", "low")
+def abandoned(total: Totals) -> Array:
+    """Units whose customers left, at once or after waiting / units requested."""
+    gone = total.of("abandoned", "demands") + total.of("lost", "demands")
+    return ratio(gone, total.of("requested", "demands"))
+
+
+@kpi("waiting of those who left", "periods", "")
+def abandoned_waiting(total: Totals) -> Array:
+    """Periods waited by customers who left while waiting / their units."""
+    return ratio(total.of("left_after", "demands"), total.of("abandoned", "demands"))
+
+
+# Lead times
+
+
+@kpi("customer's lead time", "periods", "low")
+def customer_lead_time(total: Totals) -> Array:
+    """Units that wait at Count, summed over periods, less the waiting of those who left / units
+    served: the area between the cumulative curves of requests and service (Little 1961). Units
+    still open at the end are in the area and not in the count: see `censored`.
+    """
+    waiting = total.of("waiting", "demands") - total.of("left_after", "demands")
+    return ratio(np.maximum(waiting, 0.0), total.of("served", "demands"))
+
+
+@kpi("production lead time", "periods", "low")
+def production_lead_time(total: Totals) -> Array:
+    """Time of a unit from the order at the outside supplier to the customer, along the slowest
+    route: for each item, units in stock and in process at Count, summed over periods / units that
+    left it (Little 1961), added up over the route.
+    """
+    scenario = total.layout.scenario
+    left = sum(total.each(flow, "items") for flow in ("consumed", "served", "wasted"))
+    held = total.each("on_hand", "items")
+    place = {name: k for k, name in enumerate(scenario.items)}
+    for k, source in enumerate(scenario.sources.values()):
+        held[:, place[source.makes]] += total.each("in_process", "sources")[:, k]
+    stay = ratio(held, np.asarray(left))
+    route = np.zeros_like(stay)
+    for item in scenario.items_upstream_first:
+        materials = {
+            m for name in scenario.sources_of(item) for m in scenario.sources[name].consumes
+        }
+        before = [route[:, place[material]] for material in materials]
+        longest = np.max(before, axis=0) if before else np.zeros(stay.shape[0])
+        route[:, place[item]] = longest + stay[:, place[item]]
+    sold = [route[:, place[demand.item]] for demand in scenario.demands.values()]
+    return np.asarray(np.max(sold, axis=0)) if sold else undefined(total)
+
+
+@kpi("still open", "share", "")
+def censored(total: Totals) -> Array:
+    """Units requested in the measured periods, less those served, lost and abandoned / units
+    requested: the share whose waiting was not seen to its end (negative where old backlog was worked
+    off).
+    """
+    gone = sum(total.of(flow, "demands") for flow in ("served", "lost", "abandoned"))
+    requested = total.of("requested", "demands")
+    return ratio(requested - np.asarray(gone), requested)
+
+
+# Quality and waste
+
+
+@kpi("first-pass defect rate", "ppm", "low")
+def first_pass_defects(total: Totals) -> Array:
+    """Defective units, found and missed / units that arrived from sources, in parts a million."""
+    found, missed = total.of("defective", "sources"), total.of("escaped", "sources")
+    return 1e6 * ratio(found + missed, found + total.of("received", "sources"))
+
+
+@kpi("defect rate", "ppm", "low")
+def defect_rate(total: Totals) -> Array:
+    """Defective units that inspection missed / units that entered stock, in parts a million."""
+    return 1e6 * ratio(total.of("escaped", "sources"), total.of("received", "sources"))
+
+
+@kpi("waste", "share", "low")
+def waste(total: Totals) -> Array:
+    """Units scrapped, expired or obsolete / units that came in from sources."""
+    wasted = total.of("wasted", "items") + total.of("scrapped", "sources")
+    came = total.of("received", "sources") + total.of("defective", "sources")
+    return ratio(wasted, came)
+
+
+# Stock and money
+
+
+@kpi("average inventory", "units", "low")
+def average_inventory(total: Totals) -> Array:
+    """Stock of all items at Count, mean over periods; in process is not in it."""
+    return total.of("on_hand", "items") / total.periods
+
+
+@kpi("in process", "units", "low")
+def in_process(total: Totals) -> Array:
+    """Units in the pipelines of all sources at Count, mean over periods."""
+    return total.of("in_process", "sources") / total.periods
+
+
+@kpi("turns", "a year", "high")
+def turnover(total: Totals) -> Array:
+    """Periods a year x value at cost of the units served / value at cost of the stock at Count,
+    summed over periods; in process is not in it.
+    """
+    sold, held, _ = _values(total)
+    return ratio(total.layout.scenario.periods_per_year * sold, held)
+
+
+@kpi("working capital", "money", "low")
+def working_capital(total: Totals) -> Array:
+    """Value at cost of stock and of what is in process, mean over periods, and what customers owe
+    less what is owed to suppliers; not defined where an item's value is not stated.
+    """
+    if any(item.value is None for item in total.layout.scenario.items.values()):
+        return undefined(total)
+    _, held, moving = _values(total)
+    owed, owing = _terms(total)
+    return np.asarray((held + moving + owed - owing) / total.periods)
+
+
+@kpi("cash conversion cycle", "periods", "low")
+def cash_conversion_cycle(total: Totals) -> Array:
+    """Periods of inventory + periods until customers pay - periods until suppliers are paid
+    (Richards and Laughlin 1980): value at cost of stock and in process, summed / value of the units
+    served; payment terms weighted by the money that they concern.
+    """
+    sold, held, moving = _values(total)
+    owed, owing = _terms(total)
+    revenue, purchase = _money(total)
+    customers = np.nan_to_num(ratio(owed, revenue))
+    suppliers = np.nan_to_num(ratio(owing, purchase))
+    return np.asarray(ratio(held + moving, sold) + customers - suppliers)
+
+
+@kpi("lost margin", "money a period", "low")
+def lost_margin(total: Totals) -> Array:
+    """Units lost or abandoned x (price - value at cost), a period; not defined without prices."""
+    scenario = total.layout.scenario
+    if not any(demand.price for demand in scenario.demands.values()):
+        return undefined(total)
+    value = dict(zip(scenario.items, item_values(total.layout).tolist(), strict=True))
+    margin = np.array([d.price - value[d.item] for d in scenario.demands.values()])
+    gone = total.each("lost", "demands") + total.each("abandoned", "demands")
+    return np.asarray(gone @ margin / total.periods)
+
+
+def _values(total: Totals) -> tuple[Array, Array, Array]:
+    """Return the value of what was served, and of stock and in process summed over periods."""
+    plant = total.layout.plant
+    value = item_values(total.layout)
+    sold = total.each("served", "demands") @ value[plant.demands["item"]]
+    moving = total.each("in_process", "sources") @ value[plant.sources["item"]]
+    return sold, total.each("on_hand", "items") @ value, moving
+
+
+def _money(total: Totals) -> tuple[Array, Array]:
+    """Return revenue and purchases, summed over periods."""
+    scenario = total.layout.scenario
+    price = np.array([demand.price for demand in scenario.demands.values()])
+    cost = np.array([source.unit_cost for source in scenario.sources.values()])
+    return total.each("served", "demands") @ price, total.each("granted", "sources") @ cost
+
+
+def _terms(total: Totals) -> tuple[Array, Array]:
+    """Return what customers owe and what is owed to suppliers, summed over periods."""
+    scenario = total.layout.scenario
+    owed = np.array([demand.price * demand.pays_after for demand in scenario.demands.values()])
+    owing = np.array([s.unit_cost * s.pays_after for s in scenario.sources.values()])
+    return total.each("served", "demands") @ owed, total.each("granted", "sources") @ owing
+
+
+def item_values(layout: Layout) -> Array:
+    """Return the value at cost of a unit of each item, (items,), in money.
+
+    Stated, or else in proportion to the holding cost, which is mostly the cost of capital: enough
+    for a ratio such as turnover. Where neither is given, all items count alike.
+    """
+    items = layout.scenario.items.values()
+    if all(item.value is not None for item in items):
+        return np.array([item.value for item in items], dtype=np.float64)
+    holding = np.array([item.holding_cost for item in items], dtype=np.float64)
+    return holding if holding.any() else np.ones(len(items))
+
+
+# Production and transport
+
+
+@kpi("throughput", "units a period", "high")
+def throughput(total: Totals) -> Array:
+    """Units served, a period."""
+    return total.of("served", "demands") / total.periods
+
+
+@kpi("utilization", "share", "")
+def utilization(total: Totals) -> Array:
+    """Time used / time available, overtime included and time down left out, over all work
+    centers.
+    """
+    return ratio(total.of("used", "work_centers"), total.of("available", "work_centers"))
+
+
+@kpi("OEE", "share", "high")
+def oee(total: Totals) -> Array:
+    """Overall equipment effectiveness (Nakajima 1988), availability x performance x quality: good
+    units made x time per unit / planned time, over all work centers.
+    """
+    sources = total.layout.scenario.sources.values()
+    time = np.array([source.time_per_unit if source.at else 0.0 for source in sources])
+    good = total.each("received", "sources") @ time
+    return ratio(good, total.of("planned", "work_centers"))
+
+
+@kpi("setups", "a period", "low")
+def setups(total: Totals) -> Array:
+    """Setups of all work centers, a period."""
+    return total.of("setups", "sources") / total.periods
+
+
+@kpi("shipments", "a period", "low")
+def shipments(total: Totals) -> Array:
+    """Shipments: trips of carriers, and of each other outside source the periods in which it
+    ships; a period.
+    """
+    scenario = total.layout.scenario
+    own = total.each("shipments", "sources")
+    moves = [s.carrier is None and s.at is None for s in scenario.sources.values()]
+    return (own[:, moves].sum(axis=1) + total.of("trips", "carriers")) / total.periods
+
+
+@kpi("emissions", "a period", "low")
+def emissions(total: Totals) -> Array:
+    """Emissions of units and shipments, in the scenario's unit, a period."""
+    return total.sums @ total.layout.emissions / total.periods
+
+
+# Orders
+
+
+@kpi("bullwhip, asked", "ratio", "low")
+def bullwhip_asked(total: Totals) -> Array:
+    """Squared coefficient of variation of what outside suppliers were asked for / that of demand
+    (Chen, Drezner, Ryan and Simchi-Levi 2000).
+    """
+    asked = _squared_variation(total, total.plant("asked"), "asked_squared")
+    return ratio(asked, _of_demand(total))
+
+
+@kpi("bullwhip", "ratio", "low")
+def bullwhip(total: Totals) -> Array:
+    """Squared coefficient of variation of what outside suppliers were granted / that of demand
+    (Chen, Drezner, Ryan and Simchi-Levi 2000).
+    """
+    granted = _squared_variation(total, total.plant("ordered"), "ordered_squared")
+    return ratio(granted, _of_demand(total))
+
+
+@kpi("granted", "share", "high")
+def granted_share(total: Totals) -> Array:
+    """Units granted / units asked for, over all sources."""
+    return ratio(total.of("granted", "sources"), total.of("asked", "sources"))
+
+
+def _of_demand(total: Totals) -> Array:
+    return _squared_variation(total, total.of("requested", "demands"), "demand_squared")
+
+
+def _squared_variation(total: Totals, first: Array, squared: str) -> Array:
+    mean = first / total.periods
+    variance = np.maximum(total.plant(squared) / total.periods - mean**2, 0.0)
+    variance[variance < 1e-12 * mean**2] = 0.0  # a constant has none, but for the last bits
+    return ratio(variance, mean**2)
