@@ -461,9 +461,9 @@ class PartOf(Distribution):
 class Regimes(Distribution):
     """Demand whose distribution depends on a regime that lasts (a Markov-modulated process).
 
-    From period to period a regime stays with the chance `stay`, else one of the others follows, each
-    with equal chance. `seen` says whether the decision maker sees it. As a distribution it is the
-    stationary mixture.
+    From period to period a regime stays with the chance `stay`, else one of the others follows,
+    each with equal chance. `seen` says whether the decision maker sees it. As a distribution it is
+    the stationary mixture.
     """
 
     distribution: Literal["regimes"] = "regimes"
@@ -796,7 +796,8 @@ def scaled(distribution: Distribution, factor: float) -> Distribution:
     """A distribution of the same kind with `factor` times its mean; 0 where that is 0."""
     if factor == 0.0:
         return Deterministic(value=0.0)
-    return distribution.model_copy(update={"mean": distribution.mean * factor})
+    mean: float = distribution.model_dump()["mean"]
+    return distribution.model_copy(update={"mean": mean * factor})
 
 
 for _nested in (Regimes, Intermittent):

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from jitgym.control.rules import CARDS, LEVEL, Rule, echelon_matrix, pull_rule
 from jitgym.control.view import Cell, ViewLayout
+from jitgym.distributions import LifeCycle, Regimes
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
@@ -125,7 +126,8 @@ class ObservationEncoding:
             crew = [name for name, source in scenario.sources.items() if source.at == part.owner]
             return _categories(cell, {name: place[name] for name in crew})
         if what == "regime":
-            regimes = scenario.demands[part.owner].quantity.regimes
+            quantity = scenario.demands[part.owner].quantity
+            regimes = quantity.regimes if isinstance(quantity, Regimes) else {}
             return _categories(cell, {name: float(k) for k, name in enumerate(regimes)})
         if what == "period":
             return self._of_clock(cell)
@@ -169,7 +171,7 @@ class ObservationEncoding:
         if what == "backlog":
             return scenario.level_bound(demand.item)
         if what == "so_far":
-            return 2.0 * float(demand.quantity.mean)
+            return 2.0 * demand.quantity.mean if isinstance(demand.quantity, LifeCycle) else 1.0
         frequent = max(float(phase.quantile(1.0 - SMALLEST_PROBABILITY)) for phase in demand.phases)
         return max(frequent, 1.0)
 

@@ -174,7 +174,7 @@ def decode_row(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what an encoded action asks for, (asked cells,): quantities in units, priorities, ..."""
+    """Write what an encoded action asks for, (asked cells,), quantities in units."""
     if table.kind == UNITS:
         for k in range(action.size):
             asked[k] = action[k]
@@ -199,8 +199,8 @@ def decode_row(
 @kernel
 def decoded(table: ActionTable, k: int, action: Row) -> float:
     """Return one entry of an action in its unit."""
-    steps = np.floor((action[k] + table.offset[k]) * table.gain[k] + 0.5)
-    return min(max(steps, 0.0), table.most[k]) * table.step[k]
+    steps: float = np.floor((action[k] + table.offset[k]) * table.gain[k] + 0.5)
+    return min(max(steps, 0.0), float(table.most[k])) * float(table.step[k])
 
 
 def ask(

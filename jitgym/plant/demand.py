@@ -90,9 +90,9 @@ def part_of_stream(plant: Plant, p: int, tape: Row, flows: Row) -> float:
 def of_new_product(plant: Plant, state: Row, life: Record, tape: Row) -> float:
     """Return the demand of a period of a life cycle, given the demand so far.
 
-    Level ~ gamma(shape, rate), demand ~ Poisson(level x share): given the demand n over the share c
-    that has passed, the next is negative binomial of size shape + n and mean s (shape + n) / (rate +
-    c), the posterior predictive.
+    Level ~ gamma(shape, rate), demand ~ Poisson(level x share s): given the demand n over the share
+    c that has passed, the next is negative binomial of size shape + n and mean s (shape + n) /
+    (rate + c), the posterior predictive.
     """
     k = int(state[plant.clock]) - life.first
     if k < 0 or k >= life.count:

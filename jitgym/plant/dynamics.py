@@ -244,7 +244,7 @@ def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def in_process(plant: Plant, state: Row, source: Record) -> float:
-    """Return what is in a source's pipeline or waits to ship, in units of the item that it makes."""
+    """Return what is in a source's pipeline or waits to ship, in units of its item."""
     total = 0.0
     for k in range(source.ages):
         total += state[source.pipeline + k]

@@ -1,4 +1,4 @@
-"""Lays out what only some plants have: one function a feature, empty records where it is not used."""
+"""Lays out what only some plants have: a function a feature, no records where it is not used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Records = npt.NDArray[Any]
 
 def lay_ups_and_downs(plan: Plan, sources: Records, centers: Records) -> Records:
     """Lay out suppliers and work centers that fail: up or down."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True):
         if source.disruption is None:
             continue
@@ -70,7 +70,7 @@ def lay_ups_and_downs(plan: Plan, sources: Records, centers: Records) -> Records
 
 def lay_qualities(plan: Plan, sources: Records) -> Records:
     """Lay out the sources that make defects."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True):
         quality = source.quality
         if quality is None:
@@ -96,7 +96,7 @@ def lay_qualities(plan: Plan, sources: Records) -> Records:
 
 def lay_partials(plan: Plan, sources: Records) -> Records:
     """Lay out the sources whose deliveries fall short: units that ship later."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True):
         partial = source.partial
         if partial is None:
@@ -112,7 +112,7 @@ def lay_partials(plan: Plan, sources: Records) -> Records:
 
 def lay_commitments(plan: Plan) -> Records:
     """Lay out the contracts: units still to be ordered."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, source in plan.scenario.sources.items():
         commitment = source.commitment
         if commitment is None:
@@ -126,7 +126,8 @@ def lay_commitments(plan: Plan) -> Records:
 
 def lay_carriers(plan: Plan) -> tuple[Records, npt.NDArray[np.int32]]:
     """Lay out the carriers, and the sources of each."""
-    rows, loads = [], []
+    rows: list[tuple[Any, ...]] = []
+    loads: list[int] = []
     for name, carrier in plan.scenario.carriers.items():
         first = len(loads)
         loads += [
@@ -141,7 +142,7 @@ def lay_carriers(plan: Plan) -> tuple[Records, npt.NDArray[np.int32]]:
 
 def lay_projects(plan: Plan) -> Records:
     """Lay out the improvement projects: how far each is."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, project in plan.scenario.projects.items():
         progress = plan.state.take("source", name, "progress", "periods")
         center = NONE if project.slows is None else plan.centers[project.slows]
@@ -154,7 +155,8 @@ def lay_savings(
     plan: Plan, sources: Records, carriers: Records
 ) -> tuple[Records, list[tuple[str, int, float]]]:
     """Lay out the fixed costs that projects reduce, and their bookings (term, flow, price)."""
-    rows, bookings = [], []
+    rows: list[tuple[Any, ...]] = []
+    bookings: list[tuple[str, int, float]] = []
     costs = [
         (f"sources.{name}.{field}", term, int(record[flow]), getattr(source, field))
         for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True)
@@ -194,7 +196,7 @@ def lay_abandonment(plan: Plan) -> Records:
 
 def lay_regimes(plan: Plan, demands: Records) -> Records:
     """Lay out the demands with regimes: which one it is, seen or hidden."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         quantity = demand.quantity
         if not isinstance(quantity, Regimes):
@@ -215,7 +217,7 @@ def lay_regimes(plan: Plan, demands: Records) -> Records:
 
 def lay_lives(plan: Plan, demands: Records) -> Records:
     """Lay out the demands of new products: demand so far."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         life = demand.quantity
         if not isinstance(life, LifeCycle):
@@ -231,7 +233,7 @@ def lay_lives(plan: Plan, demands: Records) -> Records:
 
 def lay_parts(plan: Plan, demands: Records) -> Records:
     """Lay out the demands that share a stream, stream by stream."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for stream, about in plan.scenario.streams.items():
         total = plan.tables.add(about.quantity, f".stream.{stream}")
         rest = 1.0
@@ -252,7 +254,7 @@ def lay_parts(plan: Plan, demands: Records) -> Records:
 
 def lay_revealed(plan: Plan, demands: Records) -> Records:
     """Lay out the forecasts that are revealed ahead: latent parts (hidden) and what they say."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         if not isinstance(demand.forecast, Revealed):
             continue
@@ -292,7 +294,7 @@ METHODS = {"exponential-smoothing": EXPONENTIAL, "croston": CROSTON, "tsb": TSB}
 
 def lay_smoothing(plan: Plan) -> Records:
     """Lay out the causal forecasts of recorded demand, and an oracle's."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, demand in plan.scenario.demands.items():
         method = demand.forecast
         if method is None or isinstance(method, Revealed):

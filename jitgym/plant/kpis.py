@@ -1,7 +1,7 @@
 """KPIs: each one formula, over the flows summed over the measured periods of an episode.
 
-Measured are the periods after warm-up. A share is a ratio of sums, not a mean of ratios. What is not
-defined (no demand, no work center) is nan, never 0 or infinity.
+Measured are the periods after warm-up. A share is a ratio of sums, not a mean of ratios. What is
+not defined (no demand, no work center) is nan, never 0 or infinity.
 """
 
 from __future__ import annotations
@@ -206,8 +206,8 @@ def production_lead_time(total: Totals) -> Array:
 @kpi("still open", "share", "")
 def censored(total: Totals) -> Array:
     """Units requested in the measured periods, less those served, lost and abandoned / units
-    requested: the share whose waiting was not seen to its end (negative where old backlog was worked
-    off).
+    requested: the share whose waiting was not seen to its end (negative where old backlog was
+    worked off).
     """
     gone = sum(total.of(flow, "demands") for flow in ("served", "lost", "abandoned"))
     requested = total.of("requested", "demands")

@@ -54,8 +54,8 @@ class Quality(Part):
 
     Every unit is defective with chance `defects`. A process may drift out of control, with chance
     `drifts` a unit, and stays so until the batch that arrives is through; then the chance is
-    `drifted_defects` (Porteus 1986). Inspection misses a share `escapes` of the defects: these enter
-    stock and reach the customer. What it finds is scrap, or becomes the item `by_product`.
+    `drifted_defects` (Porteus 1986). Inspection misses a share `escapes` of the defects: these
+    enter stock and reach the customer. What it finds is scrap, or becomes the item `by_product`.
     """
 
     defects: Probability = 0.0
