@@ -796,8 +796,11 @@ def scaled(distribution: Distribution, factor: float) -> Distribution:
     """A distribution of the same kind with `factor` times its mean; 0 where that is 0."""
     if factor == 0.0:
         return Deterministic(value=0.0)
-    mean: float = distribution.model_dump()["mean"]
-    return distribution.model_copy(update={"mean": mean * factor})
+    if isinstance(distribution, Deterministic):
+        return Deterministic(value=distribution.value * factor)
+    given = distribution.model_dump()
+    # Validated anew: a copy would keep the table of steps that was computed for the old mean.
+    return type(distribution).model_validate(given | {"mean": given["mean"] * factor})
 
 
 for _nested in (Regimes, Intermittent):

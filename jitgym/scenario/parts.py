@@ -28,6 +28,13 @@ from jitgym.distributions import (
 from jitgym.errors import PlacedError
 
 
+def _in_small_letters(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
+
+
+Issuing = Annotated[Literal["fifo", "lifo"], BeforeValidator(_in_small_letters)]
+
+
 class Item(Part):
     """A thing in a place."""
 
@@ -36,7 +43,7 @@ class Item(Part):
     storage: Nonnegative | None = None  # units; None: unlimited
     initial_stock: Nonnegative = 0.0
     shelf_life: Annotated[int, Field(ge=1)] | None = None  # periods it can be sold; None: for ever
-    issuing: Literal["fifo", "lifo"] = "fifo"  # which age is sold or consumed first
+    issuing: Issuing = "fifo"  # which age is sold or consumed first
     obsolescence: Probability = 0.0  # of each unit in stock, a period
     disposal_cost: Nonnegative = 0.0  # a unit expired, obsolete or scrapped
     salvage_value: Nonnegative = 0.0  # a unit left at the end of a season
@@ -294,7 +301,8 @@ class Demand(Part):
                 "the same from period to period, without a clock",
                 "forecast",
             )
-        if self.pattern and not hasattr(self.quantity, "mean"):
+        scales = hasattr(self.quantity, "mean") or isinstance(self.quantity, Deterministic)
+        if self.pattern and (not scales or isinstance(self.quantity, LifeCycle)):
             raise PlacedError("scales a mean; expected a distribution that has one", "pattern")
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
