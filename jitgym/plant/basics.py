@@ -175,13 +175,17 @@ def lay_demands(plan: Plan) -> Records:
 
 
 def _lay_quantity(plan: Plan, record: np.void, name: str, demand: Demand) -> None:
-    # The distributions of phases or regimes stand in a row, and share one channel.
+    # The distributions of phases or regimes share one channel.
     several = demand.phases
     if isinstance(demand.quantity, Regimes):
         several = tuple(demand.quantity.regimes.values())
-    numbers = [plan.tables.add(distribution, f"{name}.quantity") for distribution in several]
-    record["quantity"] = numbers[0]
-    record["phases"] = len(demand.phases)
+    kinds = list(dict.fromkeys(several))
+    numbers = {kind: plan.tables.add(kind, f"{name}.quantity") for kind in kinds}
+    record["quantity"] = numbers[several[0]]
+    record["phases"], record["phase_rows"] = 1, NONE
+    if len(several) > 1:
+        record["phases"] = len(demand.phases)
+        record["phase_rows"] = plan.tables.add_numbers([numbers[kind] for kind in several])
 
 
 def lay_reports(plan: Plan, rows: Records) -> None:

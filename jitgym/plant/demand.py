@@ -64,9 +64,9 @@ def requested_by(plant: Plant, state: Row, demand: Record, tape: Row, flows: Row
         return of_new_product(plant, state, plant.lives[demand.life], tape)
     which = demand.quantity
     if demand.phases > 1:
-        which += int(state[plant.clock]) % demand.phases
-    if demand.regime != NONE:
-        which += int(state[demand.regime])
+        which = int(plant.numbers[demand.phase_rows + int(state[plant.clock]) % demand.phases])
+    elif demand.regime != NONE:
+        which = int(plant.numbers[demand.phase_rows + int(state[demand.regime])])
     return draw(plant, which, tape)
 
 

@@ -350,7 +350,7 @@ def lay_salvage(plan: Plan) -> Records:
 def lay_clock(plan: Plan) -> tuple[int, int]:
     """Lay out the clock, where anything depends on it: its cell and its cycle, in periods."""
     scenario = plan.scenario
-    patterns = [len(demand.pattern) for demand in scenario.demands.values() if demand.pattern]
+    patterns = [len(demand.phases) for demand in scenario.demands.values() if demand.varies]
     contracts = [s.commitment.every for s in scenario.sources.values() if s.commitment]
     lives = any(isinstance(demand.quantity, LifeCycle) for demand in scenario.demands.values())
     if not patterns and not contracts and not lives and not scenario.horizon.ends:

@@ -105,8 +105,9 @@ CENTER = np.dtype(
 DEMAND = np.dtype(
     [
         ("item", "i4"),
-        ("quantity", "i4"),  # distribution of the first phase, or regime
+        ("quantity", "i4"),  # distribution; with phases or regimes the first one's
         ("phases", "i4"),  # of its pattern; 1 without
+        ("phase_rows", "i4"),  # row of `numbers`: the distribution of each phase or regime; or NONE
         ("regime", "i4"),  # state cell: number of the regime; or NONE
         ("life", "i4"),  # row of `lives`, or NONE
         ("revealed", "i4"),  # row of `revealed`, or NONE

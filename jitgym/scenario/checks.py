@@ -201,7 +201,7 @@ def _check_forecasts(scenario: Scenario) -> None:
                 name,
                 "forecast",
             )
-        if demand.pattern and demand.forecast is not None:
+        if demand.varies and demand.forecast is not None:
             raise PlacedError(
                 "a pattern and a forecast do not go together; expected one of them",
                 "demands",
@@ -281,12 +281,14 @@ def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]
 
 def _check_recordings(scenario: Scenario) -> None:
     periods = scenario.horizon.periods
-    for name, demand in scenario.demands.items():
-        if not isinstance(demand.quantity, Recorded):
+    owners: list[tuple[str, Any]] = [(n, d.quantity) for n, d in scenario.demands.items()]
+    owners += [(name, stream.quantity) for name, stream in scenario.streams.items()]
+    for name, quantity in owners:
+        if not isinstance(quantity, Recorded):
             continue
         for split in SPLITS:
-            recorded = len(demand.quantity.series(split))
-            if demand.quantity.block(split) == 0 and recorded < periods:
+            recorded = len(quantity.series(split))
+            if quantity.block(split) == 0 and recorded < periods:
                 raise PlacedError(
                     f"has {periods} periods, but split {split} of {name!r} replays {recorded}; "
                     f"expected at most {recorded}, or a block to resample in",

@@ -235,10 +235,23 @@ class Shares(Part):
     backordered: Probability
 
 
+class Seasons(Part):
+    """Factors of the mean that last for many periods each, one after the other, and again."""
+
+    factors: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
+    periods: Annotated[int, Field(ge=1)]  # of each
+
+
 class Stream(Part):
     """A stream of requests that several demands share between them."""
 
-    quantity: AnyDistribution
+    quantity: DemandDistribution
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not is_latent(self.quantity) and not isinstance(self.quantity, Recorded):
+            raise PlacedError("cannot be shared; expected a plain or recorded one", "quantity")
+        return self
 
 
 class Project(Part):
@@ -265,6 +278,7 @@ class Demand(Part):
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
     pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
+    seasons: Seasons | None = None  # factors that each last many periods, on top of the pattern
     abandons: Probability = 0.0  # of each waiting customer, a period
     abandonment_cost: Nonnegative = 0.0  # a unit
     forecast: Forecast | None = None
@@ -272,15 +286,32 @@ class Demand(Part):
 
     @property
     def phases(self) -> tuple[Distribution, ...]:
-        """The distribution of each period of the pattern; without one, a single one."""
-        if not self.pattern:
+        """The distribution of each period of pattern and seasons; without them, a single one."""
+        if not self.pattern and self.seasons is None:
             return (self.quantity,)
-        return tuple(scaled(self.quantity, factor) for factor in self.pattern)
+        pattern = self.pattern or (1.0,)
+        seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
+        cycle = math.lcm(len(pattern), seasons.periods * len(seasons.factors))
+        factors = [
+            pattern[k % len(pattern)]
+            * seasons.factors[k // seasons.periods % len(seasons.factors)]
+            for k in range(cycle)
+        ]
+        # Equal factors share one distribution, and so one table.
+        known = {factor: scaled(self.quantity, factor) for factor in set(factors)}
+        return tuple(known[factor] for factor in factors)
 
     @property
     def mean(self) -> float:
         """Mean units a period, in the long run."""
+        if not self.pattern and self.seasons is None:
+            return self.quantity.expectation
         return math.fsum(phase.expectation for phase in self.phases) / len(self.phases)
+
+    @property
+    def varies(self) -> bool:
+        """Whether its distribution depends on the period by pattern or season."""
+        return bool(self.pattern) or self.seasons is not None
 
     @property
     def waits(self) -> bool:
@@ -302,8 +333,9 @@ class Demand(Part):
                 "forecast",
             )
         scales = hasattr(self.quantity, "mean") or isinstance(self.quantity, Deterministic)
-        if self.pattern and (not scales or isinstance(self.quantity, LifeCycle)):
-            raise PlacedError("scales a mean; expected a distribution that has one", "pattern")
+        for name in ("pattern", "seasons"):
+            if getattr(self, name) and (not scales or isinstance(self.quantity, LifeCycle)):
+                raise PlacedError("scales a mean; expected a distribution that has one", name)
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self
