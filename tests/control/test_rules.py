@@ -381,6 +381,16 @@ def test_what_a_policy_asks_for_is_checked(asked: np.ndarray) -> None:
         rollout(7, scenario)
 
 
+@pytest.mark.parametrize("given", ["lost-sales", "kanban-line"])
+def test_a_policy_is_not_run_on_a_plant_of_other_cells(given: str) -> None:
+    layout = lay_out(load("lost-sales", lead_time=10))
+    policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"supplier": 40.0}))
+    with pytest.raises(ValueError, match="made for"):
+        rollout(policy, given, episodes=2)
+    # Other numbers in the same cells are no other plant.
+    rollout(policy, load("lost-sales", lead_time=10, penalty=9, mean=4), episodes=2)
+
+
 def test_a_plain_function_of_the_view_is_a_policy_in_units() -> None:
     scenario = plant(
         sources={"supplier": {"makes": "product", "lot_size": 0.5}},
