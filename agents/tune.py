@@ -62,6 +62,7 @@ class TunedPolicy:
     """A policy with the parameters that a tuning took, and the record of it."""
 
     policy: Policy
+    layout: Layout  # of the plant that it was tuned for
     parameters: dict[str, Any]
     tuning: Tuning
 
@@ -153,7 +154,8 @@ def tune(
         seconds=time.process_time() - began,
         seed=seed,
     )
-    return TunedPolicy(classic.build(f"{name} (tuned)", layout, values), plain(values), record)
+    policy = classic.build(f"{name} (tuned)", layout, values)
+    return TunedPolicy(policy, layout, plain(values), record)
 
 
 Point = tuple[int, ...]

@@ -189,6 +189,12 @@ def test_no_episodes_are_refused() -> None:
         agents.tune("kanban", "lost-sales", episodes=0)
 
 
+def test_a_tuned_policy_is_refused_on_another_plant() -> None:
+    policy = agents.tune("kanban", short("lost-sales", 20), episodes=2)
+    with pytest.raises(ValueError, match="lost-sales"):
+        evaluate.rollout(policy, short("tandem", 20), episodes=2)
+
+
 def test_costs_are_finite_numbers_of_plain_python() -> None:
     tuning = agents.tune("kanban", short("lost-sales", 20), episodes=2).tuning
     assert type(tuning.cost) is float
