@@ -636,7 +636,7 @@ def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: 
 
 
 FROZEN = {
-    "jitgym/KanbanLine-v0": "c130a6e6e8e380af",
+    "jitgym/KanbanLine-v0": "cb147dbd1549356b",
     "jitgym/LostSales-v0": "b6f83708e7ddbbb3",
     "jitgym/RecordedRetail-v0": "5d5f95cdbcb4c975",
     "jitgym/Tandem-v0": "f4318d82c1397d76",
