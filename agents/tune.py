@@ -38,7 +38,7 @@ SPLIT = "tune"
 SAMPLE = 32  # candidates of the first sample
 FINALISTS = 8
 PERIODS = 100_000  # of a candidate in the search, about
-FEWEST_EPISODES, MOST_EPISODES = 8, 2048  # of a candidate in the search
+FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 ROWS = 8192  # of a batch, for policies that are no compiled rule
@@ -62,6 +62,7 @@ class TunedPolicy:
     """A policy with the parameters that a tuning took, and the record of it."""
 
     policy: Policy
+    layout: Layout  # of the plant that it was tuned for
     parameters: dict[str, Any]
     tuning: Tuning
 
@@ -104,7 +105,7 @@ def tune(
         Of the episodes and of the first sample; the same seed gives the same policy.
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
-        By default as many as make 100,000 periods, at least 8 and at most 2,048 of them.
+        By default as many as make 100,000 periods, at least 2 and at most 2,048 of them.
     progress
         Show on the terminal how far it is.
 
@@ -153,7 +154,8 @@ def tune(
         seconds=time.process_time() - began,
         seed=seed,
     )
-    return TunedPolicy(classic.build(f"{name} (tuned)", layout, values), plain(values), record)
+    policy = classic.build(f"{name} (tuned)", layout, values)
+    return TunedPolicy(policy, layout, plain(values), record)
 
 
 Point = tuple[int, ...]
@@ -218,8 +220,13 @@ class Space:
 
     @property
     def halvings(self) -> int:
-        """Rounds until the steps of the first pattern are halved to 1, that round included."""
-        return int(self.coarse.max()).bit_length()
+        """Rounds of the search, each with steps of half the size: down to 1 for one or two numbers.
+
+        With more of them at most four, down to about a hundredth of each range: what is finer than
+        that drowns in the noise, and costs most of the time.
+        """
+        down_to_one = int(self.coarse.max()).bit_length()
+        return down_to_one if self.coarse.size <= 2 else min(down_to_one, 4)
 
 
 @dataclass

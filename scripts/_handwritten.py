@@ -103,12 +103,11 @@ def line_period(row, asked, key, period, channels, leads, ends, guides):  # type
     row[0] += arrived
     for c in range(3):
         fails = 0.02 if c == 0 else (0.03 if c == 1 else 0.01)
-        repaired = 0.25 if c == 0 else (0.3 if c == 1 else 0.5)
         u = uniform(key, t, channels[2 + c])
         if row[7 + c] == 1.0:
             row[7 + c] = 0.0 if u < fails else 1.0
         else:
-            row[7 + c] = 1.0 if u < repaired else 0.0
+            row[7 + c] = 1.0 if u < 0.5 else 0.0
     return cost
 
 
@@ -152,7 +151,7 @@ def line_env(
         for s in range(1, 4):
             asked[s] = np.floor((actions[e, s] + 1.0) * 12.0 + 0.5)
         cost = line_period(row, asked, keys[e], period[e], channels, leads, ends, guides)
-        reward[e] = -cost / 360.0
+        reward[e] = -cost / 320.0
         period[e] += 1
         for k in range(11):
             observation[e, k] = min(row[k] * bounds[k], 1.0)

@@ -32,8 +32,9 @@ from .sizing import Stage, stages
 def why_not(scenario: Scenario) -> str:
     """Return why one set of cards cannot rule this plant, or nothing."""
     first = _first_sources(scenario)
-    if len(first) > 1:
-        return f"its cards are given out at one first source; here are {', '.join(first)}"
+    if len(first) != 1:
+        found = ", ".join(first) or "none"
+        return f"its cards are given out at the one source without materials; here: {found}"
     return ""
 
 

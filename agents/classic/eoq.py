@@ -57,7 +57,7 @@ def economic_cost(fixed: float, demand: float, holding: float) -> float:
 def why_not(scenario: Scenario) -> str:
     """Return why this plant places no orders, or nothing."""
     if not outside_suppliers(scenario):
-        return "it orders from outside suppliers; here every source is a station of the line"
+        return "it orders from outside suppliers; all sources here run a machine or consume"
     return ""
 
 

@@ -21,7 +21,8 @@ from jitgym.scenario import Demand, Scenario
 Array = npt.NDArray[np.float64]
 
 MOST_RATIO = 0.9999  # where holding costs nothing, this share of lead time demand is covered
-LEAST_SLACK = 0.02  # of a work center's time; one that is overloaded is sized as if it had this
+LEAST_SLACK = 0.02  # of the work; a work center that has less time to spare is sized as if it had
+LONGEST_WAIT = 100.0  # periods; nor is it sized for queues beyond this
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
@@ -128,8 +129,9 @@ class Stage:
             per_demand[name] ** 2 * demand.quantity.variance
             for name, demand in self.scenario.demands.items()
         )
-        waiting = variance / (2 * max(time - work, LEAST_SLACK * time, 1e-9))
-        return waiting * self.requirement / work  # this source's share of the work, in its units
+        waiting = variance / (2 * max(time - work, LEAST_SLACK * work))
+        # Of that this source's share of the work, in its units.
+        return min(waiting / work, LONGEST_WAIT) * self.requirement
 
     def _work_at(self, center: str) -> float:
         """Mean work that comes to a center, in its time a period."""

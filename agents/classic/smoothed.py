@@ -196,7 +196,10 @@ def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
 def _factor(stage: Stage, level: float) -> float:
     covered = stage.lead_time_demand
     deviation = deviation_of(covered)
-    return round((level - mean_of(covered)) / deviation, 4) if deviation > 1e-9 else 0.0
+    if deviation < 1e-9:
+        return 0.0
+    # Rounded up: a level just below a whole unit would order one unit less.
+    return math.ceil(1e4 * (level - mean_of(covered)) / deviation) / 1e4
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:

@@ -47,8 +47,8 @@ def rollout(
     Raises
     ------
     ValueError
-        If there are no episodes, the split is unknown, or what the policy asks for has a wrong
-        shape or is not finite.
+        If there are no episodes, the split is unknown, the policy was made for a plant of other
+        cells, or what it asks for has a wrong shape or is not finite.
     """
     import pandas  # takes seconds to import: only where rows are made
 
@@ -57,6 +57,12 @@ def rollout(
     scenario = load(scenario)
     policy = as_policy(policy)
     layout = lay_out(scenario)
+    made_for = getattr(policy, "layout", layout)
+    if made_for.state != layout.state:  # compiled code would read other cells, or none
+        raise ValueError(
+            f"policy {policy.name!r} was made for {made_for.scenario.name!r} with other cells than "
+            f"{scenario.name!r} has; expected a policy made for this scenario"
+        )
     keys = episode_keys(split, seed, np.arange(episodes))
     saturated = np.full(episodes, np.nan)
     if policy.rule is not None:

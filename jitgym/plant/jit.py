@@ -17,9 +17,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,8 +99,11 @@ def _is_private_and_writable(folder: Path) -> bool:
     # Cached machine code is run: a folder that somebody else may write to is not trusted.
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and folder.stat().st_uid != os.getuid():
-            return False
+        if os.name == "posix":
+            found = folder.stat()
+            others_may_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            if found.st_uid != os.getuid() or others_may_write:
+                return False
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
@@ -107,9 +111,12 @@ def _is_private_and_writable(folder: Path) -> bool:
 
 
 def _prune(parent: Path, keep: str) -> None:
-    folders = [f for f in parent.iterdir() if f.is_dir() and f.name != keep]
-    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in folders[KEPT_DIGESTS:]:
+    ages: list[tuple[float, Path]] = []
+    for folder in parent.iterdir():
+        with suppress(OSError):  # another process may prune at the same time
+            if folder.is_dir() and folder.name != keep:
+                ages.append((folder.stat().st_mtime, folder))
+    for _, folder in sorted(ages, reverse=True)[KEPT_DIGESTS:]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

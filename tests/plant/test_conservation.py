@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jitgym.scenario import Scenario
+from jitgym import catalog
+from jitgym.scenario import Scenario, load
 from tests.scenarios import Probe, asked_at_random, scenarios
 
 EXAMPLES = 150  # random plants, 25 periods each
@@ -172,3 +175,23 @@ def test_no_unit_is_lost(scenario: Scenario, seed: int) -> None:
         check_centers(period)
         check_nothing_is_left_undone(period)
         check_nothing_is_negative(period)
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_whole_units_balance_to_the_last_bit(name: str) -> None:
+    scenario = load(name)
+    probe = Probe(scenario, seed=1)
+    rng = np.random.default_rng(1)
+    for _ in range(400):
+        asked = rng.integers(0, 30, len(scenario.sources)).astype(np.float64).tolist()
+        before = probe.state()
+        flows = probe.step(**dict(zip(scenario.sources, asked, strict=True)))
+        after = probe.state()
+        for item in scenario.items:
+            came = before[f"{item}.stock"][0] + flows[f"{item}.arrived"]
+            went = flows[f"{item}.consumed"] + flows[f"{item}.served"] + flows[f"{item}.wasted"]
+            assert came == after[f"{item}.stock"][0] + went
+        for source in scenario.sources:
+            more = sum(after[f"{source}.in_process"]) - sum(before[f"{source}.in_process"])
+            gone = flows[f"{source}.received"] + flows[f"{source}.defective"]
+            assert flows[f"{source}.granted"] == more + gone

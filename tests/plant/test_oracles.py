@@ -269,4 +269,4 @@ def test_littles_law_holds_on_the_kanban_line() -> None:
     assert lying == sum(units.flow_times) + sum(units.still_here(periods))
     throughput, flow_time = len(units.flow_times) / periods, np.mean(units.flow_times)
     assert lying / periods == pytest.approx(throughput * flow_time, rel=0.005)
-    assert throughput == pytest.approx(9, rel=0.05)  # the line does run
+    assert throughput == pytest.approx(8, rel=0.05)  # the line does run

@@ -1,0 +1,110 @@
+"""A comparison: every policy of a scenario on the same episodes of the split `test`.
+
+    contestants -> rows -> the table of `jitgym.report`
+
+Each classic policy stands in it twice, sized by the textbook and tuned by simulation on the split
+`tune`; each learned one was trained on `train` and chosen on `validate`. None has seen `test`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+
+from jitgym.control import Policy
+from jitgym.distributions import Recorded
+from jitgym.evaluate import rollout
+from jitgym.scenario import Scenario
+
+from . import classic
+from .tune import TunedPolicy, tune
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Classics:
+    """The classic policies of a scenario."""
+
+    textbook: tuple[Policy, ...]
+    tuned: tuple[TunedPolicy, ...]
+    left_out: dict[str, str]  # name -> in one line why it does not apply
+
+    @property
+    def tuned_names(self) -> tuple[str, ...]:
+        """What tables call the tuned ones."""
+        return tuple(policy.name for policy in self.tuned)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of them: budgets, parameters, and who is left out."""
+        found = [
+            f"{policy.name}: {_written(policy)}; {policy.tuning.periods / 1e6:.1f} million periods, "
+            f"{policy.tuning.seconds:.1f} CPU seconds"
+            for policy in self.tuned
+        ]
+        return found + [f"{name} does not apply: {why}" for name, why in self.left_out.items()]
+
+
+def _written(policy: TunedPolicy) -> str:
+    return ", ".join(f"{name} {value}" for name, value in policy.parameters.items())
+
+
+def classics(
+    scenario: Scenario, names: Sequence[str], seed: int = 0, *, progress: bool = False
+) -> Classics:
+    """Return the classic policies with these names that apply, by the textbook and tuned."""
+    left_out = {name: classic.find(name).why_not(scenario) for name in names}
+    fitting = [name for name, why in left_out.items() if not why]
+    return Classics(
+        textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
+        tuned=tuple(tune(name, scenario, seed, progress=progress) for name in fitting),
+        left_out={name: why for name, why in left_out.items() if why},
+    )
+
+
+def contest(
+    policies: Sequence[Policy],
+    scenario: Scenario,
+    episodes: int = 256,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> pandas.DataFrame:
+    """Return the rows of all policies on the same episodes of the split `test`."""
+    import pandas
+
+    def rows() -> Iterator[pandas.DataFrame]:
+        shown = track(
+            policies,
+            f"evaluating on {scenario.name}",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not progress,
+        )
+        for policy in shown:
+            yield rollout(policy, scenario, episodes=episodes, seed=seed)
+
+    return pandas.concat(list(rows()), ignore_index=True)
+
+
+def cautions(scenario: Scenario) -> list[str]:
+    """Return what the intervals of this scenario do not cover."""
+    replayed = [
+        name
+        for name, demand in scenario.demands.items()
+        if isinstance(demand.quantity, Recorded) and demand.quantity.block("test") == 0
+    ]
+    if not replayed:
+        return []
+    return [
+        f"the demand of {', '.join(replayed)} is one recorded path, the same in every episode: the "
+        "intervals cover the supplier's chance only, not another year's demand. Policies were "
+        "tuned and trained on resampled weeks of earlier records, so a tuned policy may lose to "
+        "the textbook's here"
+    ]

@@ -1,0 +1,201 @@
+"""The tuner: what it promises of any tuning, and what it finds where the best is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from agents.classic import CLASSICS
+from agents.classic.policy import Classic, Parameter
+from agents.tune import (
+    FINAL_EPISODES,
+    FINALISTS,
+    FRESH,
+    SAMPLE,
+    Space,
+    Trial,
+    mean_costs,
+    moves_of,
+    search,
+)
+from jitgym import ScenarioError, evaluate
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario
+
+
+def short(name: str, periods: int = 60) -> Scenario:
+    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
+
+
+TUNED = [
+    (name, scenario)
+    for scenario in ("lost-sales", "kanban-line", "recorded-retail")
+    for name in CLASSICS
+]
+
+
+@pytest.mark.parametrize(("name", "scenario"), TUNED)
+def test_tuned_is_not_worse_than_textbook_on_fresh_episodes(name: str, scenario: str) -> None:
+    plant = short(scenario, 40)
+    policy = agents.tune(name, plant, seed=3, episodes=4)
+    tuning = policy.tuning
+    assert tuning.cost <= tuning.textbook_cost
+    assert tuning.textbook == agents.make(name, plant).parameters
+    assert policy.name == f"{name} (tuned)"
+    # The record is what a rollout on those very episodes says.
+    again = evaluate.rollout(policy, plant, 4 * FINAL_EPISODES, seed=3 + FRESH, split="tune")
+    assert again["cost"].mean() == pytest.approx(tuning.cost, rel=1e-12)
+    same = agents.make(name, plant, **policy.parameters)
+    rows = evaluate.rollout(same, plant, 4 * FINAL_EPISODES, seed=3 + FRESH, split="tune")
+    np.testing.assert_array_equal(rows["cost"], again["cost"])
+
+
+@pytest.mark.parametrize("name", ["base-stock", "smoothed"])
+def test_the_same_seed_tunes_the_same(name: str) -> None:
+    first, again, other = (
+        agents.tune(name, short("kanban-line"), seed=seed, episodes=4) for seed in (5, 5, 6)
+    )
+    untimed = [dataclasses.replace(p.tuning, seconds=0) for p in (first, again, other)]
+    assert first.parameters == again.parameters
+    assert untimed[0] == untimed[1] != untimed[2]
+
+
+def test_the_record_counts_every_simulated_period() -> None:
+    plant = short("lost-sales", 50)
+    tuning = agents.tune("base-stock", plant, episodes=6).tuning
+    finalists = {FINALISTS, FINALISTS + 1}  # the textbook's may be one of the best
+    assert tuning.periods in {
+        50 * 6 * (tuning.candidates + FINAL_EPISODES * count) for count in finalists
+    }
+    assert tuning.seconds > 0
+    assert json.loads(json.dumps(dataclasses.asdict(tuning)))["seed"] == 0
+
+
+@pytest.mark.parametrize("name", ["eoq", "smoothed"])
+def test_tuning_never_sees_the_test_split(name: str) -> None:
+    """Scenarios that differ only in their test weeks are tuned alike."""
+    plant = short("recorded-retail", 20)
+    path = "demands.customers.quantity.splits.test.from"
+    other = jitgym.load(plant, **{path: datetime.date(2011, 3, 7)})
+    textbook = agents.make(name, plant)
+    costs = [evaluate.rollout(textbook, s, 2)["cost"].mean() for s in (plant, other)]
+    assert costs[0] != costs[1]
+    first, second = (agents.tune(name, s, episodes=4) for s in (plant, other))
+    assert first.parameters == second.parameters
+    assert first.tuning.cost == second.tuning.cost
+
+
+def test_lost_sales_finds_the_best_level() -> None:
+    """Exactly 25 is best, at 5.197769; 24 and 26 cost 0.3 % more."""
+    scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 1000, "horizon.warm_up": 200})
+    policy = agents.tune("base-stock", scenario, seed=0)
+    assert policy.parameters == {"level": 25}
+    cost = evaluate.rollout(policy, scenario, episodes=256, seed=1)["cost"].mean()
+    assert cost == pytest.approx(5.197769, rel=0.005)
+
+
+def test_tandem_finds_the_best_cards() -> None:
+    scenario = jitgym.load("tandem", **{"horizon.ongoing": 10_000, "horizon.warm_up": 1000})
+    policy = agents.tune("kanban", scenario, seed=0, episodes=16)
+    assert policy.parameters == {"cards": [3, 6]}
+
+
+# --- the search ---------------------------------------------------------------------------------
+
+
+def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
+    """A trial whose cost is known: a bowl with its bottom `best` steps from the textbook's."""
+    numbers = len(best)
+    parameter = Parameter(
+        name="levels",
+        unit="units",
+        of=tuple("abcdef"[:numbers]),
+        textbook=np.full(numbers, 10.0),
+        high=np.full(numbers, float(high)),
+        step=np.ones(numbers),
+    )
+
+    class Bowl(Trial):
+        def run(self, points: Any) -> None:
+            for point in points:
+                away = np.array(point) - np.array(best)
+                self.cost[point] = float(away @ away + 0.9 * abs(away.sum()))
+
+    classic = Classic("bowl", lambda _: "", lambda _: (parameter,), CLASSICS["kanban"].build)
+    return Bowl(classic, lay_out(scenario), Space((parameter,)), 0, 1)
+
+
+@pytest.mark.parametrize("best", [(7,), (-10, 33), (90, 0, 5), (1, 2, 3, 40), (20, -9, 3, 1, 5)])
+def test_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
+    trial = bowl(jitgym.load("lost-sales"), best, high=100)
+    rounds = list(search(trial, seed=0))
+    assert trial.best(1) == [best]
+    assert len(rounds) == 1 + trial.space.halvings  # what the progress bar promises
+    assert len(trial.cost) < 1500
+
+
+def test_first_sample_holds_the_textbook_and_stays_within_bounds() -> None:
+    for name in ("eoq", "smoothed"):
+        parameters = CLASSICS[name].parameters(jitgym.load("kanban-line"))
+        space = Space(parameters)
+        sample = space.sample(SAMPLE, seed=1)
+        assert sample[0] == space.origin
+        assert len(sample) > SAMPLE // 2
+        for point in sample:
+            values = space.values(point)
+            for parameter in parameters:
+                assert (values[parameter.name] >= parameter.low).all()
+                assert (values[parameter.name] <= parameter.high).all()
+
+
+def test_moves_are_all_that_change_one_or_two_numbers() -> None:
+    for numbers in (1, 2, 5):
+        moves = moves_of(numbers)
+        assert len({tuple(move) for move in moves.tolist()}) == len(moves) == 2 * numbers**2
+        assert set(np.abs(moves).sum(axis=1)) <= {1, 2}
+
+
+def test_a_crowd_costs_what_its_policies_cost_one_by_one() -> None:
+    plant = short("kanban-line", 30)
+    weights = [0.05, 0.3, 0.9]
+    policies = [agents.make("smoothed", plant, weight=weight) for weight in weights]
+    together = mean_costs(lay_out(plant), policies, seed=2, episodes=5)
+    alone = [
+        evaluate.rollout(policy, plant, 5, seed=2, split="tune")["cost"].mean()
+        for policy in policies
+    ]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+    assert len(set(alone)) == 3
+
+
+# --- what a person asks for ---------------------------------------------------------------------
+
+
+def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixture[str]) -> None:
+    agents.tune("constant", short("lost-sales", 20), episodes=2, progress=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_no_episodes_are_refused() -> None:
+    with pytest.raises(ScenarioError, match="0 episodes; expected at least 1"):
+        agents.tune("kanban", "lost-sales", episodes=0)
+
+
+def test_a_tuned_policy_is_refused_on_another_plant() -> None:
+    policy = agents.tune("kanban", short("lost-sales", 20), episodes=2)
+    with pytest.raises(ValueError, match="lost-sales"):
+        evaluate.rollout(policy, short("tandem", 20), episodes=2)
+
+
+def test_costs_are_finite_numbers_of_plain_python() -> None:
+    tuning = agents.tune("kanban", short("lost-sales", 20), episodes=2).tuning
+    assert type(tuning.cost) is float
+    assert math.isfinite(tuning.cost)
