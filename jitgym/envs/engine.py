@@ -71,6 +71,7 @@ class Engine:
         self._tape = np.zeros(plant.channels.size)
         self._numbers = action.table.rule.numbers[0].copy()
         self._levels = np.zeros(plant.sources.size)
+        self._takes_units = action.table.kind == UNITS
         self._scale = 1.0 / layout.scenario.reward_scale
         self._bind()
 
@@ -155,7 +156,10 @@ class Engine:
 
         `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
         """
-        self.actions[:] = actions
+        if self._takes_units:  # priorities and projects may be left out
+            self.actions[:, : np.shape(actions)[-1]] = actions
+        else:
+            self.actions[:] = actions
         self._advance(*self._arguments)
 
     @property
