@@ -30,9 +30,11 @@ class Totals:
         """Return the totals of a flow by item, source, center or demand, (episodes, things)."""
         names = getattr(self.layout.scenario, kind)
         found = np.zeros((self.sums.shape[0], len(names)))
+        one = "center" if kind == "work_centers" else kind.removesuffix("s")
         for k, name in enumerate(names):
-            if self.layout.has_flow(f"{name}.{flow}"):
-                found[:, k] = self.sums[:, self.layout.flow(f"{name}.{flow}")]
+            cell = self.layout.flow(f"{name}.{flow}", one)
+            if cell != NONE:
+                found[:, k] = self.sums[:, cell]
         return found
 
     def of(self, flow: str, kind: str) -> Array:
@@ -41,7 +43,7 @@ class Totals:
 
     def plant(self, flow: str) -> Array:
         """Return a total of the plant as a whole, (episodes,)."""
-        return self.sums[:, self.layout.flow(f"total.{flow}")]
+        return self.sums[:, self.layout.flow(f"total.{flow}", "total")]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,15 @@ def ratio(numerator: Array, denominator: Array | float) -> Array:
     """Return numerator / denominator, nan (not defined) where the denominator is 0."""
     bottom = np.broadcast_to(np.asarray(denominator, dtype=np.float64), numerator.shape)
     return np.divide(numerator, bottom, out=np.full(numerator.shape, np.nan), where=bottom != 0)
+
+
+def weighed(amounts: Array, weights: Array) -> Array:
+    """Return the weighted sum of each episode's amounts, (episodes, things) -> (episodes,).
+
+    Row by row, as a product of matrices is not: that rounds by the number of rows, and an episode's
+    figures are the same in every batch.
+    """
+    return np.asarray((amounts * weights).sum(axis=1))
 
 
 def undefined(total: Totals) -> Array:
@@ -297,16 +308,16 @@ def lost_margin(total: Totals) -> Array:
     value = dict(zip(scenario.items, item_values(total.layout).tolist(), strict=True))
     margin = np.array([d.price - value[d.item] for d in scenario.demands.values()])
     gone = total.each("lost", "demands") + total.each("abandoned", "demands")
-    return np.asarray(gone @ margin / total.periods)
+    return weighed(gone, margin) / total.periods
 
 
 def _values(total: Totals) -> tuple[Array, Array, Array]:
     """Return the value of what was served, and of stock and in process summed over periods."""
     plant = total.layout.plant
     value = item_values(total.layout)
-    sold = total.each("served", "demands") @ value[plant.demands["item"]]
-    moving = total.each("in_process", "sources") @ value[plant.sources["item"]]
-    return sold, total.each("on_hand", "items") @ value, moving
+    sold = weighed(total.each("served", "demands"), value[plant.demands["item"]])
+    moving = weighed(total.each("in_process", "sources"), value[plant.sources["item"]])
+    return sold, weighed(total.each("on_hand", "items"), value), moving
 
 
 def _money(total: Totals) -> tuple[Array, Array]:
@@ -314,7 +325,8 @@ def _money(total: Totals) -> tuple[Array, Array]:
     scenario = total.layout.scenario
     price = np.array([demand.price for demand in scenario.demands.values()])
     cost = np.array([source.unit_cost for source in scenario.sources.values()])
-    return total.each("served", "demands") @ price, total.each("granted", "sources") @ cost
+    sales = weighed(total.each("served", "demands"), price)
+    return sales, weighed(total.each("granted", "sources"), cost)
 
 
 def _terms(total: Totals) -> tuple[Array, Array]:
@@ -322,7 +334,8 @@ def _terms(total: Totals) -> tuple[Array, Array]:
     scenario = total.layout.scenario
     owed = np.array([demand.price * demand.pays_after for demand in scenario.demands.values()])
     owing = np.array([s.unit_cost * s.pays_after for s in scenario.sources.values()])
-    return total.each("served", "demands") @ owed, total.each("granted", "sources") @ owing
+    debts = weighed(total.each("served", "demands"), owed)
+    return debts, weighed(total.each("granted", "sources"), owing)
 
 
 def item_values(layout: Layout) -> Array:
@@ -362,7 +375,7 @@ def oee(total: Totals) -> Array:
     """
     sources = total.layout.scenario.sources.values()
     time = np.array([source.time_per_unit if source.at else 0.0 for source in sources])
-    good = total.each("received", "sources") @ time
+    good = weighed(total.each("received", "sources"), time)
     return ratio(good, total.of("planned", "work_centers"))
 
 
@@ -386,7 +399,7 @@ def shipments(total: Totals) -> Array:
 @kpi("emissions", "a period", "low")
 def emissions(total: Totals) -> Array:
     """Emissions of units and shipments, in the scenario's unit, a period."""
-    return total.sums @ total.layout.emissions / total.periods
+    return weighed(total.sums, total.layout.emissions) / total.periods
 
 
 # Orders
