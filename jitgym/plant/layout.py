@@ -52,16 +52,22 @@ class Layout:
         return 2 * self.plant.sources.size + self.plant.projects.size
 
     @cached_property
-    def _flow_cells_by_name(self) -> dict[str, int]:
-        return {cell.name: cell.start for cell in self.flows}
+    def _flow_cells(self) -> dict[tuple[str, str], int]:
+        return {(cell.kind, cell.name): cell.start for cell in self.flows}
 
-    def flow(self, name: str) -> int:
-        """Return the cell of a flow, such as 'supplier.granted'."""
-        return self._flow_cells_by_name[name]
+    def flow(self, name: str, kind: str | None = None) -> int:
+        """Return the cell of a flow, such as 'supplier.granted'; NONE where there is none.
 
-    def has_flow(self, name: str) -> bool:
-        """Whether this plant has a flow with this name."""
-        return name in self._flow_cells_by_name
+        `kind` ('item', 'source', 'center', 'demand', 'carrier', 'project', 'total') tells apart an
+        item and a demand of one name.
+        """
+        kinds = FLOW_KINDS if kind is None else (kind,)
+        return next(
+            (self._flow_cells[k, name] for k in kinds if (k, name) in self._flow_cells), NONE
+        )
+
+
+FLOW_KINDS = ("item", "source", "center", "demand", "carrier", "project", "total")
 
 
 class Plan:

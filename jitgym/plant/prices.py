@@ -45,12 +45,12 @@ def price_list(plan: Plan, reduced: list[Booking]) -> tuple[tuple[str, ...], npt
     return terms, np.array(rows, dtype=PRICE)
 
 
-def _cells(plan: Plan) -> dict[str, int]:
-    return {cell.name: cell.start for cell in plan.flows.slices}
+def _cells(plan: Plan, kind: str) -> dict[str, int]:
+    return {cell.name: cell.start for cell in plan.flows.slices if cell.kind == kind}
 
 
 def _of_items(plan: Plan) -> list[Booking]:
-    cells, booked = _cells(plan), []
+    cells, booked = _cells(plan, "item"), []
     for name, item in plan.scenario.items.items():
         booked.append(("holding", cells[f"{name}.on_hand"], item.holding_cost))
         booked.append(("disposal", cells[f"{name}.wasted"], item.disposal_cost))
@@ -60,7 +60,7 @@ def _of_items(plan: Plan) -> list[Booking]:
 
 
 def _of_sources(plan: Plan) -> list[Booking]:
-    cells, booked = _cells(plan), []
+    cells, booked = _cells(plan, "source"), []
     for name, source in plan.scenario.sources.items():
         in_process = cells[f"{name}.in_process"]
         booked.append(("in_process", in_process, source.in_process_holding_cost))
@@ -82,7 +82,8 @@ def _of_sources(plan: Plan) -> list[Booking]:
 
 
 def _of_others(plan: Plan) -> list[Booking]:
-    cells, booked = _cells(plan), []
+    booked: list[Booking] = []
+    cells = _cells(plan, "demand")
     scenario = plan.scenario
     for name, demand in scenario.demands.items():
         if demand.waits:
@@ -92,11 +93,14 @@ def _of_others(plan: Plan) -> list[Booking]:
         if demand.abandons > 0:
             booked.append(("abandonment", cells[f"{name}.abandoned"], demand.abandonment_cost))
         booked.append(("revenue", cells[f"{name}.served"], -demand.price))
+    cells = _cells(plan, "center")
     for name, center in scenario.work_centers.items():
         if center.overtime is not None:
             booked.append(("overtime", cells[f"{name}.over"], center.overtime.cost))
+    cells = _cells(plan, "carrier")
     for name, carrier in scenario.carriers.items():
         booked.append(("shipment", cells[f"{name}.trips"], carrier.cost))
+    cells = _cells(plan, "project")
     for name, project in scenario.projects.items():
         booked.append(("project", cells[f"{name}.begun"], project.cost))
     return booked
@@ -104,10 +108,12 @@ def _of_others(plan: Plan) -> list[Booking]:
 
 def emission_weights(plan: Plan) -> npt.NDArray[np.float64]:
     """Return the emissions of a unit of each flow, (flow cells,)."""
-    cells, weights = _cells(plan), np.zeros(plan.flows.width)
+    weights = np.zeros(plan.flows.width)
+    cells = _cells(plan, "source")
     for name, source in plan.scenario.sources.items():
         weights[cells[f"{name}.granted"]] += source.emissions_per_unit
         weights[cells[f"{name}.shipments"]] += source.emissions_per_shipment
+    cells = _cells(plan, "carrier")
     for name, carrier in plan.scenario.carriers.items():
         weights[cells[f"{name}.trips"]] += carrier.emissions
     return weights

@@ -293,8 +293,7 @@ class Demand(Part):
         seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
         cycle = math.lcm(len(pattern), seasons.periods * len(seasons.factors))
         factors = [
-            pattern[k % len(pattern)]
-            * seasons.factors[k // seasons.periods % len(seasons.factors)]
+            pattern[k % len(pattern)] * seasons.factors[k // seasons.periods % len(seasons.factors)]
             for k in range(cycle)
         ]
         # Equal factors share one distribution, and so one table.
