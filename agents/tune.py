@@ -6,13 +6,18 @@ the grid of the parameters' steps: from the best of a first sample, the textbook
 move one or two parameters at a time for as long as that helps, then halve the steps. The best
 candidates and the textbook's are run again on fresh episodes, another seed of `tune`, and the
 cheapest there is taken: what only fitted the first episodes is found out.
+
+With more than six numbers to tune, those of a group move together, each by its own step, or one
+alone; a group is one parameter of all sources that stand alike: at one work center or as far from
+the customer, and of one rank among the sources of their items. The first sample scales whole
+groups. What helped alone is then tried together. A search ends when its budget is spent.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -37,7 +42,10 @@ Array = npt.NDArray[np.float64]
 SPLIT = "tune"
 SAMPLE = 32  # candidates of the first sample
 FINALISTS = 8
-PERIODS = 100_000  # of a candidate in the search, about
+PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
+FEW_SOURCES = 4
+FEW_NUMBERS = 6  # with more of them, groups move
+BUDGET = 120e6  # periods x sources of a search with many numbers
 FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
@@ -105,7 +113,8 @@ def tune(
         Of the episodes and of the first sample; the same seed gives the same policy.
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
-        By default as many as make 100,000 periods, at least 2 and at most 2,048 of them.
+        By default as many as make 100,000 periods (fewer, the more sources beyond four there are),
+        at least 2 and at most 2,048 of them.
     progress
         Show on the terminal how far it is.
 
@@ -117,11 +126,12 @@ def tune(
     scenario = load(scenario)
     classic = applicable(name, scenario)
     if episodes is None:
-        wanted = math.ceil(PERIODS / scenario.horizon.periods)
+        share = min(1.0, FEW_SOURCES / len(scenario.sources))
+        wanted = math.ceil(share * PERIODS / scenario.horizon.periods)
         episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
-    layout, space = lay_out(scenario), Space(classic.parameters(scenario))
+    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     textbook = space.origin
     Trial(classic, layout, space, seed, 1).run([textbook])  # compiles, where that was not done yet
     began = time.process_time()
@@ -167,6 +177,31 @@ class Space:
     """The numbers that a tuner moves, one after the other, on the grid of their steps."""
 
     parameters: Sequence[Parameter]
+    roles: Mapping[str, object] = field(default_factory=dict)  # source -> what it shares with some
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """Group of each number, (numbers,): each its own where there are few."""
+        keys = [(p.name, self.roles.get(of, of)) for p in self.parameters for of in p.of]
+        if len(keys) <= FEW_NUMBERS:
+            return np.arange(len(keys))
+        number = {key: k for k, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys])
+
+    @property
+    def moves(self) -> npt.NDArray[np.int64]:
+        """Ways to move the numbers, in steps, (moves, numbers)."""
+        groups, count = self.groups, self.size
+        if count <= FEW_NUMBERS:
+            return moves_of(count)
+        together = moves_of(int(groups.max()) + 1)[:, groups]
+        alone = np.eye(count, dtype=np.int64)
+        return np.unique(np.vstack([together, alone, -alone]), axis=0)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return self.textbook.size
 
     @property
     def origin(self) -> Point:
@@ -208,8 +243,13 @@ class Space:
         """Return the textbook's sizes and other points, evenly spread: a Latin hypercube."""
         low, high = self.bounds
         rng = np.random.default_rng(seed)
-        cells = rng.permuted(np.tile(np.arange(count), (low.size, 1)), axis=1).T
-        spread = low + (cells + rng.random(cells.shape)) / count * (high - low + 1)
+        groups = self.groups
+        cells = rng.permuted(np.tile(np.arange(count), (groups.max() + 1, 1)), axis=1).T
+        spread = ((cells + rng.random(cells.shape)) / count)[:, groups]
+        if low.size <= FEW_NUMBERS:
+            spread = low + spread * (high - low + 1)
+        else:  # from the lowest by way of the textbook's to the highest
+            spread = np.where(spread < 0.5, (1 - 2 * spread) * low, (2 * spread - 1) * high)
         return self.clipped(np.concatenate([[self.origin], np.floor(spread).astype(np.int64)]))
 
     @property
@@ -254,6 +294,12 @@ class Trial:
         self.cost.update(zip(new, costs.tolist(), strict=True))
         self.periods += len(new) * self.episodes * self.layout.plant.periods
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether a search with many numbers has used its budget."""
+        many = self.space.size > FEW_NUMBERS
+        return many and self.periods * len(self.layout.scenario.sources) > BUDGET
+
     def best(self, count: int) -> list[Point]:
         """Return the cheapest candidates; of equally cheap ones the nearest to the textbook's."""
 
@@ -268,16 +314,51 @@ def search(trial: Trial, seed: int) -> Iterator[None]:
     trial.run(trial.space.sample(SAMPLE, seed))
     (best,) = trial.best(1)
     yield
-    steps = trial.space.coarse
-    moves = moves_of(steps.size)
+    steps, moves = trial.space.coarse, trial.space.moves
     for _ in range(trial.space.halvings):
-        moved = True
+        moved = not trial.is_spent
         while moved:
-            trial.run(trial.space.clipped(np.array(best) + moves * steps))
-            moved = trial.best(1) != [best]
+            tried = np.array(best) + moves * steps
+            trial.run(trial.space.clipped(tried))
+            if steps.size > FEW_NUMBERS:
+                trial.run(together(trial, best, steps))
+            moved = trial.best(1) != [best] and not trial.is_spent
             (best,) = trial.best(1)
         steps = np.maximum(steps // 2, 1)
         yield
+
+
+def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
+    """Return the moves of single numbers that helped, all at once, and the better half of them."""
+    helped: list[tuple[float, int, int]] = []
+    for k, step in enumerate(steps.tolist()):
+        for way in (step, -step):
+            (point,) = trial.space.clipped(np.array([[*best[:k], best[k] + way, *best[k + 1 :]]]))
+            if trial.cost[point] < trial.cost[best]:
+                helped.append((trial.cost[point], k, way))
+    found = []
+    for count in (len(helped), (len(helped) + 1) // 2):
+        point = np.array(best)
+        for _, k, way in sorted(helped)[:count]:
+            point[k] += way
+        found.append(point)
+    return trial.space.clipped(np.array(found))
+
+
+def roles(scenario: Scenario) -> dict[str, object]:
+    """Return of each source what makes it like others: center, way to the customer, rank."""
+    far: dict[str, int] = {}
+    for item in reversed(scenario.items_upstream_first):
+        users = [scenario.sources[name].makes for name in scenario.consumers_of(item)]
+        far[item] = 1 + max((far[user] for user in users), default=-1)
+    return {
+        name: (
+            source.at,
+            0 if source.at else far[source.makes],
+            scenario.sources_of(source.makes).index(name),
+        )
+        for name, source in scenario.sources.items()
+    }
 
 
 def moves_of(numbers: int) -> npt.NDArray[np.int64]:

@@ -15,11 +15,20 @@ from .constant import CONSTANT
 from .conwip import CONWIP
 from .eoq import EOQ
 from .kanban import KANBAN
+from .mrp import MRP
 from .policy import Classic, Parameter, Values, plain, values_of
 from .smoothed import SMOOTHED
 
 CLASSICS: dict[str, Classic] = {
-    classic.name: classic for classic in (KANBAN, CONWIP, BASE_STOCK, EOQ, CONSTANT, SMOOTHED)
+    classic.name: classic for classic in (
+        KANBAN,
+        CONWIP,
+        BASE_STOCK,
+        EOQ,
+        CONSTANT,
+        SMOOTHED,
+        MRP,
+    )
 }
 
 __all__ = [

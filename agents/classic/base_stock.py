@@ -105,7 +105,9 @@ def level_parameter(scenario: Scenario, of: Iterable[str] | None = None) -> Para
 
 
 def _textbook(stage: Stage) -> float:
-    return bounded_level(stage.lead_time_demand, *stage.ratios)
+    """The textbook's echelon level; below a minimum order nothing would ever be ordered."""
+    level = bounded_level(stage.lead_time_demand, *stage.ratios)
+    return max(level, stage.smallest_order) if stage.smallest_order > stage.lot else level
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -29,8 +29,8 @@ from jitgym.control import Policy, RulePolicy, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
+from . import eoq
 from .base_stock import echelon_levels, level_parameter
-from .eoq import why_not
 from .policy import Classic, Parameter, Values, plain
 from .sizing import Stage, deviation_of, from_supplier_to_customer, outside_suppliers, stages
 
@@ -40,6 +40,16 @@ def constant_order(mean: float, variance: float, holding: float, penalty: float)
     if penalty <= 0:
         return 0.0
     return max(0.0, mean - math.sqrt(holding * variance / (2 * penalty)))
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why no constant order can be placed, or nothing."""
+    at = stages(scenario)
+    for name in outside_suppliers(scenario):
+        least = scenario.sources[name].minimum_order
+        if least > max(at[name].requirement, at[name].lot):
+            return f"a period's need is below the minimum order of {name}, {least:g}"
+    return eoq.why_not(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

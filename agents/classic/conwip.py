@@ -33,7 +33,7 @@ def why_not(scenario: Scenario) -> str:
     """Return why one set of cards cannot rule this plant, or nothing."""
     first = _first_sources(scenario)
     if len(first) != 1:
-        found = ", ".join(first) or "none"
+        found = ", ".join(first[:4] + ["..."] * (len(first) > 4)) or "none"
         return f"its cards are given out at the one source without materials; here: {found}"
     return ""
 

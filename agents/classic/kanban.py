@@ -60,7 +60,8 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> float:
-    return number_of_cards(stage.requirement, stage.flow_time, stage.lot)
+    least = stage.smallest_order / stage.lot  # with fewer cards nothing would ever be ordered
+    return max(least, number_of_cards(stage.requirement, stage.flow_time, stage.lot))
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import echelon_matrix
-from jitgym.distributions import Distribution
+from jitgym.distributions import Distribution, LifeCycle, NegativeBinomial
 from jitgym.scenario import Demand, Scenario
 
 Array = npt.NDArray[np.float64]
@@ -126,7 +126,7 @@ class Stage:
             for demand, units in Stage(self.scenario, name, self.matrix).units.items():
                 per_demand[demand] += units * self.scenario.sources[name].time_per_unit
         variance += math.fsum(
-            per_demand[name] ** 2 * demand.quantity.variance
+            per_demand[name] ** 2 * deviation_of(mass_of(demand)) ** 2
             for name, demand in self.scenario.demands.items()
         )
         waiting = variance / (2 * max(time - work, LEAST_SLACK * work))
@@ -152,7 +152,8 @@ class Stage:
         """Mass of what must be covered, in units.
 
         Demand over one period and the lead times down to the customer, and beside it the units that
-        wait for the work centers on the way, each geometric.
+        wait for the work centers on the way, each geometric. Of a new product, demand over so many
+        periods at the height of its life.
         """
         periods = np.array([0.0, 1.0])
         waiting = np.ones(1)
@@ -162,14 +163,32 @@ class Stage:
             units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
             queue = Stage(self.scenario, name, self.matrix).queue
             waiting = np.convolve(waiting, geometric(units * queue))
+        lives = [self.scenario.demands[name].quantity for name in self.units]
+        if any(isinstance(life, LifeCycle) for life in lives):
+            return self._height_of_life(math.ceil(mean_of(periods)))
         return compound(self.demand, periods, waiting)
+
+    def _height_of_life(self, periods: int) -> Array:
+        total = np.ones(1)
+        for name, units in self.units.items():
+            demand = self.scenario.demands[name]
+            if isinstance(demand.quantity, LifeCycle):
+                most = np.convolve(demand.quantity.shares, np.ones(periods)).max()
+                at_most = NegativeBinomial(
+                    mean=demand.quantity.mean * most, size=demand.quantity.shape
+                )
+                total = compound(mass(at_most, units), ONCE, total)
+            else:
+                steady = np.append(np.zeros(periods), 1.0)
+                total = compound(mass_of(demand, units), steady, total)
+        return total
 
     @cached_property
     def demand(self) -> Array:
-        """Mass of one period's demand, all streams independent."""
+        """Mass of one period's demand, all demands independent; of any period, where it varies."""
         total = np.ones(1)
         for name, units in self.units.items():
-            total = compound(mass(self.scenario.demands[name].quantity, units), ONCE, total)
+            total = compound(mass_of(self.scenario.demands[name], units), ONCE, total)
         return total
 
     @property
@@ -185,12 +204,12 @@ class Stage:
     @property
     def is_lost(self) -> bool:
         """Whether all unmet demand is lost."""
-        return all(self.scenario.demands[name].unmet == "lost" for name in self.units)
+        return not any(self.scenario.demands[name].waits for name in self.units)
 
     @property
     def holding(self) -> float:
-        """Cost of holding a unit for a period."""
-        return self.scenario.items[self.item].holding_cost
+        """Cost of a unit too many: for a period, or where a season ends, of having it left then."""
+        return overage(self.scenario, self.item)
 
     @property
     def ratios(self) -> tuple[float, float]:
@@ -203,12 +222,11 @@ class Stage:
         """
         if self.shortage <= 0:
             return 0.0, 0.0
-        items = self.scenario.items
         consumes = self.scenario.sources[self.source].consumes
-        materials = math.fsum(q * items[name].holding_cost for name, q in consumes.items())
+        materials = math.fsum(q * overage(self.scenario, name) for name, q in consumes.items())
         sold = self._mean_over_demands(
             {
-                name: items[self.scenario.demands[name].item].holding_cost / units
+                name: overage(self.scenario, self.scenario.demands[name].item) / units
                 for name, units in self.units.items()
             }
         )
@@ -221,16 +239,20 @@ class Stage:
     def _mean_over_demands(self, costs: Mapping[str, float]) -> float:
         """Mean cost a unit over the demands, weighted by the units that each needs."""
         weights = {
-            name: self.units[name] * self.scenario.demands[name].quantity.expectation
-            for name in costs
+            name: self.units[name] * self.scenario.demands[name].mean for name in costs
         }
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 
     @property
     def ceiling(self) -> float:
-        """No level beyond this is worth a look: nearly all lead time demand, in whole lots."""
+        """No level beyond this is worth a look: nearly all lead time demand, in whole lots.
+
+        But twice the smallest order.
+        """
         most = quantile(self.lead_time_demand, MOST_RATIO)
+        if self.smallest_order > self.lot:
+            most = max(most, 2 * self.smallest_order)
         return self.lot * max(4.0, math.ceil(most / self.lot))
 
 
@@ -251,8 +273,10 @@ def critical_ratio(shortage: float, holding: float) -> float:
 
 def worth(scenario: Scenario, demand: Demand) -> float:
     """Return the cost of a unit short: lost, with its margin; waiting, a period."""
-    if demand.unmet == "lost":
+    if not demand.waits:
         return demand.shortage_cost + max(0.0, demand.price - unit_cost(scenario, demand.item))
+    if demand.abandons:  # who waits a period more may leave
+        return demand.shortage_cost + demand.abandons * demand.abandonment_cost
     return demand.shortage_cost or demand.price
 
 
@@ -263,6 +287,18 @@ def unit_cost(scenario: Scenario, item: str) -> float:
         for source in map(scenario.sources.__getitem__, scenario.sources_of(item))
     )
     return min(costs, default=0.0)
+
+
+def overage(scenario: Scenario, item: str) -> float:
+    """Return the cost of a unit too many.
+
+    Holding it for a period and the chance that it becomes obsolete; where a season ends, what it
+    lost in value by then.
+    """
+    about = scenario.items[item]
+    if scenario.horizon.ends and about.salvage_value:
+        return about.holding_cost + max(0.0, unit_cost(scenario, item) - about.salvage_value)
+    return about.holding_cost + about.obsolescence * (about.disposal_cost + (about.value or 0.0))
 
 
 def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
@@ -308,6 +344,18 @@ def mass(distribution: Distribution, scale: float = 1.0) -> Array:
     np.add.at(found, below, probabilities * (1 - rest))
     np.add.at(found, below + 1, probabilities * rest)
     return found if found[-1] > 0 else found[:-1]
+
+
+def mass_of(demand: Demand, scale: float = 1.0) -> Array:
+    """Return the mass of scale x a demand: of a period taken at random, where periods differ."""
+    phases = demand.phases
+    kinds = {id(phase): phase for phase in phases}
+    shares = {key: sum(id(phase) == key for phase in phases) / len(phases) for key in kinds}
+    masses = {key: mass(phase, scale) for key, phase in kinds.items()}
+    total = np.zeros(max(each.size for each in masses.values()))
+    for key, each in masses.items():
+        total[: each.size] += shares[key] * each
+    return total
 
 
 def geometric(mean: float) -> Array:

@@ -21,22 +21,19 @@ the textbook's base-stock policy while the forecast is the mean. Quantities in u
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from jitgym.control import Policy, View, ViewLayout, asking_order, echelon_matrix
-from jitgym.control.rules import ROUNDING, echelon
+from jitgym.control import Policy, echelon_matrix
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from .base_stock import level_parameter
-from .policy import Array, Classic, Parameter, Values, plain
-from .sizing import Stage, deviation_of, from_supplier_to_customer, mean_of, stages
+from .ordering import Acting, in_scenario_order, rows
+from .policy import Array, Classic, Parameter, Values
+from .sizing import Stage, deviation_of, mean_of, stages
 
 WEIGHT = 0.2
 
@@ -52,98 +49,36 @@ def order_up_to(
 
 
 @dataclass(frozen=True, eq=False)
-class OrderUpToForecast:
-    """Order up to a level that follows the forecast; its memory is the forecast of each demand.
-
-    Rows of `weight` and `safety` are policies: one, or one for each row of a batch.
-    """
-
-    name: str
-    layout: Layout
-    weight: Array  # of the newest demand, (policies, 1)
-    safety: Array  # z, (policies, sources) in scenario order
-    parameters: dict[str, Any] = field(default_factory=dict)
-    rule: None = None
+class OrderUpToForecast(Acting):
+    """Order up to a level that follows the forecast; its memory is the forecast of each demand."""
 
     def start(self, batch: int) -> Array:
         """Return the means of demand, (batch, demands)."""
         demands = self.layout.scenario.demands.values()
-        return np.tile([demand.quantity.expectation for demand in demands], (batch, 1))
+        return np.tile([demand.mean for demand in demands], (batch, 1))
 
-    def act(self, view: View, memory: Array) -> Array:
+    def asks(self, state: Array, memory: Array) -> Array:
         """Revise the forecasts in `memory`, and return the asks, (batch, sources) in units."""
-        state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
-        memory += self.weight * (state[:, self.layout.plant.demands["last"]] - memory)
-        needed = memory @ self._units
-        levels = order_up_to(needed, self._periods, self.safety, self._deviations)
-        gaps = levels - state @ self._positions
-        asked = np.zeros_like(gaps)
-        for k, rivals, lot in self._order:
-            gap = gaps[:, k] - asked[:, rivals].sum(axis=1)
-            asked[:, k] = np.floor(np.maximum(gap, 0.0) / lot + ROUNDING) * lot
-        return asked
-
-    def crowd(self, others: Sequence[OrderUpToForecast], episodes: int) -> OrderUpToForecast:
-        """Return this policy and others as one, each for as many rows of a batch as episodes."""
-        policies = (self, *others)
-        return OrderUpToForecast(
-            self.name,
-            self.layout,
-            np.repeat(np.concatenate([policy.weight for policy in policies]), episodes, axis=0),
-            np.repeat(np.concatenate([policy.safety for policy in policies]), episodes, axis=0),
-        )
-
-    @cached_property
-    def _stages(self) -> list[Stage]:
-        at = stages(self.layout.scenario)
-        return [at[name] for name in self.layout.scenario.sources]
+        memory += self.values["weight"] * (state[:, self.layout.plant.demands["last"]] - memory)
+        safety = in_scenario_order(self.layout, self.values["safety"])
+        levels = order_up_to(memory @ self._units, self._periods, safety, self._deviations)
+        return self.plan.up_to(state, levels)
 
     @cached_property
     def _units(self) -> Array:
         """Units of each source's item in a unit of each demand, (demands, sources)."""
         demands = self.layout.scenario.demands
-        return np.array([[stage.units.get(d, 0.0) for stage in self._stages] for d in demands])
+        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
     @cached_property
     def _periods(self) -> Array:
         """T of each source, (sources,)."""
-        return np.array([_periods(stage) for stage in self._stages])
+        return np.array([_periods(stage) for stage in self.plan.stages])
 
     @cached_property
     def _deviations(self) -> Array:
         """Standard deviation of lead time demand, (sources,)."""
-        return np.array([deviation_of(stage.lead_time_demand) for stage in self._stages])
-
-    @cached_property
-    def _positions(self) -> Array:
-        """Units of each echelon's position for a unit of each state cell, (cells, sources)."""
-        matrix = np.zeros((self.layout.cells, len(self._stages)))
-        for k, stage in enumerate(self._stages):
-            for cell, units in echelon(self.layout, stage.item).items():
-                matrix[cell, k] = units
-        return matrix
-
-    @cached_property
-    def _order(self) -> list[tuple[int, npt.NDArray[np.intp], float]]:
-        """In the order of asking: source, the sources of its item that asked before it, its lot."""
-        scenario = self.layout.scenario
-        place = {name: k for k, name in enumerate(scenario.sources)}
-        order = asking_order(scenario)
-        return [
-            (
-                place[name],
-                np.array(
-                    [
-                        place[other]
-                        for other in order[:k]
-                        if scenario.sources[other].makes == scenario.sources[name].makes
-                    ],
-                    dtype=np.intp,
-                ),
-                scenario.sources[name].lot_size,
-            )
-            for k, name in enumerate(order)
-        ]
+        return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
 
 
 def _periods(stage: Stage) -> float:
@@ -204,15 +139,7 @@ def _factor(stage: Stage, level: float) -> float:
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
     """Return the policy with this weight and these safety factors."""
-    names = from_supplier_to_customer(layout.scenario)
-    ordered = [names.index(source) for source in layout.scenario.sources]
-    return OrderUpToForecast(
-        name,
-        layout,
-        values["weight"][np.newaxis, :],
-        values["safety"][np.newaxis, ordered],
-        plain(values),
-    )
+    return OrderUpToForecast(name, layout, rows(values))
 
 
 SMOOTHED = Classic("smoothed", why_not, parameters, build)
