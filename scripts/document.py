@@ -1,0 +1,35 @@
+"""Write the page and the drawing of each catalog scenario to docs/scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import _common as common
+from tyro.conf import Positional, arg
+
+import jitgym
+from jitgym import catalog
+from jitgym.report import drawing, pages
+
+FOLDER = common.ROOT / "docs" / "scenarios"
+
+
+def main(
+    scenarios: Annotated[
+        Positional[tuple[str, ...]],
+        arg(metavar="SCENARIO...", help="of the catalog; all by default"),
+    ] = (),
+    out: Annotated[Path, arg(metavar="DIR", help="folder of the pages")] = FOLDER,
+) -> None:
+    """Write pages from the scenarios themselves."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in scenarios or catalog.names():
+        scenario = jitgym.load(name)
+        drawing.draw(scenario, out / f"{name}.svg")
+        (out / f"{name}.md").write_text(pages.page(scenario, f"{name}.svg"), encoding="utf-8")
+        print(out / f"{name}.md")
+
+
+if __name__ == "__main__":
+    common.run(main)
