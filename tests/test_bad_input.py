@@ -177,7 +177,7 @@ FAULTS = {
         "    unmet: backordered",
         "    unmet: backordered\n    forecast: {method: exponential-smoothing}",
         21,
-        "forecast: smooths records; expected it with recorded demand only",
+        "forecast: exponential-smoothing forecasts records; expected it with recorded demand only",
     ),
     "parameter that leads nowhere": (
         "penalty: demands.customers.shortage_cost",

@@ -65,7 +65,7 @@ def test_every_catalog_scenario_has_a_header_and_states_its_action_bounds(name: 
     assert scenario.name == name
     assert scenario.actions.maximum_order.keys() == scenario.sources.keys()
     for source, about in scenario.sources.items():
-        assert 1 <= scenario.order_bound(source) / about.lot_size <= 128
+        assert scenario.order_bound(source) >= about.lot_size
 
 
 def test_lost_sales_is_zipkins() -> None:
@@ -278,7 +278,7 @@ def test_importing_scenarios_imports_nothing_slow() -> None:
 def test_unknown_names_are_answered_with_close_ones() -> None:
     with pytest.raises(ScenarioError, match="did you mean 'lost-sales'"):
         load("lost-sale")
-    with pytest.raises(ScenarioError, match="expected one of kanban-line"):
+    with pytest.raises(ScenarioError, match="expected one of automotive-line, beer-game"):
         load("zzz")
     with pytest.raises(ScenarioError, match=r"nowhere.yaml: no such file"):
         load("nowhere.yaml")

@@ -13,10 +13,14 @@ from jitgym.scenario import Scenario
 from .base_stock import BASE_STOCK
 from .constant import CONSTANT
 from .conwip import CONWIP
+from .conwip_hot import CONWIP_HOT
 from .eoq import EOQ
+from .heijunka import HEIJUNKA
+from .hybrid import HYBRID
 from .kanban import KANBAN
 from .mrp import MRP
 from .policy import Classic, Parameter, Values, plain, values_of
+from .regime_base_stock import REGIME_BASE_STOCK
 from .smoothed import SMOOTHED
 
 CLASSICS: dict[str, Classic] = {
@@ -28,6 +32,10 @@ CLASSICS: dict[str, Classic] = {
         CONSTANT,
         SMOOTHED,
         MRP,
+        HYBRID,
+        HEIJUNKA,
+        REGIME_BASE_STOCK,
+        CONWIP_HOT,
     )
 }
 

@@ -31,19 +31,20 @@ from .sizing import Stage, stages
 
 def why_not(scenario: Scenario) -> str:
     """Return why one set of cards cannot rule this plant, or nothing."""
-    first = _first_sources(scenario)
+    first = first_sources(scenario)
     if len(first) != 1:
         found = ", ".join(first[:4] + ["..."] * (len(first) > 4)) or "none"
         return f"its cards are given out at the one source without materials; here: {found}"
     return ""
 
 
-def _first_sources(scenario: Scenario) -> list[str]:
+def first_sources(scenario: Scenario) -> list[str]:
+    """Return the sources without materials, in scenario order."""
     return [name for name, source in scenario.sources.items() if not source.consumes]
 
 
 def _first(scenario: Scenario) -> Stage:
-    (name,) = _first_sources(scenario)
+    (name,) = first_sources(scenario)
     return stages(scenario)[name]
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from jitgym.control import View, ViewLayout, asking_order, echelon_matrix
 from jitgym.control.rules import ROUNDING, echelon
 from jitgym.plant import Layout
+from jitgym.scenario import Scenario
 
 from .policy import Array, Values, plain
 from .sizing import Stage, from_supplier_to_customer, stages
@@ -139,11 +140,48 @@ class Positions:
             asked[:, k] = self.whole(np.maximum(gap, 0.0), k)
         return asked
 
+    def hold_back(self, state: Array, asked: Array, least: Array) -> Array:
+        """Return the asks; what its work center is not set up for waits until it is worth a setup.
+
+        `least` is the smallest run of each source in units, (..., sources).
+        """
+        begins = asked >= np.maximum(least, 0.0) - ROUNDING
+        for source, center in self.set_up:
+            begins[:, source] |= state[:, center] == source + 1.0
+        return np.where(begins, asked, 0.0)
+
+    @cached_property
+    def set_up(self) -> list[tuple[int, int]]:
+        """Sources at work centers that several share and set up for: source, cell of the setup."""
+        names = list(self.layout.scenario.sources)
+        return [
+            (names.index(name), self.cell(f"{self.layout.scenario.sources[name].at}.setup"))
+            for name in shared(self.layout.scenario)
+        ]
+
     def whole(self, quantity: Array, k: int) -> Array:
         """Return a quantity of source k rounded down to whole lots."""
         if self.lots[k] == 1.0:
             return np.floor(quantity + ROUNDING)
         return np.asarray(np.floor(quantity / self.lots[k] + ROUNDING) * self.lots[k])
+
+
+def shared(scenario: Scenario) -> list[str]:
+    """Return the sources that take a setup at a work center with others, supplier to customer."""
+    takes = {
+        source.at
+        for source in scenario.sources.values()
+        if source.at and (source.setup_time or source.setup_cost)
+    }
+    crews = {
+        center: [name for name, source in scenario.sources.items() if source.at == center]
+        for center in takes
+    }
+    return [
+        name
+        for name in from_supplier_to_customer(scenario)
+        if (center := scenario.sources[name].at) in crews and len(crews[center]) > 1
+    ]
 
 
 def rows(values: Values) -> dict[str, Array]:

@@ -51,7 +51,10 @@ def page(scenario: Scenario, drawing: str) -> str:
     ]
     lines += _table(
         ("name", "leads to"),
-        ((name, ", ".join(f"`{p}`" for p in paths)) for name, paths in scenario.parameters.items()),
+        (
+            (f"`{name}`", ", ".join(f"`{p}`" for p in paths))
+            for name, paths in scenario.parameters.items()
+        ),
     )
     lines += ["## Order of events", ""]
     lines += [" -> ".join(ORDER_OF_EVENTS) + " (see the README).", ""]

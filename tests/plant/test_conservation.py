@@ -188,9 +188,9 @@ def test_whole_units_balance_to_the_last_bit(name: str) -> None:
         flows = probe.step(**dict(zip(scenario.sources, asked, strict=True)))
         after = probe.state()
         for item in scenario.items:
-            came = before[f"{item}.stock"][0] + flows[f"{item}.arrived"]
+            came = sum(before[f"{item}.stock"]) + flows[f"{item}.arrived"]
             went = flows[f"{item}.consumed"] + flows[f"{item}.served"] + flows[f"{item}.wasted"]
-            assert came == after[f"{item}.stock"][0] + went
+            assert came == sum(after[f"{item}.stock"]) + went
         for source in scenario.sources:
             more = sum(after[f"{source}.in_process"]) - sum(before[f"{source}.in_process"])
             gone = flows[f"{source}.received"] + flows[f"{source}.defective"]
