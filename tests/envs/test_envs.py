@@ -124,7 +124,7 @@ def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
     outcomes = [envs.step(action) for action in actions]
     single = PlantEnv(SHORT[name], control=control)
     ends = SHORT[name].horizon.ends
-    for i in range(batch):
+    for i in sorted({0, 1, batch // 2, batch - 1} & set(range(batch))):
         observation, _ = single.reset(seed=100 + i)
         np.testing.assert_array_equal(first[i], observation)
         ended = False
