@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .draws import binomial, draw, negative_binomial, normal_cdf, normal_quantile
+from .draws import binomial, draw, negative_binomial, normal_cdf, normal_quantile, share_of
 from .jit import kernel
 from .records import NONE, WAITS, Plant, Record, Row
 
@@ -15,7 +15,7 @@ def abandon(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     for k in range(plant.abandonment.size):
         gone = plant.abandonment[k]
         demand = plant.demands[gone.demand]
-        units = binomial(tape[gone.channel], np.floor(state[demand.backlog]), gone.chance)
+        units = share_of(tape[gone.channel], state[demand.backlog], gone.chance)
         left = units
         for w in range(WAITS - 1, -1, -1):
             part = min(left, state[demand.queue + w])

@@ -55,7 +55,7 @@ def draw(plant: Plant, which: int, tape: Row) -> float:
 
 @kernel
 def binomial(u: float, units: float, chance: float) -> float:
-    """Return the quantile at u of how many of so many units are hit, each with this chance."""
+    """Return the quantile at u of how many of so many whole units are hit, each with this chance."""
     if units < 1.0 or chance <= 0.0:
         return 0.0
     if chance >= 1.0:
@@ -72,11 +72,20 @@ def binomial(u: float, units: float, chance: float) -> float:
     )
     odds = chance / (1.0 - chance)
     below = mass
-    while below <= u and k < units:
+    mean = units * chance
+    # Rounding may keep the sum below u: it ends where the mass beyond the mean is nothing.
+    while below <= u and k < units and (k < mean or mass > NOTHING):
         mass *= odds * (units - k) / (k + 1.0)
         k += 1.0
         below += mass
     return k
+
+
+@kernel
+def share_of(u: float, units: float, chance: float) -> float:
+    """Return how many of some units are hit, each with this chance; of a fraction, its share."""
+    whole = math.floor(units)
+    return min(binomial(u, whole, chance) + (units - whole) * chance, units)
 
 
 @kernel
@@ -95,8 +104,7 @@ def negative_binomial(u: float, size: float, mean: float) -> float:
         + size * math.log1p(-chance)
     )
     below = mass
-    last = mean + 40.0 * spread + 40.0  # where rounding keeps the sum below u for ever
-    while below <= u and k < last:
+    while below <= u and (k < mean or mass > NOTHING):
         mass *= chance * (size + k) / (k + 1.0)
         k += 1.0
         below += mass
@@ -134,6 +142,7 @@ def ratio_of(top: tuple[float, ...], bottom: tuple[float, ...], x: float) -> flo
     return above / below
 
 
+NOTHING = 1e-17  # of mass: it changes no sum that is near 1
 TAIL = 8.0  # standard deviations: no draw lies further out on the lower side
 
 NEAR_TOP = (

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import nature as of_nature
 from .demand import abandon, grow_older, leave_queue, requested_by
-from .draws import draw
+from .draws import draw, share_of
 from .jit import kernel
 from .quality import inspect
 from .records import NONE, UNLIMITED, Plant, Record, Row
@@ -90,7 +90,9 @@ def ship_part(
     if source.up != NONE and state[source.up] == 0.0:
         shipped = 0.0
     else:
-        shipped = np.floor(due * draw(plant, partial.share, tape) + 1e-9)
+        share = draw(plant, partial.share, tape)
+        shipped = due if share >= 1.0 else np.floor(due * share + 1e-9)
+    flows[partial.shipped] = shipped
     if partial.waiting != NONE:
         state[partial.waiting] = due - shipped
     else:
@@ -103,7 +105,11 @@ def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
     """Count the trips of a carrier: what its sources ship in one period goes together."""
     units = 0.0
     for k in range(carrier.loads, carrier.loads_end):
-        units += flows[plant.sources[plant.loads[k]].granted]
+        source = plant.sources[plant.loads[k]]
+        ships = source.granted
+        if source.partial != NONE:
+            ships = plant.partials[source.partial].shipped
+        units += flows[ships]
     if units > 0.0:
         flows[carrier.trips] = np.ceil(units / carrier.capacity - 1e-9)
         if carrier.capacity >= UNLIMITED:
@@ -155,7 +161,7 @@ def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) 
     elif demand.waits_channel == NONE:
         state[demand.backlog] += unmet
     else:
-        waiting = of_nature.share_of(tape[demand.waits_channel], unmet, demand.waits)
+        waiting = share_of(tape[demand.waits_channel], unmet, demand.waits)
         state[demand.backlog] += waiting
         flows[demand.lost] = unmet - waiting
 
@@ -173,7 +179,7 @@ def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     for k in range(plant.obsolescence.size):
         decay = plant.obsolescence[k]
         item = plant.items[decay.item]
-        lost = of_nature.share_of(tape[decay.channel], on_hand(state, item), decay.chance)
+        lost = share_of(tape[decay.channel], on_hand(state, item), decay.chance)
         take(state, item, lost)
         flows[decay.obsolete] = lost
         flows[item.wasted] += lost

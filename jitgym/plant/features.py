@@ -106,7 +106,9 @@ def lay_partials(plan: Plan, sources: Records) -> Records:
         waiting = NONE
         if partial.rest == "later":
             waiting = plan.state.take("source", name, "unshipped", "units")
-        rows.append((share, waiting, plan.flows.take("source", name, "cancelled", "units")))
+        cancelled = plan.flows.take("source", name, "cancelled", "units")
+        shipped = plan.flows.take("source", name, "shipped", "units")
+        rows.append((share, waiting, cancelled, shipped))
     return np.array(rows, dtype=PARTIAL)
 
 
@@ -305,7 +307,7 @@ def lay_smoothing(plan: Plan) -> Records:
         plan.initial[forecast] = quantity.expectation
         if not isinstance(method, Smoothing):
             recording = plan.tables.recorded.index(quantity)
-            ahead = plan.tables.channel(f"{name}.next", REPLAYED, recording, ahead=1)
+            ahead = plan.tables.channel_ahead(f"{name}.quantity", recording, 1)
             rows.append((plan.demands[name], ORACLE, 1.0, forecast, NONE, ahead))
             continue
         size = NONE

@@ -301,12 +301,15 @@ def cash_conversion_cycle(total: Totals) -> Array:
 
 @kpi("lost margin", "money a period", "low")
 def lost_margin(total: Totals) -> Array:
-    """Units lost or abandoned x (price - value at cost), a period; not defined without prices."""
+    """Units lost or abandoned x (price - value at cost), a period; not defined without prices, or
+    where the value of what is sold is not stated.
+    """
     scenario = total.layout.scenario
-    if not any(demand.price for demand in scenario.demands.values()):
+    values = [scenario.items[demand.item].value for demand in scenario.demands.values()]
+    if not any(demand.price for demand in scenario.demands.values()) or None in values:
         return undefined(total)
-    value = dict(zip(scenario.items, item_values(total.layout).tolist(), strict=True))
-    margin = np.array([d.price - value[d.item] for d in scenario.demands.values()])
+    price = np.array([demand.price for demand in scenario.demands.values()])
+    margin = price - np.array(values, dtype=np.float64)
     gone = total.each("lost", "demands") + total.each("abandoned", "demands")
     return weighed(gone, margin) / total.periods
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .demand import expected
-from .draws import binomial, normal_quantile
+from .draws import normal_quantile
 from .jit import kernel
 from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Row
 from .tape import uniform
 
 PRELUDE = 1 << 40  # periods from here on belong to what is known when an episode begins
-
-
-@kernel
-def share_of(u: float, units: float, chance: float) -> float:
-    """Return how many of some units are hit, each with this chance; of a fraction, its share."""
-    whole = np.floor(units)
-    return min(binomial(u, whole, chance), units)
 
 
 @kernel

@@ -88,7 +88,7 @@ def _of_others(plan: Plan) -> list[Booking]:
     for name, demand in scenario.demands.items():
         if demand.waits:
             booked.append(("shortage", cells[f"{name}.waiting"], demand.shortage_cost))
-        if demand.unmet == "lost":
+        if demand.unmet != "backordered":
             booked.append(("shortage", cells[f"{name}.lost"], demand.shortage_cost))
         if demand.abandons > 0:
             booked.append(("abandonment", cells[f"{name}.abandoned"], demand.abandonment_cost))
@@ -112,6 +112,8 @@ def emission_weights(plan: Plan) -> npt.NDArray[np.float64]:
     cells = _cells(plan, "source")
     for name, source in plan.scenario.sources.items():
         weights[cells[f"{name}.granted"]] += source.emissions_per_unit
+        if source.partial is not None:
+            weights[cells[f"{name}.cancelled"]] -= source.emissions_per_unit
         weights[cells[f"{name}.shipments"]] += source.emissions_per_shipment
     cells = _cells(plan, "carrier")
     for name, carrier in plan.scenario.carriers.items():

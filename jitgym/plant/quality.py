@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .draws import binomial
+from .draws import share_of
 from .jit import kernel
 from .nature import is_done
 from .records import NONE, Plant, Record, Row
@@ -33,9 +33,9 @@ def inspect(
         chance = quality.defects
         if is_done(plant, state, quality.project):
             chance = quality.defects_after
-        defective = binomial(tape[u + 1], quantity - drifted, chance)
-        defective += binomial(tape[u + 2], drifted, quality.drifted)
-        escaped = binomial(tape[u + 3], defective, quality.escapes)
+        defective = share_of(tape[u + 1], quantity - drifted, chance)
+        defective += share_of(tape[u + 2], drifted, quality.drifted)
+        escaped = share_of(tape[u + 3], defective, quality.escapes)
         found = defective - escaped
         good = quantity - found
         flows[quality.escaped] += escaped

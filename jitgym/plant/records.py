@@ -190,6 +190,7 @@ PARTIAL = np.dtype(
         ("share", "i4"),  # distribution of the share that ships
         ("waiting", "i4"),  # state cell: units that ship later; or NONE: the rest is cancelled
         ("cancelled", "i4"),  # flow, units
+        ("shipped", "i4"),  # flow, units
     ],
     align=True,
 )

@@ -80,6 +80,11 @@ class Tables:
         ]
         return first
 
+    def channel_ahead(self, name: str, recorded: int, ahead: int) -> int:
+        """Return a new tape cell that holds what a replayed channel will hold periods later."""
+        self.channels.append((name, REPLAYED, recorded, ahead))  # its number: the same blocks
+        return len(self.channels) - 1
+
     def add(self, distribution: Distribution, name: str) -> int:
         """Return the number of a distribution that is drawn by the channel with this name."""
         values, ends = distribution.steps()

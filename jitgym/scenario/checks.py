@@ -267,13 +267,13 @@ def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
 def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
     """The new lead time of a source, checked as the source would check it."""
     source = scenario.sources[path.split(".")[1]]
-    if isinstance(value, Distribution):
-        return value
     data = source.model_dump(exclude_unset=True) | {"lead_time": value}
     try:
         faster = type(source).model_validate(data).lead_time
     except ValueError:
         raise PlacedError(f"is {value!r}; expected a lead time", *place) from None
+    if faster.support_max < 1 or faster.pmf()[0][0] < 1:
+        raise PlacedError("can be 0; expected at least 1 period after an improvement", *place)
     if faster.support_max > source.lead_time.support_max:
         raise PlacedError("can be longer than before; expected shorter", *place)
     return faster
