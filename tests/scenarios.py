@@ -48,10 +48,22 @@ class Probe:
         self._cells = {part.name: slice(part.start, part.stop) for part in self.layout.state}
         self._flows = {part.name: part.start for part in self.layout.flows}
 
-    def step(self, **asked: float) -> dict[str, float]:
+    def step(
+        self,
+        *,
+        priorities: dict[str, float] | None = None,
+        begin: tuple[str, ...] = (),
+        **asked: float,
+    ) -> dict[str, float]:
         """Ask for these quantities (of other sources nothing), run a period, return its flows."""
-        quantities = [asked.get(name, 0.0) for name in self.scenario.sources]
-        self.engine.step(np.array([quantities], dtype=np.float64))
+        row = [asked.get(name, 0.0) for name in self.scenario.sources]
+        row += [(priorities or {}).get(name, 0.0) for name in self.scenario.sources]
+        row += [float(name in begin) for name in self.scenario.projects]
+        return self.step_row(np.array(row))
+
+    def step_row(self, asked: np.ndarray) -> dict[str, float]:
+        """Ask for quantities, priorities and projects, (asked cells,); run a period."""
+        self.engine.step(asked[np.newaxis].astype(np.float64))
         return self.flows()
 
     def flows(self) -> dict[str, float]:
@@ -133,14 +145,163 @@ def scenarios(draw: st.DrawFn, *, periods: int = 25) -> Scenario:
         }
         for k in range(draw(st.integers(1, 3)))
     }
+    for demand in demands.values():
+        draw(_features_of_a_demand(demand))
+    streams = draw(_streams(made, demands))
+    carriers = {
+        "truck": {"cost": draw(COSTS), "emissions": 3, "capacity": draw(st.sampled_from([2.5, 8]))},
+        "ship": {"cost": draw(COSTS), "emissions": 1},
+    }
+    for source in sources.values():
+        draw(_features_of_a_source(source, items, [*carriers]))
+    work_centers = {name: draw(_centers()) for name in centers}
+    projects = draw(_projects(sources, work_centers, carriers))
+    horizon: dict[str, int] = {
+        "ongoing": periods,
+        "warm_up": draw(st.sampled_from([0, periods // 3])),
+    }
+    if draw(st.integers(0, 3)) == 0:
+        horizon = {"season": periods}
     return plant(
         items={item: draw(_items()) for item in items},
-        work_centers={name: draw(_centers()) for name in centers},
+        work_centers=work_centers,
         sources=sources,
         demands=demands,
-        horizon={"ongoing": periods, "warm_up": draw(st.sampled_from([0, periods // 3]))},
+        streams=streams,
+        carriers=carriers,
+        projects=projects,
+        horizon=horizon,
         periods_per_year=52,
+        emission_price=draw(st.sampled_from([0, 0.5])),
     )
+
+
+MAYBE = st.integers(0, 3).map(lambda k: k == 0)
+CHANCES = st.sampled_from([0, 0.1, 0.5, 1])
+REGIMES = {
+    "distribution": "regimes",
+    "regimes": {
+        "calm": {"distribution": "poisson", "mean": 2},
+        "steady": 5,
+        "wave": {"distribution": "geometric", "mean": 9},
+    },
+    "stay": {"calm": 0.9, "steady": 0.5, "wave": 0.7},
+}
+ODD_DEMANDS = st.sampled_from(
+    [
+        REGIMES,
+        REGIMES | {"seen": False},
+        {"distribution": "intermittent", "probability": 0.3, "quantity": 7},
+        {
+            "distribution": "life-cycle",
+            "mean": 60,
+            "standard_deviation_of_level": 30,
+            "shares": [0.1, 0.3, 0.4, 0.2],
+            "first": 3,
+        },
+    ]
+)
+
+
+@st.composite
+def _features_of_a_demand(draw: st.DrawFn, demand: dict[str, Any]) -> None:
+    """Add what a demand may have besides; what goes with what follows from its quantity."""
+    if draw(MAYBE):
+        demand["quantity"] = draw(ODD_DEMANDS)
+    quantity = demand["quantity"]
+    named = quantity.get("distribution", "") if isinstance(quantity, dict) else "deterministic"
+    if demand["unmet"] == "backordered":
+        if draw(MAYBE):
+            demand["unmet"] = {"backordered": draw(CHANCES)}
+        if draw(st.booleans()):
+            demand["abandons"], demand["abandonment_cost"] = draw(CHANCES), draw(COSTS)
+    if named in ("deterministic", "poisson", "geometric", "negative-binomial", "normal"):
+        kind = draw(st.sampled_from(["", "", "pattern", "seasons", "forecast"]))
+        if kind == "pattern":
+            demand["pattern"] = draw(st.sampled_from([[1, 0, 2], [0.5, 1.5]]))
+        if kind == "seasons":
+            demand["seasons"] = {"factors": [1, 0.5, 2], "periods": 4}
+        if kind == "forecast":
+            shares = draw(st.sampled_from([[1.0], [0.3, 0.4], [0, 0, 0.5]]))
+            demand["forecast"] = {"method": "revealed", "shares": shares}
+    demand["pays_after"] = draw(st.sampled_from([0, 3]))
+
+
+@st.composite
+def _streams(draw: st.DrawFn, made: list[str], demands: dict[str, Any]) -> dict[str, Any]:
+    """Return a stream or none, and add the demands that share it."""
+    if not draw(MAYBE):
+        return {}
+    for k, share in enumerate(draw(st.sampled_from([[0.7, 0.3], [0.5, 0.2, 0.1], [1.0]]))):
+        demands[f"part_{k}"] = {
+            "item": draw(st.sampled_from(made)),
+            "quantity": {"distribution": "part-of", "stream": "whole", "share": share},
+            "unmet": draw(st.sampled_from(["backordered", "lost"])),
+            "shortage_cost": 2,
+        }
+    return {
+        "whole": {"quantity": draw(st.sampled_from([12, {"distribution": "poisson", "mean": 9}]))}
+    }
+
+
+@st.composite
+def _features_of_a_source(
+    draw: st.DrawFn, source: dict[str, Any], items: list[str], carriers: list[str]
+) -> None:
+    """Add what a source may have besides."""
+    if draw(MAYBE):
+        source["quality"] = {
+            "defects": draw(CHANCES),
+            "drifts": draw(CHANCES),
+            "drifted_defects": draw(CHANCES),
+            "escapes": draw(CHANCES),
+        }
+        if draw(st.booleans()):
+            source["quality"]["by_product"] = draw(st.sampled_from(items))
+    if draw(MAYBE):
+        source["disruption"] = {"fails": 0.2, "repaired": draw(st.sampled_from([0.4, 1]))}
+    if draw(MAYBE):
+        share = {"distribution": "finite", "values": [0, 0.5, 1], "probabilities": [0.2, 0.5, 0.3]}
+        rest = draw(st.sampled_from(["later", "cancelled"]))
+        source["partial"] = {"share": draw(st.sampled_from([share, 0.6])), "rest": rest}
+    if draw(MAYBE):
+        source["carrier"] = draw(st.sampled_from(carriers))
+    if draw(MAYBE):
+        source["commitment"] = {"quantity": 30, "every": 4, "shortfall_cost": 2}
+    source["pays_after"] = draw(st.sampled_from([0, 2]))
+    source["emissions_per_unit"] = draw(st.sampled_from([0, 0.2]))
+    source["emissions_per_shipment"] = draw(st.sampled_from([0, 5]))
+
+
+@st.composite
+def _projects(
+    draw: st.DrawFn, sources: dict[str, Any], centers: dict[str, Any], carriers: dict[str, Any]
+) -> dict[str, Any]:
+    """Return projects that improve what there is to improve."""
+    ways: list[tuple[str, float]] = []
+    for name, source in sources.items():
+        for field in ("setup_time", "setup_cost", "shipment_cost"):
+            ways += [(f"sources.{name}.{field}", 0.25 * source.get(field, 0))]
+        if source["lead_time"] in (2, 5):
+            ways += [(f"sources.{name}.lead_time", 1)]
+        if "disruption" in source:
+            ways += [(f"sources.{name}.disruption.fails", 0.05)]
+        if source.get("quality", {}).get("defects", 0) > 0:
+            ways += [(f"sources.{name}.quality.defects", 0)]
+    for name, center in centers.items():
+        if center.get("breakdown", {}).get("fails", 0) > 0:
+            ways += [(f"work_centers.{name}.breakdown.fails", 0.01)]
+    ways += [(f"carriers.{name}.cost", 0.5 * about["cost"]) for name, about in carriers.items()]
+    ways = [(path, after) for path, after in ways if after > 0 or path.endswith("defects")]
+    projects = {}
+    if ways and draw(st.booleans()):
+        chosen = draw(st.lists(st.sampled_from(ways), min_size=1, max_size=3, unique=True))
+        for k, (path, after) in enumerate(chosen):
+            project = {"cost": draw(COSTS), "improves": {path: after}, "periods": 3}
+            if centers and draw(st.booleans()):
+                project |= {"slows": draw(st.sampled_from([*centers])), "slowed_by": 0.4}
+            projects[f"project_{k}"] = project
+    return projects
 
 
 @st.composite
@@ -151,6 +312,15 @@ def _items(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.booleans()):
         item["storage"] = draw(st.sampled_from([0, 4, 10, 25.5]))
+    if draw(MAYBE):
+        item["shelf_life"] = draw(st.sampled_from([1, 2, 4]))
+        item["issuing"] = draw(st.sampled_from(["fifo", "lifo"]))
+    if draw(MAYBE):
+        item["obsolescence"] = draw(CHANCES)
+    if draw(st.booleans()):
+        item["value"] = draw(st.sampled_from([2, 7.5]))
+    item["disposal_cost"] = draw(COSTS)
+    item["salvage_value"] = draw(COSTS)
     return item
 
 
@@ -187,6 +357,8 @@ def _sources(draw: st.DrawFn, item: str, upstream: list[str], centers: list[str]
 @st.composite
 def _centers(draw: st.DrawFn) -> dict[str, Any]:
     center: dict[str, Any] = {"time": draw(TIMES)}
+    if draw(MAYBE):
+        center["overtime"] = {"time": draw(st.sampled_from([2, 7.3])), "cost": draw(COSTS)}
     if draw(st.booleans()):
         center["breakdown"] = {
             "fails": draw(st.sampled_from([0, 0.05, 0.3])),
@@ -197,10 +369,16 @@ def _centers(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def asked_at_random(scenario: Scenario, seed: int) -> np.ndarray:
-    """Return what is asked for in each period, (periods, sources): lots, fractions, nonsense."""
+    """Return what is asked for in each period, (periods, asked cells): lots, fractions, nonsense.
+
+    After the quantities come priorities, mostly equal, and now and then a project to begin.
+    """
     rng = np.random.default_rng(seed)
     shape = (scenario.horizon.periods, len(scenario.sources))
     whole = rng.integers(0, 25, shape).astype(np.float64)
     choice = rng.random(shape)
     asked = np.where(choice < 0.3, whole + rng.random(shape), whole)
-    return np.where(choice > 0.85, rng.choice(STRANGE, shape), asked)
+    asked = np.where(choice > 0.85, rng.choice(STRANGE, shape), asked)
+    priorities = rng.integers(0, 3, shape) * (rng.random((shape[0], 1)) < 0.5)
+    begin = rng.random((shape[0], len(scenario.projects))) < 0.1
+    return np.hstack([asked, priorities, begin])
