@@ -1,0 +1,112 @@
+"""Heijunka: a levelled cycle for products that share a work center and take a setup.
+
+    run of a product = its need a period x interval, in whole lots
+    interval >= setup times of a cycle / (time - work)            (Monden 1983; Liker and Meier 2006)
+
+"Every part every interval": a product is asked for when its gap is worth a run, and then for as
+long as the work center is set up for it and there is a gap; so all come round about once an
+interval, each in proportion to its need. Gaps are those of an echelon base-stock policy; sources
+without setups follow it alone.
+
+Textbook sizing: the least whole interval that leaves time for the setups, with an allowance of
+10 % and the mean time of breakdowns taken off; levels of base-stock, and half a run beside them.
+Quantities in units, times in periods.
+
+>>> every_part_every(setups=2 * 0.1667, time=0.97, work=0.83)
+3
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from .base_stock import level_parameter
+from .ordering import Acting, in_scenario_order, rows, shared
+from .policy import Array, Classic, Parameter, Values
+from .sizing import available_time, stages
+
+ALLOWANCE = 0.10
+LONGEST = 40.0  # periods
+
+
+def every_part_every(setups: float, time: float, work: float) -> int:
+    """Return the least interval, in whole periods, in which all setups of a cycle fit."""
+    spare = time - work
+    if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
+        return 1 if setups <= 0 else int(LONGEST)
+    return math.ceil(setups * (1 + ALLOWANCE) / spare - 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class Heijunka(Acting):
+    """Echelon base-stock levels, and runs of an interval's need where there are setups."""
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units."""
+        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
+        asked = self.plan.up_to(state, levels)
+        needs = np.zeros(asked.shape[1])
+        for source, _ in self.plan.set_up:
+            needs[source] = self.plan.stages[source].requirement
+        runs = np.floor(self.values["interval"] * needs / self.plan.lots + 0.5) * self.plan.lots
+        return self.plan.hold_back(state, asked, runs)
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there is no cycle, or nothing."""
+    return "" if shared(scenario) else "no two sources take setups at one work center"
+
+
+def textbook_interval(scenario: Scenario) -> float:
+    """Return the longest interval that a shared work center needs."""
+    names = shared(scenario)
+    intervals = []
+    for center in dict.fromkeys(scenario.sources[name].at for name in names):
+        assert center is not None
+        crew = [s for s in scenario.sources.values() if s.at == center]
+        work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+        time, _ = available_time(scenario, center)
+        intervals.append(every_part_every(math.fsum(s.setup_time for s in crew), time, work))
+    return float(max(intervals))
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the local levels, and the interval."""
+    interval = textbook_interval(scenario)
+    at = stages(scenario)
+    levels = level_parameter(scenario)
+    half = np.array([at[n].requirement * interval / 2 if n in shared(scenario) else 0 for n in at])
+    textbook = levels.textbook + np.ceil(half)
+    return (
+        Parameter(
+            name="levels",
+            unit="units",
+            of=levels.of,
+            textbook=textbook,
+            high=np.maximum(levels.high, textbook),
+            step=levels.step,
+        ),
+        Parameter(
+            name="interval",
+            unit="periods",
+            of=("policy",),
+            textbook=np.array([interval]),
+            high=np.array([max(12.0, interval)]),
+            step=np.array([0.25]),
+        ),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these local levels and this interval."""
+    return Heijunka(name, layout, rows(values))
+
+
+HEIJUNKA = Classic("heijunka", why_not, parameters, build)
