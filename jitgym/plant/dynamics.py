@@ -198,6 +198,10 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
         if demand.backlog != NONE:
             flows[demand.waiting] = state[demand.backlog]
             grow_older(state, demand)
+    for k in range(plant.savings.size):
+        saving = plant.savings[k]
+        if of_nature.is_done(plant, state, saving.project):
+            flows[saving.reduced] = flows[saving.flow]
 
 
 @kernel
