@@ -8,9 +8,10 @@ candidates and the textbook's are run again on fresh episodes, another seed of `
 cheapest there is taken: what only fitted the first episodes is found out.
 
 With more than six numbers to tune, those of a group move together, each by its own step, or one
-alone; a group is one parameter of all sources that stand alike: at one work center or as far from
-the customer, and of one rank among the sources of their items. The first sample scales whole
-groups. What helped alone is then tried together. A search ends when its budget is spent.
+alone (with more than 32, groups only). A group is one parameter of all sources that stand alike: at
+one work center, or as far from the customer, and of one rank among the sources of their items. The
+first sample scales whole groups. What helped alone is then tried together. A search ends when its
+budget is spent.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ FINALISTS = 8
 PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
 FEW_SOURCES = 4
 FEW_NUMBERS = 6  # with more of them, groups move
+MANY_NUMBERS = 32  # with more of them, nothing moves alone
 BUDGET = 120e6  # periods x sources of a search with many numbers
 FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
@@ -195,6 +197,8 @@ class Space:
         if count <= FEW_NUMBERS:
             return moves_of(count)
         together = moves_of(int(groups.max()) + 1)[:, groups]
+        if count > MANY_NUMBERS:
+            return together
         alone = np.eye(count, dtype=np.int64)
         return np.unique(np.vstack([together, alone, -alone]), axis=0)
 
@@ -245,9 +249,9 @@ class Space:
         rng = np.random.default_rng(seed)
         groups = self.groups
         cells = rng.permuted(np.tile(np.arange(count), (groups.max() + 1, 1)), axis=1).T
-        spread = ((cells + rng.random(cells.shape)) / count)[:, groups]
+        spread: Array = ((cells + rng.random(cells.shape)) / count)[:, groups]
         if low.size <= FEW_NUMBERS:
-            spread = low + spread * (high - low + 1)
+            spread = np.asarray(low + spread * (high - low + 1), dtype=np.float64)
         else:  # from the lowest by way of the textbook's to the highest
             spread = np.where(spread < 0.5, (1 - 2 * spread) * low, (2 * spread - 1) * high)
         return self.clipped(np.concatenate([[self.origin], np.floor(spread).astype(np.int64)]))
@@ -320,7 +324,7 @@ def search(trial: Trial, seed: int) -> Iterator[None]:
         while moved:
             tried = np.array(best) + moves * steps
             trial.run(trial.space.clipped(tried))
-            if steps.size > FEW_NUMBERS:
+            if FEW_NUMBERS < steps.size <= MANY_NUMBERS:
                 trial.run(together(trial, best, steps))
             moved = trial.best(1) != [best] and not trial.is_spent
             (best,) = trial.best(1)
@@ -336,12 +340,12 @@ def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Po
             (point,) = trial.space.clipped(np.array([[*best[:k], best[k] + way, *best[k + 1 :]]]))
             if trial.cost[point] < trial.cost[best]:
                 helped.append((trial.cost[point], k, way))
-    found = []
+    found: list[npt.NDArray[np.int64]] = []
     for count in (len(helped), (len(helped) + 1) // 2):
-        point = np.array(best)
+        moved = np.array(best)
         for _, k, way in sorted(helped)[:count]:
-            point[k] += way
-        found.append(point)
+            moved[k] += way
+        found.append(moved)
     return trial.space.clipped(np.array(found))
 
 

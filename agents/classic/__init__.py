@@ -10,7 +10,12 @@ from jitgym.documents import suggest
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
+from .accurate_response import ACCURATE_RESPONSE
+from .balanced import BALANCED
 from .base_stock import BASE_STOCK
+from .bayesian_base_stock import BAYESIAN_BASE_STOCK
+from .c_mu import C_MU
+from .can_order import CAN_ORDER
 from .constant import CONSTANT
 from .conwip import CONWIP
 from .conwip_hot import CONWIP_HOT
@@ -21,10 +26,13 @@ from .kanban import KANBAN
 from .mrp import MRP
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
+from .seasonal_base_stock import SEASONAL_BASE_STOCK
 from .smoothed import SMOOTHED
+from .tailored_base_surge import TAILORED_BASE_SURGE
 
 CLASSICS: dict[str, Classic] = {
-    classic.name: classic for classic in (
+    classic.name: classic
+    for classic in (
         KANBAN,
         CONWIP,
         BASE_STOCK,
@@ -36,6 +44,13 @@ CLASSICS: dict[str, Classic] = {
         HEIJUNKA,
         REGIME_BASE_STOCK,
         CONWIP_HOT,
+        SEASONAL_BASE_STOCK,
+        C_MU,
+        CAN_ORDER,
+        BALANCED,
+        ACCURATE_RESPONSE,
+        BAYESIAN_BASE_STOCK,
+        TAILORED_BASE_SURGE,
     )
 }
 

@@ -1,7 +1,7 @@
 """Heijunka: a levelled cycle for products that share a work center and take a setup.
 
     run of a product = its need a period x interval, in whole lots
-    interval >= setup times of a cycle / (time - work)            (Monden 1983; Liker and Meier 2006)
+    interval >= setup times of a cycle / (time - work)           (Monden 1983; Liker and Meier 2006)
 
 "Every part every interval": a product is asked for when its gap is worth a run, and then for as
 long as the work center is set up for it and there is a gap; so all come round about once an

@@ -1,4 +1,4 @@
-"""Hybrid kanban-CONWIP: cards at every station, and one set of cards for the whole line beside them.
+"""Hybrid kanban-CONWIP: cards at every station, and beside them one set for the whole line.
 
     ask = min(K - in process - parts under a card, S - all in process and in stock below)
 

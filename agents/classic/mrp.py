@@ -109,7 +109,7 @@ class Mrp(Acting):
         expected = self.forecasts.ahead(memory, self._horizon)
         asked = np.zeros((batch, len(scenario.sources)))
         gross = {item: np.zeros((batch, self._horizon)) for item in scenario.items}
-        waiting = dict.fromkeys(scenario.items, 0.0)
+        waiting = {item: np.zeros(batch) for item in scenario.items}
         for k, (name, demand) in enumerate(scenario.demands.items()):
             gross[demand.item] += expected[:, :, k]
             waiting[demand.item] += self.plan.total(state, f"{name}.backlog")

@@ -189,12 +189,12 @@ def rows(values: Values) -> dict[str, Array]:
     return {name: value[np.newaxis, :] for name, value in values.items()}
 
 
-def in_scenario_order(layout: Layout, listed: Array, names: Sequence[str] = ()) -> Array:
+def in_scenario_order(layout: Layout, listed: Array, names: Sequence[str] | None = None) -> Array:
     """Return (..., of) numbers by source, listed from supplier to customer, in scenario order.
 
     With `names` they belong to these sources, and all others get 0.
     """
-    order = list(names) or from_supplier_to_customer(layout.scenario)
+    order = from_supplier_to_customer(layout.scenario) if names is None else list(names)
     found = np.zeros((*listed.shape[:-1], len(layout.scenario.sources)))
     found[..., [list(layout.scenario.sources).index(name) for name in order]] = listed
     return found

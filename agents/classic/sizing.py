@@ -238,9 +238,7 @@ class Stage:
 
     def _mean_over_demands(self, costs: Mapping[str, float]) -> float:
         """Mean cost a unit over the demands, weighted by the units that each needs."""
-        weights = {
-            name: self.units[name] * self.scenario.demands[name].mean for name in costs
-        }
+        weights = {name: self.units[name] * self.scenario.demands[name].mean for name in costs}
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 

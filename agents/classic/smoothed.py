@@ -28,7 +28,7 @@ import numpy as np
 
 from jitgym.control import Policy, echelon_matrix
 from jitgym.plant import Layout
-from jitgym.scenario import Scenario
+from jitgym.scenario import Scenario, Smoothing
 
 from .base_stock import level_parameter
 from .ordering import Acting, in_scenario_order, rows
@@ -96,7 +96,11 @@ def why_not(scenario: Scenario) -> str:
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the weight, and the safety factor of every source."""
     at = stages(scenario)
-    own = [demand.forecast.weight for demand in scenario.demands.values() if demand.forecast]
+    own = [
+        demand.forecast.weight
+        for demand in scenario.demands.values()
+        if isinstance(demand.forecast, Smoothing)
+    ]
     weight = Parameter(
         name="weight",
         unit="share",
