@@ -240,28 +240,97 @@ def test_every_term_of_the_ledger_by_hand() -> None:
     assert (terms["shipment"], terms["setup"], terms["revenue"]) == (0, 0, 0)
 
 
-def expected_cost(scenario: Scenario, flows: dict[str, float]) -> float:
-    """The cost of a period, written once more from the scenario's own words."""
-    cost = 0.0
+def expected_cost(scenario: Scenario, flows: dict[str, float], done: set[str]) -> float:
+    """The cost of a period, written once more from the scenario's own words.
+
+    `done`: the projects that were finished when the period began.
+    """
+    improved = {p: v for n in done for p, v in scenario.projects[n].improves.items()}
+    cost, emitted = 0.0, 0.0
     for name, item in scenario.items.items():
         cost += item.holding_cost * flows[f"{name}.on_hand"]
+        cost += item.disposal_cost * flows[f"{name}.wasted"]
+        cost -= item.salvage_value * flows.get(f"{name}.salvaged", 0.0)
     for name, source in scenario.sources.items():
-        paid = flows[f"{name}.granted" if source.paid == "order" else f"{name}.received"]
+        came = flows[f"{name}.received"] + flows[f"{name}.defective"]
+        ordered = flows[f"{name}.granted"] - flows.get(f"{name}.cancelled", 0.0)
+        ships = flows.get(f"{name}.shipped", flows[f"{name}.granted"]) > 0
+        at = f"sources.{name}"
         cost += source.in_process_holding_cost * flows[f"{name}.in_process"]
-        cost += source.unit_cost * paid
-        cost += source.shipment_cost * (flows[f"{name}.granted"] > 0)
-        cost += source.setup_cost * flows[f"{name}.setups"]
+        cost += source.unit_cost * (ordered if source.paid == "order" else came)
+        cost += improved.get(f"{at}.shipment_cost", source.shipment_cost) * ships
+        cost += improved.get(f"{at}.setup_cost", source.setup_cost) * flows[f"{name}.setups"]
+        if source.quality is not None and source.quality.by_product is None:
+            cost += scenario.items[source.makes].disposal_cost * flows[f"{name}.defective"]
+        if source.commitment is not None:
+            cost += source.commitment.shortfall_cost * flows[f"{name}.shortfall"]
+        emitted += source.emissions_per_unit * ordered + source.emissions_per_shipment * ships
+    for name, carrier in scenario.carriers.items():
+        trips = flows[f"{name}.trips"]
+        cost += improved.get(f"carriers.{name}.cost", carrier.cost) * trips
+        emitted += carrier.emissions * trips
     for name, demand in scenario.demands.items():
-        short = flows[f"{name}.waiting" if demand.unmet == "backordered" else f"{name}.lost"]
-        cost += demand.shortage_cost * short - demand.price * flows[f"{name}.served"]
-    return cost
+        cost -= demand.price * flows[f"{name}.served"]
+        cost += demand.shortage_cost * flows[f"{name}.waiting"]
+        cost += demand.shortage_cost * flows[f"{name}.lost"]
+        cost += demand.abandonment_cost * flows.get(f"{name}.abandoned", 0.0)
+    for name, center in scenario.work_centers.items():
+        if center.overtime is not None:
+            beyond = flows[f"{name}.used"] - flows[f"{name}.regular"]
+            cost += center.overtime.cost * max(beyond, 0.0)
+    for name, project in scenario.projects.items():
+        cost += project.cost * flows[f"{name}.begun"]
+    return cost + scenario.emission_price * emitted
 
 
-def expected_kpis(scenario: Scenario, periods: list[dict[str, float]]) -> dict[str, float]:
+class Queue:
+    """Those who wait for one demand, first come first served, written once more.
+
+    As the plant does, 12 periods of waiting stand for all longer ones, and 11 of those served.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[list[float]] = []  # [periods waited, units], the longest first
+        self.served: dict[int, float] = {}
+        self.left = 0.0  # periods waited by those who left
+
+    def period(self, flows: dict[str, float], name: str, counts: bool) -> None:
+        for waited, units in self._leave(flows.get(f"{name}.abandoned", 0.0)):
+            self.left += counts * min(waited, 12) * units
+        at_once = flows[f"{name}.at_once"]
+        served = self._leave(flows[f"{name}.served"] - at_once)
+        for waited, units in [*served, (0, at_once)]:
+            key = min(int(waited), 11)
+            self.served[key] = self.served.get(key, 0.0) + counts * units
+        unmet = flows[f"{name}.requested"] - at_once - flows[f"{name}.lost"]
+        self.waiting.append([0, unmet])
+        for group in self.waiting:
+            group[0] += 1
+
+    def _leave(self, units: float) -> list[tuple[float, float]]:
+        gone = []
+        while units > 1e-9 and self.waiting:
+            waited, there = self.waiting[0]
+            part = min(units, there)
+            gone.append((waited, part))
+            units -= part
+            self.waiting[0][1] -= part
+            if self.waiting[0][1] <= 1e-12:
+                self.waiting.pop(0)
+        return gone
+
+
+def expected_kpis(
+    scenario: Scenario, periods: list[dict[str, float]], queues: dict[str, Queue]
+) -> dict[str, float]:
     """The KPIs by brute force, from every period's raw flows."""
 
     def each(names: Any, what: str) -> np.ndarray:  # (periods, names)
-        return np.array([[flows[f"{name}.{what}"] for name in names] for flows in periods])
+        rows = [[flows.get(f"{name}.{what}", 0.0) for name in names] for flows in periods]
+        return np.array(rows).reshape(len(periods), len(names))
+
+    def total(names: Any, *what: str) -> float:
+        return float(sum(each(names, w).sum() for w in what))
 
     def ratio(top: float, bottom: float) -> float:
         return top / bottom if bottom != 0 else np.nan
@@ -271,27 +340,99 @@ def expected_kpis(scenario: Scenario, periods: list[dict[str, float]]) -> dict[s
             return 0.0 if sample.mean() != 0 else np.nan
         return float(sample.var() / sample.mean() ** 2)
 
+    count = len(periods)
     items, demands, centers = scenario.items, scenario.demands, scenario.work_centers
-    values = [item.value for item in items.values()]
-    if None in values:
-        values = [item.holding_cost for item in items.values()]
-        values = values if any(values) else [1.0] * len(items)
+    sources = scenario.sources
+    are_stated = all(item.value is not None for item in items.values())
+    values = [item.value if are_stated else item.holding_cost for item in items.values()]
+    values = values if any(values) or are_stated else [1.0] * len(items)
     value = dict(zip(items, values, strict=True))
-    sold = sum(value[d.item] * each([n], "served").sum() for n, d in demands.items())
-    held = sum(value[n] * each([n], "on_hand").sum() for n in items)
-    outside = [n for n, s in scenario.sources.items() if not s.consumes and s.at is None]
-    used = each(centers, "used").sum() if centers else 0.0
-    available = each(centers, "available").sum() if centers else 0.0
-    ordered = each(outside, "granted").sum(axis=1) if outside else np.zeros(len(periods))
+    sold = sum(value[d.item] * total([n], "served") for n, d in demands.items())
+    held = sum(value[n] * total([n], "on_hand") for n in items)
+    moving = sum(value[s.makes] * total([n], "in_process") for n, s in sources.items())
+    outside = [n for n, s in sources.items() if not s.consumes and s.at is None]
+    ordered = each(outside, "granted").sum(axis=1)
+    asked = each(outside, "asked").sum(axis=1)
     requested = each(demands, "requested").sum(axis=1)
+    served, gone = total(demands, "served"), total(demands, "lost", "abandoned")
+    found, missed = total(sources, "defective"), total(sources, "escaped")
+    received, scrapped = total(sources, "received"), total(sources, "scrapped")
+    owed = sum(d.price * d.pays_after * total([n], "served") for n, d in demands.items())
+    owing = sum(s.unit_cost * s.pays_after * total([n], "granted") for n, s in sources.items())
+    revenue = sum(d.price * total([n], "served") for n, d in demands.items())
+    bought = sum(s.unit_cost * total([n], "granted") for n, s in sources.items())
+    left = sum(queue.left for queue in queues.values())
+    waited = np.zeros(12)
+    for queue in queues.values():
+        for periods_waited, units in queue.served.items():
+            waited[periods_waited] += units
+    within = np.flatnonzero(np.cumsum(waited) >= 0.95 * served - 1e-6)
+    moves = [n for n, s in sources.items() if s.carrier is None and s.at is None]
+    emitted = sum(
+        s.emissions_per_unit * (total([n], "granted") - total([n], "cancelled"))
+        + s.emissions_per_shipment * total([n], "shipments")
+        for n, s in sources.items()
+    )
+    emitted += sum(c.emissions * total([n], "trips") for n, c in scenario.carriers.items())
+    good = sum(
+        s.time_per_unit * total([n], "received") for n, s in sources.items() if s.at is not None
+    )
+    priced = any(d.price for d in demands.values())
+    known = all(items[d.item].value is not None for d in demands.values())
+    margin = sum(
+        (d.price - (items[d.item].value or 0.0)) * total([n], "lost", "abandoned")
+        for n, d in demands.items()
+    )
+
+    def stay(item: str) -> float:
+        """Periods that a unit of an item spends in process and in stock."""
+        there = total([item], "on_hand") + total(scenario.sources_of(item), "in_process")
+        return ratio(there, total([item], "consumed", "served", "wasted"))
+
+    def route(item: str) -> float:
+        materials = {m for n in scenario.sources_of(item) for m in sources[n].consumes}
+        before = [route(material) for material in materials]
+        longest = np.nan if np.isnan(before).any() else max(before, default=0.0)
+        return float(longest + stay(item))
+
+    routes = [route(d.item) for d in demands.values()]
+    stockouts = each(demands, "requested") > each(demands, "at_once")
     return {
-        "fill_rate": ratio(each(demands, "at_once").sum(), requested.sum()),
-        "average_inventory": each(items, "on_hand").sum(axis=1).mean(),
-        "turnover": ratio(scenario.periods_per_year * sold, held),
+        "fill_rate": ratio(total(demands, "at_once"), requested.sum()),
+        "ready_rate": (each([d.item for d in demands.values()], "on_hand") > 0).mean(),
+        "cycle_service_level": 1 - stockouts.mean(),
+        "on_time_in_full": ratio(
+            ((each(demands, "requested") > 0) & ~stockouts).sum(),
+            (each(demands, "requested") > 0).sum(),
+        ),
         "backlog": each(demands, "waiting").sum(axis=1).mean(),
-        "throughput": each(demands, "served").sum(axis=1).mean(),
-        "utilization": ratio(used, available),
+        "backlog_age": ratio(total(demands, "waiting"), requested.sum()),
+        "waiting_p95": float(within[0]) if served > 0 else np.nan,
+        "abandoned": ratio(gone, requested.sum()),
+        "abandoned_waiting": ratio(left, total(demands, "abandoned")),
+        "customer_lead_time": ratio(max(total(demands, "waiting") - left, 0.0), served),
+        "production_lead_time": np.nan if np.isnan(routes).any() else max(routes),
+        "censored": ratio(requested.sum() - served - gone, requested.sum()),
+        "first_pass_defects": 1e6 * ratio(found + missed, found + received),
+        "defect_rate": 1e6 * ratio(missed, received),
+        "waste": ratio(total(items, "wasted") + scrapped, received + found),
+        "average_inventory": each(items, "on_hand").sum(axis=1).mean(),
+        "in_process": each(sources, "in_process").sum(axis=1).mean(),
+        "turnover": ratio(scenario.periods_per_year * sold, held),
+        "working_capital": (held + moving + owed - owing) / count if are_stated else np.nan,
+        "cash_conversion_cycle": ratio(held + moving, sold)
+        + (owed / revenue if revenue else 0.0)
+        - (owing / bought if bought else 0.0),
+        "lost_margin": margin / count if priced and known else np.nan,
+        "throughput": served / count,
+        "utilization": ratio(total(centers, "used"), total(centers, "available")),
+        "oee": ratio(good, total(centers, "planned")),
+        "setups": total(sources, "setups") / count,
+        "shipments": (total(moves, "shipments") + total(scenario.carriers, "trips")) / count,
+        "emissions": emitted / count,
+        "bullwhip_asked": ratio(squared_variation(asked), squared_variation(requested)),
         "bullwhip": ratio(squared_variation(ordered), squared_variation(requested)),
+        "granted_share": ratio(total(sources, "granted"), total(sources, "asked")),
     }
 
 
@@ -303,24 +444,30 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
     scenario = scenario.model_copy(update={"discount": discount})
     probe = Probe(scenario, seed)
     horizon = scenario.horizon
+    queues = {name: Queue() for name in scenario.demands}
     periods, costs = [], []
-    for t, row in enumerate(np.minimum(asked_at_random(scenario, seed), 40.0)):
-        flows = probe.step(**dict(zip(scenario.sources, row.tolist(), strict=True)))
+    rows = asked_at_random(scenario, seed)
+    rows[:, : len(scenario.sources)] = np.minimum(rows[:, : len(scenario.sources)], 40.0)
+    for t, row in enumerate(rows):
+        done = {n for n, p in scenario.projects.items() if probe[f"{n}.progress"] > p.periods}
+        flows = probe.step_row(row)
         cost = float(probe.engine.cost[0])
-        assert cost == pytest.approx(expected_cost(scenario, flows), rel=1e-9, abs=1e-9)
+        assert cost == pytest.approx(expected_cost(scenario, flows, done), rel=1e-9, abs=1e-6)
         assert cost == pytest.approx(probe.engine.terms[0].sum(), rel=1e-9, abs=1e-9)
         assert probe.engine.reward[0] == pytest.approx(-cost / scenario.reward_scale)
+        for name, queue in queues.items():
+            queue.period(flows, name, t >= horizon.warm_up)
         if t >= horizon.warm_up:
             periods.append(flows)
             costs.append(cost)
-    if discount is None:
-        expected = float(np.mean(costs))
-    else:
+    if discount is not None:
         expected = float(np.dot(costs, discount ** np.arange(len(costs))))
+    else:
+        expected = float(np.sum(costs) if horizon.ends else np.mean(costs))
     assert probe.engine.episode_cost[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
     found = kpis(probe.layout, probe.engine.sums, len(periods))
     assert found.keys() == KPIS.keys()
-    expected_by_name = expected_kpis(scenario, periods)
+    expected_by_name = expected_kpis(scenario, periods, queues)
     for name, value in found.items():
         assert value[0] == pytest.approx(expected_by_name[name], rel=1e-6, abs=1e-9, nan_ok=True), (
             name
@@ -340,18 +487,27 @@ def test_kpis_by_hand() -> None:
     found = {
         name: float(value[0]) for name, value in kpis(probe.layout, probe.engine.sums, 2).items()
     }
-    assert found == pytest.approx(
-        {
-            "fill_rate": 7 / 8,
-            "average_inventory": 4 / 2,
-            "turnover": 50 * 10 * (3 + 5) / (10 * 4),
-            "backlog": 1 / 2,
-            "throughput": 4,
-            "utilization": np.nan,  # nothing is a work center
-            "bullwhip": np.nan,  # demand does not vary
-        },
-        nan_ok=True,
-    )
+    expected = {
+        "fill_rate": 7 / 8,
+        "ready_rate": 1 / 2,
+        "cycle_service_level": 1 / 2,
+        "on_time_in_full": 1 / 2,
+        "average_inventory": 4 / 2,
+        "turnover": 50 * 10 * (3 + 5) / (10 * 4),
+        "backlog": 1 / 2,
+        "customer_lead_time": 1 / 8,
+        "waiting_p95": 1,  # 7 of 8 at once are less than 95 %
+        "production_lead_time": 4 / 8,
+        "working_capital": 10 * 4 / 2,
+        "throughput": 4,
+        "waste": 0,
+        "utilization": np.nan,  # nothing is a work center
+        "oee": np.nan,
+        "bullwhip": np.nan,  # demand does not vary
+        "abandoned_waiting": np.nan,  # nobody left
+        "lost_margin": np.nan,  # nothing has a price
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)
 
 
 def test_nothing_is_undefined_where_nothing_happens() -> None:
