@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jitgym.scenario import Scenario
+from jitgym.scenario import Scenario, load
 from tests.scenarios import NOBODY, Probe, plant
 
 
@@ -301,3 +301,157 @@ def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
         assert probe.step(a=0)["machine.available"] == 5
     probe.step(a=1)
     assert probe.step(a=1)["machine.available"] == 0
+
+
+# --- what the whole plant adds --------------------------------------------------------------------
+
+
+def test_priorities_come_before_the_present_setup_and_the_larger_ask() -> None:
+    probe = Probe(workshop(10, a={"setup_time": 2}, b={"setup_time": 3}))
+    # Set up for none. Priority: a first though b asks for more: 2 + 4, b's setup 3, one of b.
+    flows = probe.step(a=4, b=5, priorities={"a": 1})
+    assert grants(flows, "a", "b") == [4, 1]
+    assert (flows["a.setups"], flows["b.setups"]) == (1, 1)
+    # Set up for b; a is called first all the same: 2 + 6 = 8, the last 2 go into b's setup.
+    flows = probe.step(a=6, b=5, priorities={"a": 7, "b": 3})
+    assert grants(flows, "a", "b") == [6, 0]
+    assert probe["b.work"] == 2
+    # Equal priorities are none: what it is set up for goes first.
+    flows = probe.step(a=1, b=9, priorities={"a": 3, "b": 3})
+    assert grants(flows, "a", "b") == [1, 8]  # 1 hour, 1 more of b's setup, 8 of b
+
+
+def test_equal_priorities_change_nothing() -> None:
+    one, other = (Probe(workshop(7, a={"setup_time": 1}, b={"setup_time": 2})) for _ in range(2))
+    for t in range(20):
+        asked = {"a": t % 5, "b": (3 * t) % 7}
+        assert one.step(**asked) == other.step(**asked, priorities={"a": 4, "b": 4})
+
+
+def overtime(time: float, cost: float, **center: Any) -> Scenario:
+    scenario = workshop(8, a={})
+    changes = {"work_centers.machine.overtime": {"time": time, "cost": cost}}
+    changes |= {f"work_centers.machine.{name}": value for name, value in center.items()}
+    return load(scenario, **changes)
+
+
+def test_overtime_is_used_when_the_regular_time_is_out_and_paid_by_the_hour() -> None:
+    probe = Probe(overtime(3, 50))
+    for asked, granted, over in ((6, 6, 0), (8, 8, 0), (10, 10, 2), (20, 11, 3)):
+        flows = probe.step(a=asked)
+        assert (flows["a.granted"], flows["machine.over"]) == (granted, over)
+        assert flows["machine.available"] == 11
+        assert probe.engine.cost[0] == 50 * over
+
+
+def test_a_machine_that_is_down_has_no_overtime() -> None:
+    probe = Probe(overtime(3, 50, breakdown={"fails": 1, "repaired": 1}))
+    assert [probe.step(a=20)["a.granted"] for _ in range(4)] == [11, 0, 11, 0]
+
+
+def test_a_supplier_that_is_down_grants_nothing_and_what_is_on_the_way_still_comes() -> None:
+    # It fails surely after the first period and recovers surely after the second.
+    probe = Probe(bought(lead_time=2, disruption={"fails": 1, "repaired": 1}))
+    seen = []
+    for _ in range(5):
+        up = probe["supplier.up"]
+        flows = probe.step(supplier=5)
+        seen.append((up, flows["supplier.granted"], flows["supplier.received"]))
+    assert seen == [(1, 5, 0), (0, 0, 5), (1, 5, 0), (0, 0, 5), (1, 5, 0)]
+
+
+def test_the_rest_of_a_partial_delivery_ships_later_or_never() -> None:
+    half = {"share": 0.5}
+    probe = Probe(bought(lead_time=1, partial=half))
+    # 7 due, 3 ship; 4 + 2 due, 3 ship; 3 due, 1 ships.
+    flows = [probe.step(supplier=asked) for asked in (7, 2, 0)]
+    assert [f["supplier.shipped"] for f in flows] == [3, 3, 1]
+    assert probe["supplier.unshipped"] == 2
+    probe = Probe(bought(lead_time=1, unit_cost=10, partial=half | {"rest": "cancelled"}))
+    flows = probe.step(supplier=7)
+    assert (flows["supplier.shipped"], flows["supplier.cancelled"]) == (3, 4)
+    assert probe.engine.cost[0] == 30  # what does not come is not paid
+    assert "supplier.unshipped" not in probe.state()
+
+
+def test_what_is_still_to_ship_takes_storage() -> None:
+    scenario = load(bought(lead_time=1, partial={"share": 0.5}), **{"items.product.storage": 10})
+    probe = Probe(scenario)
+    assert probe.step(supplier=8)["supplier.granted"] == 8
+    assert probe.step(supplier=8)["supplier.granted"] == 2
+
+
+def with_projects(scenario: Scenario, **projects: dict[str, Any]) -> Scenario:
+    return Scenario.from_document(scenario.document() | {"projects": projects})
+
+
+def test_a_project_slows_its_center_and_then_shortens_the_setup_for_good() -> None:
+    scenario = with_projects(
+        workshop(10, a={"setup_time": 4}, b={"setup_time": 4}),
+        smed={
+            "cost": 100,
+            "improves": {"sources.a.setup_time": 1},
+            "slows": "machine",
+            "slowed_by": 0.2,
+            "periods": 2,
+        },
+    )
+    probe = Probe(scenario)
+    # One period as it was: 4 + 6.
+    assert probe.step(a=20)["a.granted"] == 6
+    # Training: 8 hours of 10, for two periods, and the cost once.
+    flows = probe.step(b=20, begin=("smed",))
+    assert (flows["machine.available"], flows["b.granted"]) == (8, 4)
+    assert probe.engine.cost[0] == 100
+    flows = probe.step(a=20, begin=("smed",))  # it has begun: nothing is begun or paid again
+    assert (flows["machine.available"], flows["a.granted"], flows["smed.begun"]) == (8, 4, 0)
+    assert probe.engine.cost[0] == 0
+    # Done: setups of a take an hour, those of b still four.
+    assert probe.step(b=20)["b.granted"] == 6
+    assert probe.step(a=20)["a.granted"] == 9
+
+
+def test_a_project_reduces_a_fixed_cost_when_it_is_done() -> None:
+    scenario = with_projects(
+        bought(shipment_cost=30),
+        dock={"cost": 7, "improves": {"sources.supplier.shipment_cost": 10}},
+    )
+    probe, paid = Probe(scenario), []
+    for t in range(4):
+        probe.step(supplier=1, begin=("dock",) if t == 1 else ())
+        paid.append(float(probe.engine.cost[0]))
+    assert paid == [30, 30 + 7, 10, 10]
+
+
+def test_a_project_shortens_a_lead_time_for_what_is_on_the_way_too() -> None:
+    scenario = with_projects(
+        bought(lead_time=4),
+        road={"cost": 0, "improves": {"sources.supplier.lead_time": 2}},
+    )
+    probe = Probe(scenario)
+    came = [
+        probe.step(supplier=1 if t < 6 else 0, begin=("road",) if t == 2 else ())[
+            "supplier.received"
+        ]
+        for t in range(9)
+    ]
+    # Done from period 3 on: of what was ordered in 0, 1, 2 all that is two periods old comes.
+    assert came == [0, 0, 0, 3, 1, 1, 1, 0, 0]
+
+
+def test_a_truck_carries_what_its_sources_ship_in_a_period_together() -> None:
+    scenario = plant(
+        items={"one": {}, "two": {}},
+        carriers={"truck": {"cost": 20, "emissions": 5, "capacity": 10}},
+        sources={
+            "first": {"makes": "one", "carrier": "truck", "emissions_per_unit": 1},
+            "second": {"makes": "two", "carrier": "truck", "shipment_cost": 3},
+        },
+        demands={"nobody": {**NOBODY, "item": "one"}},
+        emission_price=2,
+    )
+    probe = Probe(scenario)
+    for first, second, trips in ((4, 6, 1), (4, 7, 2), (0, 0, 0), (10, 0, 1), (0, 21, 3)):
+        flows = probe.step(first=first, second=second)
+        assert flows["truck.trips"] == trips
+        assert probe.engine.cost[0] == 20 * trips + 3 * (second > 0) + 2 * (5 * trips + first)
