@@ -606,6 +606,7 @@ class Recorded(Distribution):
     file: str
     item: str
     splits: Splits
+    scale: Positive = 1.0  # what every record is multiplied with, rounded to whole units
     _series: dict[str, Floats] = PrivateAttr(default_factory=dict)
 
     @field_validator("file")
@@ -644,6 +645,8 @@ class Recorded(Distribution):
                 "block",
             )
         array = np.array(series, dtype=np.float64)
+        if self.scale != 1.0:
+            array = np.floor(array * self.scale + 0.5)
         array.setflags(write=False)
         return array
 

@@ -3,14 +3,17 @@
 from .results import Run, RunError, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
+from .step_response import StepResponse, step_response
 
 __all__ = [
     "Interval",
     "Run",
     "RunError",
+    "StepResponse",
     "familywise",
     "interval",
     "load_rows",
     "paired",
     "rollout",
+    "step_response",
 ]

@@ -101,7 +101,7 @@ def _run_batch(
     weight = plant.average
     for period in range(plant.periods):
         asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
-        engine.step(_checked(asked, episodes, layout, policy.name))
+        engine.step(checked(asked, episodes, layout, policy.name))
         if period >= plant.warm_up:
             cost[0] += weight * engine.cost
             terms[0] += weight * engine.terms
@@ -110,7 +110,7 @@ def _run_batch(
     return Outcome(cost, terms, engine.sums[np.newaxis]), saturated
 
 
-def _checked(
+def checked(
     asked: npt.NDArray[np.float64], batch: int, layout: Layout, policy: str
 ) -> npt.NDArray[np.float64]:
     """Return quantities, priorities and projects to begin, (batch, asked cells)."""

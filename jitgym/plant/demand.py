@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .draws import binomial, draw, negative_binomial, normal_cdf, normal_quantile, share_of
 from .jit import kernel
 from .records import NONE, WAITS, Plant, Record, Row

@@ -26,7 +26,6 @@ from .records import (
     PROJECT,
     QUALITY,
     REGIME,
-    REPLAYED,
     REVEALED,
     SALVAGE,
     SAVING,

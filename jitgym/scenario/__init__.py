@@ -11,6 +11,7 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 """
 
 from .checks import RESERVED
+from .demand_scale import with_demand
 from .loading import load
 from .model import Scenario
 from .parts import (
@@ -62,4 +63,5 @@ __all__ = [
     "UpDown",
     "WorkCenter",
     "load",
+    "with_demand",
 ]
