@@ -279,9 +279,10 @@ def test_without_a_seed_two_environments_live_in_different_worlds() -> None:
     assert played(PlantEnv(WORKSHOP)) != played(PlantEnv(WORKSHOP))
 
 
+@pytest.mark.parametrize("discount", [None, 0.95])
 @pytest.mark.parametrize("name", SHORT)
-def test_reset_replays_a_row_of_a_rollout_exactly(name: str) -> None:
-    scenario = SHORT[name]
+def test_reset_replays_a_row_of_a_rollout_exactly(name: str, discount: float | None) -> None:
+    scenario = SHORT[name].model_copy(update={"discount": discount})
     layout = lay_out(scenario)
     env = PlantEnv(scenario, control="base-stock")
     local = {entry.name: round(0.4 * entry.high) for entry in env.action_entries}
