@@ -38,6 +38,8 @@ def main(
 
     plant = common.scenario(scenario, given)
     common.expect(episodes >= 1, f"--episodes is {episodes}; expected at least 1")
+    common.expect(steps is None or steps >= 1, f"--steps is {steps}; expected at least 1")
+    common.expect(minutes is None or minutes > 0, f"--minutes is {minutes}; expected more than 0")
     settings = learned.read_settings(config)
     minutes = 3.0 if minutes is None and steps is None else minutes
     learned.expect_folder(out, resume)
