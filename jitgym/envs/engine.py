@@ -149,7 +149,9 @@ class Engine:
         `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
         """
         self.actions[:] = actions
-        self._advance(*self._arguments)
+        row = self._advance(*self._arguments)
+        if row >= 0:
+            raise ValueError(f"the action of row {row} is {self.actions[row]}; expected numbers")
 
     @property
     def episode_cost(self) -> npt.NDArray[np.float64]:
@@ -273,8 +275,15 @@ def advance(
     asked: Matrix,
     granted: Matrix,
     ended: npt.NDArray[np.bool_],
-) -> None:
-    """Run one period of every plant of a batch; see `Engine` for the shapes."""
+) -> int:
+    """Run one period of every plant of a batch; see `Engine` for the shapes.
+
+    Returns -1, or the first row whose action is not a number: then no plant has moved.
+    """
+    for e in range(state.shape[0]):
+        for k in range(actions.shape[1]):
+            if not np.isfinite(actions[e, k]):
+                return e
     for e in range(state.shape[0]):
         if is_new[e]:
             is_new[e] = False
@@ -302,3 +311,4 @@ def advance(
         observe_row(entries, state[e], totals[e], observation[e])
         if period[e] == 0:  # what saturates is counted after each period, not before the first
             totals[e, SATURATED] = 0.0
+    return -1

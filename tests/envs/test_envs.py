@@ -668,3 +668,13 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
             if truncated:
                 observation, _ = env.reset()
     assert digest.hexdigest()[:16] == FROZEN.get(name)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: str) -> None:
+    env = gymnasium.make("jitgym/LostSales-v0", control=control).unwrapped
+    env.reset(seed=1)
+    before = env.engine.state.copy()
+    with pytest.raises(ValueError, match=r"row 0 is .*nan.*; expected numbers"):
+        env.step(np.array([np.nan]))
+    assert np.array_equal(env.engine.state, before)
