@@ -71,17 +71,13 @@ class Checkpoint:
 
     def begin(self, record: Stored) -> None:
         """Begin a training here. Raises RunError where the folder holds one already."""
-        if self.last.exists() or self.best.exists():
-            raise RunError(
-                f"{self.folder}: holds a trained agent; expected --resume or a new folder"
-            )
+        expect_folder(self.folder, resume=False)
         self.folder.mkdir(parents=True, exist_ok=True)
         documents.write(record, self.record)
 
     def resume(self, record: Stored) -> Stored:
         """Return where the training of the same agent stands. Raises RunError where none does."""
-        if not self.last.exists():
-            raise RunError(f"{self.last}: no such file; expected a training that can be resumed")
+        expect_folder(self.folder, resume=True)
         earlier = self.read_record()
         changed = [name for name in record if earlier.get(name) != record[name]]
         if changed:
@@ -89,6 +85,10 @@ class Checkpoint:
                 f"{self.folder}: holds an agent with another {' and '.join(changed)}; "
                 "expected the same options, or a new folder"
             )
+        return self.stored()
+
+    def stored(self) -> Stored:
+        """Return where training stands. Raises RunError where that cannot be read."""
         return read_tensors(self.last)
 
     def read_record(self) -> Stored:

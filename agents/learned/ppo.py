@@ -163,7 +163,7 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
 
 
 def build(spaces: Spaces, settings: Settings, seed: int, budget: Budget) -> stable_baselines3.PPO:
-    """Return an untrained learner with its environments."""
+    """Return an untrained learner; its learning rate falls as the budget is used up."""
     same_step = gymnasium.vector.AutoresetMode.SAME_STEP
     plants = VectorPlant(
         spaces.layout.scenario, settings.environments, spaces.control, autoreset_mode=same_step
