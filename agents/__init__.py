@@ -19,7 +19,19 @@ from . import classic
 # the place of the function of the same name.
 from .tune import TunedPolicy, Tuning, tune
 
-__all__ = ["TunedPolicy", "Tuning", "make", "names", "tune", "why_not"]
+__all__ = [
+    "LEARNERS",
+    "TunedPolicy",
+    "Tuning",
+    "expect_name",
+    "make",
+    "names",
+    "tune",
+    "why_not",
+]
+
+LEARNERS = ("ppo",)
+"""Names of the learned agents; `agents.learned` trains and loads them."""
 
 
 def names() -> tuple[str, ...]:
@@ -54,3 +66,9 @@ def make(name: str, scenario: Scenario | str | Path, **parameters: Any) -> Polic
 def why_not(name: str, scenario: Scenario | str | Path) -> str:
     """Return in one line why a policy does not apply to a scenario; "" where it does."""
     return classic.find(name).why_not(load(scenario))
+
+
+def expect_name(name: str, learners: bool = False) -> None:
+    """Raise ScenarioError where there is no policy with this name, or no learner where allowed."""
+    if not (learners and name in LEARNERS):
+        classic.find(name)

@@ -44,8 +44,8 @@ class Classics:
     def notes(self) -> list[str]:
         """What a reader should know of them: budgets, parameters, and who is left out."""
         found = [
-            f"{policy.name}: {_written(policy)}; {policy.tuning.periods / 1e6:.1f} million periods, "
-            f"{policy.tuning.seconds:.1f} CPU seconds"
+            f"{policy.name}: {_written(policy)}; {policy.tuning.periods / 1e6:.1f} million "
+            f"periods, {policy.tuning.seconds:.1f} CPU seconds"
             for policy in self.tuned
         ]
         return found + [f"{name} does not apply: {why}" for name, why in self.left_out.items()]

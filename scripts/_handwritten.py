@@ -6,16 +6,18 @@ and one row a plant are the same as the generic plant's, and so are the costs (b
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
 from jitgym.plant.tape import uniform
 
-jit = numba.njit(error_model="numpy")
+jit: Any = numba.njit(error_model="numpy")
 
 
 @jit
-def draw(u, ends, guides):  # type: ignore[no-untyped-def]
+def draw(u, ends, guides):
     """Return the quantile of u for a distribution on 0, 1, 2, ... by a guide table."""
     k = guides[int(u * guides.size)]
     while ends[k] <= u:
@@ -24,7 +26,7 @@ def draw(u, ends, guides):  # type: ignore[no-untyped-def]
 
 
 @jit
-def lost_sales_period(row, order, u, ends, guides, holding, penalty):  # type: ignore[no-untyped-def]
+def lost_sales_period(row, order, u, ends, guides, holding, penalty):
     """One period of a lost-sales item with a lead time of four: row is stock and pipeline."""
     demand = draw(u, ends, guides)
     sold = min(row[0], demand)
@@ -36,7 +38,7 @@ def lost_sales_period(row, order, u, ends, guides, holding, penalty):  # type: i
 
 
 @jit
-def lost_sales_env(rows, actions, keys, period, channel, ends, guides, observation, reward):  # type: ignore[no-untyped-def]
+def lost_sales_env(rows, actions, keys, period, channel, ends, guides, observation, reward):
     """One step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
     for e in range(rows.shape[0]):
         row = rows[e]
@@ -50,7 +52,7 @@ def lost_sales_env(rows, actions, keys, period, channel, ends, guides, observati
 
 
 @jit
-def lost_sales_base_stock(level, keys, periods, warm_up, channel, ends, guides, costs):  # type: ignore[no-untyped-def]
+def lost_sales_base_stock(level, keys, periods, warm_up, channel, ends, guides, costs):
     """Mean cost a period of a base-stock policy, episode by episode."""
     row = np.zeros(4)
     for e in range(keys.size):
@@ -66,7 +68,7 @@ def lost_sales_base_stock(level, keys, periods, warm_up, channel, ends, guides, 
 
 
 @jit
-def line_period(row, asked, key, period, channels, leads, ends, guides):  # type: ignore[no-untyped-def]
+def line_period(row, asked, key, period, channels, leads, ends, guides):
     """One period of the kanban line.
 
     Row: steel, panel, frame, car; mill's orders of age 1, 2, 3; press, weld, assembly up; backlog.
@@ -112,7 +114,7 @@ def line_period(row, asked, key, period, channels, leads, ends, guides):  # type
 
 
 @jit
-def line_begin(row):  # type: ignore[no-untyped-def]
+def line_begin(row):
     """The first state of the kanban line."""
     row[:] = 0.0
     row[0], row[1], row[2], row[3] = 12.0, 10.0, 10.0, 20.0
@@ -120,7 +122,7 @@ def line_begin(row):  # type: ignore[no-untyped-def]
 
 
 @jit
-def line_kanban(cards, keys, periods, warm_up, channels, leads, ends, guides, costs):  # type: ignore[no-untyped-def]
+def line_kanban(cards, keys, periods, warm_up, channels, leads, ends, guides, costs):
     """Mean cost a period of kanban by card recursion, episode by episode."""
     row = np.zeros(11)
     asked = np.zeros(4)
@@ -142,7 +144,7 @@ def line_kanban(cards, keys, periods, warm_up, channels, leads, ends, guides, co
 @jit
 def line_env(
     rows, actions, keys, period, channels, leads, ends, guides, bounds, observation, reward
-):  # type: ignore[no-untyped-def]
+):
     """One step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
     asked = np.zeros(4)
     for e in range(rows.shape[0]):

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jitgym
-from jitgym.control import pull_rule
+from jitgym.control import Rule, pull_rule
 from jitgym.evaluate.loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.plant.tape import channel_number
@@ -49,7 +49,7 @@ def main(
     json_: Annotated[bool, tyro.conf.arg(name="json", help="print one JSON object")] = False,
 ) -> None:
     """Measure start-up, environments and the compiled closed loop."""
-    lines = [*start_up(), *environments(seconds), *closed_loops()]
+    lines = [*start_up(), *environments(seconds), *closed_loops(seconds)]
     if json_:
         print(json.dumps([line.__dict__ | {"ratio": line.ratio} for line in lines], indent=1))
         return
@@ -179,39 +179,40 @@ def line_env(seconds: float) -> float:
     return rate(steps, seconds)
 
 
-def closed_loops() -> list[Line]:
+def closed_loops(seconds: float) -> list[Line]:
     """Plant-periods a second of a classic policy in the compiled loop."""
-    lines = []
-    for name, policy, numbers, loop in (
-        ("lost-sales", "base-stock", {"levels": {"supplier": 25.0}}, lost_sales_loop),
-        ("kanban-line", "kanban", {"cards": CARDS}, line_loop),
-    ):
-        layout = lay_out(jitgym.load(name))
-        rule = pull_rule(layout, **numbers)
-        keys, costs = episode_keys("test", 0, np.arange(EPISODES)), np.zeros(EPISODES)
-
-        def generic(layout: Any = layout, rule: Any = rule, keys: Any = keys) -> Any:
-            return run_rules(layout, rule, keys, "test", flows=False).cost[0]
-
-        def hand(
-            loop: Any = loop, layout: Any = layout, keys: Any = keys, costs: Any = costs
-        ) -> Any:
-            loop(layout, keys, costs)
-            return costs
-
-        if not np.allclose(generic(), hand(), rtol=1e-9):
-            raise SystemExit(f"{name}: the hand-written loop and the plant disagree")
-        work = EPISODES * layout.plant.periods
-        lines.append(
-            Line(
-                f"{name}, {policy}, compiled loop",
-                rate(lambda g=generic, w=work: (g(), w)[1], 0.5),
-                rate(lambda h=hand, w=work: (h(), w)[1], 0.5),
-            )
-        )
-    return lines
+    lost = lay_out(jitgym.load("lost-sales"))
+    line = lay_out(jitgym.load("kanban-line"))
+    return [
+        closed_loop(
+            "lost-sales, base-stock", lost, pull_rule(lost, levels=LEVEL), lost_sales_loop, seconds
+        ),
+        closed_loop("kanban-line, kanban", line, pull_rule(line, cards=CARDS), line_loop, seconds),
+    ]
 
 
+def closed_loop(
+    what: str, layout: Layout, rule: Rule, loop: Callable[[Layout, Any, Any], None], seconds: float
+) -> Line:
+    """Measure a rule in the generic loop and by hand, once they agree on every episode."""
+    keys, costs = episode_keys("test", 0, np.arange(EPISODES)), np.zeros(EPISODES)
+    periods = EPISODES * layout.plant.periods
+
+    def generic() -> int:
+        run_rules(layout, rule, keys, "test", flows=False)
+        return periods
+
+    def hand() -> int:
+        loop(layout, keys, costs)
+        return periods
+
+    hand()
+    if not np.allclose(run_rules(layout, rule, keys, "test").cost[0], costs, rtol=1e-9):
+        raise SystemExit(f"{what}: the hand-written loop and the plant disagree")
+    return Line(f"{what}, compiled loop", rate(generic, seconds), rate(hand, seconds))
+
+
+LEVEL = {"supplier": 25.0}
 CARDS = {"mill": 60.0, "pressing": 20.0, "welding": 20.0, "finishing": 30.0}
 
 
@@ -235,8 +236,8 @@ def line_loop(layout: Layout, keys: Any, costs: Any) -> None:
 
 def line_tables(ends: Any, guides: Any) -> tuple[Any, ...]:
     """Return channels, lead time hazards and demand tables of the kanban line."""
-    names = ("customers.quantity", "mill.lead_time")
-    names += tuple(f"{center}.breakdown" for center in ("press", "weld", "assembly"))
+    names = ["customers.quantity", "mill.lead_time"]
+    names += [f"{center}.breakdown" for center in ("press", "weld", "assembly")]
     channels = np.array([channel_number(name) for name in names])
     return channels, np.array([0.5, 0.6]), ends, guides
 

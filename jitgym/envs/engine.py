@@ -160,7 +160,9 @@ class Engine:
             self.actions[:, : np.shape(actions)[-1]] = actions
         else:
             self.actions[:] = actions
-        self._advance(*self._arguments)
+        row = self._advance(*self._arguments)
+        if row >= 0:
+            raise ValueError(f"the action of row {row} is {self.actions[row]}; expected numbers")
 
     @property
     def episode_cost(self) -> npt.NDArray[np.float64]:
@@ -274,8 +276,15 @@ def advance(
     asked: Matrix,
     granted: Matrix,
     ended: npt.NDArray[np.bool_],
-) -> None:
-    """Run one period of every plant of a batch; see `Engine` for the shapes."""
+) -> int:
+    """Run one period of every plant of a batch; see `Engine` for the shapes.
+
+    Returns -1, or the first row whose action is not a number: then no plant has moved.
+    """
+    for e in range(state.shape[0]):
+        for k in range(actions.shape[1]):
+            if not np.isfinite(actions[e, k]):
+                return e
     for e in range(state.shape[0]):
         if is_new[e]:
             is_new[e] = False
@@ -303,3 +312,4 @@ def advance(
         saturated = observe_row(entries, state[e], observation[e])
         if period[e] > 0:  # what saturates is counted after each period, not before the first
             totals[e, SATURATED] += saturated
+    return -1

@@ -325,12 +325,16 @@ def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, kind: str) 
     assert_same_rows(layout, some_rules(layout)[kind], episodes=8)
 
 
-@given(scenarios(periods=12), st.sampled_from(["kanban", "conwip", "base-stock", "extended"]))
+@given(
+    scenarios(periods=12),
+    st.sampled_from(["kanban", "conwip", "base-stock", "extended"]),
+    st.sampled_from([None, 0.9]),
+)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_batches_and_the_compiled_loop_agree_on_random_plants(
-    scenario: Scenario, kind: str
+    scenario: Scenario, kind: str, discount: float | None
 ) -> None:
-    layout = lay_out(scenario)
+    layout = lay_out(scenario.model_copy(update={"discount": discount}))
     assert_same_rows(layout, some_rules(layout)[kind], episodes=3)
 
 

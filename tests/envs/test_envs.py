@@ -284,9 +284,10 @@ def test_without_a_seed_two_environments_live_in_different_worlds() -> None:
     assert played(PlantEnv(WORKSHOP)) != played(PlantEnv(WORKSHOP))
 
 
+@pytest.mark.parametrize("discount", [None, 0.95])
 @pytest.mark.parametrize("name", SHORT)
-def test_reset_replays_a_row_of_a_rollout_exactly(name: str) -> None:
-    scenario = SHORT[name]
+def test_reset_replays_a_row_of_a_rollout_exactly(name: str, discount: float | None) -> None:
+    scenario = SHORT[name].model_copy(update={"discount": discount})
     layout = lay_out(scenario)
     env = PlantEnv(scenario, control="base-stock")
     local = {entry.name: round(0.4 * entry.high) for entry in env.action_entries}
@@ -672,3 +673,13 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
             if terminated or truncated:
                 observation, _ = env.reset()
     assert digest.hexdigest()[:16] == FROZEN.get(name)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: str) -> None:
+    env = gymnasium.make("jitgym/LostSales-v0", control=control).unwrapped
+    env.reset(seed=1)
+    before = env.engine.state.copy()
+    with pytest.raises(ValueError, match=r"row 0 is .*nan.*; expected numbers"):
+        env.step(np.array([np.nan]))
+    assert np.array_equal(env.engine.state, before)

@@ -1,0 +1,109 @@
+"""The native vector environment, as stable-baselines3 wants to see it: no subprocess, no copy."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import VecEnv
+
+from jitgym.envs import VectorPlant
+
+OF_THE_ENGINE = ("state", "sums", "totals", "period", "is_new", "keys", "seed", "episode")
+
+
+class PlantVecEnv(VecEnv):
+    """A `VectorPlant` under the interface of stable-baselines3's `VecEnv`.
+
+    `infos[i]` is empty but on the step that ends an episode (the same empty dicts every step), when
+    it holds `terminal_observation`, `TimeLimit.truncated`, and under `episode` the return `r`, the
+    length `l`, the seconds since the first reset `t`, and the KPIs. The plants are one batch: their
+    attributes and methods are those of the whole. Rewards, but not `r`, are multiplied by `gain`.
+    """
+
+    def __init__(self, plants: VectorPlant, gain: float = 1.0) -> None:
+        if plants.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise ValueError("stable-baselines3 resets in the same step; expected SAME_STEP")
+        self.plants, self.gain = plants, gain
+        super().__init__(
+            plants.num_envs, plants.single_observation_space, plants.single_action_space
+        )
+        self._actions: Any = None
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._began = time.time()
+        self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+
+    def reset(self) -> np.ndarray:
+        """Begin new episodes: of the seeds given by `seed`, else the next of the present ones."""
+        seeds = None if None in self._seeds else self._seeds
+        observation, _ = self.plants.reset(seed=seeds, options=self._options[0])
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:], self._lengths[:] = 0.0, 0
+        return observation
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keep the actions, (environments, sources)."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Run one period of every plant."""
+        observation, reward, terminated, truncated, info = self.plants.step(self._actions)
+        self._returns += reward
+        self._lengths += 1
+        ended = terminated | truncated
+        infos = self._ended(ended, truncated & ~terminated, info) if ended.any() else self._nothing
+        return observation, (self.gain * reward).astype(np.float32), ended, infos
+
+    def _ended(self, ended: np.ndarray, cut: np.ndarray, info: dict[str, Any]) -> list[dict]:
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        kpis = info["final_info"]["kpi"]
+        for row in np.flatnonzero(ended):
+            episode = {"r": float(self._returns[row]), "l": int(self._lengths[row])}
+            episode["t"] = round(time.time() - self._began, 6)
+            infos[row] = {
+                "terminal_observation": info["final_obs"][row],
+                "TimeLimit.truncated": bool(cut[row]),
+                "episode": episode | {name: float(value[row]) for name, value in kpis.items()},
+            }
+        self._returns[ended], self._lengths[ended] = 0.0, 0
+        return infos
+
+    def snapshot(self) -> dict[str, torch.Tensor]:
+        """Return where every plant stands: a plant is a row, and storing it is copying the row."""
+        return {name: torch.from_numpy(row.copy()) for name, row in self._rows().items()}
+
+    def restore(self, stored: dict[str, torch.Tensor]) -> None:
+        """Put every plant where the snapshot was taken."""
+        for name, row in self._rows().items():
+            row[:] = stored[name].numpy()
+        self.plants._is_placed = True
+
+    def _rows(self) -> dict[str, np.ndarray]:
+        rows = {name: getattr(self.plants.engine, name) for name in OF_THE_ENGINE}
+        return rows | {"returns": self._returns, "lengths": self._lengths}
+
+    def close(self) -> None:
+        """Close the plants."""
+        self.plants.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Return the batch's attribute, once for each environment asked for."""
+        return [getattr(self.plants, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Set the batch's attribute."""
+        setattr(self.plants, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
+        """Call the batch's method once and return the result for each environment asked for."""
+        result = getattr(self.plants, method_name)(*args, **kwargs)
+        return [result for _ in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
+        """Return False for each: nothing is wrapped."""
+        return [False for _ in self._get_indices(indices)]

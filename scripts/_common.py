@@ -1,0 +1,83 @@
+"""What the scripts share: options, faults told in one line, tables.
+
+A script is a function whose parameters are its options: `run(main)` calls it with the command line.
+Standard output holds the result and nothing else; all that is said on the way goes to standard
+error. Exit codes: 0; 2 for what a person wrote wrong, in one message; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+import yaml
+from tyro.conf import Positional, UseAppendAction, arg
+
+import jitgym
+from jitgym import ScenarioError
+from jitgym.evaluate import RunError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ScenarioName = Annotated[
+    Positional[str], arg(metavar="SCENARIO", help="name in the catalog, or path of a YAML file")
+]
+Given = Annotated[
+    UseAppendAction[tuple[tuple[str, ...], ...]],
+    arg(
+        name="set",
+        metavar="NAME=VALUE...",
+        help="vary the scenario: short names of its parameters or dotted paths, such as penalty=19",
+    ),
+]
+Seed = Annotated[int, arg(help="of everything that is drawn")]
+Episodes = Annotated[int, arg(help="that each policy is evaluated on, split `test`")]
+Out = Annotated[
+    Path | None,
+    arg(metavar="DIR", help="folder of the run; without it runs/SCRIPT-SCENARIO-TIME is made"),
+]
+Resume = Annotated[
+    bool,
+    tyro.conf.FlagCreatePairsOff,
+    arg(help="go on with the training in --out, where it stopped"),
+]
+Json = Annotated[
+    bool, tyro.conf.FlagCreatePairsOff, arg(name="json", help="print one JSON object, no table")
+]
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a script's main function with the options of the command line."""
+    try:
+        tyro.cli(main)
+    except (ScenarioError, RunError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt as interrupt:
+        print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
+    """Load a scenario, varied by `--set`. Raises ScenarioError."""
+    return jitgym.load(name, **dict(_parsed(text) for text in chain.from_iterable(given)))
+
+
+def _parsed(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ScenarioError(f"--set {text}: no assignment; expected NAME=VALUE")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ScenarioError(f"--set {text}: the value is no YAML; expected NAME=VALUE") from None
+
+
+def expect(holds: bool, message: str) -> None:
+    """Raise ScenarioError with this message unless a condition on an option holds."""
+    if not holds:
+        raise ScenarioError(message)

@@ -1,0 +1,104 @@
+"""Compare classic and learned policies on the same episodes: one table a scenario."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import _common as common
+from tyro.conf import Positional, arg
+
+import agents
+from agents import comparison
+from jitgym import Scenario
+from jitgym.control import Policy
+from jitgym.evaluate import Run
+from jitgym.report import tables
+
+NAMES = "names in the catalog, or paths of YAML files"
+AGENTS = "classic policies by name, all-classic, and ppo"
+
+
+def main(
+    scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)],
+    given: common.Given = (),
+    policies: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
+    minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,
+    seed: common.Seed = 0,
+    episodes: common.Episodes = 256,
+    out: common.Out = None,
+    json_: common.Json = False,
+) -> None:
+    """Compare policies on the same episodes of the split `test`, one table a scenario.
+
+    Each classic policy is there by the textbook and tuned by simulation on the split `tune`; a
+    learner trains on `train`. The folder of the run holds run.json and rows.csv, and the learner's
+    checkpoints and TensorBoard curves; with --out and several scenarios it has a folder for each.
+    """
+    plants = [common.scenario(name, given) for name in scenarios]
+    common.expect(bool(plants), "no scenario is named; expected at least one")
+    common.expect(episodes >= 2, f"--episodes is {episodes}; expected at least 2")
+    common.expect(minutes > 0, f"--minutes is {minutes}; expected more than 0")
+    names = [n for p in policies for n in (agents.names() if p == "all-classic" else (p,))]
+    for name in names:
+        agents.expect_name(name, learners=True)
+    found = {}
+    for plant in plants:
+        folder = out / plant.name if out and len(plants) > 1 else out
+        options = {"scenario": plant, "agents": names, "minutes": minutes, "episodes": episodes}
+        seeds = {"all": seed}
+        with Run("compare", plant.name, configuration=options, seeds=seeds, out=folder) as run:
+            found[plant.name] = compare(plant, names, minutes, seed, episodes, run, not json_)
+    if json_:
+        print(json.dumps(found))
+
+
+def compare(
+    plant: Scenario,
+    names: list[str],
+    minutes: float,
+    seed: int,
+    episodes: int,
+    run: Run,
+    shown: bool,
+) -> dict[str, object]:
+    """Compare the policies of one scenario; print the table and return it as plain data."""
+    classics = comparison.classics(
+        plant, [name for name in names if name != "ppo"], seed, progress=True
+    )
+    learned = []
+    if "ppo" in names:
+        learned = [train(plant, classics, minutes, seed, run)]
+    entrants = [*classics.textbook, *classics.tuned, *learned]
+    rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
+    run.save(rows)
+    optimum = None if plant.known_optimum is None else plant.known_optimum.cost
+    table = tables.comparison(rows, classics.tuned_names, optimum)
+    if shown:
+        notes = [*comparison.cautions(plant), *classics.notes, f"rows and settings: {run.folder}"]
+        tables.show(table, plant.title or plant.name, notes, plant.yardstick)
+    return tables.as_json(table)
+
+
+def train(
+    plant: Scenario, classics: comparison.Classics, minutes: float, seed: int, run: Run
+) -> Policy:
+    """Train PPO in the run's folder."""
+    from agents import learned  # imports torch, which takes seconds: only where it is needed
+
+    settings = learned.read_settings(common.ROOT / "configs/agents/ppo.yaml")
+    references = {policy.name: policy.tuning.cost for policy in classics.tuned}
+    trained = learned.train(
+        plant,
+        settings,
+        run.folder,
+        minutes=minutes,
+        seed=seed,
+        references=references,
+        progress=True,
+    )
+    return trained.policy
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -1,0 +1,86 @@
+"""The scripts as a person runs them: results, clean JSON, and faults told in one message."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SHOP = """\
+name: shop
+period: one day
+horizon: {ongoing: 50}
+items: {milk: {holding_cost: 1}}
+sources: {dairy: {makes: milk, lead_time: 1}}
+demands: {customers: {item: milk, quantity: {distribution: poisson, mean: 2}, unmet: lost,
+  shortage_cost: 4}}
+"""
+
+
+def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *options]
+    quiet = os.environ | {"COLUMNS": "100"}
+    return subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("script", ["compare", "train", "tune", "validate", "bench"])
+def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
+    done = call(tmp_path, script, "--help")
+    assert done.returncode == 0
+    options = [line for line in done.stdout.splitlines() if line.strip("│ ").startswith("--")]
+    assert options
+    assert "(default: " in done.stdout
+    assert not any(tmp_path.iterdir())
+
+
+def test_tune_prints_one_json_object_and_leaves_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    done = call(tmp_path, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["policies"]
+    assert found["policy"] == "base-stock"
+    assert found["tuned_cost"] <= found["textbook_cost"] * 1.05
+    (run,) = (tmp_path / "runs").iterdir()
+    record = json.loads((run / "run.json").read_text())
+    assert record["state"] == "finished"
+    assert (run / "rows.csv").read_text().count("\n") == 1 + 2 * 20
+
+
+def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path) -> None:
+    options = ("lost-sales", "--agents", "base-stock", "constant", "--episodes", "30")
+    done = call(tmp_path, "compare", *options, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert "base-stock (tuned)" in done.stdout
+    assert "constant (textbook)" in done.stdout
+    assert "gap" in done.stdout
+    assert (tmp_path / "run" / "rows.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("compare", ["lost-sale"], "unknown scenario 'lost-sale'; did you mean 'lost-sales'"),
+        ("compare", ["lost-sales", "--agents", "base-stok"], "unknown policy 'base-stok'"),
+        ("tune", ["shop.yaml"], "shop.yaml, line 4: items.milk.holdng_cost: unknown key"),
+        ("tune", ["lost-sales", "--set", "penalty=-1"], "penalty=-1"),
+        ("train", ["lost-sales", "--set", "penalty"], "no assignment; expected NAME=VALUE"),
+        ("train", ["lost-sales", "--steps", "0"], "steps"),
+        ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
+    ],
+)
+def test_wrong_input_is_one_message_and_exit_code_2(
+    script: str, options: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP.replace("holding_cost", "holdng_cost"))
+    done = call(tmp_path, script, *options)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["shop.yaml"]
