@@ -481,7 +481,9 @@ class Regimes(Distribution):
             raise PlacedError("two regimes are never left; expected one at most", "stay")
         for name, distribution in self.regimes.items():
             if isinstance(distribution, Event):
-                raise PlacedError("a regime's demand has no clock", "regimes", name)
+                raise PlacedError(
+                    "a regime's demand has no clock; expected another distribution", "regimes", name
+                )
         return self
 
     @cached_property
@@ -522,7 +524,7 @@ class Intermittent(Distribution):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.quantity, Event):
-            raise PlacedError("an intermittent quantity has no clock", "quantity")
+            raise PlacedError("an intermittent quantity has no clock; expected another", "quantity")
         return self
 
     def _tabulate(self) -> tuple[Floats, Floats]:

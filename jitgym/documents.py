@@ -173,20 +173,24 @@ def explain(error: ValidationError, model: type[BaseModel], document: Document) 
 def find(data: Any, details: ErrorDetails, cause: object = None) -> Place:
     """Where in the document a fault of pydantic lies.
 
-    Its location also names the kind of distribution and the value that a bare number stands for:
-    neither is written.
+    Its location also names the kind of distribution or forecast (which may be a key beside it), the
+    one of several forms, as <form>, and the value that a bare number stands for: none is written.
     """
     extra = cause.place if isinstance(cause, PlacedError) else ()
     place: list[str | int] = []
-    node = data
+    node, kind = data, None
     for key in (*details["loc"], *extra):
+        if key == kind or (isinstance(key, str) and key.startswith("<")):
+            kind = None
+            continue
         listed = isinstance(node, list) and isinstance(key, int) and key < len(node)
         if listed or (isinstance(node, dict) and key in node):
             node = node[key]
-        elif not isinstance(node, dict) or key == node.get("distribution"):
+        elif not isinstance(node, dict):
             continue
         else:
             node = {}
+        kind = (node.get("distribution") or node.get("method")) if isinstance(node, dict) else None
         place.append(key)
     return tuple(place)
 
@@ -230,7 +234,8 @@ def _complaint(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         return f"is {given!r}; expected {context['expected']}"
     if kind == "union_tag_invalid":
-        return f"unknown distribution {context['tag']!r}; expected {context['expected_tags']}"
+        what = context["discriminator"].strip("'")
+        return f"unknown {what} {context['tag']!r}; expected {context['expected_tags']}"
     if kind in _EXPECTED:
         return f"is {_shown(given)}; expected {_EXPECTED[kind]}{_hint(given)}"
     return str(context.get("error", details["msg"]))
@@ -272,10 +277,18 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
+def _kinds(model: type[BaseModel]) -> tuple[object, ...]:
+    """The values of a model's discriminating field."""
+    named = model.model_fields.get("distribution") or model.model_fields.get("method")
+    return () if named is None else get_args(named.annotation)
+
+
 def _inside(annotation: Any, key: str | int) -> Any:
-    if isinstance(annotation, tuple):  # distributions: the key names one of them
-        named = (m for m in annotation if m.model_fields["distribution"].default == key)
-        return next(named, None)
+    if isinstance(annotation, tuple):  # the key names one of several distributions or forms
+        models = [m for m in annotation if isinstance(m, type) and issubclass(m, BaseModel)]
+        if str(key).startswith("<"):
+            return next(iter(models), None)
+        return next((m for m in models if key in _kinds(m)), None)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = {
             about.alias or n: about.annotation for n, about in annotation.model_fields.items()

@@ -245,7 +245,9 @@ def _check_projects(scenario: Scenario) -> None:
                 old, new = before, float(value)
             else:
                 raise PlacedError(f"is {value!r}; expected a number", *place)
-            if not 0 <= new < old:
+            if new < 0:
+                raise PlacedError(f"is {new:g}; expected at least 0", *place)
+            if new >= old:
                 raise PlacedError(f"is {new:g}, no less than {old:g}; expected less", *place)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, model_validator
 
 from jitgym.distributions import (
     AnyDistribution,
@@ -80,6 +80,8 @@ class Partial(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if isinstance(self.share, Event):
+            raise PlacedError("an event is no share; expected values from 0 to 1", "share")
         support, _ = self.share.pmf()
         if support[0] < 0 or support[-1] > 1 or support[-1] == 0:
             raise PlacedError("is no share; expected values from 0 to 1, not all 0", "share")
@@ -235,6 +237,12 @@ class Shares(Part):
     backordered: Probability
 
 
+Unmet = Annotated[
+    Annotated[Literal["backordered", "lost"], Tag("<word>")] | Annotated[Shares, Tag("<shares>")],
+    Discriminator(lambda given: "<shares>" if isinstance(given, dict | Shares) else "<word>"),
+]
+
+
 class Seasons(Part):
     """Factors of the mean that last for many periods each, one after the other, and again."""
 
@@ -274,7 +282,7 @@ class Demand(Part):
 
     item: str
     quantity: DemandDistribution  # units a period
-    unmet: Literal["backordered", "lost"] | Shares
+    unmet: Unmet
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
     pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
