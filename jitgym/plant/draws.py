@@ -55,7 +55,7 @@ def draw(plant: Plant, which: int, tape: Row) -> float:
 
 @kernel
 def binomial(u: float, units: float, chance: float) -> float:
-    """Return the quantile at u of how many of so many whole units are hit, each with this chance."""
+    """Return the quantile at u of how many of some whole units are hit, each with this chance."""
     if units < 1.0 or chance <= 0.0:
         return 0.0
     if chance >= 1.0:
