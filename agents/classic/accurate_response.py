@@ -80,7 +80,8 @@ class Seasonal(Acting):
             assert isinstance(life, LifeCycle)
             slow, fast = sources[style.slow], sources[style.fast]
             begin = max(0, life.first - math.ceil(slow.lead_time.expectation))
-            position = state @ self.plan.matrix[:, style.slow]
+            cells = np.flatnonzero(self.plan.matrix[:, style.slow])
+            position = state[:, cells] @ self.plan.matrix[cells, style.slow]
             share = self.values["share"][:, 0]
             if (now == begin).any():
                 mean, variance = style.life.predicted(state, 0, end)
@@ -103,12 +104,14 @@ class AccurateResponse(Seasonal):
 
     def late(self, state: Array, style: Style, position: Array) -> Array:
         """Return m' + z2 s' - position in the period of the review, else 0."""
-        is_review = state[:, self.layout.plant.clock] == self.values["review"][:, 0]
-        if not is_review.any():
-            return np.zeros(len(state))
-        mean, variance = style.life.predicted(state, 0, self.layout.scenario.horizon.periods)
-        wanted = mean + self.values["late"][:, 0] * np.sqrt(variance) - position
-        return np.where(is_review, wanted, 0.0)
+        is_now = state[:, self.layout.plant.clock] == self.values["review"][:, 0]
+        wanted = np.zeros(len(state))
+        if is_now.any():
+            end = self.layout.scenario.horizon.periods
+            mean, variance = style.life.predicted(state[is_now], 0, end)
+            late = np.broadcast_to(self.values["late"][:, 0], (len(state),))[is_now]
+            wanted[is_now] = mean + late * np.sqrt(variance) - position[is_now]
+        return wanted
 
 
 def why_not(scenario: Scenario) -> str:

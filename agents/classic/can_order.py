@@ -2,8 +2,8 @@
 
     an item at or below s must be ordered; then every item at or below c is, up to S
 
-for all items that come on one truck (Balintfy 1964; Silver 1974). Here s = S - must and c =
-S - can: `must` and `can` are gaps in periods of mean need, one each for every carrier. Positions are the
+for all items that come on one truck (Balintfy 1964; Silver 1974). Here s = S - must, c = S - can:
+`must` and `can` are gaps in periods of mean need, one each for every carrier. Positions are the
 echelon's; sources without a carrier in common follow their levels every period.
 
 Textbook sizing: `must` covers the economic order of the whole truck, sqrt(2 K / sum of h D) periods

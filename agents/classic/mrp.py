@@ -159,9 +159,13 @@ class Mrp(Acting):
     @cached_property
     def _horizon(self) -> int:
         """Periods of the plan: all lead times down to the customer, and the longest lot."""
-        at = stages(self.layout.scenario)
-        ways = [sum(self._leads[name] for name in stage.route) for stage in at.values()]
-        return min(max(ways) + int(self.values["periods"].max()), LONGEST)
+        scenario, leads = self.layout.scenario, self._leads
+        ahead: dict[str, int] = {}
+        for item in reversed(scenario.items_upstream_first):
+            below = [ahead[scenario.sources[name].makes] for name in scenario.consumers_of(item)]
+            own = [leads[name] for name in scenario.sources_of(item)]
+            ahead[item] = max(own, default=0) + max(below, default=0)
+        return min(max(ahead.values()) + int(self.values["periods"].max()), LONGEST)
 
     @cached_property
     def _deviations(self) -> Array:

@@ -37,11 +37,12 @@ from jitgym.scenario import Scenario
 from tests.scenarios import plant, scenarios
 
 PUBLISHED = Path(__file__).parents[1] / "published"
-REFUSED = {("eoq", "tandem"), ("constant", "tandem"), ("smoothed", "tandem")}
+REFUSED = {(name, "tandem") for name in ("eoq", "constant", "smoothed", "mrp")}
+GENERAL = ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed", "mrp")
 PAIRS = [
     (name, scenario)
     for scenario in ("lost-sales", "kanban-line", "tandem", "recorded-retail")
-    for name in CLASSICS
+    for name in GENERAL
 ]
 APPLICABLE = [pair for pair in PAIRS if pair not in REFUSED]
 
@@ -256,7 +257,8 @@ def test_geometric_has_its_mean() -> None:
 
 
 def test_names_are_those_of_the_registry() -> None:
-    assert agents.names() == ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed")
+    assert agents.names()[: len(GENERAL)] == GENERAL
+    assert len(set(agents.names())) == len(agents.names())
 
 
 @pytest.mark.parametrize(("name", "scenario"), PAIRS)
@@ -275,7 +277,7 @@ def test_conwip_refuses_a_plant_with_two_outside_sources() -> None:
     assert "forge, mill" in agents.why_not("conwip", network())
 
 
-@pytest.mark.parametrize("name", ["kanban", "base-stock", "eoq", "constant", "smoothed"])
+@pytest.mark.parametrize("name", ["kanban", "base-stock", "eoq", "constant", "smoothed", "mrp"])
 def test_policies_apply_to_assembly_and_distribution(name: str) -> None:
     scenario = network()
     rows = evaluate.rollout(agents.make(name, scenario), scenario, episodes=4)
@@ -330,7 +332,7 @@ def assert_batches_equal_the_loop(policy: Policy, scenario: Scenario) -> None:
 def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, scenario: str) -> None:
     plant_ = short(scenario)
     policy = agents.make(name, plant_)
-    assert (policy.rule is None) == (name == "smoothed")
+    assert (policy.rule is None) == (name in ("smoothed", "mrp"))
     assert_batches_equal_the_loop(policy, plant_)
 
 
@@ -354,7 +356,12 @@ def test_tandem_costs_what_is_published(name: str, column: str, parameter: str) 
 
 
 def asked_at(policy: Policy, **cells: float) -> list[float]:
-    """What a policy asks for in the first state of its plant, but for these cells."""
+    """What a policy asks for in the first state of its plant, but for these cells, by source."""
+    return row_at(policy, **cells)[: len(policy.layout.scenario.sources)]
+
+
+def row_at(policy: Policy, **cells: float) -> list[float]:
+    """The same, with the priorities that a policy may have beside the quantities."""
     layout = policy.layout
     state = layout.plant.initial.copy()[np.newaxis]
     for part in layout.state:
