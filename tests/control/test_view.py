@@ -97,7 +97,11 @@ def test_state_and_view_convert_into_each_other(line: Probe) -> None:
     for _ in range(5):
         line.step(mill=8, pressing=3)
     layout = ViewLayout(line.layout)
-    np.testing.assert_array_equal(layout.state(np.asarray(seen(line))), line.engine.state)
+    shown = line.engine.state.copy()
+    for part in line.layout.state:
+        if part.kind == "hidden":  # who waits since when: only reported
+            shown[:, part.start : part.stop] = 0.0
+    np.testing.assert_array_equal(layout.state(np.asarray(seen(line))), shown)
 
 
 def test_the_setup_is_seen_as_one_plus_the_number_of_its_source() -> None:
