@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import _common as common
@@ -10,23 +11,26 @@ from tyro.conf import Positional, arg
 
 import agents
 from agents import comparison
+from agents import experiment as experiments
 from jitgym import Scenario
 from jitgym.control import Policy
 from jitgym.evaluate import Run
 from jitgym.report import tables
 
 NAMES = "names in the catalog, or paths of YAML files"
+EXPERIMENT = "what to compare, as configs/experiments/*.yaml say; SCENARIO... chooses among its own"
 AGENTS = "classic policies by name, all-classic, and ppo"
 
 
 def main(
-    scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)],
+    scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)] = (),
     given: common.Given = (),
     policies: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
     minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
     out: common.Out = None,
+    experiment: Annotated[Path | None, arg(metavar="FILE", help=EXPERIMENT)] = None,
     json_: common.Json = False,
 ) -> None:
     """Compare policies on the same episodes of the split `test`, one table a scenario.
@@ -35,6 +39,9 @@ def main(
     learner trains on `train`. The folder of the run holds run.json and rows.csv, and the learner's
     checkpoints and TensorBoard curves; with --out and several scenarios it has a folder for each.
     """
+    if experiment is not None:
+        conduct(experiment, scenarios, out)
+        return
     plants = [common.scenario(name, given) for name in scenarios]
     common.expect(bool(plants), "no scenario is named; expected at least one")
     common.expect(episodes >= 2, f"--episodes is {episodes}; expected at least 2")
@@ -51,6 +58,20 @@ def main(
             found[plant.name] = compare(plant, names, minutes, seed, episodes, run, not json_)
     if json_:
         print(json.dumps(found))
+
+
+def conduct(file: Path, scenarios: tuple[str, ...], out: Path | None) -> None:
+    """Run an experiment file, scenario by scenario; print its page, written beside the rows too."""
+    plan = experiments.read_experiment(file)
+    sections = [f"# {plan.title}", ""]
+    for name in scenarios or plan.scenarios:
+        plant = common.scenario(name)
+        folder = out / plant.name if out else None
+        seeds = {"all": plan.seed}
+        with Run("compare", plant.name, configuration=plan, seeds=seeds, out=folder) as run:
+            sections.append(experiments.conduct(plan, plant, run, progress=True))
+            (run.folder / "page.md").write_text("\n".join(sections), encoding="utf-8")
+        print(sections[-1])
 
 
 def compare(
