@@ -23,7 +23,7 @@ step_episodes: 8
 """
 
 
-@pytest.mark.parametrize("file", (ROOT / "configs" / "experiments").glob("*.yaml"), ids=str)
+@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "experiments").glob("*.yaml")))
 def test_every_experiment_in_the_repository_can_be_read(file: Path) -> None:
     plan = experiments.read_experiment(file)
     for name in plan.scenarios:
