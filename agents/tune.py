@@ -45,6 +45,7 @@ SAMPLE = 32  # candidates of the first sample
 FINALISTS = 8
 PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
 FEW_SOURCES = 4
+SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
 FEW_NUMBERS = 6  # with more of them, groups move
 MANY_NUMBERS = 32  # with more of them, nothing moves alone
 BUDGET = 120e6  # periods x sources of a search with many numbers
@@ -115,7 +116,8 @@ def tune(
         Of the episodes and of the first sample; the same seed gives the same policy.
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
-        By default as many as make 100,000 periods (fewer, the more sources beyond four there are),
+        By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
+        and where the policy is no compiled rule),
         at least 2 and at most 2,048 of them.
     progress
         Show on the terminal how far it is.
@@ -127,13 +129,15 @@ def tune(
     """
     scenario = load(scenario)
     classic = applicable(name, scenario)
+    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     if episodes is None:
         share = min(1.0, FEW_SOURCES / len(scenario.sources))
+        if classic.build(name, layout, space.values(space.origin)).rule is None:
+            share *= SLOWER
         wanted = math.ceil(share * PERIODS / scenario.horizon.periods)
         episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
-    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     textbook = space.origin
     Trial(classic, layout, space, seed, 1).run([textbook])  # compiles, where that was not done yet
     began = time.process_time()

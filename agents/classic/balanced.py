@@ -36,8 +36,6 @@ from .policy import Array, Classic, Parameter, Values
 from .seasonal_base_stock import lasts
 from .sizing import deviation_of, stages
 
-HALVINGS = 24
-
 
 def shares_of(stock: float, gaps: Sequence[float], deviations: Sequence[float]) -> Array:
     """Return what each store gets of a stock that does not fill all gaps."""
@@ -46,13 +44,17 @@ def shares_of(stock: float, gaps: Sequence[float], deviations: Sequence[float]) 
 
 
 def balance(stock: Array, gaps: Array, deviations: Array) -> Array:
-    """Return shares with gap - share proportional to deviation, at least 0, that sum to stock."""
-    low, high = np.zeros(len(gaps)), (gaps / np.maximum(deviations, 1e-9)).max(axis=1)
-    for _ in range(HALVINGS):
-        less = (low + high) / 2
-        fits = np.maximum(gaps - less[:, np.newaxis] * deviations, 0.0).sum(axis=1) <= stock
-        low, high = np.where(fits, low, less), np.where(fits, less, high)
-    return np.asarray(np.maximum(gaps - high[:, np.newaxis] * deviations, 0.0))
+    """Return shares with gap - share proportional to deviation, at least 0, that sum to stock.
+
+    Stores with the most deviations short come first; the shortfall that all of them share is the
+    largest of what the first one, two, ... would have to bear.
+    """
+    spread = np.maximum(deviations, 1e-9)
+    order = np.argsort(-gaps / spread, axis=1)
+    total = np.cumsum(np.take_along_axis(gaps, order, axis=1), axis=1)
+    bears = np.cumsum(np.take_along_axis(spread, order, axis=1), axis=1)
+    less = ((total - stock[:, np.newaxis]) / bears).max(axis=1, keepdims=True)
+    return np.asarray(np.maximum(gaps - np.maximum(less, 0.0) * spread, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
