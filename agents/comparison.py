@@ -93,18 +93,28 @@ def contest(
     return pandas.concat(list(rows()), ignore_index=True)
 
 
+def effort(agent: str, steps: int, seconds: float) -> str:
+    """Return what a learner's row cost, and what its interval does not cover."""
+    return (
+        f"{agent}: {steps:,} steps, {seconds:.0f} s; one training seed: the interval covers the "
+        "episodes, not the chance of training"
+    )
+
+
 def cautions(scenario: Scenario) -> list[str]:
     """Return what the intervals of this scenario do not cover."""
+    found = ["the reference is the tuned classic that is cheapest on these very episodes"]
     replayed = [
         name
         for name, demand in scenario.demands.items()
         if isinstance(demand.quantity, Recorded) and demand.quantity.block("test") == 0
     ]
     if not replayed:
-        return []
+        return found
     return [
+        *found,
         f"the demand of {', '.join(replayed)} is one recorded path, the same in every episode: the "
         "intervals cover the supplier's chance only, not another year's demand. Policies were "
         "tuned and trained on resampled weeks of earlier records, so a tuned policy may lose to "
-        "the textbook's here"
+        "the textbook's here",
     ]

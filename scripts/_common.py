@@ -64,7 +64,11 @@ def run(main: Callable[..., None]) -> None:
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
     """Load a scenario, varied by `--set`. Raises ScenarioError."""
-    return jitgym.load(name, **dict(_parsed(text) for text in chain.from_iterable(given)))
+    pairs = [_parsed(text) for text in chain.from_iterable(given)]
+    names = [each for each, _ in pairs]
+    for each in names:
+        expect(names.count(each) == 1, f"--set {each} is given twice; expected it once")
+    return jitgym.load(name, **dict(pairs))
 
 
 def _parsed(text: str) -> tuple[str, Any]:
@@ -75,6 +79,12 @@ def _parsed(text: str) -> tuple[str, Any]:
         return name, yaml.safe_load(value)
     except yaml.YAMLError:
         raise ScenarioError(f"--set {text}: the value is no YAML; expected NAME=VALUE") from None
+
+
+def expect_sample(seed: int, episodes: int) -> None:
+    """Raise ScenarioError for a seed or a number of episodes that makes no sense."""
+    expect(0 <= seed < 2**62, f"--seed is {seed}; expected a whole number from 0 to 2^62")
+    expect(episodes >= 2, f"--episodes is {episodes}; expected at least 2, for an interval")
 
 
 def expect(holds: bool, message: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import _common as common
 import _handwritten as by_hand
 import gymnasium
 import numpy as np
@@ -39,7 +40,7 @@ class Line:
     by_hand: float | None  # the same by a hand-written loop
 
     @property
-    def ratio(self) -> float | None:
+    def share(self) -> float | None:
         """Figure as a share of the hand-written loop's."""
         return None if self.by_hand is None else self.figure / self.by_hand
 
@@ -51,7 +52,7 @@ def main(
     """Measure start-up, environments and the compiled closed loop."""
     lines = [*start_up(), *environments(seconds), *closed_loops(seconds)]
     if json_:
-        print(json.dumps([line.__dict__ | {"ratio": line.ratio} for line in lines], indent=1))
+        print(json.dumps({"lines": [line.__dict__ | {"share": line.share} for line in lines]}))
         return
     table = Table(title="One core, best of several")
     for column in ("what", "a second", "by hand", "share"):
@@ -59,7 +60,7 @@ def main(
     for line in lines:
         hand, share = "", ""
         if line.by_hand is not None:
-            hand, share = f"{line.by_hand:,.0f}", f"{line.figure / line.by_hand:.2f}"
+            hand, share = f"{line.by_hand:,.0f}", f"{line.share:.2f}"
         shown = f"{line.figure:.2f} s" if line.figure < 100 else f"{line.figure:,.0f}"
         table.add_row(line.what, shown, hand, share)
     Console().print(table)
@@ -252,4 +253,4 @@ def tables(layout: Layout, demand: str) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    common.run(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import _common as common
 from tyro.conf import Positional, arg
@@ -16,6 +16,9 @@ from jitgym import Scenario
 from jitgym.control import Policy
 from jitgym.evaluate import Run
 from jitgym.report import tables
+
+if TYPE_CHECKING:
+    from agents.learned import Trained
 
 NAMES = "names in the catalog, or paths of YAML files"
 EXPERIMENT = "what to compare, as configs/experiments/*.yaml say; SCENARIO... chooses among its own"
@@ -44,7 +47,9 @@ def main(
         return
     plants = [common.scenario(name, given) for name in scenarios]
     common.expect(bool(plants), "no scenario is named; expected at least one")
-    common.expect(episodes >= 2, f"--episodes is {episodes}; expected at least 2")
+    common.expect_sample(seed, episodes)
+    names_of = [plant.name for plant in plants]
+    common.expect(len(set(names_of)) == len(plants), f"two scenarios of one name: {names_of}")
     common.expect(minutes > 0, f"--minutes is {minutes}; expected more than 0")
     names = [n for p in policies for n in (agents.names() if p == "all-classic" else (p,))]
     for name in names:
@@ -87,29 +92,32 @@ def compare(
     classics = comparison.classics(
         plant, [name for name in names if name != "ppo"], seed, progress=True
     )
-    learned = []
+    entrants: list[Policy] = [*classics.textbook, *classics.tuned]
+    said = comparison.cautions(plant)
     if "ppo" in names:
-        learned = [train(plant, classics, minutes, seed, run)]
-    entrants = [*classics.textbook, *classics.tuned, *learned]
+        trained = train(plant, classics, minutes, seed, run)
+        entrants.append(trained.policy)
+        said.append(comparison.effort("ppo", trained.steps, trained.seconds))
+    common.expect(bool(entrants), "; ".join(classics.notes))
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
     optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     table = tables.comparison(rows, classics.tuned_names, optimum)
     if shown:
-        notes = [*comparison.cautions(plant), *classics.notes, f"rows and settings: {run.folder}"]
+        notes = [*said, *classics.notes, f"rows and settings: {run.folder}"]
         tables.show(table, plant.title or plant.name, notes, plant.yardstick)
     return tables.as_json(table)
 
 
 def train(
     plant: Scenario, classics: comparison.Classics, minutes: float, seed: int, run: Run
-) -> Policy:
+) -> Trained:
     """Train PPO in the run's folder."""
     from agents import learned  # imports torch, which takes seconds: only where it is needed
 
     settings = learned.read_settings(common.ROOT / "configs/agents/ppo.yaml")
     references = {policy.name: policy.tuning.cost for policy in classics.tuned}
-    trained = learned.train(
+    return learned.train(
         plant,
         settings,
         run.folder,
@@ -118,7 +126,6 @@ def train(
         references=references,
         progress=True,
     )
-    return trained.policy
 
 
 if __name__ == "__main__":

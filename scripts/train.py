@@ -37,7 +37,7 @@ def main(
     from agents import learned  # imports torch, which takes seconds: not for --help
 
     plant = common.scenario(scenario, given)
-    common.expect(episodes >= 1, f"--episodes is {episodes}; expected at least 1")
+    common.expect_sample(seed, episodes)
     common.expect(steps is None or steps >= 1, f"--steps is {steps}; expected at least 1")
     common.expect(minutes is None or minutes > 0, f"--minutes is {minutes}; expected more than 0")
     settings = learned.read_settings(config)
@@ -65,10 +65,9 @@ def main(
         effort = {"steps": trained.steps, "seconds": trained.seconds, "folder": str(run.folder)}
         print(json.dumps(own | effort | tables.as_json(table)))
     else:
-        said = (
-            f"{agent}: {trained.steps:,} steps, {trained.seconds:.0f} s; its folder: {run.folder}"
-        )
-        notes = [*comparison.cautions(plant), *rivals.notes, said]
+        said = comparison.effort(agent, trained.steps, trained.seconds)
+        where = f"rows, settings and checkpoints: {run.folder}"
+        notes = [*comparison.cautions(plant), said, *rivals.notes, where]
         tables.show(table, plant.title or plant.name, notes, plant.yardstick)
 
 

@@ -31,7 +31,7 @@ def main(
     The folder of the run holds run.json and rows.csv.
     """
     plant = common.scenario(scenario, given)
-    common.expect(episodes >= 1, f"--episodes is {episodes}; expected at least 1")
+    common.expect_sample(seed, episodes)
     names = policies or agents.names()
     for name in names:
         agents.expect_name(name)

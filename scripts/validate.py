@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import _common as common
 import numpy as np
 import tyro
 from rich.progress import track
@@ -66,6 +67,10 @@ def main(
     out: Annotated[Path | None, tyro.conf.arg(help="write the table to this Markdown file")] = None,
 ) -> None:
     """Simulate the policies of the published tables."""
+    common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
+    common.expect(0 < precision < 1, f"--precision is {precision}; expected a share, above 0")
+    common.expect(out is None or out.parent.is_dir(), f"--out {out}: there is no such folder")
+    common.expect_sample(seed, EPISODES)
     cases = [*tandem_cases(), *lost_sales_cases()]
     level = familywise(0.999, len(cases))
     with ProcessPoolExecutor(workers) as pool:
@@ -169,4 +174,4 @@ def markdown(findings: list[Finding], precision: float, seed: int) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    common.run(main)

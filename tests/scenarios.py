@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -342,7 +343,8 @@ def _sources(draw: st.DrawFn, item: str, upstream: list[str], centers: list[str]
         "in_process_holding_cost": draw(COSTS),
     }
     if draw(st.booleans()):
-        source["maximum_order"] = max(lot, least) + draw(st.sampled_from([0, 5, 20]))
+        lots = max(1, math.ceil(least / lot - 1e-9))
+        source["maximum_order"] = lots * lot + draw(st.sampled_from([0, 5, 20]))
     if upstream:
         materials = draw(st.lists(st.sampled_from(upstream), max_size=3, unique=True))
         source["consumes"] = {material: draw(QUANTITIES) for material in materials}

@@ -210,6 +210,24 @@ FAULTS = {
         7,
         r"items.frame: an alias \(\*\); expected the value itself",
     ),
+    "minimum order in whole lots": (
+        "makes: steel\n",
+        "makes: steel\n    lot_size: 12\n    minimum_order: 15\n    maximum_order: 20\n",
+        16,
+        "maximum_order: is 20; expected at least 24, the minimum order in whole lots",
+    ),
+    "lead time without end": (
+        "{distribution: uniform, low: 2, high: 4}",
+        "1e10",
+        14,
+        "lead_time",
+    ),
+    "parameter named after a section": (
+        "penalty: demands",
+        "items: demands",
+        23,
+        "parameters.items: is a reserved word; expected another name",
+    ),
     "broken YAML": ("horizon: {ongoing: 100,", "horizon: [ongoing: 100,", 3, "expected valid YAML"),
 }
 

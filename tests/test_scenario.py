@@ -282,3 +282,14 @@ def test_unknown_names_are_answered_with_close_ones() -> None:
         load("zzz")
     with pytest.raises(ScenarioError, match=r"nowhere.yaml: no such file"):
         load("nowhere.yaml")
+
+
+def test_an_override_reads_the_records_that_the_scenario_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"2010-01-{day:02},sku-20676,1" for day in range(1, 29)]
+    (tmp_path / "retail.csv").write_text("\n".join(["date,item,quantity", *rows]))
+    monkeypatch.chdir(tmp_path)
+    mean = load("recorded-retail").demands["customers"].quantity.expectation
+    varied = load("recorded-retail", penalty=3)
+    assert varied.demands["customers"].quantity.expectation == mean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,9 +34,12 @@ def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProces
 def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
     done = call(tmp_path, script, "--help")
     assert done.returncode == 0
-    options = [line for line in done.stdout.splitlines() if line.strip("│ ").startswith("--")]
-    assert options
-    assert "(default: " in done.stdout
+    blocks = re.split(r"\n│ (?=-)", done.stdout)[1:]
+    assert len(blocks) > 2
+    for block in blocks:
+        text = " ".join(line.strip("│ ") for line in block.splitlines())
+        assert len(text.split()) > 3, text
+        assert any(word in text for word in ("(default: ", "(repeatable)", "--help")), text
     assert not any(tmp_path.iterdir())
 
 
@@ -71,6 +75,11 @@ def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path
         ("tune", ["lost-sales", "--set", "penalty=-1"], "penalty=-1"),
         ("train", ["lost-sales", "--set", "penalty"], "no assignment; expected NAME=VALUE"),
         ("train", ["lost-sales", "--steps", "0"], "steps"),
+        ("tune", ["lost-sales", "--seed", "-1"], "--seed is -1; expected a whole number from 0"),
+        ("tune", ["lost-sales", "--set", "mean=2", "mean=3"], "--set mean is given twice"),
+        ("compare", ["lost-sales", "--episodes", "1"], "--episodes is 1; expected at least 2"),
+        ("compare", ["lost-sales", "lost-sales"], "two scenarios of one name"),
+        ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
     ],
 )

@@ -156,18 +156,49 @@ class Engine:
 
         `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
         """
-        if self._takes_units:  # priorities and projects may be left out
-            self.actions[:, : np.shape(actions)[-1]] = actions
-        else:
-            self.actions[:] = actions
+        given = self._shaped(actions)
+        self.actions[:, : given.shape[-1]] = given
         row = self._advance(*self._arguments)
         if row >= 0:
             raise ValueError(f"the action of row {row} is {self.actions[row]}; expected numbers")
+
+    def _shaped(self, actions: Any) -> npt.NDArray[Any]:
+        # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
+        given = np.asarray(actions)
+        expected = self.actions.shape
+        if self._takes_units and given.ndim == 2 and given.shape[1] < expected[1]:
+            return given  # priorities and projects may be left out
+        if given.shape != expected and (self.batch > 1 or given.shape != expected[1:]):
+            shape = expected if self.batch > 1 else expected[1:]
+            raise ValueError(f"an action of shape {given.shape}; expected {shape}")
+        return given
 
     @property
     def episode_cost(self) -> npt.NDArray[np.float64]:
         """The scenario's yardstick over the measured periods so far, (batch,), in money."""
         return self.totals[:, COST].copy()
+
+
+def read_options(options: dict[str, Any], split: str) -> tuple[int | None, str]:
+    """Return the episode and the split that `reset` was given, nothing changed before both fit.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown, the episode negative or the split unknown.
+    """
+    rest = dict(options)
+    episode, split = rest.pop("episode", None), rest.pop("split", split)
+    if rest:
+        raise ValueError(
+            f"reset option {next(iter(rest))!r} is unknown; expected 'split', 'episode' or, "
+            "of a vector, 'reset_mask'"
+        )
+    if episode is not None and episode < 0:
+        raise ValueError(f"episode {episode} is negative; expected a whole number from 0")
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
+    return episode, split
 
 
 @kernel

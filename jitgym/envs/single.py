@@ -13,7 +13,7 @@ from jitgym.plant import kpis, lay_out
 from jitgym.scenario import Scenario, load
 
 from .encodings import Control
-from .engine import SATURATED, Engine
+from .engine import SATURATED, Engine, read_options
 from .spaces import Spaces
 
 Info = dict[str, Any]
@@ -94,12 +94,8 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         super().reset(seed=seed)
         options = dict(options or {})
         engine = self.engine
-        episode = options.pop("episode", None)
-        engine.split = options.pop("split", engine.split)
-        if options:
-            raise ValueError(
-                f"reset option {next(iter(options))!r} is unknown; expected 'split' or 'episode'"
-            )
+        episode, split = read_options(options, engine.split)
+        engine.split = split
         if seed is not None:
             engine.seed[0], engine.episode[0] = seed, 0
         elif self._is_placed:

@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 
-from .encodings import ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
+from .encodings import CONTROLS, ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Spaces:
 
     layout: Layout
     control: Control
+
+    def __post_init__(self) -> None:
+        if self.control not in CONTROLS:
+            known = ", ".join(CONTROLS)
+            raise ScenarioError(f"control {self.control!r} is unknown; expected one of {known}")
 
     @cached_property
     def action_encoding(self) -> ActionEncoding:

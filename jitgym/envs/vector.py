@@ -14,7 +14,7 @@ from jitgym.plant import kpis, lay_out
 from jitgym.scenario import Scenario, load
 
 from .encodings import Control
-from .engine import SATURATED, Engine
+from .engine import SATURATED, Engine, read_options
 from .spaces import Spaces
 
 Info = dict[str, Any]
@@ -83,13 +83,8 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         engine = self.engine
         rows = options.pop("reset_mask", None)
         rows = np.ones(self.num_envs, dtype=np.bool_) if rows is None else np.asarray(rows)
-        episode = options.pop("episode", None)
-        engine.split = options.pop("split", engine.split)
-        if options:
-            raise ValueError(
-                f"reset option {next(iter(options))!r} is unknown; "
-                "expected 'split', 'episode' or 'reset_mask'"
-            )
+        episode, split = read_options(options, engine.split)
+        engine.split = split
         seeds, is_given = self._seeds(seed)
         engine.episode[rows] = np.where(is_given, 0, engine.episode + 1)[rows]
         engine.seed[rows] = seeds[rows]

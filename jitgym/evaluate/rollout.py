@@ -63,6 +63,11 @@ def rollout(
             f"policy {policy.name!r} was made for {made_for.scenario.name!r} with other cells than "
             f"{scenario.name!r} has; expected a policy made for this scenario"
         )
+    if _shape(made_for.scenario) != _shape(scenario):
+        raise ValueError(
+            f"policy {policy.name!r} was made for other lots or another bill of materials than "
+            f"{scenario.name!r} has; expected a policy made for this scenario"
+        )
     keys = episode_keys(split, seed, np.arange(episodes))
     saturated = np.full(episodes, np.nan)
     if policy.rule is not None:
@@ -84,6 +89,11 @@ def rollout(
     columns |= kpis(layout, outcome.sums[0], measured)
     columns["saturated"] = saturated
     return pandas.DataFrame(columns)
+
+
+def _shape(scenario: Scenario) -> list[tuple[object, ...]]:
+    """What the numbers of a policy are made for: who makes what of what, in which lots."""
+    return [(s.makes, s.consumes, s.lot_size) for s in scenario.sources.values()]
 
 
 def _run_batch(

@@ -189,9 +189,9 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
         return
     time = flows[center.available] - flows[center.used]
     done = state[source.work] if source.work != NONE else 0.0
-    must_set_up = center.setup != NONE and int(state[center.setup]) - 1 != s
+    must_change = must_set_up(center, state, s)
     setup = 0.0
-    if must_set_up:
+    if must_change:
         is_faster = is_done(plant, state, source.setup_project)
         setup = source.faster_setup if is_faster else source.setup_time
     lots = np.floor(wanted * source.per_lot + 0.5)
@@ -213,12 +213,18 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
         if source.work != NONE:
             state[source.work] = max(done - needed, 0.0)
     if fits > 0.0:
-        if must_set_up:
+        if must_change:
             state[center.setup] = s + 1.0
             flows[source.setups] += 1.0
         flows[source.granted] += fits * source.lot
         flows[center.made] += fits * source.lot
         use_materials(plant, s, fits * source.lot, flows)
+
+
+@kernel
+def must_set_up(center: Record, state: Row, s: int) -> bool:
+    """Return whether a work center has setups and is not set up for source s."""
+    return center.setup != NONE and int(state[center.setup]) - 1 != s
 
 
 @kernel
@@ -233,6 +239,8 @@ def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
             for i in range(center.crew, center.crew_end):
                 s = plant.crew[i]
                 if flows[plant.sources[s].turn] == turn:
+                    if flows[plant.sources[s].granted] > 0.0 and must_set_up(center, state, s):
+                        continue  # nothing is set up twice in a period for what is left
                     more = could_take(plant, state, s, flows)
                     if more > 0.0 and flows[center.used] < flows[center.available]:
                         run(plant, state, s, more, flows)

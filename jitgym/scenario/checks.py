@@ -56,7 +56,7 @@ def _check_names(scenario: Scenario) -> None:
             if not name or "." in name:
                 raise PlacedError("is no name; expected text without a dot", section, name)
     for name in scenario.parameters:
-        if name in RESERVED:
+        if name in RESERVED or name in type(scenario).model_fields:
             raise PlacedError("is a reserved word; expected another name", "parameters", name)
 
 

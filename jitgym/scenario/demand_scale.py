@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .model import Scenario
+from jitgym import documents
+
+from .model import Scenario, build
 
 
 def with_demand(scenario: Scenario, factor: float) -> Scenario:
@@ -29,7 +31,7 @@ def with_demand(scenario: Scenario, factor: float) -> Scenario:
     for stream in data.get("streams", {}).values():
         stream["quantity"] = _scaled(stream["quantity"], factor)
     data.pop("known_optimum", None)
-    return Scenario.from_document(data, scenario.name)
+    return build(documents.Document(scenario.name, data), scenario._folder)
 
 
 def _scaled(quantity: Any, factor: float) -> Any:

@@ -35,6 +35,8 @@ def _base(
     """The scenario that is meant, and the overrides that are still to be made."""
     if isinstance(scenario, Scenario):
         return scenario, overrides
+    if not isinstance(scenario, str | Path):
+        raise ScenarioError(f"{scenario!r} is no scenario; expected a name, a path or a Scenario")
     name = str(scenario)
     if name in catalog.names():
         return build(documents.read(catalog.text(name), name), catalog.FOLDER), overrides
@@ -64,14 +66,14 @@ def _varied(base: Scenario, overrides: Mapping[str, Any]) -> Scenario:
     # What was true of the default parameters need not be true any more.
     document.data.pop("known_optimum", None)
     document.data.pop("parameters", None)
-    varied = build(document, Path())
+    varied = build(document, base._folder)
     parameters = {
         name: paths
         for name, paths in base.parameters.items()
         if all(exists(varied, path) for path in paths)
     }
     varied = varied.model_copy(update={"parameters": parameters})
-    varied._file = base.file
+    varied._file, varied._folder = base.file, base._folder
     return varied
 
 

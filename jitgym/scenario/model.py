@@ -58,6 +58,7 @@ class Scenario(Part):
     parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
+    _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -219,5 +220,5 @@ def build(document: documents.Document, folder: Path) -> Scenario:
         scenario = Scenario.model_validate(document.data, context={"folder": folder})
     except ValidationError as error:
         raise documents.explain(error, Scenario, document) from None
-    scenario._file = document.name
+    scenario._file, scenario._folder = document.name, folder
     return scenario

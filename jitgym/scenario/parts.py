@@ -27,6 +27,9 @@ from jitgym.distributions import (
 )
 from jitgym.errors import PlacedError
 
+LONGEST_LEAD_TIME = 1000
+"""Periods; every one of them is a cell of the plant's state."""
+
 
 def _in_small_letters(text: object) -> object:
     return text.lower() if isinstance(text, str) else text
@@ -149,6 +152,12 @@ def _check_order_sizes(source: Source) -> None:
             raise PlacedError(
                 f"is {most:g}; expected at least {name}, which is {least:g}", "maximum_order"
             )
+    lots = math.ceil(source.minimum_order / source.lot_size - 1e-9) * source.lot_size
+    if lots > most * (1 + 1e-9):
+        raise PlacedError(
+            f"is {most:g}; expected at least {lots:g}, the minimum order in whole lots",
+            "maximum_order",
+        )
 
 
 def _check_lead_time(source: Source) -> None:
@@ -158,6 +167,8 @@ def _check_lead_time(source: Source) -> None:
     support, _ = lead_time.pmf()
     if any(value != math.floor(value) for value in support.tolist()):
         raise PlacedError("not in whole periods; expected integers", "lead_time")
+    if support[-1] > LONGEST_LEAD_TIME:
+        raise PlacedError(f"is {support[-1]:g}; expected at most {LONGEST_LEAD_TIME}", "lead_time")
     if len(support) > 1 and support[0] < 1:
         raise PlacedError("can be 0; expected at least 1 period where it is random", "lead_time")
     if not source.crossover and not is_monotone(hazard(lead_time)):

@@ -683,3 +683,30 @@ def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: s
     with pytest.raises(ValueError, match=r"row 0 is .*nan.*; expected numbers"):
         env.step(np.array([np.nan]))
     assert np.array_equal(env.engine.state, before)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1), (1, 4)])
+def test_an_action_of_a_wrong_shape_is_refused_and_not_broadcast(shape: tuple[int, ...]) -> None:
+    env = gymnasium.make("jitgym/KanbanLine-v0").unwrapped
+    env.reset(seed=1)
+    envs = gymnasium.make_vec("jitgym/KanbanLine-v0", num_envs=3)
+    envs.reset(seed=1)
+    with pytest.raises(ValueError, match=r"an action of shape .*; expected \(3, 4\)"):
+        envs.step(np.zeros(shape, dtype=np.float32))
+    if shape != (1, 4):
+        with pytest.raises(ValueError, match=r"an action of shape .*; expected \(4,\)"):
+            env.step(np.zeros(shape, dtype=np.float32))
+
+
+def test_a_refused_reset_option_changes_nothing() -> None:
+    env = gymnasium.make("jitgym/LostSales-v0").unwrapped
+    env.reset(seed=1)
+    for options in ({"split": "test", "bad": 1}, {"split": "test", "episode": -1}):
+        with pytest.raises(ValueError, match="expected"):
+            env.reset(options=options)
+        assert env.engine.split == "train"
+
+
+def test_units_are_no_control_of_an_environment() -> None:
+    with pytest.raises(jitgym.ScenarioError, match="control 'asked' is unknown"):
+        PlantEnv("lost-sales", control="asked")

@@ -303,6 +303,16 @@ def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
     assert probe.step(a=1)["machine.available"] == 0
 
 
+def test_nothing_is_set_up_twice_in_a_period_for_what_rounding_left() -> None:
+    work = {"lot_size": 4, "setup_time": 5, "setup_cost": 10}
+    probe = Probe(workshop(100, 14, a=work, b=work))
+    # Of 14, a and b get 7 each, that is a lot of 4. The 6 left make one lot more: the machine, set
+    # up for b by now, makes it of b, though a has the first turn.
+    flows = probe.step(a=8, b=8)
+    assert grants(flows, "a", "b") == [4, 8]
+    assert (flows["a.setups"], flows["b.setups"]) == (1, 1)
+
+
 # --- what the whole plant adds --------------------------------------------------------------------
 
 
