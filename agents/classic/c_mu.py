@@ -47,7 +47,7 @@ class CMu(SeasonalBaseStock):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks and their priorities, (batch, 2 sources)."""
-        asked = self.plan.up_to(state, self.levels(state))
+        asked = self.worth_a_shipment(self.plan.up_to(state, self.levels(state)))
         runs = in_scenario_order(self.layout, self.values["runs"], shared(self.layout.scenario))
         asked = self.plan.hold_back(state, asked, runs)
         return np.hstack([asked, np.broadcast_to(self._priorities, asked.shape)])
@@ -88,13 +88,13 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         step=lots,
     )
     moved = seasonal_base_stock.moved(scenario)
-    return (*seasonal_base_stock.parameters(scenario)[0 if moved else 1 :], runs)
+    return (*seasonal_base_stock.parameters(scenario)[0 if moved else 2 :], runs)
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
     """Return the policy with these safety factors, local levels and runs."""
     given = rows(values)
-    return CMu(name, layout, {"safety": np.zeros((1, 0)), **given})
+    return CMu(name, layout, {"safety": np.zeros((1, 0)), "quantity": np.zeros((1, 0)), **given})
 
 
 C_MU = Classic("c-mu", why_not, parameters, build)

@@ -2,19 +2,23 @@
 
     release of a kind = max(0, cards(regime) - all in process and in stock of that kind)
 
-Every kind of work has cards of its own, given out where it begins and gross of backorders, and what
-has begun is pushed through (Spearman, Woodruff and Hopp 1990). A kind whose demand has regimes has
-cards for each; at a work center it goes first, then what is dearest to miss for the time it takes,
-c mu. Rework is pushed. Cards in containers.
+Every kind of work has cards of its own, given out where it begins and gross of backorders
+(Spearman, Woodruff and Hopp 1990); what has begun moves on under kanban cards of each later stage,
+so that drafts wait where they keep best (Bonvik, Couch and Gershwin 1997). A kind whose demand has
+regimes has cards for each; at a work center it goes first, then what is dearest to miss for the
+time it takes, c mu. Rework is pushed. Cards in containers.
 
-Textbook sizing: Little's law in each regime, with the allowance of kanban.
+Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as kanban.
 
 >>> from .kanban import number_of_cards
+from .mrp import rework
 >>> [number_of_cards(demand=mean, periods=3) for mean in (1, 6)]  # calm and wave, three days
 [4, 20]
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,8 +27,10 @@ from jitgym.distributions import Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
+from . import kanban
 from .conwip import first_sources
 from .kanban import number_of_cards
+from .mrp import rework
 from .policy import Classic, Parameter, Values, plain
 from .regime_base_stock import REGIME, shifted
 from .regime_base_stock import why_not as no_states
@@ -56,6 +62,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     return (
         _cards("cards", scenario, at, kinds, 0),
         _cards("wave_cards", scenario, at, hot, 1),
+        _stages(scenario, at, kinds),
     )
 
 
@@ -72,6 +79,20 @@ def _cards(
         high=np.maximum(ceilings, textbook),
         step=np.ones(len(kinds)),
         whole=True,
+    )
+
+
+def _stages(scenario: Scenario, at: dict[str, Stage], kinds: list[str]) -> Parameter:
+    """The cards of kanban, of every stage that is neither a first one nor rework."""
+    (cards,) = kanban.parameters(scenario)
+    kept = [k for k, name in enumerate(at) if name not in {*kinds, *rework(scenario)}]
+    return replace(
+        cards,
+        name="stage_cards",
+        of=tuple(cards.of[k] for k in kept),
+        textbook=cards.textbook[kept],
+        high=cards.high[kept],
+        step=cards.step[kept],
     )
 
 
@@ -101,10 +122,11 @@ def priorities(scenario: Scenario) -> dict[str, float]:
 def build(name: str, layout: Layout, values: Values) -> Policy:
     """Return the policy with these cards."""
     scenario = layout.scenario
-    calm, wave = parameters(scenario)
+    calm, wave, later = parameters(scenario)
     lots = {source: about.lot_size for source, about in scenario.sources.items()}
     levels = {s: n * lots[s] for s, n in zip(calm.of, values["cards"].tolist(), strict=True)}
-    rule = pull_rule(layout, levels=levels, net=False, priorities=priorities(scenario))
+    cards = {s: n * lots[s] for s, n in zip(later.of, values["stage_cards"].tolist(), strict=True)}
+    rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=priorities(scenario))
     for demand in _hot(scenario):
         shifts = np.zeros(len(scenario.sources))
         for source, cards in zip(wave.of, values["wave_cards"].tolist(), strict=True):

@@ -1,14 +1,15 @@
 """Seasonal base-stock: levels follow the mean demand of the periods that they must last.
 
-    order = max(0, m(t) + z sigma(t) - inventory position)
+    order = m(t) + z sigma(t) + Q - inventory position,   where that is at least Q
 
 m(t) is the mean of the echelon's demand over the coming lead time and one review period, by pattern
 and season; sigma(t) its deviation, that of the long run in proportion to the root of m(t). Whoever
 orders so has stock before the peak and none after it (Zipkin 2000, section 9.4: the myopic levels
-of a cyclic demand). Work centers follow local levels that stay; 0 there means made to order, since
-positions are net of backorders.
+of a cyclic demand). Q is the least that is worth a shipment, as in an (s,S) policy. Work centers
+follow local levels that stay; 0 there means made to order, since positions are net of backorders.
 
-Textbook sizing: z the normal quantile of the newsvendor ratio; local levels as base-stock has them.
+Textbook sizing: z the normal quantile of the newsvendor ratio; Q the economic order quantity where
+a shipment has a fixed cost, else one lot; local levels as base-stock has them.
 Levels in units.
 
 >>> mean_ahead([10, 10, 30, 30], periods=2)  # of a cycle of four periods
@@ -30,6 +31,7 @@ from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
 
 from .base_stock import level_parameter
+from .eoq import economic_order_quantity
 from .forecasting import Forecasts
 from .ordering import Acting, in_scenario_order, rows
 from .policy import Array, Classic, Parameter, Values
@@ -50,7 +52,11 @@ class SeasonalBaseStock(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, sources) in units."""
-        return self.plan.up_to(state, self.levels(state))
+        return self.worth_a_shipment(self.plan.up_to(state, self.levels(state)))
+
+    def worth_a_shipment(self, asked: Array) -> Array:
+        """Return the asks; what is less than Q waits."""
+        return np.where(asked >= self._least - 1e-9, asked, 0.0)
 
     def levels(self, state: Array) -> Array:
         """Return the echelon levels of this period, (batch, sources)."""
@@ -59,10 +65,15 @@ class SeasonalBaseStock(Acting):
         now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
         mean = self._means[now % len(self._means)]
         deviation = self._deviations * np.sqrt(mean / np.maximum(self._means.mean(axis=0), 1e-9))
-        levels = mean + safety * deviation
+        levels = mean + safety * deviation + self._least
         local = self.values.get("levels", np.zeros((1, 0)))
         stay = in_scenario_order(self.layout, local, self._made) @ self.plan.to_echelon
         return np.where(self._is_made, stay, levels)
+
+    @cached_property
+    def _least(self) -> Array:
+        """Q of each source, 0 at work centers, (policies, sources)."""
+        return in_scenario_order(self.layout, self.values["quantity"], self._moved)
 
     @cached_property
     def _moved(self) -> list[str]:
@@ -101,6 +112,15 @@ def lasts(stage: Stage) -> float:
     return mean_of(stage.lead_time_demand) / usual if usual else 1.0
 
 
+def least_order(stage: Stage) -> float:
+    """Return the economic order quantity in whole lots; one lot without a fixed cost."""
+    source = stage.scenario.sources[stage.source]
+    if not source.shipment_cost:
+        return stage.lot
+    quantity = economic_order_quantity(source.shipment_cost, stage.requirement, stage.holding)
+    return float(stage.lot * max(1, round(quantity / stage.lot)))
+
+
 def moved(scenario: Scenario) -> list[str]:
     """Return the sources at no work center, from supplier to customer."""
     return [name for name in stages(scenario) if scenario.sources[name].at is None]
@@ -116,7 +136,7 @@ def why_not(scenario: Scenario) -> str:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return safety factors of what is bought or moved, and local levels of what is made."""
+    """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
     from scipy.special import ndtri  # takes a moment to import: only where it is needed
 
     at = stages(scenario)
@@ -133,11 +153,22 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         low=-4.0,
         least=-math.inf,
     )
+    quantities = np.array([least_order(at[name]) for name in moved(scenario)])
+    lots = np.array([at[name].lot for name in moved(scenario)])
+    quantity = Parameter(
+        name="quantity",
+        unit="units",
+        of=tuple(moved(scenario)),
+        textbook=quantities,
+        high=2 * quantities + 4 * lots,
+        step=lots,
+        whole=True,
+    )
     made = [name for name in at if name not in moved(scenario)]
     if not made:
-        return (safety,)
+        return safety, quantity
     levels = level_parameter(scenario, made)
-    return safety, replace(levels, name="levels", alias="")
+    return safety, quantity, replace(levels, name="levels", alias="")
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
