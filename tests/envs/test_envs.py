@@ -300,7 +300,8 @@ def test_reset_replays_a_row_of_a_rollout_exactly(name: str, discount: float | N
         env.reset(seed=row["seed"], options={"split": "test", "episode": row["episode"]})
         ended = False
         while not ended:
-            *_, ended, info = env.step(action)
+            *_, terminated, truncated, info = env.step(action)
+            ended = terminated or truncated
         assert info["kpi"]["cost"] == row["cost"]
         for kpi in KPIS:
             np.testing.assert_array_equal(info["kpi"][kpi], row[kpi])
