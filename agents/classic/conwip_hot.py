@@ -3,15 +3,15 @@
     release of a kind = max(0, cards(regime) - all in process and in stock of that kind)
 
 Every kind of work has cards of its own, given out where it begins and gross of backorders
-(Spearman, Woodruff and Hopp 1990); what has begun moves on under kanban cards of each later stage,
-so that drafts wait where they keep best (Bonvik, Couch and Gershwin 1997). A kind whose demand has
-regimes has cards for each; at a work center it goes first, then what is dearest to miss for the
-time it takes, c mu. Rework is pushed. Cards in containers.
+(Spearman, Woodruff and Hopp 1990), and every stage has kanban cards, so that drafts wait where they
+keep best and no wave is released at once (Bonvik, Couch and Gershwin 1997). A kind whose demand has
+regimes has cards for each; with `hot_first` 1 it goes first at a work center, then what is dearest
+to miss for the time it takes, c mu; with 0 what is set up goes on. Rework is pushed. Cards in
+containers.
 
 Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as kanban.
 
 >>> from .kanban import number_of_cards
-from .mrp import rework
 >>> [number_of_cards(demand=mean, periods=3) for mean in (1, 6)]  # calm and wave, three days
 [4, 20]
 """
@@ -62,7 +62,17 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     return (
         _cards("cards", scenario, at, kinds, 0),
         _cards("wave_cards", scenario, at, hot, 1),
-        _stages(scenario, at, kinds),
+        _stages(scenario, at),
+        Parameter(
+            name="hot_first",
+            unit="0 or 1",
+            of=("policy",),
+            textbook=np.ones(1),
+            high=np.ones(1),
+            step=np.ones(1),
+            most=1.0,
+            whole=True,
+        ),
     )
 
 
@@ -82,10 +92,10 @@ def _cards(
     )
 
 
-def _stages(scenario: Scenario, at: dict[str, Stage], kinds: list[str]) -> Parameter:
-    """The cards of kanban, of every stage that is neither a first one nor rework."""
+def _stages(scenario: Scenario, at: dict[str, Stage]) -> Parameter:
+    """The cards of kanban, of every stage but rework."""
     (cards,) = kanban.parameters(scenario)
-    kept = [k for k, name in enumerate(at) if name not in {*kinds, *rework(scenario)}]
+    kept = [k for k, name in enumerate(at) if name not in rework(scenario)]
     return replace(
         cards,
         name="stage_cards",
@@ -122,11 +132,12 @@ def priorities(scenario: Scenario) -> dict[str, float]:
 def build(name: str, layout: Layout, values: Values) -> Policy:
     """Return the policy with these cards."""
     scenario = layout.scenario
-    calm, wave, later = parameters(scenario)
+    calm, wave, stage, _ = parameters(scenario)
     lots = {source: about.lot_size for source, about in scenario.sources.items()}
     levels = {s: n * lots[s] for s, n in zip(calm.of, values["cards"].tolist(), strict=True)}
-    cards = {s: n * lots[s] for s, n in zip(later.of, values["stage_cards"].tolist(), strict=True)}
-    rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=priorities(scenario))
+    cards = {s: n * lots[s] for s, n in zip(stage.of, values["stage_cards"].tolist(), strict=True)}
+    ranks = priorities(scenario) if values["hot_first"][0] else {}
+    rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=ranks)
     for demand in _hot(scenario):
         shifts = np.zeros(len(scenario.sources))
         for source, cards in zip(wave.of, values["wave_cards"].tolist(), strict=True):

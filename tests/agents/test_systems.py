@@ -185,12 +185,15 @@ def _shifts(scenario: str) -> tuple[str, ...]:
 
 
 def test_hot_work_has_more_cards_in_a_wave_and_goes_first() -> None:
-    policy = agents.make("conwip-hot", "content-studio", cards=[2, 9, 9], wave_cards=[15])
+    sizes = {"cards": [2, 9, 9], "wave_cards": 15, "stage_cards": [20] * 6}
+    policy = agents.make("conwip-hot", "content-studio", **sizes)
     sources = list(policy.layout.scenario.sources)
     calm = row_at(policy, **{"hot_moments.regime": 0})
     wave = row_at(policy, **{"hot_moments.regime": 1})
     hot = sources.index("write_hot")
     assert (calm[hot], wave[hot]) == (2, 15)
+    alike = agents.make("conwip-hot", "content-studio", **sizes, hot_first=0)
+    assert not any(row_at(alike)[len(sources) :])
     ranks = dict(zip(sources, calm[len(sources) :], strict=True))
     assert ranks["write_hot"] > max(ranks["write_seasonal"], ranks["write_evergreen"])
 
