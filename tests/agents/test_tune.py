@@ -39,6 +39,7 @@ TUNED = [
     (name, scenario)
     for scenario in ("lost-sales", "kanban-line", "recorded-retail")
     for name in CLASSICS
+    if not agents.why_not(name, scenario)
 ]
 
 
