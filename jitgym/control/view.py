@@ -44,8 +44,19 @@ class ViewLayout:
     def cells(self) -> tuple[Cell, ...]:
         """Every cell that may be seen."""
         shown = [part for part in self.layout.state if part.kind != "hidden"]
-        slices = sorted(shown, key=lambda part: KINDS.index(part.kind))
+        slices = sorted(shown, key=self._place)
         return tuple(cell for part in slices for cell in _cells(part))
+
+    def _place(self, part: Slice) -> tuple[int, int]:
+        """Return where a slice stands: by kind, then in the scenario's order."""
+        scenario = self.layout.scenario
+        owners = {
+            "item": [*scenario.items],
+            "source": [*scenario.sources, *scenario.projects],
+            "center": [*scenario.work_centers],
+            "clock": ["clock"],
+        }.get(part.kind, [*scenario.demands])
+        return KINDS.index(part.kind), owners.index(part.owner)
 
     @cached_property
     def columns(self) -> npt.NDArray[np.intp]:

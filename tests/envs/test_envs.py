@@ -410,9 +410,9 @@ def test_entries_stand_in_the_order_item_source_center_demand_forecast() -> None
         "mill.in_process[2]",
         "gears.work",
         "axles.work",
-        "lathe.up",
         "lathe.setup=gears",
         "lathe.setup=axles",
+        "lathe.up",
         "fitters.backlog",
     )
     retail = PlantEnv("recorded-retail").observation_names
@@ -643,9 +643,23 @@ def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: 
 
 
 FROZEN = {
+    "jitgym/AutomotiveLine-v0": "8b1d6303409c5000",
+    "jitgym/BeerGame-v0": "15d341054f3fee2f",
+    "jitgym/ContentStudio-v0": "021acd6b1101551f",
+    "jitgym/DualSourcing-v0": "f459c145fc8bb473",
+    "jitgym/FastFashion-v0": "d21e24aa514ee349",
+    "jitgym/FixedCost-v0": "1e2306b4dc582fae",
+    "jitgym/JointReplenishment-v0": "2fe2b3fa9f17db97",
     "jitgym/KanbanLine-v0": "cb147dbd1549356b",
     "jitgym/LostSales-v0": "b6f83708e7ddbbb3",
+    "jitgym/OneWarehouseManyStores-v0": "5638f0ad3b292337",
+    "jitgym/OnlineRetail-v0": "885c25bd98d1f35c",
+    "jitgym/OrderCrossover-v0": "d01e8e80eee8c601",
+    "jitgym/Perishable-v0": "9e7093027b514b65",
+    "jitgym/PrintOnDemand-v0": "93ce2d25f35a41ff",
     "jitgym/RecordedRetail-v0": "5d5f95cdbcb4c975",
+    "jitgym/RegimeSwitching-v0": "30a437517cb5fea4",
+    "jitgym/SerialSystem-v0": "55d097dfa0888faa",
     "jitgym/Tandem-v0": "f4318d82c1397d76",
 }
 
@@ -682,7 +696,7 @@ def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: s
     env.reset(seed=1)
     before = env.engine.state.copy()
     with pytest.raises(ValueError, match=r"row 0 is .*nan.*; expected numbers"):
-        env.step(np.array([np.nan]))
+        env.step(np.full(env.action_space.shape, np.nan))
     assert np.array_equal(env.engine.state, before)
 
 
