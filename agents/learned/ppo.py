@@ -180,11 +180,13 @@ def build(spaces: Spaces, settings: Settings, seed: int, budget: Budget) -> stab
         clip_range=settings.clip,
         ent_coef=settings.entropy_bonus,
         policy_kwargs=policy_arguments(settings),
-        seed=seed,
+        seed=seed % 2**32,
         device="cpu",  # nets this small lose more on the way to a GPU than they gain there
     )
     model.lr_schedule = lambda _: settings.learning_rate * (1.0 - budget.share(model.num_timesteps))
-    environments.seed(seed * settings.environments)  # no two seeds train in the same worlds
+    # Environment i has the seed first + i: scattered, so that no two trainings share a world.
+    first = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(2))
+    environments.seed(first)
     return model
 
 

@@ -79,9 +79,9 @@ class PlantVecEnv(VecEnv):
 
     def restore(self, stored: dict[str, torch.Tensor]) -> None:
         """Put every plant where the snapshot was taken."""
+        self.reset()
         for name, row in self._rows().items():
             row[:] = stored[name].numpy()
-        self.plants._is_placed = True
 
     def _rows(self) -> dict[str, np.ndarray]:
         rows = {name: getattr(self.plants.engine, name) for name in OF_THE_ENGINE}

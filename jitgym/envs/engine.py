@@ -194,7 +194,7 @@ def read_options(options: dict[str, Any], split: str) -> tuple[int | None, str]:
             f"reset option {next(iter(rest))!r} is unknown; expected 'split', 'episode' or, "
             "of a vector, 'reset_mask'"
         )
-    if episode is not None and episode < 0:
+    if episode is not None and np.min(episode) < 0:
         raise ValueError(f"episode {episode} is negative; expected a whole number from 0")
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
