@@ -211,9 +211,9 @@ def primary(scenario: Scenario, item: str) -> str:
 
 
 def good_share(scenario: Scenario, source: str) -> float:
-    """Return the share of what a source makes that passes inspection."""
+    """Return the share of what a source makes that passes inspection; 1 where nothing does."""
     quality = scenario.sources[source].quality
-    return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes)
+    return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes) or 1.0
 
 
 @compiled

@@ -186,6 +186,47 @@ def test_the_forecast_smooths_what_was_seen_and_nothing_else(recorded: dict[str,
         expected += 0.25 * (requested - expected)
 
 
+@pytest.mark.parametrize("block", [0, 3])
+def test_an_oracle_shows_the_demand_that_will_come(recorded: dict[str, Any], block: int) -> None:
+    recorded["splits"]["test"]["block"] = block
+    scenario = plant(
+        horizon={"ongoing": 4},
+        tags=["leaks"],
+        demands=customers(recorded, forecast={"method": "oracle"}),
+    )
+    for seed in range(8):
+        probe = Probe(scenario, seed=seed, split="test")
+        probe.step()
+        for _ in range(3):
+            shown = probe["customers.forecast"]
+            assert probe.step()["customers.requested"] == shown
+
+
+@pytest.mark.parametrize("method", ["croston", "tsb"])
+def test_intermittent_forecasts_follow_their_formulas(
+    recorded: dict[str, Any], method: str, tmp_path: Path
+) -> None:
+    sales = [0, 6, 0, 0, 9, 3, 0, 0, 0, 0, 8, 4]
+    rows = [f"2024-01-{k + 1:02d},a,{sold}" for k, sold in enumerate(sales)]
+    Path(recorded["file"]).write_text("\n".join(["date,item,quantity", *rows, ""]))
+    weight, taught = 0.25, np.array(sales[:8])
+    demand = customers(recorded, forecast={"method": method, "weight": weight})
+    probe = Probe(plant(horizon={"ongoing": 4}, demands=demand), split="test")
+    share = (taught > 0).mean()
+    size, interval, since = taught[taught > 0].mean(), 1 / share, 1
+    for sold in sales[8:]:
+        assert probe.step()["customers.requested"] == sold
+        if sold:
+            size += weight * (sold - size)
+            interval += weight * (since - interval)
+        since = 1 if sold else since + 1
+        share += weight * ((sold > 0) - share)
+        croston = (1 - weight / 2) * size / interval  # Syntetos and Boylan (2005)
+        tsb = size * share  # Teunter, Syntetos and Babai (2011)
+        expected = croston if method == "croston" else tsb
+        assert probe["customers.forecast"] == pytest.approx(expected)
+
+
 # --- the ledger -----------------------------------------------------------------------------------
 
 
