@@ -30,10 +30,10 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     2. Release: asked becomes granted: limits, materials, work centers.
     3. Start: materials leave stock, the granted quantity enters the pipeline.
     4. Serve: backorders first, then new demand, from the oldest stock.
-    5. Age: stock past its shelf life is waste.
+    5. Age: stock past its shelf life is waste; a share becomes obsolete.
     6. Count: stock, in process and backlog, the base of costs.
-    7. Receive: the pipeline grows a period older; what is due arrives.
-    8. Nature: work centers fail or recover, forecasts are revised.
+    7. Receive: the pipeline grows a period older; what is due arrives and is inspected.
+    8. Nature: work centers and suppliers fail or recover, regimes move, forecasts are revised.
 
     Parameters
     ----------

@@ -13,6 +13,8 @@ from jitgym.plant import lay_out
 from jitgym.report import drawing, pages
 from jitgym.scenario import load
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "scenarios"
+
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_a_page_names_every_part_and_every_entry(name: str) -> None:
@@ -24,6 +26,14 @@ def test_a_page_names_every_part_and_every_entry(name: str) -> None:
     spaces = Spaces(lay_out(scenario), "orders")
     for entry in (*spaces.observation_entries, *spaces.action_entries):
         assert f"`{entry.name}`" in text
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_the_page_in_docs_is_what_the_scenario_says_today(name: str) -> None:
+    """Run `python scripts/document.py` after a change of the catalog."""
+    written = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    assert written == pages.page(load(name), f"{name}.svg")
+    assert (DOCS / f"{name}.svg").is_file()
 
 
 @pytest.mark.parametrize("name", ["kanban-line", "content-studio", "dual-sourcing"])
