@@ -134,7 +134,9 @@ def train(
             model.learn(FOREVER, callbacks, UPDATES_A_LOG, reset_num_timesteps=stored is None)
         model.logger.close()
     if interrupt.is_set():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(
+            f"interrupted after {validation.last:,} steps; resume goes on from {checkpoint.folder}"
+        )
     policy = load(checkpoint.folder, scenario)
     return Trained(policy, best.cost, validation.last, budget.seconds)
 

@@ -189,7 +189,7 @@ def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
         return rollout(*arguments, **options)
 
     monkeypatch.setattr(callbacks, "rollout", interrupting)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="resume goes on from"):
         learned.train(LOST_SALES, SMALL, tmp_path, steps=20_000)
     monkeypatch.undo()
     assert ppo.Checkpoint(tmp_path).stored()["steps"] < 20_000
