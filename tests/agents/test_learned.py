@@ -185,13 +185,13 @@ def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
     trained: tuple[Path, learned.Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupting(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.undo()  # once
         signal.raise_signal(signal.SIGINT)
         return rollout(*arguments, **options)
 
     monkeypatch.setattr(callbacks, "rollout", interrupting)
     with pytest.raises(KeyboardInterrupt, match="resume goes on from"):
         learned.train(LOST_SALES, SMALL, tmp_path, steps=20_000)
-    monkeypatch.undo()
     assert ppo.Checkpoint(tmp_path).stored()["steps"] < 20_000
     learned.train(LOST_SALES, SMALL, tmp_path, steps=20_000, resume=True)
 
