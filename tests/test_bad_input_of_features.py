@@ -532,6 +532,12 @@ FAULTS = [
         3,
         "horizon.warm_up: a season has none; expected 0",
     ),
+    (
+        "{ongoing: 100}",
+        "{season: 20, training: 5}",
+        3,
+        "horizon.training: a season is trained on whole; expected none",
+    ),
     ("{ongoing: 100}", "{}", 3, "horizon: expected either ongoing or season, in periods"),
     (
         "mean: 50, standard",

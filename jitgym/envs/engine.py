@@ -68,6 +68,7 @@ class Engine:
         self.ended = np.empty(batch, dtype=np.bool_)
         self.flows = np.zeros(layout.flow_cells)  # of the last plant stepped
         self._split = "train"
+        self.plant = layout.plant_in(self._split)
         self._tape = np.zeros(plant.channels.size)
         self._numbers = action.table.rule.numbers[0].copy()
         self._levels = np.zeros(plant.sources.size)
@@ -93,7 +94,7 @@ class Engine:
 
     def _gather(self) -> tuple[Any, ...]:
         return (
-            self.layout.plant,
+            self.plant,
             self.observation_encoding.table,
             self.action.table,
             self.actions,
@@ -129,6 +130,7 @@ class Engine:
             raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
         if split != self._split:
             self._split = split
+            self.plant = self.layout.plant_in(split)
             self._bind()
 
     def place(self, rows: npt.NDArray[np.bool_]) -> None:
@@ -136,7 +138,7 @@ class Engine:
         self.keys[rows] = episode_keys(self.split, self.seed[rows], self.episode[rows])
         begin_rows(self.layout.plant, self.state, self.keys, rows)
         self.sums[rows] = 0.0
-        self.totals[rows] = (0.0, 0.0, self.layout.plant.average)
+        self.totals[rows] = (0.0, 0.0, self.plant.average)
         self.period[rows] = 0
         self.is_new[rows] = False
 
@@ -172,6 +174,11 @@ class Engine:
             shape = expected if self.batch > 1 else expected[1:]
             raise ValueError(f"an action of shape {given.shape}; expected {shape}")
         return given
+
+    @property
+    def measured(self) -> int:
+        """Periods of an episode that count in cost and KPIs."""
+        return int(self.plant.periods - self.plant.warm_up)
 
     @property
     def episode_cost(self) -> npt.NDArray[np.float64]:

@@ -138,10 +138,10 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         return "\n".join([f"period {int(self.engine.period[0])}", *lines])
 
     def _kpis(self) -> dict[str, float]:
-        engine, horizon = self.engine, self.scenario.horizon
+        engine = self.engine
         found = {"cost": float(engine.episode_cost[0])}
-        measured = horizon.periods - horizon.warm_up
-        found |= {k: float(v[0]) for k, v in kpis(self.layout, engine.sums, measured).items()}
-        shown = engine.width * horizon.periods
+        values = kpis(self.layout, engine.sums, engine.measured)
+        found |= {k: float(v[0]) for k, v in values.items()}
+        shown = engine.width * engine.plant.periods
         found["saturated"] = float(engine.totals[0, SATURATED]) / shown
         return found

@@ -145,11 +145,10 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         return engine.observe(), kept | shown
 
     def _kpis(self, ended: npt.NDArray[np.bool_]) -> Info:
-        engine, horizon = self.engine, self.scenario.horizon
-        measured = horizon.periods - horizon.warm_up
-        found = kpis(self.layout, engine.sums, measured)
+        engine = self.engine
+        found = kpis(self.layout, engine.sums, engine.measured)
         found["cost"] = engine.episode_cost
-        found["saturated"] = engine.totals[:, SATURATED] / (engine.width * horizon.periods)
+        found["saturated"] = engine.totals[:, SATURATED] / (engine.width * engine.plant.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
     def _seeds(

@@ -34,7 +34,7 @@ def run_rules(
 
     With `flows` False the sums stay empty, and it runs faster: enough for a tuner.
     """
-    plant = layout.plant
+    plant = layout.plant_in(split)
     shape = (rule.numbers.shape[0], keys.size)
     outcome = Outcome(
         np.zeros(shape),

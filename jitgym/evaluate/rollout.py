@@ -85,8 +85,8 @@ def rollout(
         "cost": outcome.cost[0],
     }
     columns |= {term: outcome.terms[0, :, k] for k, term in enumerate(layout.terms)}
-    measured = scenario.horizon.periods - scenario.horizon.warm_up
-    columns |= kpis(layout, outcome.sums[0], measured)
+    periods, warm_up = scenario.horizon.of_split(split)
+    columns |= kpis(layout, outcome.sums[0], periods - warm_up)
     columns["saturated"] = saturated
     return pandas.DataFrame(columns)
 
@@ -104,7 +104,7 @@ def _run_batch(
     engine.seed[:] = seed
     engine.episode[:] = np.arange(episodes)
     engine.place(np.ones(episodes, dtype=np.bool_))
-    plant, view = layout.plant, ViewLayout(layout)
+    plant, view = engine.plant, ViewLayout(layout)
     memory = policy.start(episodes)
     cost = np.zeros((1, episodes))
     terms = np.zeros((1, episodes, len(layout.terms)))

@@ -51,6 +51,13 @@ class Layout:
         """Cells of a row of what is asked: quantities, priorities, projects to begin."""
         return 2 * self.plant.sources.size + self.plant.projects.size
 
+    def plant_in(self, split: str) -> Plant:
+        """Return the plant with the length that episodes of this split have."""
+        periods, warm_up = self.scenario.horizon.of_split(split)
+        return self.plant._replace(
+            periods=periods, warm_up=warm_up, average=_weight(self.scenario, periods - warm_up)
+        )
+
     @cached_property
     def _flow_cells(self) -> dict[tuple[str, str], int]:
         return {(cell.kind, cell.name): cell.start for cell in self.flows}
@@ -128,7 +135,6 @@ def lay_out(scenario: Scenario) -> Layout:
     links = basics.link(plan, items, sources, centers)
     recorded, series = _recordings(plan.tables.recorded)
     terms, prices = price_list(plan, reduced)
-    measured = scenario.horizon.periods - scenario.horizon.warm_up
     initial = np.zeros(plan.state.width)
     for cell, value in plan.initial.items():
         initial[cell] = value
@@ -178,7 +184,7 @@ def lay_out(scenario: Scenario) -> Layout:
         warm_up=scenario.horizon.warm_up,
         periods=scenario.horizon.periods,
         discount=1.0 if scenario.discount is None else scenario.discount,
-        average=1.0 / measured if scenario.yardstick.startswith("average") else 1.0,
+        average=_weight(scenario, scenario.horizon.periods - scenario.horizon.warm_up),
     )
     return Layout(
         scenario,
@@ -189,6 +195,11 @@ def lay_out(scenario: Scenario) -> Layout:
         emission_weights(plan),
         key_cells,
     )
+
+
+def _weight(scenario: Scenario, measured: int) -> float:
+    """Return the weight of the first measured period's cost in the yardstick."""
+    return 1.0 / measured if scenario.yardstick.startswith("average") else 1.0
 
 
 def _recordings(recorded: list[Recorded]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:

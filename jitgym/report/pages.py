@@ -93,7 +93,10 @@ def _horizon(scenario: Scenario) -> str:
     horizon = scenario.horizon
     if horizon.ends:
         return f"a season of {horizon.periods} periods that ends"
-    return f"ongoing, {horizon.periods} periods of which {horizon.warm_up} are warm-up"
+    text = f"ongoing, {horizon.periods} periods of which {horizon.warm_up} are warm-up"
+    if horizon.training is None:
+        return text
+    return f"{text}; {horizon.training} periods in training"
 
 
 def _space(spaces: Spaces) -> str:

@@ -370,6 +370,7 @@ class Horizon(Part):
     ongoing: Annotated[int, Field(ge=1)] | None = None
     season: Annotated[int, Field(ge=1)] | None = None
     warm_up: Annotated[int, Field(ge=0)] = 0  # periods left out of cost and KPIs
+    training: Annotated[int, Field(ge=1)] | None = None  # periods of an episode of `train`
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -382,12 +383,25 @@ class Horizon(Part):
                 f"is {self.warm_up}; expected less than the {self.periods} periods in all",
                 "warm_up",
             )
+        if self.ends and self.training is not None:
+            raise PlacedError("a season is trained on whole; expected none", "training")
         return self
 
     @property
     def periods(self) -> int:
         """Periods of an episode."""
         return self.ongoing or self.season or 0
+
+    def of_split(self, split: str) -> tuple[int, int]:
+        """Return how many periods an episode of this split has, and how many of them are warm-up.
+
+        A slow plant needs long episodes to be judged, and a learner many short ones: those of
+        `train` may be shorter, their warm-up in proportion.
+        """
+        if split != "train" or self.training is None:
+            return self.periods, self.warm_up
+        periods = min(self.training, self.periods)
+        return periods, self.warm_up * periods // self.periods
 
     @property
     def ends(self) -> bool:

@@ -307,6 +307,26 @@ def test_reset_replays_a_row_of_a_rollout_exactly(name: str, discount: float | N
             np.testing.assert_array_equal(info["kpi"][kpi], row[kpi])
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_episodes_in_training_may_be_shorter_and_are_judged_alike(split: str) -> None:
+    horizon = {"ongoing": 40, "warm_up": 10, "training": 12}
+    scenario = load("lost-sales", horizon=horizon)
+    layout = lay_out(scenario)
+    policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"supplier": 20.0}))
+    row = rollout(policy, scenario, episodes=1, seed=3, split=split).iloc[0]
+    env = PlantEnv(scenario, control="base-stock")
+    env.reset(seed=3, options={"split": split})
+    high = env.action_entries[0].high
+    costs, ended = [], False
+    while not ended:
+        *_, ended, info = env.step(np.array([2 * 20 / high - 1], np.float32))
+        costs.append(info["cost"])
+    periods, warm_up = (12, 3) if split == "train" else (40, 10)
+    assert len(costs) == periods
+    assert info["kpi"]["cost"] == row["cost"] == pytest.approx(np.mean(costs[warm_up:]))
+    assert info["kpi"]["fill_rate"] == row["fill_rate"]
+
+
 # --- what is handed out ---------------------------------------------------------------------------
 
 
