@@ -1,4 +1,4 @@
-"""An experiment written down: scenarios x policies, judged by KPIs and by steps in demand."""
+"""An experiment written down: scenarios x policies, judged by cost, KPIs and steps in demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jitgym.documents import explain, read_file
 from jitgym.errors import PlacedError
 from jitgym.evaluate import Run, interval, paired, step_response
 from jitgym.plant import KPIS
-from jitgym.scenario import Scenario
+from jitgym.scenario import Scenario, with_demand
 
 from . import classic, comparison
 
@@ -28,7 +28,10 @@ class Experiment(Part):
 
     title: str
     scenarios: Annotated[list[str], Field(min_length=1)]
-    agents: Annotated[list[str], Field(min_length=1)]  # each tuned; the first is the reference
+    agents: Annotated[list[str], Field(min_length=1)]  # each tuned
+    opponents: dict[str, list[str]] = Field(default={})  # scenario -> more policies, for it alone
+    references: list[str] = Field(default=[])  # what gains are over; by default the first agent
+    demand: Annotated[list[Positive], Field(min_length=1)] = [1.0]  # multiples of mean demand
     episodes: Annotated[int, Field(ge=2)] = 128
     seed: Annotated[int, Field(ge=0)] = 0
     kpis: list[str] = Field(default=list(KPIS))
@@ -41,10 +44,35 @@ class Experiment(Part):
             if name not in KPIS:
                 raise PlacedError(f"no KPI {name!r}; expected one of {', '.join(KPIS)}", "kpis", k)
         for k, name in enumerate(self.agents):
-            if name not in classic.CLASSICS:
-                known = ", ".join(classic.CLASSICS)
-                raise PlacedError(f"no policy {name!r}; expected one of {known}", "agents", k)
+            _expect_policy(name, "agents", k)
+        for scenario, names in self.opponents.items():
+            if scenario not in self.scenarios:
+                known = ", ".join(self.scenarios)
+                raise PlacedError(
+                    f"no scenario {scenario!r}; expected one of {known}", "opponents", scenario
+                )
+            for k, name in enumerate(names):
+                _expect_policy(name, "opponents", scenario, k)
+        for k, name in enumerate(self.references):
+            if name not in self.agents:
+                raise PlacedError(
+                    f"{name!r} is no agent of all scenarios; expected one of "
+                    f"{', '.join(self.agents)}",
+                    "references",
+                    k,
+                )
         return self
+
+    @property
+    def gains_over(self) -> list[str]:
+        """The policies that the others are measured against."""
+        return self.references or self.agents[:1]
+
+
+def _expect_policy(name: str, *place: str | int) -> None:
+    if name not in classic.CLASSICS:
+        known = ", ".join(classic.CLASSICS)
+        raise PlacedError(f"no policy {name!r}; expected one of {known}", *place)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -59,25 +87,36 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def kpi_lines(
-    rows: pandas.DataFrame, kpis: Sequence[str], reference: str
+    rows: pandas.DataFrame, kpis: Sequence[str], references: Sequence[str]
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return head and lines of a table: a policy's cost, what it gains on the reference, its KPIs.
+    """Return head and lines of a table: a policy's cost, its gain over each reference, its KPIs.
 
-    The gain is the paired difference of cost, reference less policy, with its 95 % interval.
+    A gain is the paired difference of cost, reference less policy, in percent of the reference's
+    cost, with its 95 % interval: above 0 the policy is cheaper.
     """
-    head = ("policy", "cost", "gain", *(f"{KPIS[k].title} ({KPIS[k].unit})" for k in kpis))
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
-    base = frames[reference]
+    head = (
+        "policy",
+        "cost",
+        *(f"gain over {name.removesuffix(' (tuned)')} (%)" for name in references),
+        *(f"{KPIS[k].title} ({KPIS[k].unit})" for k in kpis),
+    )
     lines = []
     for name, frame in frames.items():
         cost = interval(frame["cost"].to_numpy())
-        gain = "reference"
-        if name != reference:
-            gained = paired(base, frame)
-            gain = f"{gained.mean:+.4g} ± {gained.half_width:.2g}"
+        gains = [
+            "reference" if name == other else gain(frames[other], frame) for other in references
+        ]
         shown = [_written(interval(frame[kpi].to_numpy()).mean) for kpi in kpis]
-        lines.append((name, f"{cost.mean:.5g} ± {cost.half_width:.2g}", gain, *shown))
+        lines.append((name, f"{cost.mean:.5g} ± {cost.half_width:.2g}", *gains, *shown))
     return head, lines
+
+
+def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> str:
+    """Return what is gained over a reference on the same episodes, in percent of its cost."""
+    gained = paired(reference, rows)
+    percent = 100.0 / abs(float(reference["cost"].mean()))
+    return f"{gained.mean * percent:+.2f} ± {gained.half_width * percent:.2f}"
 
 
 def step_lines(
@@ -101,23 +140,44 @@ def _written(value: float) -> str:
 
 
 def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: bool = False) -> str:
-    """Tune and judge the policies on a scenario; save rows, return its section as Markdown."""
-    found = comparison.classics(scenario, experiment.agents, experiment.seed, progress=progress)
+    """Tune and judge the policies on a scenario; save rows, return its section as Markdown.
+
+    At each multiple of the mean demand all policies are tuned anew.
+    """
+    import pandas
+
+    lines = [f"## {scenario.title or scenario.name}", ""]
+    lines += [f"`{scenario.name}`; cost: {scenario.yardstick}; {experiment.episodes} episodes."]
+    saved = []
+    for factor in experiment.demand:
+        plant = scenario if factor == 1.0 else with_demand(scenario, factor)
+        if len(experiment.demand) > 1:
+            lines += ["", f"### Mean demand × {factor:g}"]
+        section, rows = judge(experiment, plant, scenario.name, progress=progress)
+        lines += section
+        saved.append(rows.assign(demand=factor))
+    run.save(pandas.concat(saved, ignore_index=True))
+    return "\n".join(lines)
+
+
+def judge(
+    experiment: Experiment, scenario: Scenario, name: str, *, progress: bool = False
+) -> tuple[list[str], pandas.DataFrame]:
+    """Tune and judge the policies on one plant; return its tables as Markdown, and the rows."""
+    names = [*experiment.agents, *experiment.opponents.get(name, ())]
+    found = comparison.classics(scenario, names, experiment.seed, progress=progress)
     rows = comparison.contest(
         found.tuned, scenario, experiment.episodes, experiment.seed, progress=progress
     )
-    run.save(rows)
-    lines = [f"## {scenario.title or scenario.name}", ""]
-    lines += [f"`{scenario.name}`; cost: {scenario.yardstick}; {experiment.episodes} episodes."]
-    reference = next((p.name for p in found.tuned if p.name.startswith(experiment.agents[0])), "")
-    if reference:
-        lines += ["", *markdown_table(*kpi_lines(rows, experiment.kpis, reference))]
+    references = [f"{known} (tuned)" for known in experiment.gains_over]
+    references = [known for known in references if known in found.tuned_names]
+    lines = ["", *markdown_table(*kpi_lines(rows, experiment.kpis, references))]
     if experiment.steps and not scenario.horizon.ends:
         lines += ["", *markdown_table(*step_lines(found.tuned, scenario, experiment))]
     elif experiment.steps:
         lines += ["", "No step test: a season has no level to settle at."]
     lines += ["", *(f"- {note}" for note in (*comparison.cautions(scenario), *found.notes)), ""]
-    return "\n".join(lines)
+    return lines, rows
 
 
 def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas
 import pytest
 
 from agents import experiment as experiments
@@ -35,6 +36,10 @@ def test_every_experiment_in_the_repository_can_be_read(file: Path) -> None:
     [
         ("fill_rate", "fil_rate", "line 5: kpis.0: no KPI 'fil_rate'; expected one of fill_rate"),
         ("constant", "constnt", "line 3: agents.0: no policy 'constnt'"),
+        ("steps: [1.3]", "opponents: {lost: [eoq]}", "opponents.lost: no scenario 'lost'"),
+        ("steps: [1.3]", "opponents: {lost-sales: [oeq]}", "opponents.lost-sales.0: no policy"),
+        ("steps: [1.3]", "references: [eoq]", "line 6: references.0: 'eoq' is no agent of all"),
+        ("steps: [1.3]", "demand: [0]", "line 6: demand.0: is 0; expected more than 0"),
         ("episodes: 20", "episodes: 1", "line 4: episodes: is 1; expected at least 2"),
         ("title: Small", "tile: Small", "line 1: tile: unknown key"),
     ],
@@ -65,3 +70,32 @@ def test_an_experiment_gives_gains_kpis_and_steps(tmp_path: Path) -> None:
     assert gain > 0  # base-stock beats a constant order here
     assert lines[6].split("|")[2].strip() == "+30%"
     assert (tmp_path / "run" / "rows.csv").exists()
+
+
+def test_a_gain_is_in_percent_of_each_references_cost_at_each_demand(tmp_path: Path) -> None:
+    file = tmp_path / "demands.yaml"
+    file.write_text(
+        SMALL.replace("steps: [1.3]", "demand: [1, 1.5]")
+        .replace("agents: [constant,", "references: [base-stock, constant]\nagents: [constant,")
+        .replace("episodes: 20", "episodes: 20\nopponents: {lost-sales: [eoq]}")
+    )
+    plan = experiments.read_experiment(file)
+    with Run("compare", "lost-sales", configuration=plan, seeds={}, out=tmp_path / "run") as run:
+        text = experiments.conduct(plan, load("lost-sales"), run)
+    rows = pandas.read_csv(tmp_path / "run" / "rows.csv")
+    sections = text.split("### Mean demand × ")
+    assert [section[:3].strip() for section in sections[1:]] == ["1", "1.5"]
+    for section, factor in zip(sections[1:], (1.0, 1.5), strict=True):
+        table = [line for line in section.splitlines() if line.startswith("|")]
+        assert "gain over base-stock (%) | gain over constant (%)" in table[0]
+        cost = rows[rows["demand"] == factor].groupby("policy")["cost"].mean()
+        assert set(cost.index) == {"constant (tuned)", "base-stock (tuned)", "eoq (tuned)"}
+        for line in table[2:]:
+            name, _, *gains = [cell.strip() for cell in line.strip("|").split("|")]
+            for reference, shown in zip(("base-stock", "constant"), gains, strict=False):
+                base = cost[f"{reference} (tuned)"]
+                if shown == "reference":
+                    assert name == f"{reference} (tuned)"
+                else:
+                    expected = 100 * (base - cost[name]) / abs(base)
+                    assert float(shown.split("±")[0]) == pytest.approx(expected, abs=0.006)
