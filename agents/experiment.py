@@ -31,7 +31,7 @@ class Experiment(Part):
     agents: Annotated[list[str], Field(min_length=1)]  # each tuned
     opponents: dict[str, list[str]] = Field(default={})  # scenario -> more policies, for it alone
     references: list[str] = Field(default=[])  # what gains are over; by default the first agent
-    demand: Annotated[list[Positive], Field(min_length=1)] = [1.0]  # multiples of mean demand
+    demand: Annotated[list[Positive], Field(min_length=1, default=[1.0])]  # times the mean demand
     episodes: Annotated[int, Field(ge=2)] = 128
     seed: Annotated[int, Field(ge=0)] = 0
     kpis: list[str] = Field(default=list(KPIS))

@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from jitgym.control import echelon_matrix
 from jitgym.distributions import Distribution, LifeCycle, NegativeBinomial
-from jitgym.scenario import Demand, Scenario
+from jitgym.scenario import Demand, Scenario, UpDown
 
 Array = npt.NDArray[np.float64]
 
 MOST_RATIO = 0.9999  # where holding costs nothing, this share of lead time demand is covered
 LEAST_SLACK = 0.02  # of the work; a work center that has less time to spare is sized as if it had
+LEAST_MASS = 1e-6  # of an outage's tail
 LONGEST_WAIT = 100.0  # periods; nor is it sized for queues beyond this
 
 
@@ -151,15 +152,18 @@ class Stage:
     def lead_time_demand(self) -> Array:
         """Mass of what must be covered, in units.
 
-        Demand over one period and the lead times down to the customer, and beside it the units that
-        wait for the work centers on the way, each geometric. Of a new product, demand over so many
-        periods at the height of its life.
+        Demand over one period, the lead times down to the customer and the age of outages on the
+        way, and beside it the units that wait for the work centers there, each geometric. Of a new
+        product, demand over so many periods at the height of its life.
         """
         periods = np.array([0.0, 1.0])
         waiting = np.ones(1)
         place = list(self.scenario.sources).index
         for name in self.route:
-            periods = np.convolve(periods, mass(self.scenario.sources[name].lead_time))
+            source = self.scenario.sources[name]
+            periods = np.convolve(periods, mass(source.lead_time))
+            if source.disruption is not None:
+                periods = np.convolve(periods, outage(source.disruption))
             units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
             queue = Stage(self.scenario, name, self.matrix).queue
             waiting = np.convolve(waiting, geometric(units * queue))
@@ -256,6 +260,24 @@ class Stage:
 
 ONCE = np.array([0.0, 1.0])
 """A mass of exactly one period."""
+
+
+def outage(process: UpDown) -> Array:
+    """Return the mass of how many periods a supplier has been down: 0 while it is up.
+
+        P(k) = f / (f + r) x r (1 - r)^(k - 1),   k >= 1
+
+    f, r the chances to fail and to recover in a period: what stock must cover where deliveries stop
+    (Snyder and Shen 2019, chapter 9).
+
+    >>> outage(UpDown(fails=0.1, repaired=0.4)).round(3)[:4]  # up 80 % of the time
+    array([0.8  , 0.08 , 0.048, 0.029])
+    """
+    fails, repaired = process.fails, max(process.repaired, 1.0 / LONGEST_WAIT)
+    longest = 1 if repaired >= 1 else math.ceil(math.log(LEAST_MASS) / math.log1p(-repaired))
+    ages = repaired * (1.0 - repaired) ** np.arange(longest)
+    down = fails / (fails + repaired)
+    return np.append(1.0 - down, down * ages / ages.sum())
 
 
 def critical_ratio(shortage: float, holding: float) -> float:
