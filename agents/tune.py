@@ -7,6 +7,11 @@ move one or two parameters at a time for as long as that helps, then halve the s
 candidates and the textbook's are run again on fresh episodes, another seed of `tune`, and the
 cheapest there is taken: what only fitted the first episodes is found out.
 
+Where a policy declares real numbers the search is the cross-entropy method (`cross_entropy`), on
+episodes for twice as many periods; half of the finalists are then the middles of its last
+generations. A policy that holds simpler ones as special cases (hybrid holds kanban) is also started
+from the best of each of those, tuned first, and they are finalists too.
+
 With more than six numbers to tune, those of a group move together, each by its own step, or one
 alone (with more than 32, groups only). A group is one parameter of all sources that stand alike: at
 one work center, or as far from the customer, and of one rank among the sources of their items. The
@@ -18,8 +23,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -37,6 +42,7 @@ from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.scenario import Scenario, load
 
 from .classic import Classic, Parameter, Values, applicable, plain
+from .cross_entropy import GENERATIONS, RUNGS, cross_entropy
 
 Array = npt.NDArray[np.float64]
 
@@ -45,6 +51,7 @@ SAMPLE = 32  # candidates of the first sample
 FINALISTS = 8
 PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
 FEW_SOURCES = 4
+FINER = 2.0  # times the periods, for real numbers
 SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
 FEW_NUMBERS = 6  # with more of them, groups move
 MANY_NUMBERS = 32  # with more of them, nothing moves alone
@@ -134,6 +141,8 @@ def tune(
         share = min(1.0, FEW_SOURCES / len(scenario.sources))
         if classic.build(name, layout, space.values(space.origin)).rule is None:
             share *= SLOWER
+        if space.is_real:
+            share *= FINER
         wanted = math.ceil(share * PERIODS / scenario.horizon.periods)
         episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
     if episodes < 1:
@@ -143,16 +152,23 @@ def tune(
     began = time.process_time()
     trial = Trial(classic, layout, space, seed, episodes)
     final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes)
+    held = [special for special in classic.holds if not special.classic.why_not(scenario)]
+    simpler = [trial.of(special.classic) for special in held]
 
     def rounds() -> Iterator[None]:
-        yield from search(trial, seed)
-        final.run([textbook, *trial.best(FINALISTS)])
+        starts = [textbook]
+        for special, part in zip(held, simpler, strict=True):
+            finalists = yield from search(part, seed)
+            for point in dict.fromkeys([part.space.origin, *finalists]):
+                starts.append(space.point(special.embed(scenario, part.space.values(point))))
+        finalists = yield from search(trial, seed, starts)
+        final.run([*starts, *finalists])
         yield
 
     shown = track(
         rounds(),
         f"{name} on {scenario.name}",
-        total=2 + space.halvings,
+        total=1 + sum(part.space.rounds for part in (trial, *simpler)),
         console=Console(stderr=True),
         transient=True,
         disable=not progress,
@@ -165,8 +181,8 @@ def tune(
         cost=final.cost[taken],
         textbook=plain(space.values(textbook)),
         textbook_cost=final.cost[textbook],
-        candidates=len(trial.cost),
-        periods=trial.periods + final.periods,
+        candidates=sum(len(part.tried) for part in (trial, *simpler)),
+        periods=sum(part.periods for part in (trial, final, *simpler)),
         seconds=time.process_time() - began,
         seed=seed,
     )
@@ -242,6 +258,13 @@ class Space:
         parts = np.split(numbers, sizes[:-1])
         return {p.name: part for p, part in zip(self.parameters, parts, strict=True)}
 
+    def point(self, values: Values) -> Point:
+        """Return the candidate nearest to these values, within the bounds."""
+        numbers = np.concatenate([values[parameter.name] for parameter in self.parameters])
+        steps = np.rint((numbers - self.textbook) / self.step).astype(np.int64)
+        (found,) = self.clipped(steps[np.newaxis])
+        return found
+
     def clipped(self, points: npt.NDArray[np.int64]) -> list[Point]:
         """Return points within the bounds, each once."""
         inside = np.clip(points, *self.bounds)
@@ -276,6 +299,16 @@ class Space:
         down_to_one = int(self.coarse.max()).bit_length()
         return down_to_one if self.coarse.size <= 2 else min(down_to_one, 4)
 
+    @property
+    def is_real(self) -> bool:
+        """Whether some of the numbers are real."""
+        return any(parameter.real for parameter in self.parameters)
+
+    @property
+    def rounds(self) -> int:
+        """How often a search yields."""
+        return GENERATIONS if self.is_real else 1 + self.halvings
+
 
 @dataclass
 class Trial:
@@ -288,6 +321,16 @@ class Trial:
     episodes: int
     cost: dict[Point, float] = field(default_factory=dict)
     periods: int = 0
+    tried: set[Point] = field(default_factory=set)
+
+    def of(self, classic: Classic) -> Trial:
+        """Return a trial of another policy on the same episodes, nothing simulated yet."""
+        space = Space(classic.parameters(self.layout.scenario), self.space.roles)
+        return Trial(classic, self.layout, space, self.seed, self.episodes)
+
+    def thinned(self, share: float) -> Trial:
+        """Return a trial of this policy on the first of the episodes, nothing simulated yet."""
+        return replace(self.of(self.classic), episodes=math.ceil(share * self.episodes))
 
     def run(self, points: Sequence[Point]) -> None:
         """Simulate the candidates that were not simulated yet."""
@@ -301,6 +344,7 @@ class Trial:
         costs = mean_costs(self.layout, policies, self.seed, self.episodes)
         self.cost.update(zip(new, costs.tolist(), strict=True))
         self.periods += len(new) * self.episodes * self.layout.plant.periods
+        self.tried.update(new)
 
     @property
     def is_spent(self) -> bool:
@@ -317,8 +361,40 @@ class Trial:
         return sorted(self.cost, key=rank)[:count]
 
 
-def search(trial: Trial, seed: int) -> Iterator[None]:
-    """Look for the cheapest candidate; yields after the sample and after each size of steps."""
+def search(
+    trial: Trial, seed: int, starts: Sequence[Point] = ()
+) -> Generator[None, None, list[Point]]:
+    """Look for the cheapest candidates; yields `trial.space.rounds` times, returns finalists."""
+    trial.run([trial.space.origin, *starts])
+    find = search_reals if trial.space.is_real else search_pattern
+    return (yield from find(trial, seed))
+
+
+def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
+    """Look for it by the cross-entropy method; what is thinned out early ran on fewer episodes."""
+    rungs = {share: trial.thinned(share) for share, _ in RUNGS if share < 1} | {1.0: trial}
+
+    def cost(steps: Array, share: float) -> Array:
+        points = [tuple(row) for row in np.rint(steps).astype(np.int64).tolist()]
+        rungs[share].run(points)
+        return np.array([rungs[share].cost[point] for point in points])
+
+    (start,) = trial.best(1)
+    low, high = (bound.astype(np.float64) for bound in trial.space.bounds)
+    middles = []
+    for middle in cross_entropy(cost, np.array(start, dtype=np.float64), low, high, seed):
+        middles.append(tuple(np.rint(middle).astype(np.int64).tolist()))
+        yield
+    for rough in rungs.values():
+        if rough is not trial:
+            trial.periods += rough.periods
+            trial.tried |= rough.tried
+    # The best of thousands fits its episodes best of all; the middle of the good ones does not.
+    return [*middles[-FINALISTS // 2 :], *trial.best(FINALISTS // 2)]
+
+
+def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
+    """Look for it by pattern search; yields after the sample and after each size of steps."""
     trial.run(trial.space.sample(SAMPLE, seed))
     (best,) = trial.best(1)
     yield
@@ -334,6 +410,7 @@ def search(trial: Trial, seed: int) -> Iterator[None]:
             (best,) = trial.best(1)
         steps = np.maximum(steps // 2, 1)
         yield
+    return trial.best(FINALISTS)
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:

@@ -16,17 +16,23 @@ from .base_stock import BASE_STOCK
 from .bayesian_base_stock import BAYESIAN_BASE_STOCK
 from .c_mu import C_MU
 from .can_order import CAN_ORDER
+from .capped_base_stock import CAPPED_BASE_STOCK
+from .capped_dual_index import CAPPED_DUAL_INDEX
 from .constant import CONSTANT
 from .conwip import CONWIP
 from .conwip_hot import CONWIP_HOT
+from .dual_index import DUAL_INDEX
 from .eoq import EOQ
+from .extended_kanban import EXTENDED_KANBAN
 from .heijunka import HEIJUNKA
 from .hybrid import HYBRID
 from .kanban import KANBAN
+from .linear_capped import LINEAR_CAPPED
 from .mrp import MRP
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
+from .single_index import SINGLE_INDEX
 from .smoothed import SMOOTHED
 from .tailored_base_surge import TAILORED_BASE_SURGE
 
@@ -51,6 +57,12 @@ CLASSICS: dict[str, Classic] = {
         ACCURATE_RESPONSE,
         BAYESIAN_BASE_STOCK,
         TAILORED_BASE_SURGE,
+        CAPPED_BASE_STOCK,
+        LINEAR_CAPPED,
+        SINGLE_INDEX,
+        DUAL_INDEX,
+        CAPPED_DUAL_INDEX,
+        EXTENDED_KANBAN,
     )
 }
 

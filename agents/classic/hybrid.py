@@ -7,6 +7,8 @@ Gershwin 1997). S binds at the sources without materials, each with its own, on 
 of backorders. Cards in containers of their source.
 
 Textbook sizing: K that of kanban; S that of Little's law with the allowance of kanban, as CONWIP's.
+With as many line cards as all stages have together it is kanban, with as many at every stage as the
+line has it is CONWIP; the tuner starts from the best of both as well.
 
 >>> from .kanban import number_of_cards
 >>> number_of_cards(demand=0.5, periods=8, safety=0.10)  # Penny Fab One, Hopp and Spearman 1996
@@ -17,14 +19,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Policy, RulePolicy, echelon_matrix, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from . import kanban
-from .conwip import first_sources
-from .kanban import number_of_cards
-from .policy import Classic, Parameter, Values, plain
+from .conwip import CONWIP, first_sources
+from .kanban import KANBAN, number_of_cards
+from .policy import Array, Classic, Parameter, Special, Values, plain
 from .sizing import Stage, from_supplier_to_customer, stages
 
 
@@ -39,18 +40,49 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of every source, and those of the lines."""
     at = stages(scenario)
     first = [name for name in at if name in first_sources(scenario)]
+    (cards,) = KANBAN.parameters(scenario)
     textbook = np.array([_line(at, at[name]) for name in first])
-    ceilings = np.array([at[name].ceiling / at[name].lot for name in first])
     line = Parameter(
         name="line_cards",
         unit="containers",
         of=tuple(first),
         textbook=textbook,
-        high=np.maximum(2 * ceilings, textbook),
+        high=np.maximum(_all_cards(scenario, cards.high), textbook),
         step=np.ones(len(first)),
         whole=True,
     )
-    return (*kanban.parameters(scenario), line)
+    return cards, line
+
+
+def _all_cards(scenario: Scenario, cards: Array) -> Array:
+    """Return the line cards that never bind beside these cards, of each source without materials.
+
+    What all cards from there down can hold, in containers of that source.
+    """
+    at = stages(scenario)
+    lots = {name: stage.lot for name, stage in at.items()}
+    units = {name: count * lots[name] for name, count in zip(at, cards.tolist(), strict=True)}
+    held = echelon_matrix(scenario) @ [units[name] for name in scenario.sources]
+    first = [name for name in at if name in first_sources(scenario)]
+    places = [list(scenario.sources).index(name) for name in first]
+    return np.ceil(held[places] / [lots[name] for name in first])
+
+
+def of_kanban(scenario: Scenario, values: Values) -> Values:
+    """Return the hybrid that is kanban with these cards."""
+    return {"cards": values["cards"], "line_cards": _all_cards(scenario, values["cards"])}
+
+
+def of_conwip(scenario: Scenario, values: Values) -> Values:
+    """Return the hybrid that is CONWIP with these cards."""
+    at = stages(scenario)
+    (first,) = first_sources(scenario)
+    place = list(scenario.sources).index
+    units = float(values["cards"][0]) * at[first].lot
+    held = [echelon_matrix(scenario)[place(first), place(name)] or 1.0 for name in at]
+    lots = [stage.lot for stage in at.values()]
+    cards = np.ceil(units / np.array(held) / np.array(lots))
+    return {"cards": cards, "line_cards": values["cards"]}
 
 
 def _line(at: dict[str, Stage], first: Stage) -> float:
@@ -70,4 +102,10 @@ def build(name: str, layout: Layout, values: Values) -> Policy:
     return RulePolicy(name, layout, rule, plain(values))
 
 
-HYBRID = Classic("hybrid", why_not, parameters, build)
+HYBRID = Classic(
+    "hybrid",
+    why_not,
+    parameters,
+    build,
+    holds=(Special(KANBAN, of_kanban), Special(CONWIP, of_conwip)),
+)

@@ -39,6 +39,7 @@ class Parameter:
     least: float | Array = 0.0  # below this a value makes no sense
     most: float = math.inf  # nor does it above this
     whole: bool = False  # only multiples of `step` make sense
+    real: bool = False  # any number does; `step` is only how finely a tuner writes it
     alias: str = ""
 
     def checked(self, given: object, policy: str) -> Array:
@@ -80,6 +81,15 @@ class Classic:
     why_not: Callable[[Scenario], str]  # in one line why it does not apply; "" where it does
     parameters: Callable[[Scenario], tuple[Parameter, ...]]
     build: Callable[[str, Layout, Values], Policy]  # (name in tables, plant, values)
+    holds: tuple[Special, ...] = ()  # simpler policies that it is for some of its values
+
+
+@dataclass(frozen=True)
+class Special:
+    """A policy that another holds as a special case: whoever tunes the other starts there too."""
+
+    classic: Classic
+    embed: Callable[[Scenario, Values], Values]  # its values -> those of the other that do the same
 
 
 def values_of(policy: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> Values:

@@ -1,13 +1,15 @@
 """Tailored base-surge: a constant order from the slow source, base-stock from the fast one.
 
-    slow order = q,   fast order = max(0, S - inventory position)
+    regular order = q,   expedited order = max(0, S - expedited position)
 
 The cheap source brings the base of demand, the dear one its surges (Allon and Van Mieghem 2010;
-asymptotically optimal for a long slow lead time, Xin and Goldberg 2018).
+asymptotically optimal for a long slow lead time, Xin and Goldberg 2018). The expedited position is
+the stock net of backorders and all that arrives no later than an expedited order placed now would,
+as in `dual-index`.
 
 Textbook sizing: q the mean demand less the slack of `constant`, with what the fast source costs
 more in place of the penalty, m - sqrt(h v / (2 dc)); S the level of base-stock over the fast lead
-time and one period, and the q of the slow lead time. Quantities in units.
+time and one period. Quantities in units.
 
 >>> from .constant import constant_order
 >>> constant_order(mean=2, variance=2, holding=5, penalty=5)  # 105 against 100
@@ -16,83 +18,57 @@ time and one period, and the q of the slow lead time. Quantities in units.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Policy, RulePolicy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from . import constant
-from .base_stock import bounded_level
+from . import constant, dual_sourcing
 from .policy import Classic, Parameter, Values, plain
-from .sizing import deviation_of, stages
-
-
-def pairs(scenario: Scenario) -> dict[str, tuple[str, str]]:
-    """Return item -> its slowest and its fastest source, of items with two."""
-    ways = {
-        item: sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
-        for item in scenario.items
-    }
-    return {item: (found[-1], found[0]) for item, found in ways.items() if len(found) == 2}
+from .sizing import Stage, deviation_of, stages
 
 
 def why_not(scenario: Scenario) -> str:
     """Return why there is no base and no surge, or nothing."""
-    if len(pairs(scenario)) < len(scenario.items):
-        return "it needs two outside suppliers of every item"
-    if any(source.consumes or source.at for source in scenario.sources.values()):
-        return "it orders from outside suppliers; sources here make or move"
-    return constant.why_not(scenario)
+    return dual_sourcing.why_not(scenario) or constant.why_not(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the constant order and the level of every item."""
     at = stages(scenario)
-    orders, levels, most = [], [], []
-    for slow, fast in pairs(scenario).values():
-        stage = at[fast]
-        dearer = scenario.sources[fast].unit_cost - scenario.sources[slow].unit_cost
-        variance = deviation_of(stage.demand) ** 2
-        order = constant.constant_order(stage.requirement, variance, stage.holding, dearer)
-        orders.append(at[slow].lot * round(order / at[slow].lot))
-        coming = orders[-1] * scenario.mean_lead_time(slow)
-        levels.append(bounded_level(stage.lead_time_demand, *stage.ratios) + coming)
-        most.append(levels[-1] + at[slow].ceiling)
-    slowest = [way for way, _ in pairs(scenario).values()]
-    fastest = [way for _, way in pairs(scenario).values()]
-    lots = np.array([at[name].lot for name in slowest])
-    needed = np.array([at[name].requirement for name in slowest])
-    return (
-        Parameter(
-            name="order",
-            unit="units a period",
-            of=tuple(slowest),
-            textbook=np.array(orders),
-            high=np.maximum(lots * np.ceil(2 * needed / lots), orders),
-            step=lots,
-            whole=True,
-        ),
-        Parameter(
-            name="levels" if len(fastest) > 1 else "level",
-            unit="units",
-            of=tuple(fastest),
-            textbook=np.array(levels),
-            high=np.array(most),
-            step=np.array([at[name].resolution for name in fastest]),
-        ),
+    slowest = [at[way] for way, _ in dual_sourcing.pairs(scenario).values()]
+    fastest = [at[way] for _, way in dual_sourcing.pairs(scenario).values()]
+    textbook = np.array([_order(*pair) for pair in zip(slowest, fastest, strict=True)])
+    lots = np.array([stage.lot for stage in slowest])
+    needed = np.array([stage.requirement for stage in slowest])
+    order = Parameter(
+        name="order",
+        unit="units a period",
+        of=tuple(stage.source for stage in slowest),
+        textbook=textbook,
+        high=np.maximum(lots * np.ceil(2 * needed / lots), textbook),
+        step=lots,
+        whole=True,
     )
+    level, _ = dual_sourcing.level_parameters(scenario)
+    return order, replace(level, name="level")
+
+
+def _order(slow: Stage, fast: Stage) -> float:
+    sources = slow.scenario.sources
+    dearer = sources[fast.source].unit_cost - sources[slow.source].unit_cost
+    variance = deviation_of(fast.demand) ** 2
+    order = constant.constant_order(fast.requirement, variance, fast.holding, dearer)
+    return slow.lot * round(order / slow.lot)
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
     """Return the policy with these orders and levels."""
-    ways = pairs(layout.scenario).values()
     order, level = (array.tolist() for array in values.values())
-    rule = pull_rule(
-        layout,
-        levels={fast: s for (_, fast), s in zip(ways, level, strict=True)},
-        caps={slow: q for (slow, _), q in zip(ways, order, strict=True)},
-    )
+    rule = dual_sourcing.two_source_rule(layout, expedited=level, caps=order)
     return RulePolicy(name, layout, rule, plain(values))
 
 

@@ -2,8 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from jitgym.errors import ScenarioError
 from jitgym.scenario import Scenario
 
-FAMILIES: dict[str, Callable[..., Scenario]] = {}
+CAPACITY = {0: 0.1, 1: 0.8, 2: 0.1}  # parts a period that an up station can make: chances
+CUSTOMERS = 2  # at most so many ask for a product in a period
+
+
+def line(
+    stations: int = 3,
+    utilization: float = 0.75,
+    mean_time_to_failure: float = 10,
+    mean_time_to_repair: float = 2,
+    holding: float | Sequence[float] | None = None,
+    backorder: float = 20,
+) -> Scenario:
+    """Return a serial line of unreliable stations, from unlimited material to customers who wait.
+
+    Every station makes 0, 1 or 2 parts a period (.1, .8, .1) while it is up, and is up and down for
+    geometric times. Up to two customers come a period (binomial). Ours, after the lines of Bonvik,
+    Couch and Gershwin (1997); small, so that three stations can be solved exactly: a state is the
+    stocks, the backlog and who is up, without lead times, lots or unfinished work. What makes it
+    hard: a stop anywhere starves all below, and what is above it must not pile up meanwhile.
+
+    Parameters
+    ----------
+    stations
+        In series; station 1 never lacks material.
+    utilization
+        Mean demand / what a station can make a period in the long run, breakdowns included.
+    mean_time_to_failure, mean_time_to_repair
+        Periods, at least 1, each of a geometric time.
+    holding
+        Cost a unit and period of each station's parts, or one for all; by default 1, 2, 3, ...:
+        parts are worth more downstream.
+    backorder
+        Cost of a customer waiting a period.
+
+    Raises
+    ------
+    jitgym.ScenarioError
+        If a number makes no sense.
+
+    >>> scenario = line(stations=4, utilization=0.85)
+    >>> list(scenario.sources)
+    ['station_1', 'station_2', 'station_3', 'station_4']
+    >>> scenario.mean_requirement("parts_1")
+    0.7083
+    >>> scenario.parameters["backorder"]
+    ('demands.customers.shortage_cost',)
+    """
+    _check(stations, utilization, mean_time_to_failure, mean_time_to_repair)
+    costs = _holding(holding, stations)
+    up = mean_time_to_failure / (mean_time_to_failure + mean_time_to_repair)
+    demand = utilization * up * sum(parts * chance for parts, chance in CAPACITY.items())
+    numbers = range(1, stations + 1)
+    time = {
+        "distribution": "finite",
+        "values": list(CAPACITY),
+        "probabilities": list(CAPACITY.values()),
+    }
+    breakdown = {"fails": 1 / mean_time_to_failure, "repaired": 1 / mean_time_to_repair}
+    document: dict[str, Any] = {
+        "name": "line",
+        "title": f"A serial line of {stations} unreliable stations",
+        "tags": ["line", "breakdowns", "backorders", "benchmark"],
+        "period": "the time in which a station makes a part on average",
+        "horizon": {"ongoing": 2000, "warm_up": 200},
+        "items": {
+            f"parts_{k}": {"holding_cost": cost} for k, cost in zip(numbers, costs, strict=True)
+        },
+        "work_centers": {f"machine_{k}": {"time": time, "breakdown": breakdown} for k in numbers},
+        "sources": {
+            f"station_{k}": {"makes": f"parts_{k}", "at": f"machine_{k}", "time_per_unit": 1}
+            | ({"consumes": {f"parts_{k - 1}": 1}} if k > 1 else {})
+            for k in numbers
+        },
+        "demands": {
+            "customers": {
+                "item": f"parts_{stations}",
+                "quantity": {
+                    "distribution": "binomial",
+                    "trials": CUSTOMERS,
+                    "probability": demand / CUSTOMERS,
+                },
+                "unmet": "backordered",
+                "shortage_cost": backorder,
+            }
+        },
+        # No station makes more in a period.
+        "actions": {"maximum_order": {f"station_{k}": max(CAPACITY) for k in numbers}},
+        "parameters": {
+            "holding": [f"items.parts_{k}.holding_cost" for k in numbers],
+            "backorder": "demands.customers.shortage_cost",
+        },
+    }
+    return Scenario.from_document(document, "line")
+
+
+def _check(stations: Any, utilization: Any, to_failure: Any, to_repair: Any) -> None:
+    if isinstance(stations, bool) or not isinstance(stations, int) or stations < 1:
+        raise ScenarioError(f"line: stations: {stations!r}; expected a whole number, at least 1")
+    given = {
+        "utilization": (utilization, 0.0, 1.0, "above 0 and below 1"),
+        "mean_time_to_failure": (to_failure, 1.0, None, "at least 1 period"),
+        "mean_time_to_repair": (to_repair, 1.0, None, "at least 1 period"),
+    }
+    for name, (value, least, most, expected) in given.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not least <= value or (most and not least < value < most):
+            raise ScenarioError(f"line: {name}: {value!r}; expected a number {expected}")
+
+
+def _holding(given: Any, stations: int) -> list[float]:
+    if given is None:
+        return [float(k) for k in range(1, stations + 1)]
+    costs = list(given) if isinstance(given, list | tuple) else [given] * stations
+    if len(costs) != stations:
+        raise ScenarioError(
+            f"line: holding: has {len(costs)} values; expected {stations}, one a station"
+        )
+    return costs
+
+
+FAMILIES: dict[str, Callable[..., Scenario]] = {"line": line}

@@ -52,9 +52,31 @@ APPLIES = {
     "accurate-response": {"fast-fashion"},
     "bayesian-base-stock": {"fast-fashion"},
     "tailored-base-surge": {"dual-sourcing"},
+    "single-index": {"dual-sourcing", "fast-fashion"},
+    "dual-index": {"dual-sourcing", "fast-fashion"},
+    "capped-dual-index": {"dual-sourcing", "fast-fashion"},
+    "linear-capped": {
+        "fixed-cost",
+        "lost-sales",
+        "order-crossover",
+        "perishable",
+        "recorded-retail",
+        "regime-switching",
+    },
 }
+APPLIES["extended-kanban"] = APPLIES["hybrid"]
 PAIRS = [(name, scenario) for name, fitting in APPLIES.items() for scenario in sorted(fitting)]
-RULES = ("hybrid", "regime-base-stock", "conwip-hot", "tailored-base-surge")
+RULES = (
+    "hybrid",
+    "extended-kanban",
+    "regime-base-stock",
+    "conwip-hot",
+    "tailored-base-surge",
+    "single-index",
+    "dual-index",
+    "capped-dual-index",
+    "linear-capped",
+)
 
 
 def brief(name: str, periods: int = 30) -> Scenario:

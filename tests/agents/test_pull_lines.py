@@ -1,0 +1,93 @@
+"""Rules of lines: extended kanban and hybrid, what they hold as special cases, and how tuned."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from agents.classic import CLASSICS, extended_kanban, hybrid
+from agents.classic.policy import Special
+from jitgym import evaluate
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario
+
+from .test_classic import asked_at
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+LINES = ("tandem", "kanban-line", "serial-system")
+
+
+def brief(name: str, periods: int = 200) -> Scenario:
+    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
+
+
+HELD = [(name, held) for name in ("hybrid", "extended-kanban") for held in CLASSICS[name].holds]
+
+
+@pytest.mark.parametrize("scenario", [*LINES, "content-studio"])
+@pytest.mark.parametrize(("name", "held"), HELD, ids=lambda x: getattr(x, "classic", x))
+def test_a_policy_does_what_it_holds_as_a_special_case(
+    name: str, held: Special, scenario: str
+) -> None:
+    plant = brief(scenario)
+    if held.classic.why_not(plant):
+        return
+    layout = lay_out(plant)
+    values = {p.name: p.textbook for p in held.classic.parameters(plant)}
+    general = CLASSICS[name].build(name, layout, held.embed(plant, values))
+    simple = held.classic.build(held.classic.name, layout, values)
+    costs = [evaluate.rollout(policy, plant, 4)["cost"] for policy in (general, simple)]
+    np.testing.assert_allclose(*costs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scenario", LINES)
+@pytest.mark.parametrize(("name", "held"), HELD, ids=lambda x: getattr(x, "classic", x))
+def test_tuned_it_costs_no_more_than_what_it_holds(name: str, held: Special, scenario: str) -> None:
+    plant = brief(scenario, 100)
+    if held.classic.why_not(plant):
+        return
+    general = agents.tune(name, plant, seed=2, episodes=4)
+    simple = agents.tune(held.classic.name, plant, seed=2, episodes=4)
+    assert general.tuning.cost <= simple.tuning.cost * (1 + 1e-12)
+    assert general.tuning.periods > simple.tuning.periods
+
+
+def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
+    def asks(backlog: float, **given: Any) -> list[float]:
+        policy = agents.make("extended-kanban", "tandem", **given)
+        stocks = {"part.stock": 2.0, "product.stock": 0.0}
+        return asked_at(policy, **stocks, **{"customers.backlog": backlog})
+
+    # Net of backorders the echelons hold 2 - 3 and -3; second asks min(5, 4 + 3) against 5 cards.
+    assert asks(3.0, cards=[9, 5], levels=[1, 4]) == [1 + 4 + 1, 5]
+    # With 3 cards at the first stage both parts are freed by the second's cards: 3 - 0.
+    assert asks(3.0, cards=[3, 5], levels=[1, 4]) == [3, 5]
+    # Where the level binds, only as many cards are free downstream: 1 of the parts keeps its card.
+    assert asks(0.0, cards=[3, 5], levels=[9, 1]) == [3 - 1, 1]
+
+
+def test_tandem_base_stock_is_the_extended_kanban_with_many_cards() -> None:
+    with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
+        row = next(csv.DictReader(stream))
+    scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
+    levels = [int(level) for level in row["base_stock_levels"].split(",")]
+    policy = agents.make("extended-kanban", scenario, cards=[200, 200], levels=levels)
+    cost = evaluate.rollout(policy, scenario, episodes=32, seed=3)["cost"].mean()
+    assert cost == pytest.approx(float(row["base_stock_cost"]), rel=0.03)
+
+
+def test_bounds_hold_what_is_embedded() -> None:
+    for module in (hybrid, extended_kanban):
+        for name in ("kanban-line", "automotive-line"):
+            plant = jitgym.load(name)
+            cards, other = module.parameters(plant)
+            (highest,) = CLASSICS["kanban"].parameters(plant)
+            embedded = module.of_kanban(plant, {"cards": highest.high})
+            assert (embedded["cards"] <= cards.high).all()
+            assert (embedded[other.name] <= other.high).all()
