@@ -3,7 +3,8 @@
     an item at or below s must be ordered; then every item at or below c is, up to S
 
 for all items that come on one truck (Balintfy 1964; Silver 1974). Here s = S - must, c = S - can:
-`must` and `can` are gaps in periods of mean need, one each for every carrier. Positions are the
+`must` and `can` are gaps in periods of mean need, one each for every carrier; without them it is
+base-stock, and the tuner starts from the best of that as well. Positions are the
 echelon's; sources without a carrier in common follow their levels every period.
 
 Textbook sizing: `must` covers the economic order of the whole truck, sqrt(2 K / sum of h D) periods
@@ -27,9 +28,9 @@ from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from .base_stock import level_parameter
+from .base_stock import BASE_STOCK, level_parameter
 from .ordering import Acting, in_scenario_order, rows
-from .policy import Array, Classic, Parameter, Values
+from .policy import Array, Classic, Parameter, Special, Values
 from .sizing import stages
 
 
@@ -124,4 +125,12 @@ def build(name: str, layout: Layout, values: Values) -> Policy:
     return CanOrder(name, layout, rows(values))
 
 
-CAN_ORDER = Classic("can-order", why_not, parameters, build)
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the levels of base-stock, and gaps of nothing: every item follows its level."""
+    none = np.zeros(len(carried(scenario)))
+    return {"levels": values["levels"], "must": none, "can": none}
+
+
+CAN_ORDER = Classic(
+    "can-order", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+)

@@ -4,10 +4,11 @@
 
 Every kind of work has cards of its own, given out where it begins and gross of backorders
 (Spearman, Woodruff and Hopp 1990), and every stage has kanban cards, so that drafts wait where they
-keep best and no wave is released at once (Bonvik, Couch and Gershwin 1997). A kind whose demand has
-regimes has cards for each; with `hot_first` 1 it goes first at a work center, then what is dearest
-to miss for the time it takes, c mu; with 0 what is set up goes on. Rework is pushed. Cards in
-containers.
+keep best and no wave is released at once (Bonvik, Couch and Gershwin 1997). All kinds have cards
+for each regime, since a wave of one is the time to pause the others. With `hot_first` 1 a kind
+whose demand has regimes goes first at a work center, then what is dearest to miss for the time it
+takes, c mu; with 0 what is set up goes on. Cards in containers. With as many cards of a kind as its
+stages have together it is kanban, and the tuner starts from the best of that as well.
 
 Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as kanban.
 
@@ -27,11 +28,10 @@ from jitgym.distributions import Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from . import kanban
 from .conwip import first_sources
-from .kanban import number_of_cards
-from .mrp import rework
-from .policy import Classic, Parameter, Values, plain
+from .hybrid import line_cards_that_never_bind
+from .kanban import KANBAN, number_of_cards
+from .policy import Array, Classic, Parameter, Special, Values, plain
 from .regime_base_stock import REGIME, shifted
 from .regime_base_stock import why_not as no_states
 from .sizing import Stage, stages, worth
@@ -55,14 +55,15 @@ def _hot(scenario: Scenario) -> list[str]:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards of every kind in the first regime, and of the hot ones in the second."""
+    """Return the cards of every kind in each regime, and those of the stages."""
     at = stages(scenario)
     kinds = [name for name in at if name in first_sources(scenario)]
-    hot = [name for name in kinds if set(at[name].units) & set(_hot(scenario))]
+    (stage_cards,) = KANBAN.parameters(scenario)
+    most = line_cards_that_never_bind(scenario, stage_cards.high)
     return (
-        _cards("cards", scenario, at, kinds, 0),
-        _cards("wave_cards", scenario, at, hot, 1),
-        _stages(scenario, at),
+        _cards("cards", scenario, at, kinds, 0, most),
+        _cards("wave_cards", scenario, at, kinds, 1, most),
+        replace(stage_cards, name="stage_cards"),
         Parameter(
             name="hot_first",
             unit="0 or 1",
@@ -77,32 +78,17 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _cards(
-    name: str, scenario: Scenario, at: dict[str, Stage], kinds: list[str], regime: int
+    name: str, scenario: Scenario, at: dict[str, Stage], kinds: list[str], regime: int, most: Array
 ) -> Parameter:
     textbook = np.array([_textbook(scenario, at, at[kind], regime) for kind in kinds])
-    ceilings = np.array([at[kind].ceiling / at[kind].lot for kind in kinds])
     return Parameter(
         name=name,
         unit="containers",
         of=tuple(kinds),
         textbook=textbook,
-        high=np.maximum(ceilings, textbook),
+        high=np.maximum(most, textbook),
         step=np.ones(len(kinds)),
         whole=True,
-    )
-
-
-def _stages(scenario: Scenario, at: dict[str, Stage]) -> Parameter:
-    """The cards of kanban, of every stage but rework."""
-    (cards,) = kanban.parameters(scenario)
-    kept = [k for k, name in enumerate(at) if name not in rework(scenario)]
-    return replace(
-        cards,
-        name="stage_cards",
-        of=tuple(cards.of[k] for k in kept),
-        textbook=cards.textbook[kept],
-        high=cards.high[kept],
-        step=cards.step[kept],
     )
 
 
@@ -138,13 +124,19 @@ def build(name: str, layout: Layout, values: Values) -> Policy:
     cards = {s: n * lots[s] for s, n in zip(stage.of, values["stage_cards"].tolist(), strict=True)}
     ranks = priorities(scenario) if values["hot_first"][0] else {}
     rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=ranks)
-    for demand in _hot(scenario):
-        shifts = np.zeros(len(scenario.sources))
-        for source, cards in zip(wave.of, values["wave_cards"].tolist(), strict=True):
-            if demand in stages(scenario)[source].units:
-                shifts[list(scenario.sources).index(source)] = cards * lots[source] - levels[source]
-        rule = shifted(layout, rule, f"{demand}.{REGIME}", REGIME, shifts)
+    # Of several demands in waves the first one's regime is the time to go by.
+    shifts = np.zeros(len(scenario.sources))
+    for source, count in zip(wave.of, values["wave_cards"].tolist(), strict=True):
+        shifts[list(scenario.sources).index(source)] = count * lots[source] - levels[source]
+    rule = shifted(layout, rule, f"{_hot(scenario)[0]}.{REGIME}", REGIME, shifts)
     return RulePolicy(name, layout, rule, plain(values))
 
 
-CONWIP_HOT = Classic("conwip-hot", why_not, parameters, build)
+def of_kanban(scenario: Scenario, values: Values) -> Values:
+    """Return the policy that is kanban with these cards, in every regime."""
+    most = line_cards_that_never_bind(scenario, values["cards"])
+    stage = {"stage_cards": values["cards"], "hot_first": np.zeros(1)}
+    return {"cards": most, "wave_cards": most, **stage}
+
+
+CONWIP_HOT = Classic("conwip-hot", why_not, parameters, build, holds=(Special(KANBAN, of_kanban),))

@@ -8,6 +8,8 @@ long as the work center is set up for it and there is a gap; so all come round a
 interval, each in proportion to its need. Gaps are those of an echelon base-stock policy; sources
 without setups follow it alone.
 
+Without an interval it is base-stock, and the tuner starts from the best of that as well.
+
 Textbook sizing: the least whole interval that leaves time for the setups, with an allowance of
 10 % and the mean time of breakdowns taken off; levels of base-stock, and half a run beside them.
 Quantities in units, times in periods.
@@ -27,9 +29,9 @@ from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from .base_stock import level_parameter
+from .base_stock import BASE_STOCK, level_parameter
 from .ordering import Acting, in_scenario_order, rows, shared
-from .policy import Array, Classic, Parameter, Values
+from .policy import Array, Classic, Parameter, Special, Values
 from .sizing import available_time, stages
 
 ALLOWANCE = 0.10
@@ -109,4 +111,11 @@ def build(name: str, layout: Layout, values: Values) -> Policy:
     return Heijunka(name, layout, rows(values))
 
 
-HEIJUNKA = Classic("heijunka", why_not, parameters, build)
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the cycle without an interval: nothing waits for a run."""
+    return {"levels": values["levels"], "interval": np.zeros(1)}
+
+
+HEIJUNKA = Classic(
+    "heijunka", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+)

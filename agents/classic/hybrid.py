@@ -47,14 +47,14 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         unit="containers",
         of=tuple(first),
         textbook=textbook,
-        high=np.maximum(_all_cards(scenario, cards.high), textbook),
+        high=np.maximum(line_cards_that_never_bind(scenario, cards.high), textbook),
         step=np.ones(len(first)),
         whole=True,
     )
     return cards, line
 
 
-def _all_cards(scenario: Scenario, cards: Array) -> Array:
+def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
     """Return the line cards that never bind beside these cards, of each source without materials.
 
     What all cards from there down can hold, in containers of that source.
@@ -70,7 +70,10 @@ def _all_cards(scenario: Scenario, cards: Array) -> Array:
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
     """Return the hybrid that is kanban with these cards."""
-    return {"cards": values["cards"], "line_cards": _all_cards(scenario, values["cards"])}
+    return {
+        "cards": values["cards"],
+        "line_cards": line_cards_that_never_bind(scenario, values["cards"]),
+    }
 
 
 def of_conwip(scenario: Scenario, values: Values) -> Values:

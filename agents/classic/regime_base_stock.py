@@ -6,7 +6,8 @@ One set of levels for each regime of demand (Song and Zipkin 1993 prove it optim
 item), and another while a supplier or a work center is down: state-aware levels. They are written
 as the local levels of the first regime with everything up, and a shift for each other state, which
 moves the levels of the items that feel it: all that a demand with regimes needs; what a work center
-or supplier makes, its materials, and what is made of it.
+or supplier makes, its materials, and what is made of it. Without shifts it is base-stock, and the
+tuner starts from the best of that as well.
 
 Textbook sizing: levels of base-stock in each regime as if it lasted; no shift for what is down.
 Levels in units.
@@ -30,8 +31,8 @@ from jitgym.distributions import Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from .base_stock import echelon_levels, level_parameter
-from .policy import Array, Classic, Parameter, Values, plain
+from .base_stock import BASE_STOCK, echelon_levels, level_parameter
+from .policy import Array, Classic, Parameter, Special, Values, plain
 from .sizing import from_supplier_to_customer, stages
 
 REGIME, UP = "regime", "up"
@@ -137,4 +138,13 @@ def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> 
     return Rule(asks, np.array(cells, dtype=np.int32), np.array([weights]), numbers)
 
 
-REGIME_BASE_STOCK = Classic("regime-base-stock", why_not, parameters, build)
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the same levels in every state."""
+    levels, shifts = parameters(scenario)
+    (local,) = values.values()
+    return {levels.name: local, shifts.name: np.zeros(shifts.textbook.size)}
+
+
+REGIME_BASE_STOCK = Classic(
+    "regime-base-stock", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+)
