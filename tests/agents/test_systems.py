@@ -207,13 +207,15 @@ def _shifts(scenario: str) -> tuple[str, ...]:
 
 
 def test_hot_work_has_more_cards_in_a_wave_and_goes_first() -> None:
-    sizes = {"cards": [2, 9, 9], "wave_cards": 15, "stage_cards": [20] * 6}
+    sizes = {"cards": [2, 9, 9], "wave_cards": [15, 9, 3], "stage_cards": [20] * 7}
     policy = agents.make("conwip-hot", "content-studio", **sizes)
     sources = list(policy.layout.scenario.sources)
     calm = row_at(policy, **{"hot_moments.regime": 0})
     wave = row_at(policy, **{"hot_moments.regime": 1})
     hot = sources.index("write_hot")
     assert (calm[hot], wave[hot]) == (2, 15)
+    evergreen = sources.index("write_evergreen")
+    assert (calm[evergreen], wave[evergreen]) == (9 - 8, 0)  # eight are in stock: paused in a wave
     alike = agents.make("conwip-hot", "content-studio", **sizes, hot_first=0)
     assert not any(row_at(alike)[len(sources) :])
     ranks = dict(zip(sources, calm[len(sources) :], strict=True))
