@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -72,6 +73,54 @@ def best_batch(
             low, total, below = low - 1, total + below, cost_of(low - 2)
         else:
             high, total, above = high + 1, total + above, cost_of(high + 2)
+
+
+def best_normal_batch(
+    mean: float, deviation: float, rate: float, fixed: float, holding: float, shortage: float
+) -> tuple[float, float, float]:
+    """Return the best r and Q, and their cost a period, where demand flows and r is watched always.
+
+    Demand over the lead time is normal with this mean and deviation; `rate` is demand a period.
+
+        c(r, Q) = (K D + integral of G(y), y = r ... r + Q) / Q,   G(r) = G(r + Q) at the best
+
+    (Hadley and Whitin 1963; Zheng 1992; section 5.1 of Snyder and Shen).
+
+    >>> lead_time = 1 / 12  # example 5.1, printed as r = 126.8, Q = 328.5, cost 78.0712
+    >>> best_normal_batch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
+    (126.867, 328.449, 78.0711)
+    """
+    from scipy.optimize import brentq, minimize_scalar  # takes a while to import
+
+    normal = NormalDist()
+
+    def of_position(y: float) -> float:
+        z = (y - mean) / deviation
+        short = deviation * (normal.pdf(z) - z * normal.cdf(-z))
+        return holding * (y - mean) + (holding + shortage) * short
+
+    def total_short(y: float) -> float:  # from y on
+        z = (y - mean) / deviation
+        return deviation**2 * ((z * z + 1) * normal.cdf(-z) - z * normal.pdf(z)) / 2
+
+    far = 10 * deviation + math.sqrt(2 * fixed * rate * (1 / holding + 1 / shortage))
+
+    def point(quantity: float) -> float:
+        def slope(r: float) -> float:
+            return of_position(r) - of_position(r + quantity)
+
+        return float(brentq(slope, mean - far - quantity, mean + far))
+
+    def cost(quantity: float) -> float:
+        r = point(quantity)
+        held = holding * quantity * (r - mean + quantity / 2)
+        short = (holding + shortage) * (total_short(r) - total_short(r + quantity))
+        return (fixed * rate + held + short) / quantity
+
+    found = minimize_scalar(
+        cost, bounds=(1e-6 * far, 2 * far), method="bounded", options={"xatol": 1e-7 * far}
+    )
+    return point(found.x), float(found.x), float(found.fun)
 
 
 def once_a_period(demand: Array) -> Callable[[int], float]:

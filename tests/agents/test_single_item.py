@@ -16,7 +16,7 @@ from agents.classic import economic_order
 from agents.classic.min_max import Cycle, PositionCost, best_min_max
 from agents.classic.myopic import myopic_orders
 from agents.classic.newsvendor import level_with_disruptions, normal_level
-from agents.classic.reorder_batch import best_batch, once_a_period
+from agents.classic.reorder_batch import best_batch, best_normal_batch, once_a_period
 from agents.classic.sizing import mass
 from jitgym import evaluate
 from jitgym.distributions import Poisson
@@ -122,6 +122,33 @@ def test_reorder_point_and_batch_are_the_textbooks() -> None:
     covered = mass(Poisson(mean=3))
     point, quantity, cost = best_batch(covered, lambda _: 1.5, 100, holding=20, shortage=150)
     assert printed("(r,Q) Poisson") == f"r={point} Q={quantity} cost={cost:.5f}"
+
+
+def test_reorder_point_and_batch_for_normal_demand_are_the_textbooks() -> None:
+    """Printed are r=126.8, Q=328.5; the cost is so flat that a tenth of a unit does not show."""
+    figures = [float(part.split("=")[1]) for part in printed("(r,Q) normal").split()]
+    lead_time = 1 / 12
+    found = best_normal_batch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
+    np.testing.assert_allclose(found, figures, atol=0.1)
+    assert found[2] == pytest.approx(figures[2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "cost"),
+    [
+        ("s-S", {"reorder_point": 17, "order_up_to": 23}, 11.62),
+        ("r-nQ", {"reorder_point": 17, "quantity": 7}, 11.56),
+    ],
+)
+def test_lost_sales_with_a_fixed_cost_cost_what_is_published(
+    name: str, given: dict[str, int], cost: float
+) -> None:
+    text = printed("lost sales with setup")
+    assert f"best (s,S)=(17,23) {11.62} best (s,nQ)=(17,7) {11.56}" in text
+    fixed = {"sources.supplier.shipment_cost": 5}
+    scenario = jitgym.load("lost-sales", lead_time=2, penalty=14, **fixed)
+    rows = evaluate.rollout(agents.make(name, scenario, **given), scenario, 512, seed=1)
+    assert rows["cost"].mean() == pytest.approx(cost, rel=0.003)
 
 
 def test_a_batch_costs_a_little_more_than_min_max_and_what_it_says() -> None:
