@@ -51,7 +51,8 @@ def make(name: str, scenario: Scenario | str | Path, **parameters: Any) -> Polic
     parameters
         `level=` or, on a line, local `levels=` of base-stock; `cards=` of kanban and of CONWIP, in
         containers (lots); `quantity=, reorder_point=` of eoq; `order=` of constant; `weight=,
-        safety=` of smoothed; `weight=, safety=, periods=` of mrp; those of others stand in their
+        safety=` of smoothed; `weight=, safety=, periods=` of mrp; `reorder_point=, order_up_to=` of
+        s-S; `expedited_level=, regular_level=` of dual-index; those of others stand in their
         files. Lists go from supplier to customer. What is left out is sized by the textbook.
 
     Raises

@@ -28,9 +28,13 @@ from .heijunka import HEIJUNKA
 from .hybrid import HYBRID
 from .kanban import KANBAN
 from .linear_capped import LINEAR_CAPPED
+from .min_max import MIN_MAX
 from .mrp import MRP
+from .myopic import MYOPIC
+from .periodic_review import PERIODIC_REVIEW
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
+from .reorder_batch import REORDER_BATCH
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
 from .single_index import SINGLE_INDEX
 from .smoothed import SMOOTHED
@@ -63,6 +67,10 @@ CLASSICS: dict[str, Classic] = {
         DUAL_INDEX,
         CAPPED_DUAL_INDEX,
         EXTENDED_KANBAN,
+        MIN_MAX,
+        REORDER_BATCH,
+        PERIODIC_REVIEW,
+        MYOPIC,
     )
 }
 

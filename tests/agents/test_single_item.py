@@ -1,0 +1,265 @@
+"""Classics of a single item: sizes as printed, and the rules that they become."""
+
+from __future__ import annotations
+
+import csv
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from agents.classic import economic_order
+from agents.classic.min_max import Cycle, PositionCost, best_min_max
+from agents.classic.myopic import myopic_orders
+from agents.classic.newsvendor import level_with_disruptions, normal_level
+from agents.classic.reorder_batch import best_batch, best_normal_batch, once_a_period
+from agents.classic.sizing import mass
+from jitgym import evaluate
+from jitgym.distributions import Poisson
+from jitgym.scenario import Scenario
+
+from .test_classic import asked_at, assert_batches_equal_the_loop, printed
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+CATALOG = ("lost-sales", "fixed-cost", "kanban-line", "recorded-retail", "joint-replenishment")
+
+
+def brief(name: str, periods: int = 40) -> Scenario:
+    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
+
+
+def zheng_federgruen() -> list[dict[str, str]]:
+    with (PUBLISHED / "s_S_zheng_federgruen.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+# --- sizes that are printed ---------------------------------------------------------------------
+
+
+def test_quantity_with_backorders_is_the_textbooks() -> None:
+    found = economic_order.with_backorders(8, 1300, 0.225, 5)
+    text = "Q={:.4f} backordered share={:.5f} cost={:.5f}".format(*found)
+    assert printed("EOQ with backorders") == text
+
+
+def test_quantity_with_a_production_rate_is_the_textbooks() -> None:
+    found = economic_order.with_production_rate(8, 1300, 0.225, rate=2000)
+    assert printed("EPQ") == "Q={:.3f} cost={:.4f}".format(*found)
+
+
+def test_quantities_with_discounts_are_the_textbooks() -> None:
+    offer = {"breaks": (0, 400, 800), "prices": (0.75, 0.72, 0.68)}
+    quantity, cost = economic_order.all_units_discount(8, 1300, 0.3, **offer)
+    assert printed("EOQ all-units discount") == f"Q={quantity:g} cost={cost:.2f}"
+    quantity, cost = economic_order.incremental_discount(8, 1300, 0.3, **offer)
+    assert printed("EOQ incremental discount").startswith(f"Q={quantity:.3f}* cost={cost:.4f} ")
+
+
+def test_a_discount_makes_nothing_dearer() -> None:
+    """Without breaks both are the plain EOQ; each break lowers the cost or leaves it."""
+    plain_cost = 0.75 * 1300 + (2 * 8 * 1300 * 0.225) ** 0.5
+    for variant in (economic_order.all_units_discount, economic_order.incremental_discount):
+        assert variant(8, 1300, 0.3, (0,), (0.75,))[1] == pytest.approx(plain_cost)
+        costs = [variant(8, 1300, 0.3, (0, at), (0.75, 0.70))[1] for at in (5000, 800, 400, 100)]
+        assert costs == sorted(costs, reverse=True)
+        assert costs[0] <= plain_cost + 1e-9
+
+
+def test_quantity_with_disruptions_is_the_textbooks() -> None:
+    found = economic_order.with_disruptions(8, 1300, 0.225, 5, disruption=1.5, recovery=14)
+    assert printed("EOQ with disruptions") == "Q={:.4f} cost={:.6f}".format(*found)
+
+
+def test_newsvendor_with_normal_demand_is_the_textbooks() -> None:
+    level, cost = normal_level(50, 8, 0.18, 0.7)
+    assert printed("newsvendor normal") == f"S={level:.5f} cost={cost:.6f}"
+    level, cost = normal_level(50, 8, 0.18, 0.7, lead_time=4)
+    assert printed("newsvendor normal with lead time") == f"S={level:.4f} cost={cost:.6f}"
+
+
+def test_newsvendor_with_disruptions_is_the_textbooks() -> None:
+    level, cost = level_with_disruptions(2000, 0.25, 3, disrupted=0.04, recovered=0.25)
+    assert printed("newsvendor with disruptions") == f"S={level:g} cost={cost:.3f}"
+
+
+def test_min_max_is_the_textbooks() -> None:
+    demand = mass(Poisson(mean=6))
+    s, top, cost = best_min_max(demand, demand, fixed=5, holding=1, shortage=4)
+    assert printed("(s,S)", "ex 4.7") == f"s={s} S={top} cost={cost:.6f}"
+
+
+@pytest.mark.parametrize("row", zheng_federgruen(), ids=lambda row: row["poisson_mean"])
+def test_min_max_is_that_of_zheng_and_federgruen(row: dict[str, str]) -> None:
+    demand = mass(Poisson(mean=float(row["poisson_mean"])))
+    given = [float(row[name]) for name in ("fixed_cost", "holding", "backorder")]
+    s, top, cost = best_min_max(demand, demand, *given)
+    assert (str(s), str(top)) == (row["reorder_point_s"], row["order_up_to_S"])
+    assert f"{cost:.3f}" == row["cost"]
+    scenario = jitgym.load("fixed-cost", poisson_mean=float(row["poisson_mean"]))
+    policy: Any = agents.make("s-S", scenario)
+    assert policy.parameters == {"reorder_point": s, "order_up_to": top}
+
+
+def test_no_other_s_and_S_cost_less() -> None:
+    demand, covered = mass(Poisson(mean=3)), mass(Poisson(mean=9))
+    s, top, cost = best_min_max(demand, covered, fixed=20, holding=1, shortage=6)
+    cycle = Cycle(demand, PositionCost(covered, 1, 6), fixed=20)
+    others = [
+        cycle.cost(low, high) for low, high in product(range(-3, 20), range(40)) if low < high
+    ]
+    assert cost == pytest.approx(min(others), rel=1e-12)
+    assert cycle.cost(s, top) == pytest.approx(cost, rel=1e-12)
+    # Without a fixed cost it is base-stock.
+    s, top, _ = best_min_max(demand, covered, fixed=0, holding=1, shortage=6)
+    assert s == top - 1
+
+
+def test_reorder_point_and_batch_are_the_textbooks() -> None:
+    covered = mass(Poisson(mean=3))
+    point, quantity, cost = best_batch(covered, lambda _: 1.5, 100, holding=20, shortage=150)
+    assert printed("(r,Q) Poisson") == f"r={point} Q={quantity} cost={cost:.5f}"
+
+
+def test_reorder_point_and_batch_for_normal_demand_are_the_textbooks() -> None:
+    """Printed are r=126.8, Q=328.5; the cost is so flat that a tenth of a unit does not show."""
+    figures = [float(part.split("=")[1]) for part in printed("(r,Q) normal").split()]
+    lead_time = 1 / 12
+    found = best_normal_batch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
+    np.testing.assert_allclose(found, figures, atol=0.1)
+    assert found[2] == pytest.approx(figures[2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "cost"),
+    [
+        ("s-S", {"reorder_point": 17, "order_up_to": 23}, 11.62),
+        ("r-nQ", {"reorder_point": 17, "quantity": 7}, 11.56),
+    ],
+)
+def test_lost_sales_with_a_fixed_cost_cost_what_is_published(
+    name: str, given: dict[str, int], cost: float
+) -> None:
+    text = printed("lost sales with setup")
+    assert f"best (s,S)=(17,23) {11.62} best (s,nQ)=(17,7) {11.56}" in text
+    fixed = {"sources.supplier.shipment_cost": 5}
+    scenario = jitgym.load("lost-sales", lead_time=2, penalty=14, **fixed)
+    rows = evaluate.rollout(agents.make(name, scenario, **given), scenario, 512, seed=1)
+    assert rows["cost"].mean() == pytest.approx(cost, rel=0.003)
+
+
+def test_a_batch_costs_a_little_more_than_min_max_and_what_it_says() -> None:
+    demand = mass(Poisson(mean=10))
+    point, quantity, cost = best_batch(demand, once_a_period(demand), 64, holding=1, shortage=9)
+    assert 35.022 < cost < 35.022 * 1.02
+    scenario = jitgym.load("fixed-cost")
+    policy: Any = agents.make("r-nQ", scenario)
+    assert policy.parameters == {"quantity": quantity, "reorder_point": point}
+    rows = evaluate.rollout(policy, scenario, 128, seed=1)
+    assert rows["cost"].mean() == pytest.approx(cost, rel=0.003)
+
+
+def test_batches_are_whole_lots() -> None:
+    scenario = jitgym.load("fixed-cost", **{"sources.supplier.lot_size": 6})
+    policy: Any = agents.make("r-nQ", scenario)
+    assert policy.parameters["quantity"] % 6 == 0
+
+
+# --- the rules ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("position", "asked"), [(21, 0), (7, 0), (6, 34), (0, 40)])
+def test_min_max_orders_up_to_max_at_or_below_min(position: float, asked: float) -> None:
+    policy = agents.make("s-S", "fixed-cost", reorder_point=6, order_up_to=40)
+    assert asked_at(policy, **{"product.stock": position}) == [asked]
+
+
+def test_min_max_costs_what_is_published() -> None:
+    scenario = jitgym.load("fixed-cost")
+    rows = evaluate.rollout(agents.make("s-S", scenario), scenario, 256, seed=1)
+    assert rows["cost"].mean() == pytest.approx(35.022, rel=0.003)
+
+
+def test_periodic_review_orders_in_every_second_period_only() -> None:
+    policy: Any = agents.make("R-S", "fixed-cost", interval=2, level=30)
+    memory = policy.start(1)
+    state = policy.layout.plant.initial.copy()[np.newaxis]
+    asks = [policy.asks(state, memory)[0, 0] for _ in range(5)]
+    assert asks == [10, 0, 10, 0, 10]  # 20 in stock
+    assert memory.tolist() == [[5]]
+
+
+def test_periodic_review_of_one_period_is_base_stock() -> None:
+    scenario = brief("lost-sales")
+    costs = [
+        evaluate.rollout(policy, scenario, 8)["cost"]
+        for policy in (
+            agents.make("R-S", scenario, interval=1, level=25),
+            agents.make("base-stock", scenario, level=25),
+        )
+    ]
+    np.testing.assert_array_equal(*costs)
+
+
+def test_myopic_order_covers_the_period_of_its_arrival() -> None:
+    """Against every order tried one by one, on paths of sales enumerated by hand."""
+    demand, lead_time, ratio = np.array([0.3, 0.3, 0.4]), 3, 0.8
+    stock, coming = 2.0, (1.0, 0.0)
+
+    def covered(order: int) -> float:
+        chance = 0.0
+        for path in product(range(3), repeat=lead_time + 1):
+            left = stock
+            for period, asked in enumerate(path[:-1]):
+                left = max(0.0, left - asked)
+                left += coming[period] if period < lead_time - 1 else order
+            chance += (left >= path[-1]) * float(np.prod([demand[d] for d in path]))
+        return chance
+
+    best = next(order for order in range(9) if covered(order) >= ratio)
+    stocks = np.array([stock, 0.0])
+    rows = np.array([coming, (0.0, 5.0)])
+    found = myopic_orders(stocks, rows, lead_time, demand, ratio, most=8)
+    assert found.tolist() == [best, 0]
+
+
+def test_myopic_lies_between_base_stock_and_the_optimum() -> None:
+    scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 500, "horizon.warm_up": 100})
+    best = agents.make("base-stock", scenario, level=25)
+    costs = [
+        evaluate.rollout(policy, scenario, 128, seed=1)["cost"].mean()
+        for policy in (agents.make("myopic", scenario), best)
+    ]
+    assert 4.7285 < costs[0] < costs[1]
+
+
+PAIRS = [
+    (name, scenario)
+    for name in ("s-S", "r-nQ", "R-S", "myopic")
+    for scenario in CATALOG
+    if not agents.why_not(name, scenario)
+]
+
+
+@pytest.mark.parametrize(("name", "scenario"), PAIRS)
+def test_rules_run_in_batches_as_in_the_loop(name: str, scenario: str) -> None:
+    policy = agents.make(name, brief(scenario))
+    assert (policy.rule is None) == (name in ("R-S", "myopic"))
+    assert_batches_equal_the_loop(policy, brief(scenario))
+
+
+@pytest.mark.parametrize("name", ["s-S", "r-nQ", "R-S", "myopic"])
+def test_they_are_tuned(name: str) -> None:
+    plant = brief("lost-sales" if name == "myopic" else "fixed-cost", 60)
+    tuning = agents.tune(name, plant, seed=1, episodes=4).tuning
+    assert tuning.cost <= tuning.textbook_cost
+
+
+def test_myopic_says_where_it_does_not_apply() -> None:
+    assert agents.why_not("myopic", "fixed-cost") == "demand waits here: it would be base-stock"
+    assert agents.why_not("myopic", "kanban-line").startswith("it rules a single item")
+    assert "spoils" in agents.why_not("myopic", "perishable")
+    assert "random" in agents.why_not("myopic", "recorded-retail")
