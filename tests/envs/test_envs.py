@@ -663,9 +663,9 @@ def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: 
 
 
 FROZEN = {
-    "jitgym/AutomotiveLine-v0": "8b1d6303409c5000",
+    "jitgym/AutomotiveLine-v0": "0537463424c90b7a",
     "jitgym/BeerGame-v0": "15d341054f3fee2f",
-    "jitgym/ContentStudio-v0": "021acd6b1101551f",
+    "jitgym/ContentStudio-v0": "9398ac8e7cc9ae36",
     "jitgym/DualSourcing-v0": "f459c145fc8bb473",
     "jitgym/FastFashion-v0": "d21e24aa514ee349",
     "jitgym/FixedCost-v0": "1e2306b4dc582fae",
@@ -676,7 +676,7 @@ FROZEN = {
     "jitgym/OnlineRetail-v0": "885c25bd98d1f35c",
     "jitgym/OrderCrossover-v0": "d01e8e80eee8c601",
     "jitgym/Perishable-v0": "9e7093027b514b65",
-    "jitgym/PrintOnDemand-v0": "93ce2d25f35a41ff",
+    "jitgym/PrintOnDemand-v0": "d736c85b422e4ff8",
     "jitgym/RecordedRetail-v0": "5d5f95cdbcb4c975",
     "jitgym/RegimeSwitching-v0": "30a437517cb5fea4",
     "jitgym/SerialSystem-v0": "55d097dfa0888faa",
