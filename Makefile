@@ -14,9 +14,10 @@ help:     ## show this list
 
 setup: $(STAMP) ## make .venv, with everything that constraints.txt pins
 
-compare: $(STAMP) ## compare a learned policy with the tuned classics on three plants
-	$(BIN)/python scripts/compare.py lost-sales kanban-line recorded-retail --minutes 0.8 \
-		--agents kanban conwip base-stock eoq constant smoothed ppo
+compare: $(STAMP) ## compare a learned policy with the tuned classics on four plants
+	$(BIN)/python scripts/compare.py lost-sales kanban-line regime-switching recorded-retail \
+		--minutes 0.8 \
+		--agents kanban conwip base-stock regime-base-stock eoq constant smoothed ppo
 
 test: lint ## check style, types and imports, then run all tests
 	$(BIN)/pytest -n 2

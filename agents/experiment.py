@@ -18,6 +18,7 @@ from jitgym.plant import KPIS
 from jitgym.scenario import Scenario, with_demand
 
 from . import classic, comparison
+from .sentences import sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -172,6 +173,7 @@ def judge(
     references = [f"{known} (tuned)" for known in experiment.gains_over]
     references = [known for known in references if known in found.tuned_names]
     lines = ["", *markdown_table(*kpi_lines(rows, experiment.kpis, references))]
+    lines += ["", " ".join(sentences(rows, references, experiment.kpis))]
     if experiment.steps and not scenario.horizon.ends:
         lines += ["", *markdown_table(*step_lines(found.tuned, scenario, experiment))]
     elif experiment.steps:

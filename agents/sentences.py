@@ -1,0 +1,68 @@
+"""Sentences beside an experiment's table: each reads figures of it aloud, and adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jitgym.evaluate import familywise, interval, paired
+from jitgym.plant import KPIS
+
+if TYPE_CHECKING:
+    import pandas
+
+Frames = dict[str, "pandas.DataFrame"]
+
+
+def sentences(
+    rows: pandas.DataFrame, references: Sequence[str], kpis: Sequence[str] = ()
+) -> list[str]:
+    """Return what the cheapest of the other policies costs beside each reference, and its KPIs.
+
+    A difference is named where its paired 95 % interval leaves 0 out; of KPIs, where the intervals
+    of all of them together do (Bonferroni). Nothing where every policy is a reference.
+    """
+    frames: Frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
+    others = [name for name in frames if name not in references]
+    if not others or not references:
+        return []
+    best = min(others, key=lambda name: float(frames[name]["cost"].mean()))
+    found = [f"Of the others {_bare(best)} is cheapest."]
+    found += [_cost_beside(frames, best, reference) for reference in references]
+    if kpis:
+        found.append(_kpis_beside(frames, best, references[0], kpis))
+    return found
+
+
+def _cost_beside(frames: Frames, best: str, reference: str) -> str:
+    gained = paired(frames[reference], frames[best])
+    percent = 100.0 / abs(float(frames[reference]["cost"].mean()))
+    amount = f"{abs(gained.mean) * percent:.1f} ± {gained.half_width * percent:.1f} %"
+    if gained.low > 0:
+        return f"It costs {amount} less than {_bare(reference)}."
+    if gained.high < 0:
+        return f"It costs {amount} more than {_bare(reference)}."
+    return f"Its cost cannot be told from that of {_bare(reference)} (a difference of {amount})."
+
+
+def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Sequence[str]) -> str:
+    level = familywise(0.95, len(kpis))
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "different": []}
+    for kpi in kpis:
+        gained = paired(frames[best], frames[reference], kpi, level)
+        if not (gained.low > 0 or gained.high < 0):  # neither where it is not defined
+            continue
+        way = KPIS[kpi].better
+        is_better = (way == "high") == (gained.mean > 0)
+        group = ("better" if is_better else "worse") if way else "different"
+        ours, theirs = (interval(frames[n][kpi].to_numpy()).mean for n in (best, reference))
+        groups[group].append(f"{KPIS[kpi].title} {ours:.4g} for {theirs:.4g}")
+    named = [f"{group}: {', '.join(each)}" for group, each in groups.items() if each]
+    beside = f"Beside {_bare(reference)}"
+    if not named:
+        return f"{beside} no KPI can be told apart."
+    return f"{beside} it is {'; '.join(named)}."
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(" (tuned)")

@@ -1,0 +1,66 @@
+"""Sentences beside a table: what they may say of which figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+import pytest
+
+from agents.sentences import sentences
+
+NOISE = np.array([0.0, 1.0, -1.0, 0.5, -0.5])
+
+
+def rows(**means: tuple[float, float, float]) -> pandas.DataFrame:
+    """Rows of policies by mean cost, fill rate and inventory, paired but for a little noise."""
+    frames = []
+    for k, (name, (cost, fill, stock)) in enumerate(means.items()):
+        frames.append(
+            pandas.DataFrame(
+                {
+                    "policy": f"{name} (tuned)",
+                    "split": "test",
+                    "seed": 0,
+                    "episode": np.arange(5),
+                    "cost": cost + 9 * NOISE + 0.1 * np.roll(NOISE, k),
+                    "fill_rate": fill + 0.001 * np.roll(NOISE, k),
+                    "average_inventory": stock + 0.1 * np.roll(NOISE, k),
+                    "lead_time": np.nan,
+                }
+            )
+        )
+    return pandas.concat(frames, ignore_index=True)
+
+
+KPIS = ["fill_rate", "average_inventory"]
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (80.0, "It costs 20.0 ± 0.2 % less than mrp."),
+        (125.0, "It costs 25.0 ± 0.2 % more than mrp."),
+        (100.01, "Its cost cannot be told from that of mrp (a difference of 0.0 ± 0.2 %)."),
+    ],
+)
+def test_a_difference_of_cost_is_named_where_its_interval_leaves_nothing_out(
+    cost: float, said: str
+) -> None:
+    table = rows(mrp=(100.0, 0.9, 10.0), kanban=(cost, 0.9, 10.0), conwip=(200.0, 0.9, 10.0))
+    first, second = sentences(table, ["mrp (tuned)"])
+    assert first == "Of the others kanban is cheapest."
+    assert second == said
+
+
+def test_kpis_are_better_or_worse_by_their_own_direction() -> None:
+    table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.95, 12.0))
+    assert sentences(table, ["mrp (tuned)"], KPIS)[-1] == (
+        "Beside mrp it is better: fill rate 0.95 for 0.9; worse: average inventory 12 for 10."
+    )
+    alike = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 10.0))
+    assert sentences(alike, ["mrp (tuned)"], KPIS)[-1] == "Beside mrp no KPI can be told apart."
+
+
+def test_nothing_is_said_without_a_rival() -> None:
+    table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 10.0))
+    assert sentences(table, ["mrp (tuned)", "kanban (tuned)"]) == []
