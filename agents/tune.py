@@ -3,9 +3,10 @@
 Every candidate faces the same episodes of the split `tune` (common random numbers), whole
 populations of them in one compiled run. The search is a pattern search (Hooke and Jeeves 1961) on
 the grid of the parameters' steps: from the best of a first sample, the textbook's sizes among it,
-move one or two parameters at a time for as long as that helps, then halve the steps. The best
-candidates and the textbook's are run again on fresh episodes, another seed of `tune`, and the
-cheapest there is taken: what only fitted the first episodes is found out.
+move one or two parameters at a time for as long as that helps, then halve the steps. Where several
+numbers make a small grid all of it is tried first, on fewer episodes. The best candidates and the
+textbook's are run again on fresh episodes, another seed of `tune`, and the cheapest there is taken:
+what only fitted the first episodes is found out.
 
 Where a policy declares real numbers the search is the cross-entropy method (`cross_entropy`), on
 episodes for twice as many periods; half of the finalists are then the middles of its last
@@ -25,7 +26,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ Array = npt.NDArray[np.float64]
 
 SPLIT = "tune"
 SAMPLE = 32  # candidates of the first sample
+GRID = 1024  # candidates in all: so few of several numbers are all tried, on fewer episodes
+GRID_SHARE = 1 / 8  # of the episodes
+GRID_PERIODS = 20e6  # but not for longer than so many periods
 FINALISTS = 8
 PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
 FEW_SOURCES = 4
@@ -346,6 +350,11 @@ class Trial:
         self.periods += len(new) * self.episodes * self.layout.plant.periods
         self.tried.update(new)
 
+    def add(self, other: Trial) -> None:
+        """Count what another trial simulated for this one."""
+        self.periods += other.periods
+        self.tried |= other.tried
+
     @property
     def is_spent(self) -> bool:
         """Whether a search with many numbers has used its budget."""
@@ -387,15 +396,14 @@ def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
         yield
     for rough in rungs.values():
         if rough is not trial:
-            trial.periods += rough.periods
-            trial.tried |= rough.tried
+            trial.add(rough)
     # The best of thousands fits its episodes best of all; the middle of the good ones does not.
     return [*middles[-FINALISTS // 2 :], *trial.best(FINALISTS // 2)]
 
 
 def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
     """Look for it by pattern search; yields after the sample and after each size of steps."""
-    trial.run(trial.space.sample(SAMPLE, seed))
+    trial.run(first_sample(trial, seed))
     (best,) = trial.best(1)
     yield
     steps, moves = trial.space.coarse, trial.space.moves
@@ -411,6 +419,23 @@ def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]
         steps = np.maximum(steps // 2, 1)
         yield
     return trial.best(FINALISTS)
+
+
+def first_sample(trial: Trial, seed: int) -> list[Point]:
+    """Return where a pattern search may begin: the best of a small grid, else points spread evenly.
+
+    Two numbers can have valleys of their own, such as the two levels of a single index.
+    """
+    rough = trial.thinned(GRID_SHARE)
+    low, high = trial.space.bounds
+    count = math.prod((high - low + 1).tolist())
+    periods = count * rough.episodes * trial.layout.plant.periods
+    if trial.space.size < 2 or count > GRID or periods > GRID_PERIODS:
+        return trial.space.sample(SAMPLE, seed)
+    ranges = (range(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))
+    rough.run(list(product(*ranges)))
+    trial.add(rough)
+    return rough.best(SAMPLE)
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:

@@ -79,6 +79,14 @@ def test_gaps_are_the_published_ones(row: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
+@pytest.mark.parametrize("name", ["single-index", "dual-index", "tailored-base-surge"])
+def test_the_tuner_finds_the_best_parameters(name: str, row: dict[str, str]) -> None:
+    """Also where the two levels of a single index have valleys of their own, as for lead time 4."""
+    best = BEST[row["regular_lead_time"], row["expedited_unit_cost"]]
+    assert agents.tune(name, scenario_of(row), seed=0).parameters == best[name]
+
+
 @pytest.mark.parametrize(("regular", "expedited", "counted"), [(4, 0, []), (4, 1, [3]), (3, 2, 3)])
 def test_an_expedited_order_counts_on_what_comes_no_later(
     regular: int, expedited: int, counted: Any

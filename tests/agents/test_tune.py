@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import datetime
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from agents.tune import (
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
+
+PUBLISHED = Path(__file__).parents[1] / "published"
 
 
 def short(name: str, periods: int = 60) -> Scenario:
@@ -200,3 +204,19 @@ def test_costs_are_finite_numbers_of_plain_python() -> None:
     tuning = agents.tune("kanban", short("lost-sales", 20), episodes=2).tuning
     assert type(tuning.cost) is float
     assert math.isfinite(tuning.cost)
+
+
+# --- what is known to be best -------------------------------------------------------------------
+
+
+def poisson_rows() -> list[dict[str, str]]:
+    with (PUBLISHED / "lost_sales.csv").open(newline="") as stream:
+        return [row for row in csv.DictReader(stream) if row["demand"] == "poisson"]
+
+
+@pytest.mark.parametrize("row", poisson_rows(), ids=lambda r: f"p{r['penalty']}-L{r['lead_time']}")
+def test_capped_base_stock_is_tuned_to_the_exact_best(row: dict[str, str]) -> None:
+    given = {"penalty": float(row["penalty"]), "lead_time": int(row["lead_time"])}
+    policy = agents.tune("capped-base-stock", jitgym.load("lost-sales", **given), seed=0)
+    best = {"level": int(row["capped_level"]), "cap": int(row["capped_order"])}
+    assert policy.parameters == best
