@@ -2,6 +2,7 @@
 
     run of a product = its need a period x interval, in whole lots
     interval >= setup times of a cycle / (time - work)           (Monden 1983; Liker and Meier 2006)
+    interval >= sqrt(2 sum K / sum h d (1 - d / p))              (Hanssmann 1962, where setups cost)
 
 "Every part every interval": a product is asked for when its gap is worth a run, and then for as
 long as the work center is set up for it and there is a gap; so all come round about once an
@@ -11,16 +12,20 @@ without setups follow it alone.
 Without an interval it is base-stock, and the tuner starts from the best of that as well.
 
 Textbook sizing: the least whole interval that leaves time for the setups, with an allowance of
-10 % and the mean time of breakdowns taken off; levels of base-stock, and half a run beside them.
-Quantities in units, times in periods.
+10 % and the mean time of breakdowns taken off, or the common cycle that is worth its setups: K cost
+of a setup, h of holding, d units needed and p units that can be made in a period; levels of
+base-stock, and half a run beside them. Quantities in units, times in periods.
 
 >>> every_part_every(setups=2 * 0.1667, time=0.97, work=0.83)
 3
+>>> round(common_cycle(setups=[200, 200], holding=[1, 1], needs=[8.4, 3.6], rates=[14.5, 14.5]), 2)
+11.32
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +49,19 @@ def every_part_every(setups: float, time: float, work: float) -> int:
     if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
         return 1 if setups <= 0 else int(LONGEST)
     return math.ceil(setups * (1 + ALLOWANCE) / spare - 1e-9)
+
+
+def common_cycle(
+    setups: Sequence[float],
+    holding: Sequence[float],
+    needs: Sequence[float],
+    rates: Sequence[float],
+) -> float:
+    """Return the cheapest common cycle of products that share a machine, in periods."""
+    held = math.fsum(
+        h * d * max(0.0, 1.0 - d / p) for h, d, p in zip(holding, needs, rates, strict=True)
+    )
+    return math.sqrt(2 * math.fsum(setups) / held) if held > 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +93,15 @@ def textbook_interval(scenario: Scenario) -> float:
         crew = [s for s in scenario.sources.values() if s.at == center]
         work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
         time, _ = available_time(scenario, center)
-        intervals.append(every_part_every(math.fsum(s.setup_time for s in crew), time, work))
-    return float(max(intervals))
+        cycle = common_cycle(
+            [s.setup_cost for s in crew],
+            [scenario.items[s.makes].holding_cost for s in crew],
+            [scenario.mean_requirement(s.makes) for s in crew],
+            [time / s.time_per_unit if s.time_per_unit else math.inf for s in crew],
+        )
+        least = every_part_every(math.fsum(s.setup_time for s in crew), time, work)
+        intervals.append(max(float(least), min(round(cycle), LONGEST)))
+    return max(intervals)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -130,7 +130,16 @@ def test_mrp_nets_lots_and_offsets_as_a_planner_would() -> None:
 def test_an_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
     assert every_part_every(setups=0.4, time=1.0, work=0.9) == 5  # .44 in .1 a period
     assert every_part_every(setups=0.0, time=1.0, work=0.9) == 1
-    assert agents.make("heijunka", "automotive-line").parameters["interval"] == 3
+    free = {f"sources.cast_{variant}.setup_cost": 0 for variant in "ab"}
+    assert (
+        agents.make("heijunka", jitgym.load("automotive-line", **free)).parameters["interval"] == 3
+    )
+
+
+def test_an_interval_is_worth_its_setups() -> None:
+    # sqrt(2 x 400 / (8.4 (1 - 8.4 / p) + 3.6 (1 - 3.6 / p))), p some 14 kits an hour
+    policy = agents.make("heijunka", "automotive-line")
+    assert policy.parameters["interval"] == 11
 
 
 def test_priority_is_cost_times_rate_and_over_abandonment() -> None:

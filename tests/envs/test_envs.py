@@ -663,7 +663,7 @@ def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: 
 
 
 FROZEN = {
-    "jitgym/AutomotiveLine-v0": "0537463424c90b7a",
+    "jitgym/AutomotiveLine-v0": "27c17e7631a4ce0f",
     "jitgym/BeerGame-v0": "15d341054f3fee2f",
     "jitgym/ContentStudio-v0": "9398ac8e7cc9ae36",
     "jitgym/DualSourcing-v0": "f459c145fc8bb473",
