@@ -9,7 +9,8 @@ the discounted sum from the first state where a discount is given.
 
 from .bounds import Bounds
 from .errors import NotFinite, TooLarge
+from .evaluation import Value, evaluate
 from .policy import OptimalPolicy
 from .solving import Solution, solve
 
-__all__ = ["Bounds", "NotFinite", "OptimalPolicy", "Solution", "TooLarge", "solve"]
+__all__ = ["Bounds", "NotFinite", "OptimalPolicy", "Solution", "TooLarge", "Value", "evaluate", "solve"]

@@ -10,6 +10,7 @@ the optimum stands still.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import permutations, product
 
@@ -38,12 +39,25 @@ class Bounds:
     backlog: dict[str, float]  # by demand
     are_proved: bool
 
-    def widened(self, scenario: Scenario, factor: float = 1.5) -> Bounds:
-        """Return wider bounds; what the plant itself limits stays."""
+    def widened(
+        self, scenario: Scenario, touched: Collection[str] | None = None, factor: float = 1.5
+    ) -> Bounds:
+        """Return wider bounds of all, or of the sources, items and demands that are touched.
+
+        What the plant itself limits stays.
+        """
+
+        def wider(bounds: dict[str, float], kind: str, by: float) -> dict[str, float]:
+            return {
+                name: by * q + 1 if touched is None or f"{kind}.{name}" in touched else q
+                for name, q in bounds.items()
+            }
+
+        order = wider(self.order, "sources", factor)
         return Bounds(
-            {n: _limited(scenario, n, factor * q + 1) for n, q in self.order.items()},
-            {n: math.ceil(factor * q + 1) for n, q in self.position.items()},
-            {n: 2.0 * q for n, q in self.backlog.items()},
+            {name: _limited(scenario, name, units) for name, units in order.items()},
+            {n: math.ceil(q) for n, q in wider(self.position, "items", factor).items()},
+            {n: math.ceil(q) for n, q in wider(self.backlog, "demands", 2.0).items()},
             False,
         )
 
@@ -190,17 +204,20 @@ def guessed(scenario: Scenario) -> Bounds:
         wanted = mean + 3 * math.sqrt(variance) + max(source.minimum_order, source.lot_size)
         wanted += 1.5 * _economic(scenario, source.makes, mean)
         order[name] = _limited(scenario, name, min(wanted, position[source.makes] + wanted))
-    backlog = {
-        name: _first_backlog(demand) for name, demand in scenario.demands.items() if demand.waits
-    }
-    return Bounds(order, position, backlog, False)
+    return Bounds(order, position, first_backlogs(scenario), False)
+
+
+def first_backlogs(scenario: Scenario) -> dict[str, float]:
+    """Return edges of backlog to begin with."""
+    waiting = {name: demand for name, demand in scenario.demands.items() if demand.waits}
+    return {name: _first_backlog(demand) for name, demand in waiting.items()}
 
 
 def _first_backlog(demand: Demand) -> float:
     if isinstance(demand.quantity, Event):
         return 64.0
     deviation = math.sqrt(max(phase.variance for phase in demand.phases))
-    return math.ceil(2 * max(p.expectation for p in demand.phases) + 6 * deviation + 2)
+    return math.ceil(max(p.expectation for p in demand.phases) + 6 * deviation + 2)
 
 
 def _needed(scenario: Scenario, item: str) -> tuple[float, float]:

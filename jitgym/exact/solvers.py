@@ -27,8 +27,9 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 DAMPING = 0.05  # share of the old value that stays: a periodic chain converges too
-SWEEPS = 20  # of a policy's operator between two of T, at first
-MOST_SWEEPS = 2000
+SWEEPS = 8  # of a policy's operator between two looks at its differences
+MOST_SWEEPS = 4000
+ENOUGH = 0.05  # a policy's differences are narrowed to this share before it is improved again
 
 
 @dataclass(frozen=True)
@@ -148,26 +149,37 @@ def average(
     better, later = np.empty(states), np.empty(arrays.post_cost.size)
     choice = np.empty(states, dtype=np.int64)
     lower, upper = -np.inf, np.inf
-    sweeps, iterations, batch = 0, 0, SWEEPS
+    iterations = sweeps = 0
     while iterations < most:
         improve(arrays, 1.0, value, later, better, choice)
         iterations += 1
         difference = better - value
-        before = upper - lower
         lower, upper = max(lower, float(difference.min())), float(difference.max())
         if say is not None:
             say(iterations, lower, upper)
         if upper - lower <= tolerance * (1.0 + abs(upper)):
             break
-        if upper - lower > 0.1 * before:  # so far the policy's own value is what is missing
-            batch = min(2 * batch, MOST_SWEEPS)
-        value, better = better - better[0], value
-        for _ in range(batch):
-            sweep(arrays, 1.0, choice, DAMPING, value, better)
-            value, better = better, value
-            sweeps += 1
-        value -= value[0]
+        value, better = better, value
+        wanted = max(ENOUGH * float(np.ptp(difference)), 0.25 * tolerance * (1.0 + abs(upper)))
+        sweeps += narrow(arrays, choice, wanted, value, better)
     return Solved(value, choice, lower, upper, iterations, sweeps)
+
+
+def narrow(arrays: Arrays, choice: Whole, wanted: float, value: Floats, better: Floats) -> int:
+    """Apply a policy's operator to `value` until its differences are within a range.
+
+    `better` is room. Return how often it was applied, an even number of times.
+    """
+    sweeps = 0
+    while sweeps < MOST_SWEEPS:
+        for _ in range(SWEEPS // 2):
+            sweep(arrays, 1.0, choice, DAMPING, value, better)
+            sweep(arrays, 1.0, choice, DAMPING, better, value)
+        sweeps += SWEEPS
+        if float(np.ptp(value - better)) <= wanted * (1.0 - DAMPING):
+            break
+    value -= value[0]
+    return sweeps
 
 
 def discounted(

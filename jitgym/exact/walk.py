@@ -354,11 +354,9 @@ def choose_atoms(
     joint = 1
     for c in range(noise.channels.size):
         channel = noise.channels[c]
-        scratch.digits[c] = 0
-        if before:
-            scratch.tape[c] = 0.5
         if bool(channel.before) != before or not (channel.before or channel.after):
             continue
+        scratch.digits[c] = 0
         scratch.atoms[c] = partition(
             plant,
             noise,
