@@ -8,6 +8,7 @@ them, each with the chance to end there.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-DIRECT = 3000  # states up to which equations are solved at once, else step by step
+DIRECT = 3000  # states up to which equations are solved at once
+SPARSE = 50_000  # likewise where few transitions lead from each state
+FEW = 8  # transitions
 DAMPING = 0.05
 MOST = 200_000  # steps
 LEFT = 1e-13  # probability that may still be under way
@@ -124,7 +127,7 @@ def chances_to_end(matrix: csr_array[Any], classes: list[Whole], start: Floats) 
 
 def average_within(matrix: csr_array[Any], cost: Floats, tolerance: float) -> tuple[float, float]:
     """Return bounds of the average cost within a closed class."""
-    value = relative_values(matrix, cost) if cost.size <= DIRECT else np.zeros(cost.size)
+    value = relative_values(matrix, cost) if is_direct(matrix) else np.zeros(cost.size)
     difference = cost + matrix @ value - value
     for _ in range(MOST):
         if np.ptp(difference) <= tolerance * (1.0 + abs(difference[0])):
@@ -135,17 +138,27 @@ def average_within(matrix: csr_array[Any], cost: Floats, tolerance: float) -> tu
     return float(difference.min()), float(difference.max())
 
 
+def is_direct(matrix: csr_array[Any]) -> bool:
+    """Return whether the equations of a chain are small enough to be solved at once."""
+    size = matrix.shape[0]
+    return bool(size <= DIRECT or (size <= SPARSE and matrix.nnz <= FEW * size))
+
+
 def relative_values(matrix: csr_array[Any], cost: Floats) -> Floats:
     """Return V with V[0] = 0 and g + V = c + P V, by one sparse factorization."""
     from scipy.sparse import csc_array, eye_array, hstack
-    from scipy.sparse.linalg import spsolve
+    from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
     size = cost.size
     if size == 1:
         return np.zeros(1)
     equations = (eye_array(size, format="csc") - matrix).tocsc()[:, 1:]
     ones = csc_array(np.ones((size, 1)))
-    solution = spsolve(hstack([ones, equations], format="csc"), cost)  # g, then V[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MatrixRankWarning)  # several closed classes: no solution
+        solution = spsolve(hstack([ones, equations], format="csc"), cost)  # g, then V[1:]
+    if not np.isfinite(solution).all():
+        return np.zeros(size)
     return np.concatenate([[0.0], solution[1:]])
 
 

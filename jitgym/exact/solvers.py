@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from jitgym.plant.jit import compiled, kernel
 
+from .chains import is_direct, matrix_of, relative_values
 from .model import Arrays
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +30,7 @@ Whole = npt.NDArray[np.int64]
 DAMPING = 0.05  # share of the old value that stays: a periodic chain converges too
 SWEEPS = 8  # of a policy's operator between two looks at its differences
 MOST_SWEEPS = 4000
+PATIENCE = 400  # sweeps after which a policy's equations are solved at once, where that is cheap
 ENOUGH = 0.05  # a policy's differences are narrowed to this share before it is improved again
 
 
@@ -178,6 +180,12 @@ def narrow(arrays: Arrays, choice: Whole, wanted: float, value: Floats, better: 
         sweeps += SWEEPS
         if float(np.ptp(value - better)) <= wanted * (1.0 - DAMPING):
             break
+        if sweeps == PATIENCE and np.all(choice >= 0):
+            matrix, cost = matrix_of(arrays, choice)
+            if is_direct(matrix):
+                exact = relative_values(matrix, cost)
+                if np.ptp(cost + matrix @ exact - exact) < np.ptp(value - better):
+                    value[:] = exact
     value -= value[0]
     return sweeps
 

@@ -265,7 +265,7 @@ def touched_by(
         for demand in plant.demands:
             if demand["item"] == i and demand["backlog"] >= 0:
                 position -= rows[:, demand["backlog"]]
-        touches = (raised > 0) & (position + raised > bounds.position[name] - lot + 1e-9)
-        if touches.any():
+        highest = (position + np.maximum(raised, 0.0)).max(initial=-np.inf)
+        if highest > bounds.position[name] - lot + 1e-9:
             touched.add(f"items.{name}")
     return touched
