@@ -13,4 +13,13 @@ from .evaluation import Value, evaluate
 from .policy import OptimalPolicy
 from .solving import Solution, solve
 
-__all__ = ["Bounds", "NotFinite", "OptimalPolicy", "Solution", "TooLarge", "Value", "evaluate", "solve"]
+__all__ = [
+    "Bounds",
+    "NotFinite",
+    "OptimalPolicy",
+    "Solution",
+    "TooLarge",
+    "Value",
+    "evaluate",
+    "solve",
+]

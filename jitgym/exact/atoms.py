@@ -159,9 +159,7 @@ def lost_beyond(plant: Plant, noise: Noise, c: int, state: Row) -> float:
 
 
 @kernel
-def cut_nature(
-    plant: Plant, reader: Record, state: Row, flows: Row, cuts: Row, count: int
-) -> int:
+def cut_nature(plant: Plant, reader: Record, state: Row, flows: Row, cuts: Row, count: int) -> int:
     """Append where something fails, recovers, or changes its regime."""
     k = reader.index
     if reader.kind == UP_DOWN:

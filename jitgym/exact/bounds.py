@@ -270,7 +270,9 @@ def _limited(scenario: Scenario, name: str, wanted: float) -> float:
         alone = sum(other.at == source.at for other in scenario.sources.values()) == 1
         whole = alone and source.setup_time == 0
         lots = math.floor(time / (source.time_per_unit * lot) + 1e-9)
-        bound = min(bound, (lots if whole and _divides(center.time, over, source) else lots + 2) * lot)
+        bound = min(
+            bound, (lots if whole and _divides(center.time, over, source) else lots + 2) * lot
+        )
     return bound
 
 

@@ -1,8 +1,8 @@
 """Chains: what one policy costs in the long run, from a first state on.
 
 Where a chain ends in one closed class of states, its average cost g and relative values V solve
-g + V = c + P V on that class. As in `solvers`, whatever V is found, g lies between the least and the
-largest difference of c + P V and V. A chain that may end in several classes costs the mean over
+g + V = c + P V on that class. As in `solvers`, whatever V is found, g lies between the least and
+the largest difference of c + P V and V. A chain that may end in several classes costs the mean over
 them, each with the chance to end there.
 """
 
@@ -41,9 +41,7 @@ class LongRun:
     shares: Floats  # (states,)
 
 
-def long_run(
-    arrays: Arrays, choice: Whole, start: Floats, *, tolerance: float = 1e-10
-) -> LongRun:
+def long_run(arrays: Arrays, choice: Whole, start: Floats, *, tolerance: float = 1e-10) -> LongRun:
     """Return the long-run average cost of a policy, `choice` of each state, from `start` on."""
     matrix, cost = matrix_of(arrays, choice)
     classes = closed_classes(matrix)

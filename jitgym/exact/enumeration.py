@@ -88,9 +88,7 @@ class Enumerated:
         return asked_by(layout, self.box, self.code[decisions])
 
 
-def find_rows(
-    states: Floats, slots: npt.NDArray[np.int32], rows: Floats
-) -> npt.NDArray[np.int64]:
+def find_rows(states: Floats, slots: npt.NDArray[np.int32], rows: Floats) -> npt.NDArray[np.int64]:
     """Return the number of the state of each row of key cells; -1 where there is none."""
     rows = np.ascontiguousarray(rows)
     found = np.empty(rows.shape[0], dtype=np.int64)
@@ -166,9 +164,7 @@ def enumerate_states(
     walker.place(rows[:, box.key])
     asked = np.zeros((0, layout.asked_cells))
     while True:
-        status = walk(
-            layout.plant, tabled.noise, box, asked, walker.scratch, walker.found
-        )
+        status = walk(layout.plant, tabled.noise, box, asked, walker.scratch, walker.found)
         if status == DONE:
             break
         if status == GROW:
@@ -203,9 +199,7 @@ def first_states(layout: Layout) -> tuple[Floats, Floats]:
         count, first = int(regime["count"]), int(regime["chances"])
         shares = np.diff(plant.numbers[first : first + count], prepend=0.0)
         rows = np.repeat(rows, count, axis=0)
-        rows[:, plant.demands[regime["demand"]]["regime"]] = np.tile(
-            np.arange(count), chances.size
-        )
+        rows[:, plant.demands[regime["demand"]]["regime"]] = np.tile(np.arange(count), chances.size)
         chances = (chances[:, np.newaxis] * shares).ravel()
     kept = chances > 0
     return rows[kept], chances[kept]
@@ -247,9 +241,7 @@ class _Walker:
             for name in names
             if found[name].shape[0] > 1 and 2 * counts[count] > found[name].shape[0]
         }
-        needed = sum(
-            array.nbytes * (2 if name in wanted else 1) for name, array in found.items()
-        )
+        needed = sum(array.nbytes * (2 if name in wanted else 1) for name, array in found.items())
         if needed > self.memory:
             raise TooLarge(
                 f"{self.layout.scenario.file}: {counts[STATES]:,} states, "

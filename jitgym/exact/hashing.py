@@ -36,7 +36,8 @@ def digest(bits: Bits, count: int, seed: np.uint64) -> np.uint64:
 @kernel
 def place_of(h: np.uint64, slots: Slots) -> int:
     """Return the slot that a digest begins its search at."""
-    return np.int64(h & np.uint64(slots.size - 1))
+    slot: Any = np.int64(h & np.uint64(slots.size - 1))
+    return slot
 
 
 @kernel
@@ -48,7 +49,7 @@ def after(slot: int, slots: Slots) -> int:
 @kernel
 def is_same(states: Matrix, i: int, key: npt.NDArray[np.float64]) -> bool:
     """Return whether state i has this key."""
-    for k in range(key.size):
+    for k in range(key.size):  # noqa: SIM110 (no generators in compiled code)
         if states[i, k] != key[k]:
             return False
     return True

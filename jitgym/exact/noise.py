@@ -86,7 +86,7 @@ class Tabled:
     cut: float  # probability a period
 
 
-def table(layout: Layout, names: dict[int, str] | None = None) -> Tabled:
+def table(layout: Layout) -> Tabled:
     """Return the noise of a plant. Raises NotFinite where it cannot be enumerated."""
     _expect_finite(layout)
     plant = layout.plant
@@ -101,16 +101,21 @@ def table(layout: Layout, names: dict[int, str] | None = None) -> Tabled:
         channels[c]["cuts"] = len(cuts)
         cuts += sorted({cut for reader in own for cut in _fixed_cuts(plant, reader)})
         channels[c]["cuts_end"] = len(cuts)
-    atoms = _atoms(layout)
+    first, (u, mass, value, beyond, mean_beyond), lost = _atoms(layout)
     noise = Noise(
         channels,
         np.array([reader[:3] for reader in readers], dtype=READER),
         np.array(cuts, dtype=np.float64),
-        *atoms[:-1],
+        first,
+        u,
+        mass,
+        value,
+        beyond,
+        mean_beyond,
         np.array([_lost_price(layout, d) for d in range(plant.demands.size)]),
         bool(np.any((channels["before"] == 1) & (channels["after"] == 1))),
     )
-    return Tabled(noise, float(atoms[-1]))
+    return Tabled(noise, lost)
 
 
 def _expect_finite(layout: Layout) -> None:
@@ -248,7 +253,9 @@ def _fixed_cuts(plant: Plant, reader: Read) -> list[float]:
     return ends
 
 
-def _atoms(layout: Layout) -> tuple[Any, ...]:
+def _atoms(
+    layout: Layout,
+) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.float64]], float]:
     """Return the atoms of each distribution, tails cut, and the mass of the largest cut."""
     plant = layout.plant
     sizes = _sizes(plant)
@@ -272,7 +279,7 @@ def _atoms(layout: Layout) -> tuple[Any, ...]:
         parts.append((u, mass, value, beyond, mean_beyond))
         firsts.append(firsts[-1] + u.size)
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return np.array(firsts, dtype=np.int32), *columns, worst * max(drawn, 1)
+    return np.array(firsts, dtype=np.int32), columns, worst * max(drawn, 1)
 
 
 def _lost_price(layout: Layout, d: int) -> float:

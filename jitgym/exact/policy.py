@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 NEAREST = 256  # states outside are compared with all of the table so many at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptimalPolicy:
     """What to ask for in each state of a table; outside of it, what the nearest state asks for.
 

@@ -221,9 +221,7 @@ def discounted(
 
 
 @compiled
-def backward(
-    arrays: Arrays, factor: float, value: Floats, later: Floats, choice: Whole
-) -> None:
+def backward(arrays: Arrays, factor: float, value: Floats, later: Floats, choice: Whole) -> None:
     """Write cost to go and choice where every transition leads to a state further on."""
     for s in range(arrays.first.size - 2, -1, -1):
         best = 0.0
@@ -277,9 +275,7 @@ def stationary(
 
 
 @compiled
-def by_post(
-    arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats, total: Floats
-) -> None:
+def by_post(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats, total: Floats) -> None:
     """Add the mean of something that post-decision states have to `total[0]`."""
     for s in range(choice.size):
         decision = choice[s]

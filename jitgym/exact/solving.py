@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -187,9 +186,7 @@ class Round:
         if bounds.are_proved:
             return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset())
         shares = visits(layout, enumerated, solved.choice)
-        edge = solvers.mean_of_posts(
-            enumerated.arrays, solved.choice, shares, enumerated.edge
-        )
+        edge = solvers.mean_of_posts(enumerated.arrays, solved.choice, shares, enumerated.edge)
         reached = touched_by(layout, bounds, enumerated, solved.choice, shares)
         if edge > SELDOM:
             reached |= {f"demands.{name}" for name in bounds.backlog}

@@ -38,8 +38,8 @@ Short = npt.NDArray[np.int32]
 RARE = 1e-15  # joint atoms with less probability are left out
 MOST_ATOMS = 20_000_000  # joint atoms of one post-decision state
 
-DONE, GROW, WAIT, WIDE, LONG = range(5)
-TAKEN, BLOCKED = 10, 11
+# What comes of a walk or a decision; the first three stop the walk.
+GROW, WIDE, LONG, DONE, WAIT, TAKEN, BLOCKED = range(7)
 
 # The counts of what was found, and where the walk stands.
 (STATES, DECISIONS, LINKS, POSTS, TRANSITIONS, LAWS, CHANCES, STAMP, AT, CODE) = range(10)
@@ -125,7 +125,7 @@ def walk(
         place_state(box, found, scratch, i)
         if plant.clock == NONE or scratch.state[plant.clock] < box.ends:
             status = try_all(plant, noise, box, given, scratch, found, i)
-            if status == GROW or status == WIDE or status == LONG:
+            if status <= LONG:
                 return status
         found.first[i + 1] = counts[DECISIONS]
         counts[AT] = i + 1
@@ -172,7 +172,7 @@ def try_all(
                 scratch.asked[k] = given[i, k]
         if box.is_given or ask(plant, box, scratch, code):
             status = weigh(plant, noise, box, scratch, found, i, code)
-            if status == GROW or status == WIDE or status == LONG:
+            if status <= LONG:
                 return status
         more = not box.is_given and next_code(plant, box, scratch, counts)
     return DONE
@@ -180,7 +180,7 @@ def try_all(
 
 @kernel
 def set_lots(plant: Plant, box: Box, scratch: Scratch, code: int) -> None:
-    """Write the lots of each source that a code stands for: lots, then projects, then priorities."""
+    """Write the lots of each source that a code stands for."""
     rest = code // (box.priorities.shape[0] << plant.projects.size)
     for s in range(plant.sources.size):
         scratch.lots[s] = rest % (box.most[s] + 1)
@@ -344,9 +344,7 @@ def is_full(found: Found) -> bool:
 
 
 @kernel
-def choose_atoms(
-    plant: Plant, noise: Noise, scratch: Scratch, before: bool, state: Row
-) -> int:
+def choose_atoms(plant: Plant, noise: Noise, scratch: Scratch, before: bool, state: Row) -> int:
     """Write the atoms of the channels of Release and Start, or of those of later stages only.
 
     Return how many joint atoms there are; -1 where a channel has too many.
@@ -571,9 +569,7 @@ def add_link(found: Found, post: int, chance: float) -> None:
 
 
 @kernel
-def add_decision(
-    box: Box, found: Found, i: int, code: int, cost: float, first_link: int
-) -> None:
+def add_decision(box: Box, found: Found, i: int, code: int, cost: float, first_link: int) -> None:
     """Add a decision; of two that lead to the same the cheaper one stays."""
     counts = found.counts
     if counts[LINKS] == first_link + 1:
@@ -593,5 +589,3 @@ def add_decision(
     if found.link_first.size > 1:
         found.link_first[decision + 1] = counts[LINKS]
     counts[DECISIONS] = decision + 1
-
-
