@@ -86,23 +86,29 @@ def part_of_stream(plant: Plant, p: int, tape: Row, flows: Row) -> float:
 
 @kernel
 def of_new_product(plant: Plant, state: Row, life: Record, tape: Row) -> float:
-    """Return the demand of a period of a life cycle, given the demand so far.
+    """Return the demand of a period of a life cycle, given the demand so far."""
+    size, mean = foreseen(plant, state, life)
+    requested = negative_binomial(tape[life.channel], size, mean)
+    state[life.sold] += requested
+    return requested
+
+
+@kernel
+def foreseen(plant: Plant, state: Row, life: Record) -> tuple[float, float]:
+    """Return size and mean of the negative binomial that the next demand is drawn from.
 
     Level ~ gamma(shape, rate), demand ~ Poisson(level x share s): given the demand n over the share
     c that has passed, the next is negative binomial of size shape + n and mean s (shape + n) /
-    (rate + c), the posterior predictive.
+    (rate + c), the posterior predictive. Before its first share and after its last the mean is 0.
     """
     k = int(state[plant.clock]) - life.first
     if k < 0 or k >= life.count:
-        return 0.0
+        return 1.0, 0.0
     passed = 0.0
     for j in range(k):
         passed += plant.numbers[life.shares + j]
     size = life.shape + state[life.sold]
-    mean = plant.numbers[life.shares + k] * size / (life.rate + passed)
-    requested = negative_binomial(tape[life.channel], size, mean)
-    state[life.sold] += requested
-    return requested
+    return size, plant.numbers[life.shares + k] * size / (life.rate + passed)
 
 
 @kernel

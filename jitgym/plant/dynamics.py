@@ -27,9 +27,21 @@ from .stock import on_hand, take
 @kernel
 def step(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
     """One period of one plant: (state, asked, tape) -> (state, flows)."""
+    decide(plant, state, asked, tape, flows)
+    happen(plant, state, tape, flows)
+
+
+@kernel
+def decide(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
+    """What follows at once from what is asked; it leads to the post-decision state."""
     flows[:] = 0.0
     release(plant, state, asked, tape, flows)
     start(plant, state, tape, flows)
+
+
+@kernel
+def happen(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
+    """What the rest of the period brings, to the state that the next decision sees."""
     serve(plant, state, tape, flows)
     age(plant, state, tape, flows)
     count(plant, state, flows)

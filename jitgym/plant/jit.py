@@ -1,7 +1,8 @@
 """The one decorator of compiled code, its switches and its cache.
 
-`kernel` marks an inner function: always inlined, never cached by itself. `compiled` marks an outer
-function, the only kind that Python calls; its machine code is kept on disk.
+`kernel` marks an inner function: always inlined, never cached by itself (`separate`: called, not
+inlined). `compiled` marks an outer function, the only kind that Python calls; its machine code is
+kept on disk.
 
 Two switches matter. `_nrt=False`: the plant is a namedtuple of arrays, and each stage call would
 count references on every one of them (a factor of twenty); without the runtime an allocation in
@@ -40,6 +41,15 @@ def kernel(function: Function) -> Function:
     """Compile an inner function: inlined into its caller, without allocation."""
     inner: Function = _njit(forceinline=True)(function)
     return inner
+
+
+def separate(function: Function) -> Function:
+    """Compile an inner function that is called: where it is large and seldom needed.
+
+    Inlining it would cost more in compilation than it gains.
+    """
+    called: Function = _njit()(function)
+    return called
 
 
 def compiled(function: Function) -> Function:

@@ -1,0 +1,25 @@
+"""The exact optimum of a small plant, enumerated with the dynamics that simulate.
+
+    solution = exact.solve(scenario)            # .cost, .lower, .upper, .states, .policy
+    value    = exact.evaluate(policy, scenario) # .cost, .lower, .upper
+
+`cost` is the scenario's yardstick: the long-run average a period (ongoing), the total of a season,
+the discounted sum from the first state where a discount is given.
+"""
+
+from .bounds import Bounds
+from .errors import NotFinite, TooLarge
+from .evaluation import Value, evaluate
+from .policy import OptimalPolicy
+from .solving import Solution, solve
+
+__all__ = [
+    "Bounds",
+    "NotFinite",
+    "OptimalPolicy",
+    "Solution",
+    "TooLarge",
+    "Value",
+    "evaluate",
+    "solve",
+]

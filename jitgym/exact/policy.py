@@ -1,0 +1,110 @@
+"""The optimal policy as an agent: a table of states, looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym import ScenarioError
+from jitgym.control import View, ViewLayout
+from jitgym.plant import Layout
+
+from .enumeration import Enumerated, find_rows
+
+Floats = npt.NDArray[np.float64]
+
+NEAREST = 256  # states outside are compared with all of the table so many at a time
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalPolicy:
+    """What to ask for in each state of a table; outside of it, what the nearest state asks for.
+
+    A state outside is first cut to the largest value of each cell in the table; if that is none of
+    its states either, the nearest by the sum of differences is taken. `outside` counts how often.
+    """
+
+    layout: Layout
+    key: npt.NDArray[np.int32]  # state cells of a row of `states`
+    states: Floats  # (states, key cells)
+    asks: Floats  # (states, asked cells)
+    slots: npt.NDArray[np.int32] = field(repr=False)  # hash table of states
+    name: str = "optimal"
+    rule: None = None
+    counter: list[int] = field(default_factory=lambda: [0])
+
+    @classmethod
+    def of(
+        cls, layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64]
+    ) -> OptimalPolicy:
+        """Return the policy of one decision a state; -1 at the end asks for nothing."""
+        asks = np.zeros((choice.size, layout.asked_cells))
+        decided = choice >= 0
+        asks[decided] = enumerated.asked(layout, choice[decided])
+        return cls(layout, enumerated.box.key, enumerated.states, asks, enumerated.slots)
+
+    @property
+    def outside(self) -> int:
+        """How many states outside of the table it was asked for so far."""
+        return self.counter[0]
+
+    def start(self, batch: int) -> Floats:
+        """Return no memory."""
+        return np.empty((batch, 0))
+
+    def act(self, view: View, memory: Floats) -> Floats:
+        """Return what is asked for, (batch, asked cells)."""
+        rows = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))[:, self.key]
+        return self.asks[self.numbers(rows)]
+
+    def numbers(self, rows: Floats) -> npt.NDArray[np.int64]:
+        """Return the number of the state of each row of key cells, or of the nearest."""
+        whole = np.round(rows)
+        rows = np.where(np.abs(rows - whole) < 1e-9, whole, np.floor(rows * 1e9 + 0.5) / 1e9) + 0.0
+        found = find_rows(self.states, self.slots, rows)
+        missing = np.flatnonzero(found < 0)
+        if missing.size == 0:
+            return found
+        self.counter[0] += missing.size
+        inside = np.minimum(rows[missing], self.states.max(axis=0))
+        found[missing] = find_rows(self.states, self.slots, inside)
+        missing = missing[found[missing] < 0]
+        for k in range(0, missing.size, NEAREST):
+            few = missing[k : k + NEAREST]
+            for e in few:
+                found[e] = int(np.abs(self.states - rows[e]).sum(axis=1).argmin())
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the table to a file of arrays (.npz)."""
+        with Path(path).open("wb") as file:
+            np.savez_compressed(
+                file,
+                key=self.key,
+                states=self.states,
+                asks=self.asks,
+                cells=np.array(_names(self.layout)),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, layout: Layout) -> OptimalPolicy:
+        """Read a table for a plant. Raises ScenarioError where it was made for other cells."""
+        from .hashing import fill
+
+        with np.load(path, allow_pickle=False) as data:
+            if data["cells"].tolist() != _names(layout):
+                raise ScenarioError(
+                    f"{path}: the table was made for a plant with other cells than "
+                    f"{layout.scenario.name!r} has; expected one made for this scenario"
+                )
+            key, states, asks = data["key"], np.ascontiguousarray(data["states"]), data["asks"]
+        slots = np.zeros(1 << int(4 * states.shape[0]).bit_length(), dtype=np.int32)
+        fill(states.view(np.uint64), states.shape[0], slots)
+        return cls(layout, key, states, asks, slots)
+
+
+def _names(layout: Layout) -> list[str]:
+    return [f"{part.name}[{part.size}]" for part in layout.state]

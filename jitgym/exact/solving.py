@@ -1,0 +1,268 @@
+"""Solving: from a scenario to its optimum, by the scenario's own yardstick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.distributions import LifeCycle
+from jitgym.plant import Layout, lay_out
+from jitgym.scenario import Scenario, load
+
+from . import solvers
+from .bounds import Bounds, first_bounds
+from .enumeration import MEMORY, Enumerated, enumerate_states
+from .errors import NotFinite, TooLarge
+from .noise import Tabled, table
+from .policy import OptimalPolicy
+
+Floats = npt.NDArray[np.float64]
+
+STILL = 1e-8
+"""The optimum stands still when wider bounds move it by less than this times 1 + its size."""
+
+MOST_ROUNDS = 12
+LARGE = 1_000_000  # decisions: beyond them bounds that nothing touches are not widened to make sure
+SELDOM = 1e-10  # probability a period with which a bound may be touched
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The optimum of a scenario, by its yardstick, and what it took."""
+
+    cost: float  # of `policy`
+    lower: float  # no policy costs less
+    upper: float  # `policy` costs no more
+    states: int
+    decisions: int  # in all states together
+    transitions: int
+    policy: OptimalPolicy = field(repr=False)
+    yardstick: str
+    seconds: float
+    iterations: int  # of the last solution
+    cut: float  # probability a period that the tails left out have
+    edge: float  # long-run probability a period that demand is turned away at the backlog's edge
+    bounds: Bounds
+    rounds: int  # how often the bounds were set
+    moved: float  # how far the last widening moved the optimum; 0 where bounds lose nothing
+    memory: int  # bytes
+
+
+def solve(
+    scenario: Scenario | str,
+    *,
+    tolerance: float = 1e-9,
+    memory: float = MEMORY,
+    bounds: Bounds | None = None,
+) -> Solution:
+    """Return the optimum of a scenario: of all policies that see its view.
+
+    Parameters
+    ----------
+    scenario
+        The plant: a Scenario, a name of the catalog, or a path.
+    tolerance
+        Of the bounds, as a share of 1 + the cost.
+    memory
+        Bytes that may be taken; more are refused.
+    bounds
+        Of decisions and states; by default those that lose nothing where some are known, else a
+        guess that is widened until the optimum stands still.
+
+    Raises
+    ------
+    NotFinite
+        If the plant is no finite Markov decision process.
+    TooLarge
+        If it would take more memory.
+    """
+    scenario = load(scenario)
+    began = time.perf_counter()
+    layout = lay_out(scenario)
+    tabled = table(layout)
+    expect_end(scenario)
+    now, bounds, rounds, moved = settle(
+        layout, tabled, bounds, first_bounds(scenario), tolerance, memory
+    )
+    arrays = now.enumerated.arrays
+    return Solution(
+        cost=now.cost,
+        lower=now.lower,
+        upper=now.upper,
+        states=arrays.states,
+        decisions=arrays.decisions,
+        transitions=arrays.next.size,
+        policy=OptimalPolicy.of(layout, now.enumerated, now.solved.choice),
+        yardstick=scenario.yardstick,
+        seconds=time.perf_counter() - began,
+        iterations=now.solved.iterations,
+        cut=tabled.cut,
+        edge=now.edge,
+        bounds=bounds,
+        rounds=rounds,
+        moved=moved,
+        memory=arrays.nbytes,
+    )
+
+
+def settle(
+    layout: Layout,
+    tabled: Tabled,
+    given: Bounds | None,
+    first: Bounds,
+    tolerance: float,
+    memory: float,
+) -> tuple[Round, Bounds, int, float]:
+    """Return the optimum within bounds that no longer matter, how often set, and how far it moved.
+
+    What the optimal policy touches in the long run is widened. When it touches nothing, all bounds
+    are widened once more to see that the optimum stands still, where that is no large problem.
+    """
+    bounds = given or first
+    before: Round | None = None
+    for rounds in range(1, MOST_ROUNDS + 1):
+        try:
+            now = Round.of(layout, tabled, bounds, tolerance, memory)
+        except TooLarge as error:
+            if before is None:
+                raise
+            if not before.touched:
+                return before, bounds, rounds - 1, 0.0
+            raise TooLarge(
+                f"{error}, and {before.cost:.6g} within narrower bounds may move: it touches "
+                f"those of {', '.join(sorted(before.touched))}"
+            ) from None
+        moved = 0.0 if before is None else abs(now.cost - before.cost)
+        stands = before is not None and moved <= STILL * (1.0 + abs(now.cost))
+        is_large = before is None and now.enumerated.arrays.decisions > LARGE
+        if given is not None or bounds.are_proved or stands or (is_large and not now.touched):
+            return now, bounds, rounds, moved
+        scenario = layout.scenario
+        if now.touched:
+            bounds = bounds.widened(scenario, now.touched)
+        elif now.enumerated.arrays.decisions > LARGE:
+            return now, bounds, rounds, moved
+        else:
+            bounds = bounds.widened(scenario, factor=1.25)
+        before = now
+    raise TooLarge(
+        f"{layout.scenario.file}: the optimum still moves by {moved:.2g} when its bounds are "
+        f"widened for the {MOST_ROUNDS}th time: it may have no finite optimum"
+    )
+
+
+def expect_end(scenario: Scenario) -> None:
+    """Raise NotFinite where a clock goes on for ever."""
+    lives = any(isinstance(d.quantity, LifeCycle) for d in scenario.demands.values())
+    if lives and not scenario.horizon.ends:
+        raise NotFinite(
+            f"{scenario.file}: a new product's life ends, but the horizon is ongoing; expected "
+            "horizon: {season: ...}"
+        )
+
+
+@dataclass(frozen=True)
+class Round:
+    """The optimum within one set of bounds."""
+
+    enumerated: Enumerated
+    solved: solvers.Solved
+    cost: float
+    lower: float
+    upper: float
+    edge: float  # probability a period that demand is turned away
+    touched: frozenset[str]  # what is bounded, where the policy comes to its bound
+
+    @classmethod
+    def of(
+        cls, layout: Layout, tabled: Tabled, bounds: Bounds, tolerance: float, memory: float
+    ) -> Round:
+        """Enumerate, and solve."""
+        enumerated = enumerate_states(layout, tabled, bounds.box(layout), memory=memory)
+        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance)
+        if bounds.are_proved:
+            return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset())
+        shares = visits(layout, enumerated, solved.choice)
+        edge = solvers.mean_of_posts(enumerated.arrays, solved.choice, shares, enumerated.edge)
+        reached = touched_by(layout, bounds, enumerated, solved.choice, shares)
+        if edge > SELDOM:
+            reached |= {f"demands.{name}" for name in bounds.backlog}
+        return cls(enumerated, solved, cost, lower, upper, edge, frozenset(reached))
+
+
+def by_yardstick(
+    layout: Layout, enumerated: Enumerated, tolerance: float
+) -> tuple[solvers.Solved, float, float, float]:
+    """Solve what was enumerated by the scenario's yardstick: also cost, lower and upper bound."""
+    arrays, start, plant = enumerated.arrays, enumerated.start, layout.plant
+    scenario = layout.scenario
+    if scenario.horizon.ends:
+        solved = solvers.until_the_end(arrays, plant.discount)
+        cost = float(start @ solved.value)
+        return solved, cost, cost, cost
+    if scenario.discount is None:
+        solved = solvers.average(arrays, tolerance=tolerance)
+        middle = 0.5 * (solved.lower + solved.upper)
+        return solved, middle, solved.lower, solved.upper
+    solved = solvers.discounted(arrays, plant.discount, tolerance=tolerance)
+    span = (plant.warm_up, plant.periods)
+    cost = solvers.cost_of_periods(arrays, solved.choice, plant.discount, *span, start)
+    lower = solvers.least_of_periods(arrays, plant.discount, *span, start)
+    return solved, cost, lower, cost
+
+
+def visits(layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64]) -> Floats:
+    """Return how often a policy is in each state: long-run shares, or the mean over a season."""
+    arrays, start = enumerated.arrays, enumerated.start
+    if not layout.scenario.horizon.ends:
+        return solvers.stationary(arrays, choice, start)
+    here, there, total = start.copy(), np.empty_like(start), np.zeros_like(start)
+    for _ in range(layout.plant.periods):
+        total += here
+        solvers.push(arrays, choice, here, there)
+        here, there = there, here
+    return total / layout.plant.periods
+
+
+def touched_by(
+    layout: Layout,
+    bounds: Bounds,
+    enumerated: Enumerated,
+    choice: npt.NDArray[np.int64],
+    shares: Floats,
+) -> set[str]:
+    """Return the sources and items whose bounds a policy comes to in the states that it visits."""
+    scenario, plant = layout.scenario, layout.plant
+    visited = np.flatnonzero((shares > SELDOM) & (choice >= 0))
+    asked = enumerated.asked(layout, choice[visited])
+    rows = np.zeros((visited.size, layout.cells))
+    rows[:, enumerated.box.key] = enumerated.states[visited]
+    wider = bounds.widened(scenario)
+    touched: set[str] = set()
+    for s, (name, source) in enumerate(scenario.sources.items()):
+        could = wider.order[name] > bounds.order[name]
+        if could and asked[:, s].max(initial=0.0) > bounds.order[name] - source.lot_size + 1e-9:
+            touched.add(f"sources.{name}")
+    for i, name in enumerate(scenario.items):
+        item = plant.items[i]
+        position = rows[:, item["stock"] : item["stock"] + item["ages"]].sum(axis=1)
+        lot, raised = 1.0, np.zeros(visited.size)
+        for s, (_, source) in enumerate(scenario.sources.items()):
+            by_product = source.quality is not None and source.quality.by_product == name
+            if source.makes == name or by_product:
+                record = plant.sources[s]
+                first = record["pipeline"]
+                position += rows[:, first : first + record["ages"]].sum(axis=1)
+                raised += asked[:, s]
+                lot = max(lot, source.lot_size)
+            raised -= asked[:, s] * source.consumes.get(name, 0.0)
+        for demand in plant.demands:
+            if demand["item"] == i and demand["backlog"] >= 0:
+                position -= rows[:, demand["backlog"]]
+        highest = (position + np.maximum(raised, 0.0)).max(initial=-np.inf)
+        if highest > bounds.position[name] - lot + 1e-9:
+            touched.add(f"items.{name}")
+    return touched

@@ -1,0 +1,102 @@
+"""Solve a small plant exactly, and print the optimum and how far each classic policy is from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import _common as common
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional, arg
+
+import agents
+from agents import comparison
+from jitgym import ScenarioError, exact
+from jitgym.exact.enumeration import MEMORY
+
+POLICIES = "classic policies by name; all that apply if none is named"
+
+
+def main(
+    scenario: common.ScenarioName,
+    policies: Annotated[Positional[tuple[str, ...]], arg(metavar="POLICY...", help=POLICIES)] = (),
+    given: common.Given = (),
+    seed: common.Seed = 0,
+    memory: Annotated[float, arg(help="GB that may be taken")] = MEMORY / 1e9,
+    table: Annotated[
+        Path | None, arg(metavar="FILE", help="save the optimal policy (.npz)")
+    ] = None,
+    json_: common.Json = False,
+) -> None:
+    """Enumerate every state, find the optimum, and evaluate the classics exactly.
+
+    Each classic stands there twice: sized by the textbook, and tuned by simulation on `tune`.
+    """
+    plant = common.scenario(scenario, given)
+    for name in policies:
+        agents.expect_name(name)
+    common.expect(
+        table is None or table.parent.is_dir(), f"--table {table}: there is no such folder"
+    )
+    solution = exact.solve(plant, memory=memory * 1e9)
+    if table is not None:
+        solution.policy.save(table)
+    classics = comparison.classics(plant, policies or agents.names(), seed, progress=True)
+    lines = [line(policy, plant, solution.cost) for policy in (*classics.textbook, *classics.tuned)]
+    found = {
+        "scenario": plant.name,
+        "yardstick": solution.yardstick,
+        "cost": solution.cost,
+        "lower": solution.lower,
+        "upper": solution.upper,
+        "states": solution.states,
+        "transitions": solution.transitions,
+        "seconds": solution.seconds,
+        "cut": solution.cut,
+        "edge": solution.edge,
+        "policies": lines,
+    }
+    if json_:
+        print(json.dumps(found))
+        return
+    console = Console()
+    console.width = max(console.width, 100)  # what is not a terminal gets them too
+    console.print(shown(plant.title or plant.name, solution, lines))
+    console.print(
+        f"{solution.states:,} states, {solution.transitions:,} transitions, "
+        f"{solution.seconds:.2f} s; optimum in [{solution.lower:.8g}, {solution.upper:.8g}]; tails "
+        f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} a period"
+    )
+    for name, why in classics.left_out.items():
+        console.print(f"{name} does not apply: {why}")
+
+
+def line(policy: Any, plant: Any, optimum: float) -> dict[str, Any]:
+    """What a policy costs exactly, or why that cannot be said."""
+    try:
+        cost = exact.evaluate(policy, plant).cost
+    except ScenarioError as error:
+        return {"policy": policy.name, "cost": None, "gap_percent": None, "why": str(error)}
+    gap = 100 * (cost - optimum) / abs(optimum) if optimum else None
+    return {"policy": policy.name, "cost": cost, "gap_percent": gap, "why": ""}
+
+
+def shown(title: str, solution: exact.Solution, lines: list[dict[str, Any]]) -> Table:
+    """The optimum and the classics as a table."""
+    table = Table(title=f"{title}: {solution.yardstick}, exact")
+    for column in ("policy", "cost", "above the optimum"):
+        table.add_column(column)
+    table.add_row("optimal", f"{solution.cost:.6g}", "")
+    for each in sorted(lines, key=lambda one: (one["cost"] is None, one["cost"])):
+        if each["cost"] is None:
+            table.add_row(each["policy"], "n/a", each["why"])
+        else:
+            gap = "n/a" if each["gap_percent"] is None else f"{each['gap_percent']:.2f} %"
+            table.add_row(each["policy"], f"{each['cost']:.6g}", gap)
+    return table
+
+
+if __name__ == "__main__":
+    common.run(main)

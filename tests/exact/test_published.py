@@ -1,0 +1,91 @@
+"""Published optima and policy costs, small rows; scripts/validate.py has all of them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import agents
+import jitgym
+from jitgym import exact
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (PUBLISHED / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+@pytest.mark.parametrize(
+    "row", rows("lost_sales.csv"), ids=lambda r: "-".join(list(r.values())[:5])
+)
+def test_lost_sales(row: dict[str, str]) -> None:
+    """Zipkin (2008)."""
+    if row["demand"] == "geometric" and row["lead_time"] == "4":
+        pytest.skip("takes minutes")
+    given = {name: float(row[name]) for name in ("mean", "holding", "penalty")}
+    scenario = jitgym.load(
+        "lost-sales", demand=row["demand"], lead_time=int(row["lead_time"]), **given
+    )
+    solution = exact.solve(scenario)
+    assert solution.cost == pytest.approx(float(row["rederived_optimum"]), abs=1e-5)
+    assert solution.upper - solution.lower < 1e-6
+    policy = agents.make("base-stock", scenario, level=int(row["base_stock_level"]))
+    value = exact.evaluate(policy, scenario)
+    assert value.cost == pytest.approx(float(row["base_stock_cost"]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "row", rows("s_S_zheng_federgruen.csv")[:3], ids=lambda r: r["poisson_mean"]
+)
+def test_fixed_cost(row: dict[str, str]) -> None:
+    """Zheng and Federgruen (1991)."""
+    solution = exact.solve(jitgym.load("fixed-cost", poisson_mean=float(row["poisson_mean"])))
+    assert solution.cost == pytest.approx(float(row["cost"]), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    "row", rows("dual_sourcing.csv")[:2], ids=lambda r: r["expedited_unit_cost"]
+)
+def test_dual_sourcing(row: dict[str, str]) -> None:
+    """Gijsbrechts et al. (2022)."""
+    names = ("regular_unit_cost", "expedited_unit_cost", "holding", "backorder")
+    given = {name: float(row[name]) for name in names}
+    solution = exact.solve(jitgym.load("dual-sourcing", **given))
+    assert solution.cost == pytest.approx(float(row["optimum_total"]), abs=1e-5)
+
+
+def test_two_station_tandem() -> None:
+    """The family of Veatch and Wein (1994): its first row, all columns."""
+    row = rows("two_station_tandem.csv")[0]
+    scenario = jitgym.load("tandem")
+    solution = exact.solve(scenario)
+    assert solution.cost == pytest.approx(float(row["rederived_optimum"]), abs=1e-4)
+    for name, parameters, column in (
+        ("kanban", {"cards": numbers(row["kanban_cards"])}, "kanban_cost"),
+        ("base-stock", {"levels": numbers(row["base_stock_levels"])}, "base_stock_cost"),
+        ("conwip", {"cards": float(row["conwip_cards"])}, "conwip_cost"),
+    ):
+        value = exact.evaluate(agents.make(name, scenario, **parameters), scenario)
+        assert value.cost == pytest.approx(float(row[column]), abs=1e-4)
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, 8])
+def test_perishable(number: int) -> None:
+    """De Moor et al. (2022): the policy of value iteration under the table's protocol."""
+    row = rows("perishable.csv")[number]
+    scenario = jitgym.load(
+        "perishable",
+        shelf_life=int(row["shelf_life"]),
+        lead_time=int(row["lead_time"]),
+        waste_cost=float(row["waste_cost"]),
+        issuing=row["issuing"].lower(),
+    )
+    solution = exact.solve(scenario)
+    assert solution.cost == pytest.approx(-float(row["value_iteration_return"]), abs=1)
+    assert solution.lower <= solution.cost

@@ -1,0 +1,188 @@
+"""The optimum of any small plant: nothing lies below it, and simulation agrees with it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import agents
+import jitgym
+from jitgym import ScenarioError, evaluate, exact
+from jitgym.control import View
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario
+from tests.scenarios import plant
+
+EXAMPLES = 30
+T_999 = 5.5  # standard errors: 99.9 % familywise over 30 examples, 64 episodes each
+TWO_OR_THREE = st.sampled_from(
+    [
+        {"distribution": "finite", "values": [0, 1, 3], "probabilities": [0.5, 0.3, 0.2]},
+        {"distribution": "uniform", "low": 0, "high": 2},
+        {"distribution": "binomial", "trials": 3, "probability": 0.4},
+    ]
+)
+MAYBE = st.integers(0, 2).map(lambda k: k == 0)
+
+
+@st.composite
+def small(draw: st.DrawFn) -> Scenario:
+    """A plant of one or two items, small enough to enumerate, with a feature or two."""
+    unmet = draw(st.sampled_from(["lost", "backordered"]))
+    supplier: dict[str, Any] = {
+        "makes": "part",
+        "lead_time": draw(st.sampled_from([0, 1, 2])),
+        "unit_cost": draw(st.sampled_from([0, 1])),
+        "shipment_cost": draw(st.sampled_from([0, 0, 3])),
+        "maximum_order": 3,
+    }
+    item: dict[str, Any] = {"holding_cost": draw(st.sampled_from([1, 0.5])), "storage": 5}
+    demand: dict[str, Any] = {
+        "item": "part",
+        "quantity": draw(TWO_OR_THREE),
+        "unmet": unmet,
+        "shortage_cost": draw(st.sampled_from([4, 9])),
+    }
+    document: dict[str, Any] = {"horizon": {"ongoing": 2200, "warm_up": 200}}
+    kind = draw(st.sampled_from(["plain", "disruption", "quality", "line", "season", "regimes"]))
+    if draw(MAYBE) and kind != "line":
+        item |= {"shelf_life": 2, "disposal_cost": 1}
+    if draw(MAYBE) and unmet == "backordered":
+        demand |= {"abandons": 0.2, "abandonment_cost": 2}
+    if kind == "disruption":
+        supplier["disruption"] = {"fails": 0.1, "repaired": 0.5}
+    if kind == "quality":
+        supplier["quality"] = {"defects": 0.2}
+    if kind == "season":
+        document["horizon"] = {"season": 6}
+        item["salvage_value"] = 0.5
+    if kind == "regimes":
+        low, high = {"distribution": "uniform", "low": 0, "high": 1}, demand["quantity"]
+        demand["quantity"] = {
+            "distribution": "regimes",
+            "regimes": {"slow": low, "brisk": high},
+            "stay": {"slow": 0.8, "brisk": 0.7},
+        }
+    items, sources = {"part": item}, {"supplier": supplier}
+    if kind == "line":
+        items["car"] = {"holding_cost": 2, "storage": 4}
+        demand["item"] = "car"
+        time = {"distribution": "finite", "values": [1, 2, 3], "probabilities": [0.2, 0.3, 0.5]}
+        document["work_centers"] = {
+            "shop": {"time": time, "breakdown": {"fails": 0.1, "repaired": 0.6, "per": "unit"}}
+        }
+        sources["making"] = {
+            "makes": "car",
+            "consumes": {"part": 1},
+            "at": "shop",
+            "time_per_unit": 1,
+            "maximum_order": 3,
+        }
+    return plant(items, sources, {"customers": demand}, **document)
+
+
+def random_table(seed: int, sources: int) -> Any:
+    """A policy that asks for something arbitrary, but always the same, in each state."""
+
+    def table(view: View) -> np.ndarray:
+        assert view.layout is not None
+        seen = [k for k, cell in enumerate(view.layout.cells) if cell.of.kind != "report"]
+        digits = np.floor(np.asarray(view)[:, seen]) @ np.arange(1, len(seen) + 1)
+        phase = np.sin(digits[:, np.newaxis] * 12.9898 + np.arange(1, sources + 1) * (seed + 1.7))
+        return np.floor(np.abs(phase) * 3.99)
+
+    return table
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@given(small(), st.integers(0, 99))
+def test_nothing_lies_below_the_optimum_and_simulation_agrees(plant: Scenario, seed: int) -> None:
+    try:
+        solution = exact.solve(plant)
+    except exact.TooLarge:  # it may have no finite optimum: demand beyond what can be made
+        return
+    slack = 1e-8 * (1 + abs(solution.cost))
+    policies = [random_table(seed + k, len(plant.sources)) for k in range(3)]
+    for name in ("kanban", "base-stock", "conwip"):
+        if not agents.why_not(name, plant):
+            policies.append(agents.make(name, plant))
+    for policy in policies:
+        try:
+            value = exact.evaluate(policy, plant, memory=3e8)
+        except exact.TooLarge:  # the backlog grows for ever
+            continue
+        assert value.cost >= solution.lower - slack
+    again = exact.evaluate(solution.policy, plant)
+    assert again.cost == pytest.approx(solution.cost, abs=max(slack, 1e-7))
+    cost = evaluate.rollout(solution.policy, plant, episodes=64, seed=seed)["cost"]
+    error = cost.std() / np.sqrt(cost.size) + 1e-9
+    assert abs(cost.mean() - solution.cost) < T_999 * error + 0.002 * abs(solution.cost)
+
+
+def test_solution_tells_what_it_is() -> None:
+    solution = exact.solve("lost-sales")
+    assert solution.lower <= solution.cost <= solution.upper
+    assert solution.cost == pytest.approx(4.728525, abs=1e-6)
+    assert solution.yardstick == "average cost a period"
+    assert 5_000 < solution.states < 50_000
+    assert solution.cut < 1e-11
+    assert solution.edge == 0.0
+
+
+def test_policy_is_saved_and_loaded(tmp_path: Path) -> None:
+    scenario = jitgym.load("lost-sales", lead_time=2)
+    policy = exact.solve(scenario).policy
+    policy.save(tmp_path / "optimal.npz")
+    loaded = exact.OptimalPolicy.load(tmp_path / "optimal.npz", lay_out(scenario))
+    one = evaluate.rollout(policy, scenario, episodes=2)
+    assert one["cost"].tolist() == evaluate.rollout(loaded, scenario, episodes=2)["cost"].tolist()
+    assert policy.outside == 0
+    with pytest.raises(ScenarioError, match="other cells"):
+        exact.OptimalPolicy.load(tmp_path / "optimal.npz", lay_out(jitgym.load("tandem")))
+
+
+def test_outside_of_the_table_the_nearest_state_answers() -> None:
+    scenario = jitgym.load("lost-sales", lead_time=2)
+    policy = exact.solve(scenario).policy
+    rows = np.array([[500.0, 3.0]])
+    assert policy.asks[policy.numbers(rows)].tolist() == [[0.0, 0.0]]
+    assert policy.outside == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "says"),
+    [
+        ("regime-switching", {"seen": False}, "regime is hidden"),
+        ("recorded-retail", {}, "recorded demand is one path|forecast"),
+    ],
+)
+def test_what_is_not_finite_is_named(name: str, given_: dict[str, Any], says: str) -> None:
+    with pytest.raises(exact.NotFinite, match=says):
+        exact.solve(jitgym.load(name, **given_))
+
+
+def test_what_is_too_large_is_refused_before_memory_is_taken() -> None:
+    with pytest.raises(exact.TooLarge, match=r"states.*would take .* GB; at most 0\.0 GB"):
+        exact.solve(jitgym.load("lost-sales", lead_time=4), memory=2e6)
+
+
+def test_a_policy_with_a_memory_is_refused() -> None:
+    class Remembers:
+        name, rule = "remembers", None
+
+        def start(self, batch: int) -> np.ndarray:
+            return np.zeros((batch, 1))
+
+        def act(self, view: View, memory: np.ndarray) -> np.ndarray:
+            return np.zeros((view.shape[0], 1))
+
+    with pytest.raises(exact.NotFinite, match="has a memory"):
+        exact.evaluate(Remembers(), "lost-sales")
+
+
+def test_a_policy_that_looks_at_reports_is_refused() -> None:
+    with pytest.raises(exact.NotFinite, match="what only reports"):
+        exact.evaluate(lambda view: view["customers.last"], "lost-sales")
