@@ -8,12 +8,14 @@ the discounted sum from the first state where a discount is given.
 """
 
 from .bounds import Bounds
+from .enumeration import MEMORY
 from .errors import NotFinite, TooLarge
 from .evaluation import Value, evaluate
 from .policy import OptimalPolicy
 from .solving import Solution, solve
 
 __all__ = [
+    "MEMORY",
     "Bounds",
     "NotFinite",
     "OptimalPolicy",
