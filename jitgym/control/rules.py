@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
-from jitgym.plant.records import UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
 from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ Array = npt.NDArray[np.float64]
 # The columns of a rule's numbers.
 CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY = range(6)
 
-ASK = np.dtype([("source", "i4"), ("weights", "i4"), ("weights_end", "i4")], align=True)
+ASK = np.dtype([("source", PLACE), ("weights", "i4"), ("weights_end", "i4")], align=True)
 ROUNDING = 1e-9
 
 
@@ -68,7 +68,8 @@ def ask_by_rule(
     asked: Row,
 ) -> None:
     """Write what one rule asks for in this state: asked (asked cells,), in units."""
-    asked[:] = 0.0
+    for k in range(asks.size):
+        asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
         ask = asks[k]
         gap = UNLIMITED

@@ -31,7 +31,7 @@ from jitgym.distributions import LifeCycle, Regimes
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
-from jitgym.plant.records import Matrix, Records, Row
+from jitgym.plant.records import PLACE, Matrix, Records, Row
 
 Control = Literal["orders", "orders-discrete", "cards", "base-stock", "orders-priorities", "asked"]
 CONTROLS: tuple[Control, ...] = (
@@ -45,7 +45,7 @@ PRIORITIES = 100.0  # steps of a priority
 MOST_CHOICES = 128  # of one entry of a discrete action
 SMALLEST_PROBABILITY = 0.001  # a demand beyond its quantile of 1 minus this saturates its entry
 
-ENTRY = np.dtype([("cell", "i4"), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
+ENTRY = np.dtype([("cell", PLACE), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
 
 # What an entry shows of its cell: a share of its bound, whether it is a category, or where a cycle
 # stands.

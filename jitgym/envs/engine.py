@@ -63,7 +63,7 @@ class Engine:
         self.reward = np.empty(batch)
         self.cost = np.empty(batch)
         self.terms = np.empty((batch, len(layout.terms)))
-        self.asked = np.empty((batch, layout.asked_cells))
+        self.asked = np.zeros((batch, layout.asked_cells))
         self.granted = np.empty((batch, plant.sources.size))
         self.ended = np.empty(batch, dtype=np.bool_)
         self.flows = np.zeros(layout.flow_cells)  # of the last plant stepped
@@ -72,7 +72,7 @@ class Engine:
         self._tape = np.zeros(plant.channels.size)
         self._numbers = action.table.rule.numbers[0].copy()
         self._levels = np.zeros(plant.sources.size)
-        self._takes_units = action.table.kind == UNITS
+        self._shapes = self._accepted_shapes()
         self._scale = 1.0 / layout.scenario.reward_scale
         self._bind()
 
@@ -85,6 +85,16 @@ class Engine:
         """Bind the machine code again."""
         self.__dict__.update(stored)
         self._bind()
+
+    def _accepted_shapes(self) -> list[tuple[int, ...]]:
+        # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
+        batch, width = self.actions.shape
+        shapes: list[tuple[int, ...]] = [(batch, width)]
+        if batch == 1:
+            shapes.insert(0, (width,))
+        if self.action.table.kind == UNITS:
+            shapes += [(batch, fewer) for fewer in range(width)]
+        return shapes
 
     def _bind(self) -> None:
         # The arrays below are the engine's own and stay where they are, so that their types and
@@ -158,22 +168,16 @@ class Engine:
 
         `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
         """
-        given = self._shaped(actions)
-        self.actions[:, : given.shape[-1]] = given
+        given = np.asarray(actions)
+        if given.shape not in self._shapes:
+            raise ValueError(f"an action of shape {given.shape}; expected {self._shapes[0]}")
+        if given.shape[-1] == self.actions.shape[1]:
+            self.actions[:] = given
+        else:  # priorities and projects are left out
+            self.actions[:, : given.shape[-1]] = given
         row = self._advance(*self._arguments)
         if row >= 0:
             raise ValueError(f"the action of row {row} is {self.actions[row]}; expected numbers")
-
-    def _shaped(self, actions: Any) -> npt.NDArray[Any]:
-        # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
-        given = np.asarray(actions)
-        expected = self.actions.shape
-        if self._takes_units and given.ndim == 2 and given.shape[1] < expected[1]:
-            return given  # priorities and projects may be left out
-        if given.shape != expected and (self.batch > 1 or given.shape != expected[1:]):
-            shape = expected if self.batch > 1 else expected[1:]
-            raise ValueError(f"an action of shape {given.shape}; expected {shape}")
-        return given
 
     @property
     def measured(self) -> int:
@@ -218,12 +222,14 @@ def decode_row(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what an encoded action asks for, (asked cells,), quantities in units."""
+    """Write what an encoded action asks for, (asked cells,), quantities in units.
+
+    What an action has no entry for (priorities, projects) stays as it is: 0.
+    """
     if table.kind == UNITS:
         for k in range(action.size):
             asked[k] = action[k]
         return
-    asked[:] = 0.0
     if table.kind == LEVELS:
         sources = plant.sources.size
         for s in range(sources):
@@ -258,7 +264,7 @@ def ask(
     plant, table = encoding.layout.plant, encoding.table
     state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
     actions = np.array(action, dtype=np.float64).reshape(state.shape[0], table.cells.size)
-    asked = np.empty((state.shape[0], encoding.layout.asked_cells))
+    asked = np.zeros((state.shape[0], encoding.layout.asked_cells))
     numbers, levels = table.rule.numbers[0].copy(), np.empty(plant.sources.size)
     decode(plant, table, numbers, levels, actions, state, asked)
     return asked

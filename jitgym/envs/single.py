@@ -114,9 +114,9 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
             raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
         engine = self.engine
         engine.step(action)
-        ended = bool(engine.ended[0])
+        ended = engine.ended.item()
         info: Info = {
-            "cost": float(engine.cost[0]),
+            "cost": engine.cost.item(),
             "terms": dict(zip(self._terms, engine.terms[0].tolist(), strict=True)),
             "asked": engine.asked[0, : self._sources].copy(),
             "granted": engine.granted[0].copy(),
@@ -124,7 +124,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         if ended:
             info["kpi"] = self._kpis()
         terminated = ended and self._terminates
-        reward = float(engine.reward[0])
+        reward = engine.reward.item()
         observation = engine.observation[0].copy()
         return observation, reward, terminated, ended and not terminated, info
 

@@ -28,6 +28,8 @@ def abandon(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 def leave_queue(state: Row, demand: Record, served: float, flows: Row) -> None:
     """Note how long those who are served now have waited, the longest first."""
     for w in range(WAITS - 1, -1, -1):
+        if served == 0.0:
+            return
         part = min(served, state[demand.queue + w])
         if part > 0.0:
             state[demand.queue + w] -= part
@@ -41,13 +43,13 @@ def grow_older(state: Row, demand: Record) -> None:
     waiting = state[demand.backlog]
     if waiting == 0.0:
         return
-    old = 0.0
+    old = younger = 0.0
     for w in range(WAITS):
-        old += state[demand.queue + w]
-    longest = state[demand.queue + WAITS - 1]
-    for w in range(WAITS - 1, 0, -1):
-        state[demand.queue + w] = state[demand.queue + w - 1]
-    state[demand.queue + WAITS - 1] += longest
+        units = state[demand.queue + w]
+        state[demand.queue + w] = younger
+        old += units
+        younger = units
+    state[demand.queue + WAITS - 1] += younger
     state[demand.queue] = max(waiting - old, 0.0)
 
 

@@ -7,7 +7,8 @@ not defined (no demand, no work center) is nan, never 0 or infinity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,21 +26,22 @@ class Totals:
     layout: Layout
     sums: Array  # (episodes, flow cells)
     periods: int  # measured
+    _of: dict[tuple[str, str], Array] = field(default_factory=dict)  # many KPIs share a total
+
+    @cached_property
+    def _padded(self) -> Array:
+        # Its last column, where NONE = -1 points, holds 0: the total of what does not exist.
+        return np.concatenate([self.sums, np.zeros((self.sums.shape[0], 1))], axis=1)
 
     def each(self, flow: str, kind: str) -> Array:
         """Return the totals of a flow by item, source, center or demand, (episodes, things)."""
-        names = getattr(self.layout.scenario, kind)
-        found = np.zeros((self.sums.shape[0], len(names)))
-        one = "center" if kind == "work_centers" else kind.removesuffix("s")
-        for k, name in enumerate(names):
-            cell = self.layout.flow(f"{name}.{flow}", one)
-            if cell != NONE:
-                found[:, k] = self.sums[:, cell]
-        return found
+        return self._padded.take(self.layout.cells_of(flow, kind), axis=1)
 
     def of(self, flow: str, kind: str) -> Array:
         """Return the total of a flow over all things of a kind, (episodes,)."""
-        return np.asarray(self.each(flow, kind).sum(axis=1))
+        if (flow, kind) not in self._of:
+            self._of[flow, kind] = np.asarray(self.each(flow, kind).sum(axis=1))
+        return self._of[flow, kind]
 
     def plant(self, flow: str) -> Array:
         """Return a total of the plant as a whole, (episodes,)."""
@@ -82,8 +84,10 @@ def kpis(layout: Layout, sums: Array, periods: int) -> dict[str, Array]:
 
 def ratio(numerator: Array, denominator: Array | float) -> Array:
     """Return numerator / denominator, nan (not defined) where the denominator is 0."""
-    bottom = np.broadcast_to(np.asarray(denominator, dtype=np.float64), numerator.shape)
-    return np.divide(numerator, bottom, out=np.full(numerator.shape, np.nan), where=bottom != 0)
+    is_defined = np.not_equal(denominator, 0.0)
+    share = np.empty(numerator.shape)
+    share.fill(np.nan)
+    return np.divide(numerator, denominator, out=share, where=is_defined)
 
 
 def weighed(amounts: Array, weights: Array) -> Array:

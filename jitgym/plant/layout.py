@@ -73,6 +73,22 @@ class Layout:
             (self._flow_cells[k, name] for k in kinds if (k, name) in self._flow_cells), NONE
         )
 
+    def cells_of(self, flow: str, things: str) -> npt.NDArray[np.intp]:
+        """Return the cells of a flow, (things,); NONE for a thing that has none of it.
+
+        `things` is a field of the scenario: 'items', 'sources', 'work_centers', 'demands', ...
+        """
+        if (flow, things) not in self._cells_of:
+            kind = "center" if things == "work_centers" else things.removesuffix("s")
+            names = getattr(self.scenario, things)
+            cells = [self.flow(f"{name}.{flow}", kind) for name in names]
+            self._cells_of[flow, things] = np.array(cells, dtype=np.intp)
+        return self._cells_of[flow, things]
+
+    @cached_property
+    def _cells_of(self) -> dict[tuple[str, str], npt.NDArray[np.intp]]:
+        return {}
+
 
 FLOW_KINDS = ("item", "source", "center", "demand", "carrier", "project", "total")
 

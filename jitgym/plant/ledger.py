@@ -12,7 +12,8 @@ from .records import Plant, Row
 @kernel
 def book(plant: Plant, flows: Row, terms: Row) -> float:
     """Write the ledger's terms of a period, (terms,), and return their sum, the cost."""
-    terms[:] = 0.0
+    for k in range(plant.prices.size):  # each has an entry; a short row is dear to fill as a whole
+        terms[plant.prices[k].term] = 0.0
     cost = 0.0
     for k in range(plant.prices.size):
         entry = plant.prices[k]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 NONE = -1  # a cell or an index that this record does not have
+PLACE = "u4"  # a cell or a row that every such record has: no sign, so none counts from the end
 WAITS = 12  # periods of waiting told apart; the last stands for all longer ones
 UNLIMITED = 1e9  # units: no limit on an order or a storage
 
@@ -24,7 +25,7 @@ UNIFORM, REPLAYED = 0, 1
 
 ITEM = np.dtype(
     [
-        ("stock", "i4"),  # state cell of the youngest age, (ages,)
+        ("stock", PLACE),  # state cell of the youngest age, (ages,)
         ("ages", "i4"),  # periods of shelf life; 1 where it keeps for ever
         ("perishes", "i4"),  # 1 where stock past its last age is waste
         ("lifo", "i4"),  # 1 where the youngest is taken first
@@ -34,18 +35,18 @@ ITEM = np.dtype(
         ("users", "i4"),  # first and last row of `users`
         ("users_end", "i4"),
         # flows, in units a period
-        ("requested", "i4"),  # asked for by the sources that consume it
-        ("arrived", "i4"),  # good units that entered stock
-        ("consumed", "i4"),
-        ("served", "i4"),
-        ("wasted", "i4"),
-        ("on_hand", "i4"),  # stock at Count
+        ("requested", PLACE),  # asked for by the sources that consume it
+        ("arrived", PLACE),  # good units that entered stock
+        ("consumed", PLACE),
+        ("served", PLACE),
+        ("wasted", PLACE),
+        ("on_hand", PLACE),  # stock at Count
     ],
     align=True,
 )
 SOURCE = np.dtype(
     [
-        ("item", "i4"),
+        ("item", PLACE),
         ("center", "i4"),  # or NONE
         ("materials", "i4"),  # first and last row of `materials`
         ("materials_end", "i4"),
@@ -60,7 +61,7 @@ SOURCE = np.dtype(
         ("setup_time", "f8"),
         ("faster_setup", "f8"),  # after the project that shortens it
         ("setup_project", "i4"),  # or NONE
-        ("pipeline", "i4"),  # state cell of what was granted this period, (ages,)
+        ("pipeline", PLACE),  # state cell of what was granted this period, (ages,)
         ("ages", "i4"),  # longest lead time; 0: arrives at once
         ("lead_time", "i4"),  # distribution of the lead time of Kaplan (1970), without crossover
         ("crossover", "i4"),  # tape cell of age 1, (ages,); or NONE
@@ -72,15 +73,15 @@ SOURCE = np.dtype(
         ("partial", "i4"),  # row of `partials`, or NONE
         ("work", "i4"),  # state cell: time spent on a setup or a lot that is not finished; or NONE
         # flows
-        ("asked", "i4"),  # units
-        ("allowed", "i4"),  # units, after the limits of order and storage
-        ("granted", "i4"),  # units
-        ("turn", "i4"),  # place in the sequence of its work center
-        ("setups", "i4"),
-        ("shipments", "i4"),
-        ("received", "i4"),  # good units
-        ("defective", "i4"),  # units
-        ("in_process", "i4"),  # units at Count
+        ("asked", PLACE),  # units
+        ("allowed", PLACE),  # units, after the limits of order and storage
+        ("granted", PLACE),  # units
+        ("turn", PLACE),  # place in the sequence of its work center
+        ("setups", PLACE),
+        ("shipments", PLACE),
+        ("received", PLACE),  # good units
+        ("defective", PLACE),  # units
+        ("in_process", PLACE),  # units at Count
     ],
     align=True,
 )
@@ -93,18 +94,18 @@ CENTER = np.dtype(
         ("setup", "i4"),  # state cell: 1 + the source it is set up for, 0 none; or NONE
         ("overtime", "f8"),  # time beyond the regular
         # flows, in units of time
-        ("planned", "i4"),  # time without overtime, up or down
-        ("regular", "i4"),  # time without overtime, 0 while down
-        ("available", "i4"),
-        ("used", "i4"),
+        ("planned", PLACE),  # time without overtime, up or down
+        ("regular", PLACE),  # time without overtime, 0 while down
+        ("available", PLACE),
+        ("used", PLACE),
         ("over", "i4"),  # time used beyond the regular
-        ("made", "i4"),  # units run in this period
+        ("made", PLACE),  # units run in this period
     ],
     align=True,
 )
 DEMAND = np.dtype(
     [
-        ("item", "i4"),
+        ("item", PLACE),
         ("quantity", "i4"),  # distribution; with phases or regimes the first one's
         ("phases", "i4"),  # of its pattern; 1 without
         ("phase_rows", "i4"),  # row of `numbers`: the distribution of each phase or regime; or NONE
@@ -115,23 +116,23 @@ DEMAND = np.dtype(
         ("backlog", "i4"),  # state cell, or NONE where unmet demand is lost
         ("waits", "f8"),  # share of unmet demand that is backordered
         ("waits_channel", "i4"),  # tape cell of who waits, where not all do; or NONE
-        ("last", "i4"),  # report cell: demand of the period before
+        ("last", PLACE),  # report cell: demand of the period before
         ("queue", "i4"),  # report cell: units that wait since 1, 2, ... periods, (WAITS,); or NONE
         ("waited", "i4"),  # flow: units served after 0, 1, ... periods, (WAITS,); or NONE
         ("left_after", "i4"),  # flow: periods waited by those who left, summed; or NONE
         # flows, in units
-        ("requested", "i4"),
-        ("served", "i4"),
-        ("at_once", "i4"),  # served in the period of the request
-        ("orders", "i4"),  # 1 in a period with a request
-        ("in_full", "i4"),  # 1 where all of it was served at once
-        ("ready", "i4"),  # 1 where stock was left at Count
-        ("lost", "i4"),
-        ("waiting", "i4"),  # backlog at Count
+        ("requested", PLACE),
+        ("served", PLACE),
+        ("at_once", PLACE),  # served in the period of the request
+        ("orders", PLACE),  # 1 in a period with a request
+        ("in_full", PLACE),  # 1 where all of it was served at once
+        ("ready", PLACE),  # 1 where stock was left at Count
+        ("lost", PLACE),
+        ("waiting", PLACE),  # backlog at Count
     ],
     align=True,
 )
-MATERIAL = np.dtype([("item", "i4"), ("source", "i4"), ("quantity", "f8")], align=True)
+MATERIAL = np.dtype([("item", PLACE), ("source", PLACE), ("quantity", "f8")], align=True)
 DISTRIBUTION = np.dtype(
     [
         ("channel", "i4"),  # tape cell, or NONE for a constant
@@ -149,24 +150,24 @@ CHANNEL = np.dtype(
 RECORDED = np.dtype([("first", "i4"), ("length", "i4"), ("block", "i4")], align=True)
 TOTALS = np.dtype(
     [
-        ("demand_squared", "i4"),  # flow cells: second moments, for the bullwhip effect
-        ("ordered", "i4"),  # granted by outside suppliers
-        ("ordered_squared", "i4"),
-        ("asked", "i4"),  # of outside suppliers
-        ("asked_squared", "i4"),
+        ("demand_squared", PLACE),  # flow cells: second moments, for the bullwhip effect
+        ("ordered", PLACE),  # granted by outside suppliers
+        ("ordered_squared", PLACE),
+        ("asked", PLACE),  # of outside suppliers
+        ("asked_squared", PLACE),
     ],
     align=True,
 )
 # What follows is in the plant only where a scenario uses it: a stage loops over what concerns it.
 UP_DOWN = np.dtype(  # a work center or supplier that fails and recovers
     [
-        ("cell", "i4"),  # state cell, 1 up and 0 down
+        ("cell", PLACE),  # state cell, 1 up and 0 down
         ("fails", "f8"),  # probability a period, or a unit
         ("fails_after", "f8"),  # after the project that reduces it
         ("project", "i4"),  # or NONE
         ("made", "i4"),  # flow cell of the units that can each make it fail; or NONE: by period
         ("repaired", "f8"),  # probability a period
-        ("channel", "i4"),
+        ("channel", PLACE),
     ],
     align=True,
 )
@@ -282,7 +283,7 @@ PART = np.dtype(  # of a stream: one demand's
     [("demand", "i4"), ("share", "f8"), ("channel", "i4"), ("first", "i4"), ("stream", "i4")],
     align=True,
 )
-PRICE = np.dtype([("term", "i4"), ("flow", "i4"), ("price", "f8")], align=True)
+PRICE = np.dtype([("term", PLACE), ("flow", PLACE), ("price", "f8")], align=True)
 
 
 class Plant(NamedTuple):
