@@ -151,10 +151,11 @@ def settle(
         else:
             bounds = bounds.widened(scenario, factor=1.25)
         before = now
+    waiting = max(bounds.backlog.values(), default=0.0)
     raise TooLarge(
         f"{layout.scenario.file}: the optimum still moves by {moved:.2g} when its bounds are "
-        f"widened for the {rounds}th time, to {max(bounds.backlog.values(), default=0):,.0f} units of "
-        "backlog: it may have no finite optimum"
+        f"widened for the {rounds}th time, to {waiting:,.0f} units of backlog: it may have no "
+        "finite optimum"
     )
 
 
