@@ -30,7 +30,7 @@ def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("script", ["compare", "train", "tune", "validate", "bench"])
+@pytest.mark.parametrize("script", ["compare", "train", "tune", "solve", "validate", "bench"])
 def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
     done = call(tmp_path, script, "--help")
     assert done.returncode == 0

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-DIRECT = 3000  # states up to which equations are solved at once
-SPARSE = 50_000  # likewise where few transitions lead from each state
+DIRECT = 3000  # states up to which equations can be solved at once
+SPARSE = 50_000  # likewise where few transitions lead from each state, as in a line
 FEW = 8  # transitions
 DAMPING = 0.05
 MOST = 200_000  # steps
+PATIENCE = 2000  # steps after which equations are solved at once, where that is cheap
 LEFT = 1e-13  # probability that may still be under way
 
 
@@ -125,9 +126,12 @@ def chances_to_end(matrix: csr_array[Any], classes: list[Whole], start: Floats) 
 
 def average_within(matrix: csr_array[Any], cost: Floats, tolerance: float) -> tuple[float, float]:
     """Return bounds of the average cost within a closed class."""
-    value = relative_values(matrix, cost) if is_direct(matrix) else np.zeros(cost.size)
+    value = np.zeros(cost.size)
     difference = cost + matrix @ value - value
-    for _ in range(MOST):
+    for step in range(MOST):
+        if step == PATIENCE and is_direct(matrix):
+            value = relative_values(matrix, cost)
+            difference = cost + matrix @ value - value
         if np.ptp(difference) <= tolerance * (1.0 + abs(difference[0])):
             break
         value += (1.0 - DAMPING) * difference

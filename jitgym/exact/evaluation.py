@@ -19,7 +19,7 @@ from .chains import long_run
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
 from .noise import Tabled, table
-from .solving import STILL, expect_end
+from .solving import ENDLESS, STILL, expect_end
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def evaluate(
     expect_end(scenario)
     asking = Asking(as_policy(policy), layout)
     backlog = first_backlogs(scenario)
-    before = np.inf
+    before, edge = np.inf, np.inf
     for _ in range(MOST_ROUNDS):
         box = given_box(layout, backlog)
         reached = enumerate_states(layout, tabled, box, memory=memory, given=asking)
@@ -73,7 +73,9 @@ def evaluate(
         still = abs(now.cost - before) <= 0.1 * STILL * (1.0 + abs(now.cost))
         if not backlog or now.edge == 0.0 or still:
             return now
-        before = now.cost
+        if now.edge > ENDLESS and now.edge > 0.5 * edge:
+            break
+        before, edge = now.cost, now.edge
         backlog = {name: 2 * units for name, units in backlog.items()}
     raise TooLarge(
         f"{scenario.file}: under {asking.policy.name} the backlog grows without end, as far as "

@@ -196,8 +196,8 @@ def discounted(
     """Return the least discounted cost to go from each state, and who attains it.
 
     With e the largest and smallest difference of T V and V, the optimum lies within discount /
-    (1 - discount) times these of T V (MacQueen 1966). `lower` and `upper` are the errors of
-    `value`, to be added: at most and at least.
+    (1 - discount) times these of T V (MacQueen 1966). `value` lies in the middle of these bounds,
+    and `lower` and `upper` say how far they are from it.
     """
     states = arrays.states
     value, better = np.zeros(states), np.empty(states)
@@ -217,7 +217,8 @@ def discounted(
             sweep(arrays, discount, choice, 0.0, value, better)
             value, better = better, value
             sweeps += 1
-    return Solved(value, choice, low, high, iterations, sweeps)
+    middle = 0.5 * (low + high)
+    return Solved(value + middle, choice, low - middle, high - middle, iterations, sweeps)
 
 
 @compiled

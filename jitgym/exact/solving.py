@@ -26,6 +26,7 @@ STILL = 1e-8
 
 MOST_ROUNDS = 12
 LARGE = 1_000_000  # decisions: beyond them bounds that nothing touches are not widened to make sure
+ENDLESS = 1e-4  # probability of demand turned away that no wider edge halves: the backlog grows
 SELDOM = 1e-10  # probability a period with which a bound may be touched
 
 
@@ -140,6 +141,8 @@ def settle(
         is_large = before is None and now.enumerated.arrays.decisions > LARGE
         if given is not None or bounds.are_proved or stands or (is_large and not now.touched):
             return now, bounds, rounds, moved
+        if before is not None and now.edge > ENDLESS and now.edge > 0.5 * before.edge:
+            break
         scenario = layout.scenario
         if now.touched:
             bounds = bounds.widened(scenario, now.touched)
@@ -148,9 +151,11 @@ def settle(
         else:
             bounds = bounds.widened(scenario, factor=1.25)
         before = now
+    waiting = max(bounds.backlog.values(), default=0.0)
     raise TooLarge(
         f"{layout.scenario.file}: the optimum still moves by {moved:.2g} when its bounds are "
-        f"widened for the {MOST_ROUNDS}th time: it may have no finite optimum"
+        f"widened for the {rounds}th time, to {waiting:,.0f} units of backlog: it may have no "
+        "finite optimum"
     )
 
 
