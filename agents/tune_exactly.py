@@ -22,7 +22,6 @@ from jitgym.scenario import Scenario, load
 from .classic import Classic, applicable, plain, values_of
 from .tune import Point, Space, roles, tune
 
-
 MEMORY = 30e6
 """Bytes for a neighbor: what takes more was going to grow without end."""
 
