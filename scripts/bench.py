@@ -184,23 +184,26 @@ def closed_loops(seconds: float) -> list[Line]:
     """Plant-periods a second of a classic policy in the compiled loop."""
     lost = lay_out(jitgym.load("lost-sales"))
     line = lay_out(jitgym.load("kanban-line"))
+    level, cards = pull_rule(lost, levels=LEVEL), pull_rule(line, cards=CARDS)
     return [
-        closed_loop(
-            "lost-sales, base-stock", lost, pull_rule(lost, levels=LEVEL), lost_sales_loop, seconds
-        ),
-        closed_loop("kanban-line, kanban", line, pull_rule(line, cards=CARDS), line_loop, seconds),
+        *closed_loop("lost-sales, base-stock", lost, level, lost_sales_loop, seconds),
+        *closed_loop("kanban-line, kanban", line, cards, line_loop, seconds),
     ]
 
 
 def closed_loop(
     what: str, layout: Layout, rule: Rule, loop: Callable[[Layout, Any, Any], None], seconds: float
-) -> Line:
-    """Measure a rule in the generic loop and by hand, once they agree on every episode."""
+) -> list[Line]:
+    """Measure a rule in the generic loop, frozen, and by hand, once they agree on every episode."""
     keys, costs = episode_keys("test", 0, np.arange(EPISODES)), np.zeros(EPISODES)
     periods = EPISODES * layout.plant.periods
 
     def generic() -> int:
         run_rules(layout, rule, keys, "test", flows=False)
+        return periods
+
+    def frozen() -> int:
+        run_rules(layout, rule, keys, "test", flows=False, is_frozen=True)
         return periods
 
     def hand() -> int:
@@ -210,7 +213,11 @@ def closed_loop(
     hand()
     if not np.allclose(run_rules(layout, rule, keys, "test").cost[0], costs, rtol=1e-9):
         raise SystemExit(f"{what}: the hand-written loop and the plant disagree")
-    return Line(f"{what}, compiled loop", rate(generic, seconds), rate(hand, seconds))
+    best = rate(hand, seconds)
+    return [
+        Line(f"{what}, compiled loop", rate(generic, seconds), best),
+        Line(f"{what}, compiled loop, frozen", rate(frozen, seconds), best),
+    ]
 
 
 LEVEL = {"supplier": 25.0}

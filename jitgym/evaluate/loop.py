@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from jitgym.control.rules import Rule, ask_by_rule
 from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
+from jitgym.plant.frozen import frozen
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book
 from jitgym.plant.records import Matrix, Plant, Row
@@ -30,11 +32,18 @@ class Outcome:
 
 
 def run_rules(
-    layout: Layout, rule: Rule, keys: npt.NDArray[np.uint64], split: str, *, flows: bool = True
+    layout: Layout,
+    rule: Rule,
+    keys: npt.NDArray[np.uint64],
+    split: str,
+    *,
+    flows: bool = True,
+    is_frozen: bool = False,
 ) -> Outcome:
     """Run every rule of a population on every episode.
 
-    With `flows` False the sums stay empty, and it runs faster: enough for a tuner.
+    With `flows` False the sums stay empty, and it runs faster: enough for a tuner. With `is_frozen`
+    plant and rules are compiled in: see `jitgym.plant.frozen`.
     """
     plant = layout.plant_in(split)
     shape = (rule.numbers.shape[0], keys.size)
@@ -43,9 +52,8 @@ def run_rules(
         np.zeros((*shape, len(layout.terms))),
         np.zeros((*shape, layout.flow_cells if flows else 0)),
     )
-    simulate(
-        plant,
-        rule,
+    run = frozen(simulate, plant, rule) if is_frozen else partial(simulate, plant, rule)
+    run(
         keys,
         SPLITS.index(split),
         np.empty((BLOCK, layout.cells)),

@@ -26,6 +26,7 @@ def rollout(
     episodes: int = 256,
     seed: int = 0,
     split: str = "test",
+    frozen: bool = False,
 ) -> pandas.DataFrame:
     """Run a policy on episodes 0 to `episodes` - 1 of a seed: the same world for every policy.
 
@@ -38,6 +39,10 @@ def rollout(
     episodes, seed, split
         Row e is the episode (split, seed, e), replayed by an environment's
         `reset(seed=seed, options={"split": split, "episode": e})`.
+    frozen
+        Compile plant and rule into one program first: some seconds, and then up to twice the speed,
+        for a billion periods and more. The rows are the same. A policy without a compiled rule has
+        nothing to gain from it.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def rollout(
     keys = episode_keys(split, seed, np.arange(episodes))
     saturated = np.full(episodes, np.nan)
     if policy.rule is not None:
-        outcome = run_rules(layout, policy.rule, keys, split)
+        outcome = run_rules(layout, policy.rule, keys, split, is_frozen=frozen)
     else:
         outcome, saturated = _run_batch(layout, policy, seed, split, episodes)
     if not hasattr(policy, "control"):  # it sees the view itself, and no entry that saturates

@@ -63,6 +63,12 @@ def compiled(function: Function) -> Function:
     return outer
 
 
+def not_kept(function: Function) -> Function:
+    """Compile an outer function for this process only."""
+    outer: Function = _njit(nogil=True)(function)
+    return outer
+
+
 def _njit(**switches: bool) -> Any:
     # Of private and untyped parts of numba, `_nrt` and the cache's folder: here and nowhere else.
     njit: Any = numba.njit

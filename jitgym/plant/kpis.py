@@ -43,6 +43,14 @@ class Totals:
             self._of[flow, kind] = np.asarray(self.each(flow, kind).sum(axis=1))
         return self._of[flow, kind]
 
+    @cached_property
+    def values(self) -> tuple[Array, Array, Array]:
+        """The value of what was served, and of stock and in process summed over periods."""
+        plant, value = self.layout.plant, item_values(self.layout)
+        sold = weighed(self.each("served", "demands"), value[plant.demands["item"]])
+        moving = weighed(self.each("in_process", "sources"), value[plant.sources["item"]])
+        return sold, weighed(self.each("on_hand", "items"), value), moving
+
     def plant(self, flow: str) -> Array:
         """Return a total of the plant as a whole, (episodes,)."""
         return self.sums[:, self.layout.flow(f"total.{flow}", "total")]
@@ -207,7 +215,7 @@ def production_lead_time(total: Totals) -> Array:
         held[:, place[source.makes]] += total.each("in_process", "sources")[:, k]
     stay = ratio(held, np.asarray(left))
     route = np.zeros_like(stay)
-    for item in scenario.items_upstream_first:
+    for item in total.layout.items_upstream_first:
         materials = {
             m for name in scenario.sources_of(item) for m in scenario.sources[name].consumes
         }
@@ -273,7 +281,7 @@ def turnover(total: Totals) -> Array:
     """Periods a year x value at cost of the units served / value at cost of the stock at Count,
     summed over periods; in process is not in it.
     """
-    sold, held, _ = _values(total)
+    sold, held, _ = total.values
     return ratio(total.layout.scenario.periods_per_year * sold, held)
 
 
@@ -284,7 +292,7 @@ def working_capital(total: Totals) -> Array:
     """
     if any(item.value is None for item in total.layout.scenario.items.values()):
         return undefined(total)
-    _, held, moving = _values(total)
+    _, held, moving = total.values
     owed, owing = _terms(total)
     return np.asarray((held + moving + owed - owing) / total.periods)
 
@@ -295,7 +303,7 @@ def cash_conversion_cycle(total: Totals) -> Array:
     (Richards and Laughlin 1980): value at cost of stock and in process, summed / value of the units
     served; payment terms weighted by the money that they concern.
     """
-    sold, held, moving = _values(total)
+    sold, held, moving = total.values
     owed, owing = _terms(total)
     revenue, purchase = _money(total)
     customers = np.nan_to_num(ratio(owed, revenue))
@@ -316,15 +324,6 @@ def lost_margin(total: Totals) -> Array:
     margin = price - np.array(values, dtype=np.float64)
     gone = total.each("lost", "demands") + total.each("abandoned", "demands")
     return weighed(gone, margin) / total.periods
-
-
-def _values(total: Totals) -> tuple[Array, Array, Array]:
-    """Return the value of what was served, and of stock and in process summed over periods."""
-    plant = total.layout.plant
-    value = item_values(total.layout)
-    sold = weighed(total.each("served", "demands"), value[plant.demands["item"]])
-    moving = weighed(total.each("in_process", "sources"), value[plant.sources["item"]])
-    return sold, weighed(total.each("on_hand", "items"), value), moving
 
 
 def _money(total: Totals) -> tuple[Array, Array]:

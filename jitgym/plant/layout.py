@@ -73,6 +73,11 @@ class Layout:
             (self._flow_cells[k, name] for k in kinds if (k, name) in self._flow_cells), NONE
         )
 
+    @cached_property
+    def items_upstream_first(self) -> tuple[str, ...]:
+        """Items, materials before what is made of them."""
+        return self.scenario.items_upstream_first
+
     def cells_of(self, flow: str, things: str) -> npt.NDArray[np.intp]:
         """Return the cells of a flow, (things,); NONE for a thing that has none of it.
 
