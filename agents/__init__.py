@@ -1,4 +1,4 @@
-"""Policies by name: the classics, tuned or from the textbook, and the learned ones.
+"""Policies by name: the classics, tuned or from the textbook, the learned ones, and the optimal.
 
 >>> policy = make("base-stock", "lost-sales")
 >>> policy.name, policy.parameters
@@ -10,7 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jitgym import ScenarioError
 from jitgym.control import Policy
+from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, load
 
 from . import classic
@@ -21,6 +23,7 @@ from .tune import TunedPolicy, Tuning, tune
 
 __all__ = [
     "LEARNERS",
+    "OPTIMAL",
     "TunedPolicy",
     "Tuning",
     "expect_name",
@@ -33,35 +36,68 @@ __all__ = [
 LEARNERS = ("ppo",)
 """Names of the learned agents; `agents.learned` trains and loads them."""
 
+OPTIMAL = "optimal"
+"""Name of the optimal policy: `jitgym.exact` solves a small plant for it."""
+
 
 def names() -> tuple[str, ...]:
     """Return the names of all classic policies."""
     return tuple(classic.CLASSICS)
 
 
-def make(name: str, scenario: Scenario | str | Path, **parameters: Any) -> Policy:
+def make(
+    name: str, scenario: Scenario | str | Path, *, path: str | Path | None = None, **parameters: Any
+) -> Policy:
     """Return a policy by name, sized by the textbook or with the parameters that are given.
 
     Parameters
     ----------
     name
-        One of `names()`.
+        One of `names()`, `optimal`, or one of `LEARNERS`.
     scenario
         The plant that it is for: a Scenario, a name of the catalog, or a path.
+    path
+        Where a learner was trained, or the table of an optimal policy was saved. Without a path the
+        optimal policy is found now.
     parameters
-        `level=` or, on a line, local `levels=` of base-stock; `cards=` of kanban and of CONWIP, in
-        containers (lots); `quantity=, reorder_point=` of eoq; `order=` of constant; `weight=,
-        safety=` of smoothed; `weight=, safety=, periods=` of mrp; `reorder_point=, order_up_to=` of
-        s-S; `expedited_level=, regular_level=` of dual-index; those of others stand in their
-        files. Lists go from supplier to customer. What is left out is sized by the textbook.
+        Of a classic policy: `level=` or, on a line, local `levels=` of base-stock; `cards=` of
+        kanban and of CONWIP, in containers (lots); `quantity=, reorder_point=` of eoq; `order=` of
+        constant; `weight=, safety=` of smoothed; `weight=, safety=, periods=` of mrp;
+        `reorder_point=, order_up_to=` of s-S; `expedited_level=, regular_level=` of dual-index;
+        those of others stand in their files. Lists go from supplier to customer. What is left out
+        is sized by the textbook.
 
     Raises
     ------
     jitgym.ScenarioError
         If there is no such policy or parameter, the policy does not apply to this plant, or a value
         makes no sense.
+    exact.NotFinite, exact.TooLarge
+        If the optimal policy cannot be found.
     """
-    return classic.make(name, load(scenario), parameters)
+    scenario = load(scenario)
+    if name not in (OPTIMAL, *LEARNERS):
+        if path is not None:
+            raise ScenarioError(f"{name}: a path is given; a classic policy has none")
+        return classic.make(name, scenario, parameters)
+    if parameters:
+        given = next(iter(parameters))
+        raise ScenarioError(f"{name}: unknown parameter {given!r}; it has none")
+    if name == OPTIMAL:
+        return _optimal(scenario, path)
+    if path is None:
+        raise ScenarioError(f"{name}: no path is given; expected the folder of a training")
+    from . import learned  # imports torch, which takes seconds: only where it is needed
+
+    return learned.load(path, scenario)
+
+
+def _optimal(scenario: Scenario, path: str | Path | None) -> Policy:
+    from jitgym import exact
+
+    if path is None:
+        return exact.solve(scenario).policy
+    return exact.OptimalPolicy.load(path, lay_out(scenario))
 
 
 def why_not(name: str, scenario: Scenario | str | Path) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import track
 
+from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
 from jitgym.evaluate import rollout
@@ -91,6 +92,22 @@ def contest(
             yield rollout(policy, scenario, episodes=episodes, seed=seed)
 
     return pandas.concat(list(rows()), ignore_index=True)
+
+
+MEMORY = 200e6
+"""Bytes that the exact solution may take in a comparison: some seconds of work."""
+
+
+def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
+    """Return the exact optimum where the plant is small enough, and what to say of it."""
+    try:
+        solution = exact.solve(scenario, memory=MEMORY)
+    except (exact.NotFinite, exact.TooLarge) as error:
+        return None, f"not solved exactly: {error}"
+    return solution, (
+        f"optimal: {solution.cost:.6g}, exact, of {solution.states:,} states in "
+        f"{solution.seconds:.1f} s; gaps are over it"
+    )
 
 
 def effort(agent: str, steps: int, seconds: float) -> str:

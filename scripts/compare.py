@@ -15,7 +15,7 @@ from agents import experiment as experiments
 from jitgym import Scenario
 from jitgym.control import Policy
 from jitgym.evaluate import Run
-from jitgym.report import tables
+from jitgym.report import policies, tables
 
 if TYPE_CHECKING:
     from agents.learned import Trained
@@ -28,7 +28,7 @@ AGENTS = "classic policies by name, all-classic, and ppo"
 def main(
     scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)] = (),
     given: common.Given = (),
-    policies: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
+    entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
     minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
@@ -39,8 +39,10 @@ def main(
     """Compare policies on the same episodes of the split `test`, one table a scenario.
 
     Each classic policy is there by the textbook and tuned by simulation on the split `tune`; a
-    learner trains on `train`. The folder of the run holds run.json and rows.csv, and the learner's
-    checkpoints and TensorBoard curves; with --out and several scenarios it has a folder for each.
+    learner trains on `train`; the optimal policy is there where the plant is small enough to be
+    solved. The folder of the run holds run.json and rows.csv, the learner's checkpoints and
+    TensorBoard curves, and the optimal policy as a table (optimal.npz) and as a picture
+    (optimal.svg); with --out and several scenarios it has a folder for each.
     """
     if experiment is not None:
         conduct(experiment, scenarios, out)
@@ -51,7 +53,7 @@ def main(
     names_of = [plant.name for plant in plants]
     common.expect(len(set(names_of)) == len(plants), f"two scenarios of one name: {names_of}")
     common.expect(minutes > 0, f"--minutes is {minutes}; expected more than 0")
-    names = [n for p in policies for n in (agents.names() if p == "all-classic" else (p,))]
+    names = [n for p in entrants for n in (agents.names() if p == "all-classic" else (p,))]
     for name in names:
         agents.expect_name(name, learners=True)
     found = {}
@@ -106,9 +108,16 @@ def compare(
         entrants.append(trained.policy)
         said.append(comparison.effort("ppo", trained.steps, trained.seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
+    solution, note = comparison.solved(plant)
+    said.append(note)
+    optimum = None if plant.known_optimum is None else plant.known_optimum.cost
+    if solution is not None:
+        optimum = solution.cost
+        entrants.append(solution.policy)
+        solution.policy.save(run.folder / "optimal.npz")
+        policies.draw(solution.policy, run.folder / "optimal.svg")
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
-    optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     table = tables.comparison(rows, classics.tuned_names, optimum)
     if shown:
         notes = [*said, *classics.notes, f"rows and settings: {run.folder}"]

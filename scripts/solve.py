@@ -15,6 +15,7 @@ import agents
 from agents import comparison
 from jitgym import ScenarioError, exact
 from jitgym.exact.enumeration import MEMORY
+from jitgym.report import policies as drawn
 
 POLICIES = "classic policies by name; all that apply if none is named"
 
@@ -28,6 +29,7 @@ def main(
     table: Annotated[
         Path | None, arg(metavar="FILE", help="save the optimal policy (.npz)")
     ] = None,
+    plot: Annotated[Path | None, arg(metavar="FILE", help="draw the optimal policy (.svg)")] = None,
     json_: common.Json = False,
 ) -> None:
     """Enumerate every state, find the optimum, and evaluate the classics exactly.
@@ -40,9 +42,12 @@ def main(
     common.expect(
         table is None or table.parent.is_dir(), f"--table {table}: there is no such folder"
     )
+    common.expect(plot is None or plot.parent.is_dir(), f"--plot {plot}: there is no such folder")
     solution = exact.solve(plant, memory=memory * 1e9)
     if table is not None:
         solution.policy.save(table)
+    if plot is not None:
+        drawn.draw(solution.policy, plot)
     classics = comparison.classics(plant, policies or agents.names(), seed, progress=True)
     lines = [line(policy, plant, solution.cost) for policy in (*classics.textbook, *classics.tuned)]
     found = {

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import jitgym
+from jitgym import exact
+from jitgym.plant import lay_out
+
 ROOT = Path(__file__).resolve().parents[1]
 
 SHOP = """\
@@ -63,7 +67,20 @@ def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path
     assert "base-stock (tuned)" in done.stdout
     assert "constant (textbook)" in done.stdout
     assert "gap" in done.stdout
-    assert (tmp_path / "run" / "rows.csv").exists()
+    assert "optimal: 4.72853, exact, of 9,984 states" in " ".join(done.stdout.split())
+    rows = (tmp_path / "run" / "rows.csv").read_text()
+    assert ",optimal," in rows
+    layout = lay_out(jitgym.load("lost-sales"))
+    assert exact.OptimalPolicy.load(tmp_path / "run" / "optimal.npz", layout).states.size > 0
+    assert (tmp_path / "run" / "optimal.svg").read_text().rstrip().endswith("</svg>")
+
+
+def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
+    options = ("order-crossover", "--agents", "base-stock", "--episodes", "4")
+    done = call(tmp_path, "compare", *options, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert "not solved exactly: order-crossover" in " ".join(done.stdout.split())
+    assert not (tmp_path / "run" / "optimal.npz").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""The optimal policy as an agent, and classic policies tuned exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from agents.tune_exactly import tune_exactly
+from jitgym import ScenarioError, exact
+from jitgym.exact import OptimalPolicy
+from jitgym.report import policies
+
+SMALL = jitgym.load("lost-sales", lead_time=2, penalty=4)
+
+
+def test_optimal_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
+    policy = agents.make("optimal", SMALL)
+    assert isinstance(policy, OptimalPolicy)
+    cost = exact.evaluate(policy, SMALL).cost
+    assert cost == pytest.approx(4.395295, abs=1e-5)  # Zipkin (2008), L = 2, p = 4
+    policy.save(tmp_path / "table.npz")
+    again = agents.make("optimal", SMALL, path=tmp_path / "table.npz")
+    assert exact.evaluate(again, SMALL).cost == cost
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("optimal", {"level": 3}, "optimal: unknown parameter 'level'; it has none"),
+        ("base-stock", {"path": "here"}, "base-stock: a path is given; a classic policy has none"),
+        ("ppo", {}, "ppo: no path is given; expected the folder of a training"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(name: str, given: dict, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        agents.make(name, SMALL, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "cost"),
+    [
+        ("base-stock", {"level": 16}, 4.638644),
+        ("capped-base-stock", {"level": 17, "cap": 5}, 4.405732),
+    ],
+)
+def test_exact_tuning_finds_the_published_parameters(
+    name: str, parameters: dict[str, float], cost: float
+) -> None:
+    start = {parameter: value + 2 for parameter, value in parameters.items()}
+    best = tune_exactly(name, SMALL, start=start)
+    assert best.parameters == parameters
+    assert best.value.cost == pytest.approx(cost, abs=1e-6)
+
+
+def test_exact_tuning_leaves_out_what_grows_without_end() -> None:
+    """A constant order of all demand lets stock wander off, one of none leaves it to the other."""
+    scenario = jitgym.load("dual-sourcing")
+    best = tune_exactly("tailored-base-surge", scenario, start={"order": 3, "level": 3})
+    assert best.parameters["order"] <= 2
+
+
+def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
+    """Net stock is stock less backlog, and what is drawn is the table."""
+    scenario = jitgym.load("fixed-cost", poisson_mean=4)
+    policy = exact.solve(scenario).policy
+    rows = np.zeros((policy.states.shape[0], policy.layout.cells))
+    rows[:, policy.key] = policy.states
+    stock = policies.net_stock(policy, rows, "product")
+    assert stock.min() < 0 < stock.max()
+    order = policy.asks[np.argsort(stock), 0]
+    assert order[0] > 0  # (s, S): up to S from s on, nothing above
+    assert order[-1] == 0
+    policies.draw(policy, tmp_path / "policy.svg")
+    assert (tmp_path / "policy.svg").read_text().count("<path") > 5
