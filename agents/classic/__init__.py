@@ -18,6 +18,7 @@ from .c_mu import C_MU
 from .can_order import CAN_ORDER
 from .capped_base_stock import CAPPED_BASE_STOCK
 from .capped_dual_index import CAPPED_DUAL_INDEX
+from .clark_scarf import CLARK_SCARF
 from .constant import CONSTANT
 from .conwip import CONWIP
 from .conwip_hot import CONWIP_HOT
@@ -36,9 +37,11 @@ from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
 from .reorder_batch import REORDER_BATCH
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
+from .silver_meal import SILVER_MEAL
 from .single_index import SINGLE_INDEX
 from .smoothed import SMOOTHED
 from .tailored_base_surge import TAILORED_BASE_SURGE
+from .wagner_whitin import WAGNER_WHITIN
 
 CLASSICS: dict[str, Classic] = {
     classic.name: classic
@@ -71,6 +74,9 @@ CLASSICS: dict[str, Classic] = {
         REORDER_BATCH,
         PERIODIC_REVIEW,
         MYOPIC,
+        CLARK_SCARF,
+        WAGNER_WHITIN,
+        SILVER_MEAL,
     )
 }
 

@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 import agents
 import jitgym
 from agents.classic import CLASSICS, values_of
-from agents.classic.base_stock import bounded_level, newsvendor_cost, newsvendor_level
-from agents.classic.eoq import economic_cost, economic_order_quantity, reorder_point
-from agents.classic.kanban import number_of_cards
+from agents.classic.eoq import reorder_point
 from agents.classic.sizing import (
     available_time,
     best_window,
@@ -81,26 +79,6 @@ def single(quantity: Any, lead_time: Any = 0, holding: float = 1, shortage: floa
 # --- sizes that are printed ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("example", "fixed", "holding", "demand", "digits"),
-    [("ex 3.1", 8, 0.225, 1300, 4), ("pr 3.1", 2250, 275, 182_500, 2)],
-)
-def test_economic_order_quantity_is_the_textbooks(
-    example: str, fixed: float, holding: float, demand: float, digits: int
-) -> None:
-    quantity = economic_order_quantity(fixed, demand, holding)
-    cost = economic_cost(fixed, demand, holding)
-    assert printed("EOQ", example) == f"Q={quantity:.{digits}f} cost={cost:.{digits}f}"
-
-
-def test_newsvendor_level_is_the_textbooks() -> None:
-    demand = Poisson(mean=6)
-    level = newsvendor_level(demand, holding=1, shortage=4)
-    cost = newsvendor_cost(demand, level, holding=1, shortage=4)
-    assert printed("newsvendor Poisson") == f"S={level} cost={cost:.6f}"
-    assert all(newsvendor_cost(demand, other, 1, 4) > cost for other in (level - 1, level + 1))
-
-
 def test_level_over_a_lead_time_is_the_textbooks() -> None:
     """Example 4.4, N(50, 8) over four periods and one more: 264.77, here in whole units."""
     normal = {"distribution": "normal", "mean": 50, "standard_deviation": 8}
@@ -113,21 +91,6 @@ def test_reorder_point_is_the_textbooks() -> None:
     ratio = 150 / (150 + 20)
     point = reorder_point(mass(Poisson(mean=1.5 * 2)), quantity=5, low=ratio, high=ratio)
     assert printed("(r,Q) Poisson").startswith(f"r={point:g} Q=5 ")
-
-
-def test_number_of_cards_is_the_textbooks() -> None:
-    cards = number_of_cards(demand=2000, periods=0.4, container=200, safety=0.10)
-    assert printed("kanban count") == f"N={cards} (4.4 rounded up)"
-
-
-def test_echelon_levels_are_those_of_shang_and_song() -> None:
-    holding, shortage, levels = 0.25, 9, []
-    for stage in (1, 2, 3, 4):
-        above = shortage + holding * (4 - stage)
-        low, high = above / (shortage + 4 * holding), above / (above + holding)
-        levels.append(bounded_level(mass(Poisson(mean=4 * stage)), low, high))
-    found = "/".join(f"{level:g}" for level in levels)
-    assert printed("Shang-Song serial row 1").startswith(f"S={found} ")
 
 
 def test_serial_line_is_sized_within_a_unit_of_the_published_optimum() -> None:
