@@ -14,6 +14,7 @@ from jitgym.control import Policy
 from jitgym.scenario import Scenario, load
 
 from . import classic
+from .service import Target
 
 # Imported now, not on first use: importing the module `agents.tune` later would put the module in
 # the place of the function of the same name.
@@ -21,6 +22,7 @@ from .tune import TunedPolicy, Tuning, tune
 
 __all__ = [
     "LEARNERS",
+    "Target",
     "TunedPolicy",
     "Tuning",
     "expect_name",
