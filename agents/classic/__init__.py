@@ -11,6 +11,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from .accurate_response import ACCURATE_RESPONSE
+from .adaptive_kanban import ADAPTIVE_KANBAN
 from .balanced import BALANCED
 from .base_stock import BASE_STOCK
 from .bayesian_base_stock import BAYESIAN_BASE_STOCK
@@ -25,10 +26,13 @@ from .conwip_hot import CONWIP_HOT
 from .dual_index import DUAL_INDEX
 from .eoq import EOQ
 from .extended_kanban import EXTENDED_KANBAN
+from .generalized_kanban import GENERALIZED_KANBAN
 from .heijunka import HEIJUNKA
 from .hybrid import HYBRID
+from .intermittent import CROSTON, TSB
 from .kanban import KANBAN
 from .linear_capped import LINEAR_CAPPED
+from .longest_queue import LONGEST_QUEUE
 from .min_max import MIN_MAX
 from .mrp import MRP
 from .myopic import MYOPIC
@@ -77,6 +81,11 @@ CLASSICS: dict[str, Classic] = {
         CLARK_SCARF,
         WAGNER_WHITIN,
         SILVER_MEAL,
+        CROSTON,
+        TSB,
+        GENERALIZED_KANBAN,
+        ADAPTIVE_KANBAN,
+        LONGEST_QUEUE,
     )
 }
 
