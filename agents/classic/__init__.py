@@ -31,6 +31,7 @@ from .heijunka import HEIJUNKA
 from .hybrid import HYBRID
 from .intermittent import CROSTON, TSB
 from .kanban import KANBAN
+from .linear import LINEAR
 from .linear_capped import LINEAR_CAPPED
 from .longest_queue import LONGEST_QUEUE
 from .min_max import MIN_MAX
@@ -81,6 +82,7 @@ CLASSICS: dict[str, Classic] = {
         CLARK_SCARF,
         WAGNER_WHITIN,
         SILVER_MEAL,
+        LINEAR,
         CROSTON,
         TSB,
         GENERALIZED_KANBAN,

@@ -206,3 +206,42 @@ def test_generalized_kanban_asks_for_the_lesser_of_level_and_cards() -> None:
     # The last owes 2 + 4, its cards allow 3; so much is asked of the first, that has 1.
     asked = asked_at(policy, **{"customers.backlog": 4, "part.stock": 1})
     assert asked == [min(3 - (1 - 3), 4), 3]
+
+
+# --- the linear rule on what a learner sees -------------------------------------------------------
+
+
+def test_the_linear_rule_sees_what_the_environment_shows() -> None:
+    import gymnasium
+
+    policy: Any = agents.make("linear", "regime-switching")
+    names = agents.classic.CLASSICS["linear"].parameters(jitgym.load("regime-switching"))[1].of
+    env = gymnasium.make("jitgym/RegimeSwitching-v0")
+    assert len(names) == env.observation_space.shape[0]
+    # Weighed one by one, with w0 = 0: minus the weight, times the entry, in units where it has any.
+    entries = list(names)
+    regime = next(k for k, name in enumerate(entries) if "regime" in name)
+    stock = next(k for k, name in enumerate(entries) if name.endswith(".stock"))
+    weights = np.zeros(len(entries))
+    weights[regime], weights[stock] = -7, -0.5
+    policy = agents.make("linear", "regime-switching", level=0, weights=weights.tolist())
+    shown = entries[regime].split("=")[-1]
+    quantity: Any = next(iter(policy.layout.scenario.demands.values())).quantity
+    number = float(list(quantity.regimes).index(shown))
+    regime_cell = next(part.name for part in policy.layout.state if part.what == "regime")
+    stock_cell = entries[stock].split(": ")[1]
+    assert asked_at(policy, **{stock_cell: 8, regime_cell: number}) == [7 + 4]
+    assert asked_at(policy, **{stock_cell: 8, regime_cell: 1 - number}) == [4]
+    assert asked_at(policy, **{stock_cell: 1e6, regime_cell: number})[0] < 1e3  # it saturates
+
+
+def test_the_linear_rule_gains_from_information_that_base_stock_leaves() -> None:
+    scenario = brief("regime-switching", 200)
+    linear, level = (
+        agents.tune(name, scenario, seed=0, episodes=20) for name in ("linear", "base-stock")
+    )
+    assert linear.tuning.cost < 0.75 * level.tuning.cost
+
+
+def test_a_rule_of_too_many_numbers_is_refused() -> None:
+    assert "numbers: more than 80 are beyond the search" in agents.why_not("linear", "fast-fashion")
