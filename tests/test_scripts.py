@@ -30,7 +30,7 @@ def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("script", ["compare", "train", "tune", "validate", "bench"])
+@pytest.mark.parametrize("script", ["compare", "frontier", "train", "tune", "validate", "bench"])
 def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
     done = call(tmp_path, script, "--help")
     assert done.returncode == 0
@@ -100,6 +100,7 @@ def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path
         ),
         ("tune", ["lost-sales", "--target", "fill_rate=98"], "fill_rate is 98; expected a share"),
         ("tune", ["lost-sales", "--target", "fill_rate"], "no assignment; expected NAME=VALUE"),
+        ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
     ],
