@@ -16,6 +16,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, load
 
 from . import classic
+from .service import Target
 
 # Imported now, not on first use: importing the module `agents.tune` later would put the module in
 # the place of the function of the same name.
@@ -24,6 +25,7 @@ from .tune import TunedPolicy, Tuning, tune
 __all__ = [
     "LEARNERS",
     "OPTIMAL",
+    "Target",
     "TunedPolicy",
     "Tuning",
     "expect_name",

@@ -8,7 +8,7 @@ Each classic policy stands in it twice, sized by the textbook and tuned by simul
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,14 +57,24 @@ def _written(policy: TunedPolicy) -> str:
 
 
 def classics(
-    scenario: Scenario, names: Sequence[str], seed: int = 0, *, progress: bool = False
+    scenario: Scenario,
+    names: Sequence[str],
+    seed: int = 0,
+    *,
+    target: Mapping[str, float] | None = None,
+    progress: bool = False,
 ) -> Classics:
-    """Return the classic policies with these names that apply, by the textbook and tuned."""
+    """Return the classic policies with these names that apply, by the textbook and tuned.
+
+    With a target: tuned to the least stock that reaches it.
+    """
     left_out = {name: classic.find(name).why_not(scenario) for name in names}
     fitting = [name for name, why in left_out.items() if not why]
     return Classics(
         textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
-        tuned=tuple(tune(name, scenario, seed, progress=progress) for name in fitting),
+        tuned=tuple(
+            tune(name, scenario, seed, target=target, progress=progress) for name in fitting
+        ),
         left_out={name: why for name, why in left_out.items() if why},
     )
 

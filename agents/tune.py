@@ -13,6 +13,9 @@ episodes for twice as many periods; half of the finalists are then the middles o
 generations. A policy that holds simpler ones as special cases (hybrid holds kanban) is also started
 from the best of each of those, tuned first, and they are finalists too.
 
+With a target (`service`) it is not cost but average inventory that is made small, among those who
+reach the target, on the finalists' episodes too: where no finalist does, the next best are tried.
+
 With more than six numbers to tune, those of a group move together, each by its own step, or one
 alone (with more than 32, groups only). A group is one parameter of all sources that stand alike: at
 one work center, or as far from the customer, and of one rank among the sources of their items. The
@@ -44,6 +47,7 @@ from jitgym.scenario import Scenario, load
 
 from .classic import Classic, Parameter, Values, applicable, plain
 from .cross_entropy import GENERATIONS, RUNGS, cross_entropy
+from .service import MISSED, Target, figures
 
 Array = npt.NDArray[np.float64]
 
@@ -70,13 +74,16 @@ ROWS = 8192  # of a batch, for policies that are no compiled rule
 class Tuning:
     """What a tuning came to, and what it took."""
 
-    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick
+    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick;
+    # with a target, their average inventory in units
     textbook: dict[str, Any]  # the textbook's parameters
     textbook_cost: float  # likewise
     candidates: int  # different ones that were simulated
     periods: int  # simulated in all
     seconds: float  # CPU time
     seed: int
+    target: dict[str, float] = field(default_factory=dict)  # KPI -> its bound
+    reached: dict[str, float] = field(default_factory=dict)  # by the parameters taken, likewise
 
 
 @dataclass(frozen=True)
@@ -113,9 +120,12 @@ def tune(
     seed: int = 0,
     *,
     episodes: int | None = None,
+    target: Mapping[str, float] | None = None,
     progress: bool = False,
 ) -> TunedPolicy:
     """Return a classic policy with the parameters that cost least in simulation.
+
+    With a target: with those that need the least stock to reach it.
 
     Parameters
     ----------
@@ -130,15 +140,19 @@ def tune(
         By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
         and where the policy is no compiled rule),
         at least 2 and at most 2,048 of them.
+    target
+        Bounds on KPIs such as `{"fill_rate": 0.98}`; then costs do not count.
     progress
         Show on the terminal how far it is.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such policy, or it does not apply to this plant.
+        If there is no such policy, it does not apply to this plant, the target makes no sense, or
+        no parameters reach it.
     """
     scenario = load(scenario)
+    aim = None if target is None else Target(target)
     classic = applicable(name, scenario)
     layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     if episodes is None:
@@ -152,10 +166,12 @@ def tune(
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
     textbook = space.origin
-    Trial(classic, layout, space, seed, 1).run([textbook])  # compiles, where that was not done yet
+    Trial(classic, layout, space, seed, 1, aim).run(
+        [textbook]
+    )  # compiles, where that was not done yet
     began = time.process_time()
-    trial = Trial(classic, layout, space, seed, episodes)
-    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes)
+    trial = Trial(classic, layout, space, seed, episodes, aim)
+    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes, aim)
     held = [special for special in classic.holds if not special.classic.why_not(scenario)]
     simpler = [trial.of(special.classic) for special in held]
 
@@ -167,6 +183,8 @@ def tune(
                 starts.append(space.point(special.embed(scenario, part.space.values(point))))
         finalists = yield from search(trial, seed, starts)
         final.run([*starts, *finalists])
+        if aim is not None:
+            run_until_reached(final, trial)
         yield
 
     shown = track(
@@ -181,6 +199,15 @@ def tune(
         pass
     (taken,) = final.best(1)
     values = space.values(taken)
+    policy = classic.build(f"{name} (tuned)", layout, values)
+    reached: dict[str, float] = {}
+    if aim is not None:
+        reached = final.figures(taken)
+        if final.cost[taken] >= MISSED:
+            raise ScenarioError(
+                f"{name} does not reach {aim} on {scenario.name}: the best of {len(trial.tried)} "
+                f"tried comes to {aim.told(reached)}"
+            )
     record = Tuning(
         cost=final.cost[taken],
         textbook=plain(space.values(textbook)),
@@ -189,8 +216,9 @@ def tune(
         periods=sum(part.periods for part in (trial, final, *simpler)),
         seconds=time.process_time() - began,
         seed=seed,
+        target=dict(target or {}),
+        reached=reached,
     )
-    policy = classic.build(f"{name} (tuned)", layout, values)
     return TunedPolicy(policy, layout, plain(values), record)
 
 
@@ -323,6 +351,7 @@ class Trial:
     space: Space
     seed: int
     episodes: int
+    target: Target | None = None
     cost: dict[Point, float] = field(default_factory=dict)
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
@@ -330,7 +359,7 @@ class Trial:
     def of(self, classic: Classic) -> Trial:
         """Return a trial of another policy on the same episodes, nothing simulated yet."""
         space = Space(classic.parameters(self.layout.scenario), self.space.roles)
-        return Trial(classic, self.layout, space, self.seed, self.episodes)
+        return Trial(classic, self.layout, space, self.seed, self.episodes, self.target)
 
     def thinned(self, share: float) -> Trial:
         """Return a trial of this policy on the first of the episodes, nothing simulated yet."""
@@ -345,10 +374,17 @@ class Trial:
             self.classic.build(self.classic.name, self.layout, self.space.values(point))
             for point in new
         ]
-        costs = mean_costs(self.layout, policies, self.seed, self.episodes)
+        costs = mean_costs(self.layout, policies, self.seed, self.episodes, self.target)
         self.cost.update(zip(new, costs.tolist(), strict=True))
         self.periods += len(new) * self.episodes * self.layout.plant.periods
         self.tried.update(new)
+
+    def figures(self, point: Point) -> dict[str, float]:
+        """Return the KPIs of the target, and the stock, of a candidate."""
+        assert self.target is not None
+        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
+        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return figures(self.layout, sums[0], self.target.bounds)
 
     def add(self, other: Trial) -> None:
         """Count what another trial simulated for this one."""
@@ -478,20 +514,53 @@ def moves_of(numbers: int) -> npt.NDArray[np.int64]:
     return np.array([*units, *pairs])
 
 
-def mean_costs(layout: Layout, policies: Sequence[Any], seed: int, episodes: int) -> Array:
-    """Return the mean cost of each policy over the same episodes of the split, (policies,)."""
+def run_until_reached(final: Trial, trial: Trial) -> None:
+    """Run more and more candidates of a search again, the best first, until one reaches the target.
+
+    Those who only just reached it do so on other episodes half of the time.
+    """
+    count = FINALISTS
+    ranked = [point for point in trial.best(len(trial.cost)) if trial.cost[point] < MISSED]
+    final.run(ranked[: 4 * count])
+    while final.cost[final.best(1)[0]] >= MISSED and count < len(ranked):
+        count *= 2
+        final.run(ranked[: 4 * count])
+
+
+def mean_costs(
+    layout: Layout, policies: Sequence[Any], seed: int, episodes: int, target: Target | None = None
+) -> Array:
+    """Return the mean cost of each policy over the same episodes of the split, (policies,).
+
+    With a target, what stands for it (`Target.objective`).
+    """
+    costs, sums = outcomes(layout, policies, seed, episodes, flows=target is not None)
+    return costs.mean(axis=1) if target is None else target.objective(layout, sums)
+
+
+def outcomes(
+    layout: Layout, policies: Sequence[Any], seed: int, episodes: int, *, flows: bool
+) -> tuple[Array, Array]:
+    """Return costs (policies, episodes), and where asked for flow sums (policies, episodes, cells).
+
+    On the same episodes of the split.
+    """
     first, *others = policies
     if first.rule is not None:
         rules = first.rule.stack([policy.rule for policy in others])
         keys = episode_keys(SPLIT, seed, np.arange(episodes))
-        return run_rules(layout, rules, keys, SPLIT, flows=False).cost.mean(axis=1)
+        outcome = run_rules(layout, rules, keys, SPLIT, flows=flows)
+        return outcome.cost, outcome.sums
     at_once = max(1, ROWS // episodes)
     groups = [policies[k : k + at_once] for k in range(0, len(policies), at_once)]
-    costs = [_run_crowd(layout, group, seed, episodes) for group in groups]
-    return np.concatenate(costs)
+    parts = [_run_crowd(layout, group, seed, episodes) for group in groups]
+    costs, sums = zip(*parts, strict=True)
+    return np.concatenate(costs), np.concatenate(sums)
 
 
-def _run_crowd(layout: Layout, policies: Sequence[Any], seed: int, episodes: int) -> Array:
+def _run_crowd(
+    layout: Layout, policies: Sequence[Any], seed: int, episodes: int
+) -> tuple[Array, Array]:
     """Run policies that are no compiled rule, each on as many rows of a batch as episodes."""
     rows = len(policies) * episodes
     crowd = policies[0].crowd(policies[1:], episodes)
@@ -503,4 +572,5 @@ def _run_crowd(layout: Layout, policies: Sequence[Any], seed: int, episodes: int
     view, memory = ViewLayout(layout), crowd.start(rows)
     for _ in range(layout.plant.periods):
         engine.step(crowd.act(view.of(engine.state), memory))
-    return engine.episode_cost.reshape(len(policies), episodes).mean(axis=1)
+    shape = (len(policies), episodes)
+    return engine.episode_cost.reshape(shape), engine.sums.reshape(*shape, -1).copy()

@@ -64,21 +64,22 @@ def run(main: Callable[..., None]) -> None:
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
     """Load a scenario, varied by `--set`. Raises ScenarioError."""
-    pairs = [_parsed(text) for text in chain.from_iterable(given)]
+    pairs = [assignment("--set", text) for text in chain.from_iterable(given)]
     names = [each for each, _ in pairs]
     for each in names:
         expect(names.count(each) == 1, f"--set {each} is given twice; expected it once")
     return jitgym.load(name, **dict(pairs))
 
 
-def _parsed(text: str) -> tuple[str, Any]:
+def assignment(option: str, text: str) -> tuple[str, Any]:
+    """Return name and value of an option's NAME=VALUE. Raises ScenarioError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ScenarioError(f"--set {text}: no assignment; expected NAME=VALUE")
+        raise ScenarioError(f"{option} {text}: no assignment; expected NAME=VALUE")
     try:
         return name, yaml.safe_load(value)
     except yaml.YAMLError:
-        raise ScenarioError(f"--set {text}: the value is no YAML; expected NAME=VALUE") from None
+        raise ScenarioError(f"{option} {text}: the value is no YAML; expected NAME=VALUE") from None
 
 
 def expect_sample(seed: int, episodes: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import _common as common
 from rich.console import Console
@@ -12,21 +12,26 @@ from tyro.conf import Positional, arg
 
 import agents
 from agents import comparison
+from agents.service import STOCK
 from jitgym.evaluate import Run
 
 POLICIES = "classic policies by name; all that apply if none is named"
+TARGET = "a KPI and its bound, such as fill_rate=0.98: tune to the least stock that reaches it"
 
 
 def main(
     scenario: common.ScenarioName,
     policies: Annotated[Positional[tuple[str, ...]], arg(metavar="POLICY...", help=POLICIES)] = (),
     given: common.Given = (),
+    target: Annotated[tuple[str, ...], arg(metavar="KPI=VALUE...", help=TARGET)] = (),
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
     out: common.Out = None,
     json_: common.Json = False,
 ) -> None:
     """Tune classic policies on the split `tune`, and evaluate them on `test`.
+
+    Tuned is cost, or with --target the average inventory of those who reach that service.
 
     The folder of the run holds run.json and rows.csv.
     """
@@ -35,20 +40,26 @@ def main(
     names = policies or agents.names()
     for name in names:
         agents.expect_name(name)
-    options = {"scenario": plant, "policies": names, "episodes": episodes}
+    bounds = dict(common.assignment("--target", text) for text in target)
+    options = {"scenario": plant, "policies": names, "episodes": episodes, "target": bounds}
+    if bounds:
+        agents.Target(bounds)  # what makes no sense is said before the run begins
     with Run("tune", plant.name, configuration=options, seeds={"all": seed}, out=out) as run:
-        classics = comparison.classics(plant, names, seed, progress=True)
+        classics = comparison.classics(plant, names, seed, target=bounds or None, progress=True)
         common.expect(bool(classics.tuned), "; ".join(classics.notes))
         rows = comparison.contest([*classics.textbook, *classics.tuned], plant, episodes, seed)
         run.save(rows)
-    cost = rows.groupby("policy")["cost"].mean()
-    found = [
+    mean = rows.groupby("policy")[["cost", STOCK, *bounds]].mean()
+    cost = mean["cost"]
+    found: list[dict[str, Any]] = [
         {
             "policy": textbook.name.removesuffix(" (textbook)"),
             "textbook": policy.tuning.textbook,
             "textbook_cost": float(cost[textbook.name]),
             "tuned": policy.parameters,
             "tuned_cost": float(cost[policy.name]),
+            **({STOCK: float(mean[STOCK][policy.name])} if bounds else {}),
+            **{kpi: float(mean[kpi][policy.name]) for kpi in bounds},
             "periods": policy.tuning.periods,
             "seconds": policy.tuning.seconds,
         }

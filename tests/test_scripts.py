@@ -34,7 +34,9 @@ def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("script", ["compare", "train", "tune", "solve", "validate", "bench"])
+@pytest.mark.parametrize(
+    "script", ["compare", "frontier", "train", "tune", "solve", "validate", "bench"]
+)
 def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
     done = call(tmp_path, script, "--help")
     assert done.returncode == 0
@@ -58,6 +60,20 @@ def test_tune_prints_one_json_object_and_leaves_its_rows(tmp_path: Path) -> None
     record = json.loads((run / "run.json").read_text())
     assert record["state"] == "finished"
     assert (run / "rows.csv").read_text().count("\n") == 1 + 2 * 20
+
+
+def test_tune_to_a_target_says_what_it_takes_and_who_does_not_reach_it(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    options = ("--target", "fill_rate=0.9", "--episodes", "50", "--json")
+    done = call(tmp_path, "tune", "shop.yaml", "base-stock", *options)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["policies"]
+    assert found["fill_rate"] > 0.88
+    assert found["average_inventory"] > 0
+    done = call(tmp_path, "tune", "shop.yaml", "constant", "--target", "fill_rate=1", "--out", "x")
+    assert done.returncode == 2
+    assert "constant does not reach fill_rate >= 1 on shop: the best of" in done.stderr
+    assert json.loads((tmp_path / "x" / "run.json").read_text())["state"] != "finished"
 
 
 def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path) -> None:
@@ -96,6 +112,14 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
         ("tune", ["lost-sales", "--set", "mean=2", "mean=3"], "--set mean is given twice"),
         ("compare", ["lost-sales", "--episodes", "1"], "--episodes is 1; expected at least 2"),
         ("compare", ["lost-sales", "lost-sales"], "two scenarios of one name"),
+        (
+            "tune",
+            ["lost-sales", "--target", "fil_rate=0.9"],
+            "no such KPI; did you mean 'fill_rate'",
+        ),
+        ("tune", ["lost-sales", "--target", "fill_rate=98"], "fill_rate is 98; expected a share"),
+        ("tune", ["lost-sales", "--target", "fill_rate"], "no assignment; expected NAME=VALUE"),
+        ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
     ],

@@ -11,6 +11,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from .accurate_response import ACCURATE_RESPONSE
+from .adaptive_kanban import ADAPTIVE_KANBAN
 from .balanced import BALANCED
 from .base_stock import BASE_STOCK
 from .bayesian_base_stock import BAYESIAN_BASE_STOCK
@@ -18,16 +19,21 @@ from .c_mu import C_MU
 from .can_order import CAN_ORDER
 from .capped_base_stock import CAPPED_BASE_STOCK
 from .capped_dual_index import CAPPED_DUAL_INDEX
+from .clark_scarf import CLARK_SCARF
 from .constant import CONSTANT
 from .conwip import CONWIP
 from .conwip_hot import CONWIP_HOT
 from .dual_index import DUAL_INDEX
 from .eoq import EOQ
 from .extended_kanban import EXTENDED_KANBAN
+from .generalized_kanban import GENERALIZED_KANBAN
 from .heijunka import HEIJUNKA
 from .hybrid import HYBRID
+from .intermittent import CROSTON, TSB
 from .kanban import KANBAN
+from .linear import LINEAR
 from .linear_capped import LINEAR_CAPPED
+from .longest_queue import LONGEST_QUEUE
 from .min_max import MIN_MAX
 from .mrp import MRP
 from .myopic import MYOPIC
@@ -36,9 +42,11 @@ from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
 from .reorder_batch import REORDER_BATCH
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
+from .silver_meal import SILVER_MEAL
 from .single_index import SINGLE_INDEX
 from .smoothed import SMOOTHED
 from .tailored_base_surge import TAILORED_BASE_SURGE
+from .wagner_whitin import WAGNER_WHITIN
 
 CLASSICS: dict[str, Classic] = {
     classic.name: classic
@@ -71,6 +79,15 @@ CLASSICS: dict[str, Classic] = {
         REORDER_BATCH,
         PERIODIC_REVIEW,
         MYOPIC,
+        CLARK_SCARF,
+        WAGNER_WHITIN,
+        SILVER_MEAL,
+        LINEAR,
+        CROSTON,
+        TSB,
+        GENERALIZED_KANBAN,
+        ADAPTIVE_KANBAN,
+        LONGEST_QUEUE,
     )
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 from jitgym.distributions import LifeCycle
 from jitgym.plant import Layout
 from jitgym.plant.records import NONE
+from jitgym.scenario import Revealed
 
 from .policy import Array
 
@@ -54,6 +55,26 @@ class Forecasts:
         now = memory[:, -1].astype(np.int64) - 1
         coming = (now[:, np.newaxis] + np.arange(periods)) % self.factors.shape[0]
         return memory[:, np.newaxis, :-1] * self.factors[coming]
+
+    def shown(self, state: Array, expected: Array) -> Array:
+        """Return forecasts, (batch, periods, demands), with what the view itself forecasts.
+
+        Of what is revealed ahead the periods that it tells, of a causal forecast all of them.
+        """
+        found = expected
+        for part in self.layout.state:
+            if part.kind != "forecast" or not part.name.endswith(".forecast"):
+                continue
+            if found is expected:
+                found = expected.copy()
+            k = list(self.layout.scenario.demands).index(part.owner)
+            told = state[:, part.start : part.stop]
+            if isinstance(self.layout.scenario.demands[part.owner].forecast, Revealed):
+                count = min(part.size, found.shape[1])
+                found[:, :count, k] = told[:, :count]
+            else:
+                found[:, :, k] = told
+        return found
 
     @cached_property
     def factors(self) -> Array:

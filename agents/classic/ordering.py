@@ -131,7 +131,13 @@ class Positions:
 
     def up_to(self, state: Array, levels: Array) -> Array:
         """Return whole lots up to these echelon levels, (batch, sources)."""
-        gaps = levels - state @ self.matrix
+        return self.closing(levels - state @ self.matrix)
+
+    def closing(self, gaps: Array) -> Array:
+        """Return whole lots that close these gaps, (batch, sources).
+
+        Of several sources of an item what one asks for closes the next one's too.
+        """
         asked = np.zeros_like(gaps)
         for k, rivals in self.order:
             gap = gaps[:, k]

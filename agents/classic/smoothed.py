@@ -60,8 +60,12 @@ class OrderUpToForecast(Acting):
     def asks(self, state: Array, memory: Array) -> Array:
         """Revise the forecasts in `memory`, and return the asks, (batch, sources) in units."""
         memory += self.values["weight"] * (state[:, self.layout.plant.demands["last"]] - memory)
+        return self.up_to_forecast(state, memory)
+
+    def up_to_forecast(self, state: Array, forecasts: Array) -> Array:
+        """Return the asks with these forecasts a period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
-        levels = order_up_to(memory @ self._units, self._periods, safety, self._deviations)
+        levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
         return self.plan.up_to(state, levels)
 
     @cached_property

@@ -15,14 +15,13 @@ import jitgym
 from agents.classic import economic_order
 from agents.classic.min_max import Cycle, PositionCost, best_min_max
 from agents.classic.myopic import myopic_orders
-from agents.classic.newsvendor import level_with_disruptions, normal_level
-from agents.classic.reorder_batch import best_batch, best_normal_batch, once_a_period
+from agents.classic.reorder_batch import best_batch, once_a_period
 from agents.classic.sizing import mass
 from jitgym import evaluate
 from jitgym.distributions import Poisson
 from jitgym.scenario import Scenario
 
-from .test_classic import asked_at, assert_batches_equal_the_loop, printed
+from .test_classic import asked_at, assert_batches_equal_the_loop
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 CATALOG = ("lost-sales", "fixed-cost", "kanban-line", "recorded-retail", "joint-replenishment")
@@ -40,25 +39,6 @@ def zheng_federgruen() -> list[dict[str, str]]:
 # --- sizes that are printed ---------------------------------------------------------------------
 
 
-def test_quantity_with_backorders_is_the_textbooks() -> None:
-    found = economic_order.with_backorders(8, 1300, 0.225, 5)
-    text = "Q={:.4f} backordered share={:.5f} cost={:.5f}".format(*found)
-    assert printed("EOQ with backorders") == text
-
-
-def test_quantity_with_a_production_rate_is_the_textbooks() -> None:
-    found = economic_order.with_production_rate(8, 1300, 0.225, rate=2000)
-    assert printed("EPQ") == "Q={:.3f} cost={:.4f}".format(*found)
-
-
-def test_quantities_with_discounts_are_the_textbooks() -> None:
-    offer = {"breaks": (0, 400, 800), "prices": (0.75, 0.72, 0.68)}
-    quantity, cost = economic_order.all_units_discount(8, 1300, 0.3, **offer)
-    assert printed("EOQ all-units discount") == f"Q={quantity:g} cost={cost:.2f}"
-    quantity, cost = economic_order.incremental_discount(8, 1300, 0.3, **offer)
-    assert printed("EOQ incremental discount").startswith(f"Q={quantity:.3f}* cost={cost:.4f} ")
-
-
 def test_a_discount_makes_nothing_dearer() -> None:
     """Without breaks both are the plain EOQ; each break lowers the cost or leaves it."""
     plain_cost = 0.75 * 1300 + (2 * 8 * 1300 * 0.225) ** 0.5
@@ -67,29 +47,6 @@ def test_a_discount_makes_nothing_dearer() -> None:
         costs = [variant(8, 1300, 0.3, (0, at), (0.75, 0.70))[1] for at in (5000, 800, 400, 100)]
         assert costs == sorted(costs, reverse=True)
         assert costs[0] <= plain_cost + 1e-9
-
-
-def test_quantity_with_disruptions_is_the_textbooks() -> None:
-    found = economic_order.with_disruptions(8, 1300, 0.225, 5, disruption=1.5, recovery=14)
-    assert printed("EOQ with disruptions") == "Q={:.4f} cost={:.6f}".format(*found)
-
-
-def test_newsvendor_with_normal_demand_is_the_textbooks() -> None:
-    level, cost = normal_level(50, 8, 0.18, 0.7)
-    assert printed("newsvendor normal") == f"S={level:.5f} cost={cost:.6f}"
-    level, cost = normal_level(50, 8, 0.18, 0.7, lead_time=4)
-    assert printed("newsvendor normal with lead time") == f"S={level:.4f} cost={cost:.6f}"
-
-
-def test_newsvendor_with_disruptions_is_the_textbooks() -> None:
-    level, cost = level_with_disruptions(2000, 0.25, 3, disrupted=0.04, recovered=0.25)
-    assert printed("newsvendor with disruptions") == f"S={level:g} cost={cost:.3f}"
-
-
-def test_min_max_is_the_textbooks() -> None:
-    demand = mass(Poisson(mean=6))
-    s, top, cost = best_min_max(demand, demand, fixed=5, holding=1, shortage=4)
-    assert printed("(s,S)", "ex 4.7") == f"s={s} S={top} cost={cost:.6f}"
 
 
 @pytest.mark.parametrize("row", zheng_federgruen(), ids=lambda row: row["poisson_mean"])
@@ -116,39 +73,6 @@ def test_no_other_s_and_S_cost_less() -> None:
     # Without a fixed cost it is base-stock.
     s, top, _ = best_min_max(demand, covered, fixed=0, holding=1, shortage=6)
     assert s == top - 1
-
-
-def test_reorder_point_and_batch_are_the_textbooks() -> None:
-    covered = mass(Poisson(mean=3))
-    point, quantity, cost = best_batch(covered, lambda _: 1.5, 100, holding=20, shortage=150)
-    assert printed("(r,Q) Poisson") == f"r={point} Q={quantity} cost={cost:.5f}"
-
-
-def test_reorder_point_and_batch_for_normal_demand_are_the_textbooks() -> None:
-    """Printed are r=126.8, Q=328.5; the cost is so flat that a tenth of a unit does not show."""
-    figures = [float(part.split("=")[1]) for part in printed("(r,Q) normal").split()]
-    lead_time = 1 / 12
-    found = best_normal_batch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
-    np.testing.assert_allclose(found, figures, atol=0.1)
-    assert found[2] == pytest.approx(figures[2], abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "cost"),
-    [
-        ("s-S", {"reorder_point": 17, "order_up_to": 23}, 11.62),
-        ("r-nQ", {"reorder_point": 17, "quantity": 7}, 11.56),
-    ],
-)
-def test_lost_sales_with_a_fixed_cost_cost_what_is_published(
-    name: str, given: dict[str, int], cost: float
-) -> None:
-    text = printed("lost sales with setup")
-    assert f"best (s,S)=(17,23) {11.62} best (s,nQ)=(17,7) {11.56}" in text
-    fixed = {"sources.supplier.shipment_cost": 5}
-    scenario = jitgym.load("lost-sales", lead_time=2, penalty=14, **fixed)
-    rows = evaluate.rollout(agents.make(name, scenario, **given), scenario, 512, seed=1)
-    assert rows["cost"].mean() == pytest.approx(cost, rel=0.003)
 
 
 def test_a_batch_costs_a_little_more_than_min_max_and_what_it_says() -> None:

