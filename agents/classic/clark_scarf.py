@@ -19,7 +19,7 @@ a unit and period.
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)
 
-The textbook's solver prints 72.0435 there: it cuts off the tails of demand.
+The textbook prints 72.0435 there; exact evaluation of these levels gives 72.0467 too.
 """
 
 from __future__ import annotations
