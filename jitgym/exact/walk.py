@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.plant.dynamics import decide, happen, in_process
-from jitgym.plant.jit import compiled, kernel
+from jitgym.plant.jit import compiled, kernel, separate
 from jitgym.plant.ledger import book
 from jitgym.plant.records import NONE, Plant, Row
 from jitgym.plant.stock import on_hand
@@ -116,17 +116,30 @@ class Found(NamedTuple):
 def walk(
     plant: Plant, noise: Noise, box: Box, given: Floats, scratch: Scratch, found: Found
 ) -> int:
-    """Go on until all is found or something is missing; return what."""
+    """Go on until all is found or something is missing; return what.
+
+    Every decision of a state is weighed, from the code on where the walk stands, or the given one.
+    """
     counts = found.counts
     while counts[AT] < counts[STATES]:
         i = counts[AT]
         if box.is_given and i >= given.shape[0]:
             return WAIT
         place_state(box, found, scratch, i)
-        if plant.clock == NONE or scratch.state[plant.clock] < box.ends:
-            status = try_all(plant, noise, box, given, scratch, found, i)
-            if status <= LONG:
-                return status
+        more = plant.clock == NONE or scratch.state[plant.clock] < box.ends
+        if more:
+            set_limits(plant, box, scratch)
+            set_lots(plant, box, scratch, counts[CODE])
+        while more:
+            says = ask(plant, box, scratch, counts[CODE])
+            if box.is_given:
+                for k in range(scratch.asked.size):
+                    scratch.asked[k] = given[i, k]
+            if says or box.is_given:
+                status = weigh(plant, noise, box, scratch, found, i, counts[CODE])
+                if status <= LONG:
+                    return status
+            more = not box.is_given and next_code(plant, box, scratch, counts)
         found.first[i + 1] = counts[DECISIONS]
         counts[AT] = i + 1
         counts[CODE] = 0
@@ -154,28 +167,6 @@ def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
         if source.up != NONE and scratch.state[source.up] == 0.0:
             limit = 0.0
         scratch.limits[s] = int(limit)
-
-
-@kernel
-def try_all(
-    plant: Plant, noise: Noise, box: Box, given: Floats, scratch: Scratch, found: Found, i: int
-) -> int:
-    """Weigh every decision of a state, from the code on where the walk stands; or the given one."""
-    counts = found.counts
-    set_limits(plant, box, scratch)
-    set_lots(plant, box, scratch, counts[CODE])
-    more = True
-    while more:
-        code = counts[CODE]
-        if box.is_given:
-            for k in range(scratch.asked.size):
-                scratch.asked[k] = given[i, k]
-        if box.is_given or ask(plant, box, scratch, code):
-            status = weigh(plant, noise, box, scratch, found, i, code)
-            if status <= LONG:
-                return status
-        more = not box.is_given and next_code(plant, box, scratch, counts)
-    return DONE
 
 
 @kernel
@@ -228,7 +219,7 @@ def next_code(plant: Plant, box: Box, scratch: Scratch, counts: Whole) -> bool:
     return False
 
 
-@kernel
+@separate
 def weigh(
     plant: Plant, noise: Noise, box: Box, scratch: Scratch, found: Found, i: int, code: int
 ) -> int:
