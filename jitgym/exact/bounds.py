@@ -85,16 +85,10 @@ class Bounds:
         )
 
 
-def given_box(layout: Layout, backlog: dict[str, float]) -> Box:
-    """Return the box of a given policy: only backlog has an edge."""
-    scenario = layout.scenario
-    unbounded = Bounds(
-        dict.fromkeys(scenario.sources, 0.0),
-        dict.fromkeys(scenario.items, math.inf),
-        backlog,
-        False,
-    )
-    return unbounded.box(layout)._replace(is_given=1)
+def given_box(layout: Layout, position: dict[str, float], backlog: dict[str, float]) -> Box:
+    """Return the box of a given policy, with edges of stock and of backlog."""
+    orders = dict.fromkeys(layout.scenario.sources, 0.0)
+    return Bounds(orders, position, backlog, False).box(layout)._replace(is_given=1)
 
 
 def priorities(scenario: Scenario) -> npt.NDArray[np.float64]:
@@ -205,6 +199,13 @@ def guessed(scenario: Scenario) -> Bounds:
         wanted += 1.5 * _economic(scenario, source.makes, mean)
         order[name] = _limited(scenario, name, min(wanted, position[source.makes] + wanted))
     return Bounds(order, position, first_backlogs(scenario), False)
+
+
+def first_positions(scenario: Scenario) -> dict[str, float]:
+    """Return edges of stock for a given policy to begin with: none in a season, which ends."""
+    if scenario.horizon.ends:
+        return dict.fromkeys(scenario.items, math.inf)
+    return {name: 2.0 * units for name, units in guessed(scenario).position.items()}
 
 
 def first_backlogs(scenario: Scenario) -> dict[str, float]:

@@ -169,9 +169,23 @@ def shares_within(matrix: csr_array[Any]) -> Floats:
     size = matrix.shape[0]
     back = matrix.T.tocsr()
     here = np.full(size, 1.0 / size)
-    for _ in range(MOST):
+    for step in range(MOST):
+        if step == PATIENCE and is_direct(matrix):
+            return balanced(back)
         there = (1.0 - DAMPING) * (back @ here) + DAMPING * here
         if np.abs(there - here).sum() < 1e-13:
             return there
         here = there
     return here
+
+
+def balanced(back: csr_array[Any]) -> Floats:
+    """Return the shares x = x P of a closed class, given P transposed: at first x[0] is 1."""
+    from scipy.sparse import csc_array, eye_array
+    from scipy.sparse.linalg import spsolve
+
+    equations = csc_array(eye_array(back.shape[0], format="csc") - back)[1:, 1:]
+    others = spsolve(equations, back[1:, [0]].toarray().ravel())
+    shares = np.maximum(np.concatenate([[1.0], others]), 0.0)
+    whole: Floats = shares / shares.sum()
+    return whole

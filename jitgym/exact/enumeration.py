@@ -50,7 +50,7 @@ WIDTH = 1024  # atoms of a channel that there is room for at least
 # Which count fills which arrays, and how many entries each has more than things counted.
 GROWING = {
     STATES: ("states", "seen", "place", "first"),
-    DECISIONS: ("cost", "code", "link_first"),
+    DECISIONS: ("cost", "code", "held", "link_first"),
     LINKS: ("link_post", "link_prob"),
     POSTS: (
         "post_cost",
@@ -76,6 +76,8 @@ class Enumerated:
     slots: npt.NDArray[np.int32]  # hash table of them
     code: npt.NDArray[np.int64]  # what each decision asks for
     edge: Floats  # probability that demand is turned away after a post-decision state, (posts,)
+    held: Floats  # probability that orders of a given policy are held back, (decisions,)
+    held_back: Floats  # units of each item: the largest grant that was held back
     start: Floats  # probability of each state to be the first, (states,)
     box: Box
 
@@ -298,6 +300,8 @@ class _Walker:
             found.slots,
             found.code[:decisions],
             found.post_edge[:posts],
+            found.held[:decisions],
+            self.scratch.held,
             start,
             self.box,
         )
@@ -331,6 +335,8 @@ def _scratch(layout: Layout, tabled: Tabled, box: Box) -> Scratch:
     return Scratch(
         state=np.zeros(layout.cells),
         asked=np.zeros(layout.asked_cells),
+        wanted=np.zeros(layout.asked_cells),
+        held=np.zeros(plant.items.size),
         tape=np.zeros(channels),
         post=np.zeros(layout.cells),
         post_flows=np.zeros(layout.flow_cells),
@@ -363,6 +369,7 @@ def _found(box: Box, mixed: bool) -> Found:
         first=np.zeros(room, dtype=np.int64),
         cost=np.zeros(room),
         code=np.zeros(room, dtype=np.int64),
+        held=np.zeros(room if box.is_given else 1),
         link_first=np.zeros(links, dtype=np.int64),
         link_post=np.zeros(room, dtype=np.int32),
         link_prob=np.zeros(links),

@@ -14,7 +14,7 @@ from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, load
 
 from . import solvers
-from .bounds import first_backlogs, given_box
+from .bounds import first_backlogs, first_positions, given_box
 from .chains import long_run
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
@@ -24,6 +24,8 @@ from .solving import ENDLESS, STILL, expect_end
 Floats = npt.NDArray[np.float64]
 
 MOST_ROUNDS = 12
+PATIENT = 6  # rounds in which orders may be held back often: a slow chain needs a wide edge
+HALVED = 0.4  # an edge twice as wide that lowers their probability by less is never wide enough
 ROWS = 1 << 14  # states that a policy is asked about at once
 
 
@@ -37,7 +39,7 @@ class Value:
     states: int  # that the policy reaches
     seconds: float
     cut: float  # probability a period that the tails left out have
-    edge: float  # long-run probability a period that demand is turned away at the backlog's edge
+    edge: float  # long-run probability a period that an edge turns demand away or holds orders back
 
 
 def evaluate(
@@ -48,7 +50,8 @@ def evaluate(
 ) -> Value:
     """Return what a policy costs, exactly: classic, learned, or a plain function of the view.
 
-    Backlog beyond an edge is turned away; the edge is doubled until the cost stands still.
+    Backlog beyond an edge is turned away, and orders beyond an edge of stock are not placed; the
+    edges are doubled until the cost stands still.
 
     Raises
     ------
@@ -56,7 +59,8 @@ def evaluate(
         If the plant is no finite process, the policy has a memory, or it looks at what only
         reports.
     TooLarge
-        If the states that it reaches would take more memory than allowed.
+        If the states that it reaches would take more memory than allowed, or stock or backlog
+        grows without end.
     """
     scenario = load(scenario)
     began = time.perf_counter()
@@ -64,22 +68,27 @@ def evaluate(
     tabled = table(layout)
     expect_end(scenario)
     asking = Asking(as_policy(policy), layout)
-    backlog = first_backlogs(scenario)
-    before, edge = np.inf, np.inf
-    for _ in range(MOST_ROUNDS):
-        box = given_box(layout, backlog)
+    position, backlog = first_positions(scenario), first_backlogs(scenario)
+    before, turned_away, held_back = np.inf, np.inf, np.inf
+    for rounds in range(1, MOST_ROUNDS + 1):
+        box = given_box(layout, position, backlog)
         reached = enumerate_states(layout, tabled, box, memory=memory, given=asking)
         now = _judged(layout, tabled, reached, began)
-        still = abs(now.cost - before) <= 0.1 * STILL * (1.0 + abs(now.cost))
-        if not backlog or now.edge == 0.0 or still:
-            return now
-        if now.edge > ENDLESS and now.edge > 0.5 * edge:
+        still = abs(now.value.cost - before) <= 0.1 * STILL * (1.0 + abs(now.value.cost))
+        if now.value.edge == 0.0 or still:
+            return now.value
+        if now.turned_away > ENDLESS and now.turned_away > 0.5 * turned_away:
             break
-        before, edge = now.cost, now.edge
+        if rounds >= PATIENT and now.held_back > ENDLESS and now.held_back > HALVED * held_back:
+            break
+        before, turned_away, held_back = now.value.cost, now.turned_away, now.held_back
         backlog = {name: 2 * units for name, units in backlog.items()}
+        orders = dict(zip(scenario.items, reached.held_back, strict=True))
+        position = {name: 2 * (units + orders[name]) for name, units in position.items()}
+    what, edges = ("stock", position) if now.held_back > now.turned_away else ("backlog", backlog)
     raise TooLarge(
-        f"{scenario.file}: under {asking.policy.name} the backlog grows without end, as far as "
-        f"{max(backlog.values()):,.0f} units show: it has no long-run average"
+        f"{scenario.file}: under {asking.policy.name} the {what} grows without end, as far as "
+        f"{max(edges.values()):,.0f} units show: it has no long-run average"
     )
 
 
@@ -133,23 +142,34 @@ class Asking:
         return whole
 
 
-def _judged(layout: Layout, tabled: Tabled, reached: Enumerated, began: float) -> Value:
+@dataclass(frozen=True)
+class Judged:
+    """The cost of a policy within edges, and how often it is at them, a period."""
+
+    value: Value
+    turned_away: float
+    held_back: float
+
+
+def _judged(layout: Layout, tabled: Tabled, reached: Enumerated, began: float) -> Judged:
     arrays, start, plant = reached.arrays, reached.start, layout.plant
     scenario = layout.scenario
     choice = np.where(np.diff(arrays.first) > 0, arrays.first[:-1], -1)
-    edge = 0.0
+    turned_away = float(reached.edge.max(initial=0.0))
+    held_back = float(reached.held.max(initial=0.0))
     if scenario.horizon.ends:
         cost = float(start @ solvers.until_the_end(arrays, plant.discount).value)
         lower = upper = cost
-        edge = float(reached.edge.max(initial=0.0))
     elif scenario.discount is not None:
         span = (plant.warm_up, plant.periods)
         cost = solvers.cost_of_periods(arrays, choice, plant.discount, *span, start)
         lower = upper = cost
-        edge = float(reached.edge.max(initial=0.0))
     else:
         run = long_run(arrays, choice, start)
         cost, lower, upper = run.cost, run.lower, run.upper
-        edge = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
+        turned_away = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
+        held_back = float(run.shares @ reached.held[choice])
+    edge = min(turned_away + held_back, 1.0)
     seconds = time.perf_counter() - began
-    return Value(cost, lower, upper, arrays.states, seconds, tabled.cut, edge)
+    value = Value(float(cost), float(lower), float(upper), arrays.states, seconds, tabled.cut, edge)
+    return Judged(value, turned_away, held_back)

@@ -10,8 +10,9 @@ Where Release or Start read noise of their own (a random capacity), a decision l
 post-decision states, each with its probability. Where they share a channel with later stages (the
 events of one clock), decision and atoms lead to the next states together.
 
-At an edge of stock the plant blocks: a decision that would exceed it is not allowed. Beyond an edge
-of backlog, demand is turned away.
+At an edge of stock the plant blocks: a decision that would exceed it is not allowed, and of a given
+policy the orders that would exceed it are not placed. Beyond an edge of backlog, demand is turned
+away.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.plant.dynamics import decide, happen, in_process
-from jitgym.plant.jit import compiled, kernel
+from jitgym.plant.jit import compiled, kernel, separate
 from jitgym.plant.ledger import book
 from jitgym.plant.records import NONE, Plant, Row
 from jitgym.plant.stock import on_hand
@@ -39,7 +40,7 @@ RARE = 1e-15  # joint atoms with less probability are left out
 MOST_ATOMS = 20_000_000  # joint atoms of one post-decision state
 
 # What comes of a walk or a decision; the first three stop the walk.
-GROW, WIDE, LONG, DONE, WAIT, TAKEN, BLOCKED = range(7)
+GROW, WIDE, LONG, DONE, WAIT, TAKEN, BLOCKED, HELD = range(8)
 
 # The counts of what was found, and where the walk stands.
 (STATES, DECISIONS, LINKS, POSTS, TRANSITIONS, LAWS, CHANCES, STAMP, AT, CODE) = range(10)
@@ -56,7 +57,7 @@ class Box(NamedTuple):
     post_key: Short  # likewise of post-decision states
     flow_key: Short  # flow cells that later stages read
     ends: float  # period with which the season is over
-    is_given: int  # 1 where decisions are given, row by row, and nothing is blocked
+    is_given: int  # 1 where decisions are given, row by row
 
 
 class Scratch(NamedTuple):
@@ -64,6 +65,8 @@ class Scratch(NamedTuple):
 
     state: Row
     asked: Row
+    wanted: Row  # what a given policy asks for, before anything is held back
+    held: Row  # units of each item: the largest grant that was held back
     tape: Row
     post: Row
     post_flows: Row
@@ -93,6 +96,7 @@ class Found(NamedTuple):
     first: Whole  # first decision of each state, (states + 1,)
     cost: Floats  # of a decision at once
     code: Whole  # what it asks for
+    held: Floats  # probability that orders of a given policy are held back; else of size 1
     link_first: Whole  # first link of each decision; of size 1 where each has one link
     link_post: Short
     link_prob: Floats  # likewise
@@ -116,17 +120,31 @@ class Found(NamedTuple):
 def walk(
     plant: Plant, noise: Noise, box: Box, given: Floats, scratch: Scratch, found: Found
 ) -> int:
-    """Go on until all is found or something is missing; return what."""
+    """Go on until all is found or something is missing; return what.
+
+    Every decision of a state is weighed, from the code on where the walk stands, or the given one.
+    """
     counts = found.counts
     while counts[AT] < counts[STATES]:
         i = counts[AT]
         if box.is_given and i >= given.shape[0]:
             return WAIT
         place_state(box, found, scratch, i)
-        if plant.clock == NONE or scratch.state[plant.clock] < box.ends:
-            status = try_all(plant, noise, box, given, scratch, found, i)
-            if status <= LONG:
-                return status
+        more = plant.clock == NONE or scratch.state[plant.clock] < box.ends
+        if more:
+            set_limits(plant, box, scratch)
+            set_lots(plant, box, scratch, counts[CODE])
+        while more:
+            says = ask(plant, box, scratch, counts[CODE])
+            if box.is_given:
+                for k in range(scratch.asked.size):
+                    scratch.wanted[k] = given[i, k]
+                    scratch.asked[k] = given[i, k]
+            if says or box.is_given:
+                status = weigh(plant, noise, box, scratch, found, i, counts[CODE])
+                if status <= LONG:
+                    return status
+            more = not box.is_given and next_code(plant, box, scratch, counts)
         found.first[i + 1] = counts[DECISIONS]
         counts[AT] = i + 1
         counts[CODE] = 0
@@ -154,28 +172,6 @@ def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
         if source.up != NONE and scratch.state[source.up] == 0.0:
             limit = 0.0
         scratch.limits[s] = int(limit)
-
-
-@kernel
-def try_all(
-    plant: Plant, noise: Noise, box: Box, given: Floats, scratch: Scratch, found: Found, i: int
-) -> int:
-    """Weigh every decision of a state, from the code on where the walk stands; or the given one."""
-    counts = found.counts
-    set_limits(plant, box, scratch)
-    set_lots(plant, box, scratch, counts[CODE])
-    more = True
-    while more:
-        code = counts[CODE]
-        if box.is_given:
-            for k in range(scratch.asked.size):
-                scratch.asked[k] = given[i, k]
-        if box.is_given or ask(plant, box, scratch, code):
-            status = weigh(plant, noise, box, scratch, found, i, code)
-            if status <= LONG:
-                return status
-        more = not box.is_given and next_code(plant, box, scratch, counts)
-    return DONE
 
 
 @kernel
@@ -228,7 +224,7 @@ def next_code(plant: Plant, box: Box, scratch: Scratch, counts: Whole) -> bool:
     return False
 
 
-@kernel
+@separate
 def weigh(
     plant: Plant, noise: Noise, box: Box, scratch: Scratch, found: Found, i: int, code: int
 ) -> int:
@@ -242,6 +238,7 @@ def weigh(
     later_cost = 0.0
     edge = 0.0
     covered = 0.0
+    held = 0.0
     counts[STAMP] += 1
     joint = choose_atoms(plant, noise, scratch, True, scratch.state)
     if joint < 0:
@@ -253,12 +250,12 @@ def weigh(
         advance(noise, scratch, True)
         if chance < RARE and joint > 1:
             continue
-        for k in range(scratch.state.size):
-            scratch.post[k] = scratch.state[k]
-        decide(plant, scratch.post, scratch.asked, scratch.tape, scratch.post_flows)
-        if not box.is_given and is_blocked(plant, box, scratch):
+        status = decide_within(plant, box, scratch)
+        if status == BLOCKED:
             roll_back(counts, first_link, first_next, first_chance)
             return BLOCKED
+        if status == HELD:
+            held += chance
         at_once = book(plant, scratch.post_flows, scratch.booked)
         asked_cost += chance * at_once
         post = -1
@@ -314,7 +311,7 @@ def weigh(
     if noise.is_joint:
         post = add_post(found, scratch, first_next, first_chance, later_cost, edge, covered, -1)
         add_link(found, post, 1.0)
-    add_decision(box, found, i, code, asked_cost, first_link)
+    add_decision(found, i, code, asked_cost, held, first_link)
     return TAKEN
 
 
@@ -396,17 +393,45 @@ def advance(noise: Noise, scratch: Scratch, before: bool) -> None:
 
 
 @kernel
-def is_blocked(plant: Plant, box: Box, scratch: Scratch) -> bool:
-    """Return whether a grant exceeds an edge of stock."""
+def decide_within(plant: Plant, box: Box, scratch: Scratch) -> int:
+    """Write the post-decision state, within the edges of stock; return what became of the asks."""
+    status = TAKEN
+    if box.is_given:
+        for k in range(scratch.asked.size):
+            scratch.asked[k] = scratch.wanted[k]
+    while True:
+        for k in range(scratch.state.size):
+            scratch.post[k] = scratch.state[k]
+        decide(plant, scratch.post, scratch.asked, scratch.tape, scratch.post_flows)
+        i = beyond_edge(plant, box, scratch)
+        if i == NONE:
+            return status
+        if not box.is_given:
+            return BLOCKED
+        status = HELD
+        for s in range(plant.sources.size):
+            if brings(plant, s, i):
+                scratch.asked[s] = 0.0
+
+
+@kernel
+def brings(plant: Plant, s: int, i: int) -> bool:
+    """Return whether a source brings an item, as what it makes or as a by-product."""
+    source = plant.sources[s]
+    if source.item == i:
+        return True
+    return source.quality != NONE and plant.qualities[source.quality].by_product == i
+
+
+@kernel
+def beyond_edge(plant: Plant, box: Box, scratch: Scratch) -> int:
+    """Return the first item of which a grant exceeds its edge of stock; NONE if there is none."""
     for i in range(plant.items.size):
         granted = 0.0
         position = on_hand(scratch.post, plant.items[i])
         for s in range(plant.sources.size):
             source = plant.sources[s]
-            by_product = NONE
-            if source.quality != NONE:
-                by_product = plant.qualities[source.quality].by_product
-            if source.item == i or by_product == i:
+            if brings(plant, s, i):
                 position += in_process(plant, scratch.post, source)
                 granted += scratch.post_flows[source.granted]
         for d in range(plant.demands.size):
@@ -414,8 +439,9 @@ def is_blocked(plant: Plant, box: Box, scratch: Scratch) -> bool:
             if demand.item == i and demand.backlog != NONE:
                 position -= scratch.post[demand.backlog]
         if granted > 0.0 and position > box.position[i] + 1e-9:
-            return True
-    return False
+            scratch.held[i] = max(scratch.held[i], granted)
+            return i
+    return NONE
 
 
 @kernel
@@ -569,7 +595,9 @@ def add_link(found: Found, post: int, chance: float) -> None:
 
 
 @kernel
-def add_decision(box: Box, found: Found, i: int, code: int, cost: float, first_link: int) -> None:
+def add_decision(
+    found: Found, i: int, code: int, cost: float, held: float, first_link: int
+) -> None:
     """Add a decision; of two that lead to the same the cheaper one stays."""
     counts = found.counts
     if counts[LINKS] == first_link + 1:
@@ -586,6 +614,8 @@ def add_decision(box: Box, found: Found, i: int, code: int, cost: float, first_l
     decision = counts[DECISIONS]
     found.cost[decision] = cost
     found.code[decision] = code
+    if found.held.size > 1:
+        found.held[decision] = held
     if found.link_first.size > 1:
         found.link_first[decision + 1] = counts[LINKS]
     counts[DECISIONS] = decision + 1

@@ -7,6 +7,7 @@ import pytest
 
 import agents
 import jitgym
+from agents.tune_exactly import tune_exactly
 from jitgym import exact
 
 PUBLISHED = Path(__file__).parents[1] / "published"
@@ -61,6 +62,31 @@ def test_dual_sourcing(row: dict[str, str]) -> None:
     given = {name: float(row[name]) for name in names}
     solution = exact.solve(jitgym.load("dual-sourcing", **given))
     assert solution.cost == pytest.approx(float(row["optimum_total"]), abs=1e-5)
+
+
+DUAL_SOURCING = [  # parameters that no neighbors beat
+    ("105", "tailored-base-surge", {"order": 1, "level": 4}),
+    ("105", "single-index", {"expedited_level": 5, "regular_level": 6}),
+    ("105", "dual-index", {"expedited_level": 4, "regular_level": 7}),
+    ("105", "capped-dual-index", {"expedited_level": 4, "regular_level": 7, "cap": 2}),
+    ("110", "tailored-base-surge", {"order": 1, "level": 4}),
+    ("110", "single-index", {"expedited_level": 6, "regular_level": 8}),
+    ("110", "dual-index", {"expedited_level": 4, "regular_level": 8}),
+    ("110", "capped-dual-index", {"expedited_level": 4, "regular_level": 8, "cap": 2}),
+]
+
+
+@pytest.mark.parametrize(("cost", "name", "parameters"), DUAL_SOURCING)
+def test_classic_policies_of_dual_sourcing(
+    cost: str, name: str, parameters: dict[str, int]
+) -> None:
+    """Their gaps, in percent of the total cost."""
+    (row,) = [one for one in rows("dual_sourcing.csv")[:2] if one["expedited_unit_cost"] == cost]
+    scenario = jitgym.load("dual-sourcing", expedited_unit_cost=float(cost))
+    tuned = tune_exactly(name, scenario, start=parameters)
+    assert tuned.parameters == parameters
+    gap = 100 * (tuned.value.cost / float(row["optimum_total"]) - 1)
+    assert gap == pytest.approx(float(row[f"{name.replace('-', '_')}_gap_pct"]), abs=0.05)
 
 
 def test_two_station_tandem() -> None:

@@ -188,6 +188,31 @@ def test_a_policy_that_looks_at_reports_is_refused() -> None:
         exact.evaluate(lambda view: view["customers.last"], "lost-sales")
 
 
+def test_stock_that_has_no_bound_is_held_back_so_seldom_that_it_does_not_matter() -> None:
+    """Base-surge with a constant order: stock rises for as long as demand happens to be low."""
+    scenario = jitgym.load("dual-sourcing")
+    policy = agents.make("tailored-base-surge", scenario, order=1, level=4)
+    value = exact.evaluate(policy, scenario)
+    cost = evaluate.rollout(policy, scenario, episodes=64)["cost"]
+    assert 0.0 < value.edge < 1e-9
+    assert abs(cost.mean() - value.cost) < 4 * cost.std() / 8
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_stock_that_grows_without_end_is_refused(order: int) -> None:
+    scenario = jitgym.load("dual-sourcing")
+    policy = agents.make("tailored-base-surge", scenario, order=order, level=3)
+    with pytest.raises(exact.TooLarge, match="the stock grows without end"):
+        exact.evaluate(policy, scenario)
+
+
+def test_a_level_far_above_the_first_edge_is_reached() -> None:
+    scenario = jitgym.load("lost-sales", lead_time=0)
+    value = exact.evaluate(agents.make("base-stock", scenario, level=300), scenario)
+    assert value.cost == pytest.approx(295.0, abs=1e-6)  # 300 less the mean demand, held
+    assert value.edge == 0.0
+
+
 def test_one_style_of_a_season() -> None:
     """A new product: what is known of its level is the demand so far; far and cheap, or near."""
     style = plant(

@@ -120,3 +120,12 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
     open_to_all.chmod(0o777)
     assert not jit._is_private_and_writable(open_to_all)
     assert jit._is_private_and_writable(tmp_path / "own")
+
+
+def test_python_cannot_call_what_takes_a_whole_plant() -> None:
+    """It is compiled without what lets Python call it: that must say so, not crash."""
+    from jitgym.plant import dynamics
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="decide is an inner function"):
+            dynamics.decide(None, None, None, None, None)  # type: ignore[arg-type]
