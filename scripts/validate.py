@@ -161,7 +161,7 @@ def exactly(found: Sequence[Found]) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "Not in this table:", ""]
     lines += [f"- `{table}`, {which}: {why}." for table, which, why in published.NOT_COVERED]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", published.REMARK, ""])
 
 
 def by_simulation(findings: Sequence[Simulated], precision: float, seed: int) -> str:
