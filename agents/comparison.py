@@ -8,6 +8,7 @@ Each classic policy stands in it twice, sized by the textbook and tuned by simul
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -104,12 +105,24 @@ def contest(
     return pandas.concat(list(rows()), ignore_index=True)
 
 
-MEMORY = 200e6
+DECISIONS = 3000
+"""In one state, that a comparison tries: more take minutes before memory ends."""
+
+MEMORY = 60e6
 """Bytes that the exact solution may take in a comparison: some seconds of work."""
 
 
 def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
     """Return the exact optimum where the plant is small enough, and what to say of it."""
+    decisions = math.prod(
+        1 + units // scenario.sources[name].lot_size
+        for name, units in exact.first_bounds(scenario).order.items()
+    )
+    if decisions > DECISIONS:
+        return None, (
+            f"not solved exactly: {decisions:,.0f} decisions in one state; at most {DECISIONS:,} "
+            "are tried in a comparison, scripts/solve.py has no such limit"
+        )
     try:
         solution = exact.solve(scenario, memory=MEMORY)
     except (exact.NotFinite, exact.TooLarge) as error:

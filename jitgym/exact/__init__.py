@@ -7,7 +7,7 @@
 the discounted sum from the first state where a discount is given.
 """
 
-from .bounds import Bounds
+from .bounds import Bounds, first_bounds
 from .enumeration import MEMORY
 from .errors import NotFinite, TooLarge
 from .evaluation import Value, evaluate
@@ -23,5 +23,6 @@ __all__ = [
     "TooLarge",
     "Value",
     "evaluate",
+    "first_bounds",
     "solve",
 ]
