@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from jitgym.plant.jit import compiled, kernel
 
-from .chains import is_direct, matrix_of, relative_values
+from .chains import is_direct, matrix_of, ranges, relative_values
 from .model import Arrays
 
 Floats = npt.NDArray[np.float64]
@@ -92,21 +92,37 @@ def improve(
 
 @compiled
 def sweep(
-    arrays: Arrays, factor: float, choice: Whole, damping: float, value: Floats, better: Floats
+    arrays: Arrays,
+    factor: float,
+    choice: Whole,
+    damping: float,
+    used: Whole,
+    value: Floats,
+    later: Floats,
+    better: Floats,
 ) -> None:
-    """Apply a policy's operator to `value`, damped: write it to `better`."""
+    """Apply a policy's operator to `value`, damped: write it to `better`.
+
+    `used` are the posts that it leads to: many states share them. `later` is room for all posts.
+    """
+    for k in range(used.size):
+        later[used[k]] = expected(arrays, value, factor, used[k])
     for s in range(choice.size):
         total = 0.0
-        decision = choice[s]
-        if decision >= 0:
-            total = arrays.cost[decision]
-            if arrays.link_first.size == 1:
-                total += expected(arrays, value, factor, arrays.link_post[decision])
-            else:
-                for k in range(arrays.link_first[decision], arrays.link_first[decision + 1]):
-                    post = arrays.link_post[k]
-                    total += arrays.link_prob[k] * expected(arrays, value, factor, post)
+        if choice[s] >= 0:
+            total = of_decision(arrays, later, choice[s])
         better[s] = (1.0 - damping) * total + damping * value[s]
+
+
+def used_by(arrays: Arrays, choice: Whole) -> Whole:
+    """Return the post-decision states that a policy leads to from any state."""
+    taken = choice[choice >= 0]
+    if arrays.link_first.size > 1:
+        first = arrays.link_first[taken]
+        taken = ranges(first, arrays.link_first[taken + 1] - first)
+    is_used = np.zeros(arrays.post_cost.size, dtype=bool)
+    is_used[arrays.link_post[taken]] = True
+    return np.flatnonzero(is_used)
 
 
 @compiled
@@ -163,20 +179,23 @@ def average(
             break
         value, better = better, value
         wanted = max(ENOUGH * float(np.ptp(difference)), 0.25 * tolerance * (1.0 + abs(upper)))
-        sweeps += narrow(arrays, choice, wanted, value, better)
+        sweeps += narrow(arrays, choice, wanted, value, later, better)
     return Solved(value, choice, lower, upper, iterations, sweeps)
 
 
-def narrow(arrays: Arrays, choice: Whole, wanted: float, value: Floats, better: Floats) -> int:
+def narrow(
+    arrays: Arrays, choice: Whole, wanted: float, value: Floats, later: Floats, better: Floats
+) -> int:
     """Apply a policy's operator to `value` until its differences are within a range.
 
-    `better` is room. Return how often it was applied, an even number of times.
+    `later` and `better` are room. Return how often it was applied, an even number of times.
     """
     sweeps = 0
+    used = used_by(arrays, choice)
     while sweeps < MOST_SWEEPS:
         for _ in range(SWEEPS // 2):
-            sweep(arrays, 1.0, choice, DAMPING, value, better)
-            sweep(arrays, 1.0, choice, DAMPING, better, value)
+            sweep(arrays, 1.0, choice, DAMPING, used, value, later, better)
+            sweep(arrays, 1.0, choice, DAMPING, used, better, later, value)
         sweeps += SWEEPS
         if float(np.ptp(value - better)) <= wanted * (1.0 - DAMPING):
             break
@@ -213,8 +232,9 @@ def discounted(
         value, better = better, value
         if high - low <= tolerance * (1.0 + float(np.abs(value).max())):
             break
+        used = used_by(arrays, choice)
         for _ in range(SWEEPS):
-            sweep(arrays, discount, choice, 0.0, value, better)
+            sweep(arrays, discount, choice, 0.0, used, value, later, better)
             value, better = better, value
             sweeps += 1
     middle = 0.5 * (low + high)
@@ -301,8 +321,9 @@ def cost_of_periods(
 ) -> float:
     """Return a policy's discounted cost of the periods after a warm-up, from some first shares."""
     value, better = np.zeros(arrays.states), np.empty(arrays.states)
+    used, later = used_by(arrays, choice), np.empty(arrays.post_cost.size)
     for _ in range(periods - warm_up):
-        sweep(arrays, discount, choice, 0.0, value, better)
+        sweep(arrays, discount, choice, 0.0, used, value, later, better)
         value, better = better, value
     here, there = start.copy(), np.empty_like(start)
     for _ in range(warm_up):

@@ -28,6 +28,13 @@ MOST_ROUNDS = 12
 LARGE = 1_000_000  # decisions: beyond them bounds that nothing touches are not widened to make sure
 ENDLESS = 1e-4  # probability of demand turned away that no wider edge halves: the backlog grows
 SELDOM = 1e-10  # probability a period with which a bound may be touched
+TOLERANCE = 1e-9
+
+# Beyond `LARGE` decisions less is enough: every digit more would take minutes.
+ROUGHLY_STILL = 1e-5
+ROUGHLY_SELDOM = 1e-7
+ROUGH_TOLERANCE = 1e-6
+MOST_CELLS = 16  # of a state, for values to be foreseen by a quadratic function of them
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Solution:
 def solve(
     scenario: Scenario | str,
     *,
-    tolerance: float = 1e-9,
+    tolerance: float | None = None,
     memory: float = MEMORY,
     bounds: Bounds | None = None,
 ) -> Solution:
@@ -66,7 +73,8 @@ def solve(
     scenario
         The plant: a Scenario, a name of the catalog, or a path.
     tolerance
-        Of the bounds, as a share of 1 + the cost.
+        Of [lower, upper], as a share of 1 + the cost; by default 1e-9, and 1e-6 beyond a million
+        decisions.
     memory
         Bytes that may be taken; more are refused.
     bounds
@@ -114,7 +122,7 @@ def settle(
     tabled: Tabled,
     given: Bounds | None,
     first: Bounds,
-    tolerance: float,
+    tolerance: float | None,
     memory: float,
 ) -> tuple[Round, Bounds, int, float]:
     """Return the optimum within bounds that no longer matter, how often set, and how far it moved.
@@ -126,7 +134,7 @@ def settle(
     before: Round | None = None
     for rounds in range(1, MOST_ROUNDS + 1):
         try:
-            now = Round.of(layout, tabled, bounds, tolerance, memory)
+            now = Round.of(layout, tabled, bounds, tolerance, memory, before)
         except TooLarge as error:
             if before is None:
                 raise
@@ -137,16 +145,17 @@ def settle(
                 f"those of {', '.join(sorted(before.touched))}"
             ) from None
         moved = 0.0 if before is None else abs(now.cost - before.cost)
-        stands = before is not None and moved <= STILL * (1.0 + abs(now.cost))
-        is_large = before is None and now.enumerated.arrays.decisions > LARGE
-        if given is not None or bounds.are_proved or stands or (is_large and not now.touched):
+        still = ROUGHLY_STILL if now.is_large else STILL
+        stands = before is not None and moved <= still * (1.0 + abs(now.cost))
+        is_done = before is None and now.is_large and not now.touched
+        if given is not None or bounds.are_proved or stands or is_done:
             return now, bounds, rounds, moved
         if before is not None and now.edge > ENDLESS and now.edge > 0.5 * before.edge:
             break
         scenario = layout.scenario
         if now.touched:
             bounds = bounds.widened(scenario, now.touched)
-        elif now.enumerated.arrays.decisions > LARGE:
+        elif now.is_large:
             return now, bounds, rounds, moved
         else:
             bounds = bounds.widened(scenario, factor=1.25)
@@ -181,25 +190,58 @@ class Round:
     edge: float  # probability a period that demand is turned away
     touched: frozenset[str]  # what is bounded, where the policy comes to its bound
 
+    @property
+    def is_large(self) -> bool:
+        """Whether every digit takes long."""
+        return self.enumerated.arrays.decisions > LARGE
+
     @classmethod
     def of(
-        cls, layout: Layout, tabled: Tabled, bounds: Bounds, tolerance: float, memory: float
+        cls,
+        layout: Layout,
+        tabled: Tabled,
+        bounds: Bounds,
+        tolerance: float | None,
+        memory: float,
+        before: Round | None = None,
     ) -> Round:
-        """Enumerate, and solve."""
+        """Enumerate, and solve; values begin where those within narrower bounds ended."""
         enumerated = enumerate_states(layout, tabled, bounds.box(layout), memory=memory)
-        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance)
+        is_large = enumerated.arrays.decisions > LARGE
+        if tolerance is None:
+            tolerance = ROUGH_TOLERANCE if is_large else TOLERANCE
+        seldom = ROUGHLY_SELDOM if is_large else SELDOM
+        foreseen = None if before is None else before.foresee(enumerated)
+        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance, foreseen)
         if bounds.are_proved:
             return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset())
-        shares = visits(layout, enumerated, solved.choice)
+        shares = visits(layout, enumerated, solved.choice, 0.01 * seldom)
         edge = solvers.mean_of_posts(enumerated.arrays, solved.choice, shares, enumerated.edge)
-        reached = touched_by(layout, bounds, enumerated, solved.choice, shares)
-        if edge > SELDOM:
+        reached = touched_by(layout, bounds, enumerated, solved.choice, shares, seldom)
+        if edge > seldom:
             reached |= {f"demands.{name}" for name in bounds.backlog}
         return cls(enumerated, solved, cost, lower, upper, edge, frozenset(reached))
 
+    def foresee(self, wider: Enumerated) -> Floats:
+        """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
+        known = self.enumerated.find(wider.states)
+        values = np.where(known >= 0, self.solved.value[known], 0.0)
+        missing = np.flatnonzero(known < 0)
+        if missing.size > 0 and wider.states.shape[1] <= MOST_CELLS:
+            fit, *_ = np.linalg.lstsq(_squares(self.enumerated.states), self.solved.value)
+            values[missing] = _squares(wider.states[missing]) @ fit
+        return values
+
+
+def _squares(states: Floats) -> Floats:
+    """Return ones, the cells of states, and their products two by two."""
+    cells = states.shape[1]
+    products = [states[:, i] * states[:, j] for i in range(cells) for j in range(i + 1)]
+    return np.column_stack([np.ones(states.shape[0]), states, *products])
+
 
 def by_yardstick(
-    layout: Layout, enumerated: Enumerated, tolerance: float
+    layout: Layout, enumerated: Enumerated, tolerance: float, foreseen: Floats | None = None
 ) -> tuple[solvers.Solved, float, float, float]:
     """Solve what was enumerated by the scenario's yardstick: also cost, lower and upper bound."""
     arrays, start, plant = enumerated.arrays, enumerated.start, layout.plant
@@ -209,7 +251,7 @@ def by_yardstick(
         cost = float(start @ solved.value)
         return solved, cost, cost, cost
     if scenario.discount is None:
-        solved = solvers.average(arrays, tolerance=tolerance)
+        solved = solvers.average(arrays, tolerance=tolerance, value=foreseen)
         middle = 0.5 * (solved.lower + solved.upper)
         return solved, middle, solved.lower, solved.upper
     solved = solvers.discounted(arrays, plant.discount, tolerance=tolerance)
@@ -219,11 +261,13 @@ def by_yardstick(
     return solved, cost, lower, cost
 
 
-def visits(layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64]) -> Floats:
+def visits(
+    layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64], tolerance: float
+) -> Floats:
     """Return how often a policy is in each state: long-run shares, or the mean over a season."""
     arrays, start = enumerated.arrays, enumerated.start
     if not layout.scenario.horizon.ends:
-        return solvers.stationary(arrays, choice, start)
+        return solvers.stationary(arrays, choice, start, tolerance=tolerance)
     here, there, total = start.copy(), np.empty_like(start), np.zeros_like(start)
     for _ in range(layout.plant.periods):
         total += here
@@ -238,10 +282,11 @@ def touched_by(
     enumerated: Enumerated,
     choice: npt.NDArray[np.int64],
     shares: Floats,
+    seldom: float,
 ) -> set[str]:
     """Return the sources and items whose bounds a policy comes to in the states that it visits."""
     scenario, plant = layout.scenario, layout.plant
-    visited = np.flatnonzero((shares > SELDOM) & (choice >= 0))
+    visited = np.flatnonzero((shares > seldom) & (choice >= 0))
     asked = enumerated.asked(layout, choice[visited])
     rows = np.zeros((visited.size, layout.cells))
     rows[:, enumerated.box.key] = enumerated.states[visited]

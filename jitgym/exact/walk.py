@@ -307,10 +307,10 @@ def weigh(
             if counts[LINKS] + 2 >= found.link_post.size:
                 roll_back(counts, first_link, counts[TRANSITIONS], counts[CHANCES])
                 return GROW
-            add_link(found, post, chance)
+            add_link(found, post, chance, first_link)
     if noise.is_joint:
         post = add_post(found, scratch, first_next, first_chance, later_cost, edge, covered, -1)
-        add_link(found, post, 1.0)
+        add_link(found, post, 1.0, first_link)
     add_decision(found, i, code, asked_cost, held, first_link)
     return TAKEN
 
@@ -585,9 +585,13 @@ def law_of(found: Found, first_chance: int) -> int:
 
 
 @kernel
-def add_link(found: Found, post: int, chance: float) -> None:
-    """Add a post-decision state to the decision that is being weighed."""
+def add_link(found: Found, post: int, chance: float, first_link: int) -> None:
+    """Add a post-decision state to the decision that is being weighed, or to its probability."""
     link = found.counts[LINKS]
+    for k in range(first_link, link):
+        if found.link_post[k] == post:
+            found.link_prob[k] += chance
+            return
     found.link_post[link] = post
     if found.link_first.size > 1:
         found.link_prob[link] = chance
