@@ -114,16 +114,14 @@ MEMORY = 60e6
 
 def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
     """Return the exact optimum where the plant is small enough, and what to say of it."""
-    decisions = math.prod(
-        1 + units // scenario.sources[name].lot_size
-        for name, units in exact.first_bounds(scenario).order.items()
-    )
-    if decisions > DECISIONS:
-        return None, (
-            f"not solved exactly: {decisions:,.0f} decisions in one state; at most {DECISIONS:,} "
-            "are tried in a comparison, scripts/solve.py has no such limit"
-        )
     try:
+        orders = exact.first_bounds(scenario).order
+        lots = [units // scenario.sources[name].lot_size for name, units in orders.items()]
+        if (decisions := math.prod(1 + most for most in lots)) > DECISIONS:
+            return None, (
+                f"not solved exactly: {decisions:,.0f} decisions in one state; at most "
+                f"{DECISIONS:,} are tried in a comparison, scripts/solve.py has no such limit"
+            )
         solution = exact.solve(scenario, memory=MEMORY)
     except (exact.NotFinite, exact.TooLarge) as error:
         return None, f"not solved exactly: {error}"

@@ -166,9 +166,8 @@ def tune(
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
     textbook = space.origin
-    Trial(classic, layout, space, seed, 1, aim).run(
-        [textbook]
-    )  # compiles, where that was not done yet
+    first = Trial(classic, layout, space, seed, 1, aim)
+    first.run([textbook])  # compiles, where that was not done yet
     began = time.process_time()
     trial = Trial(classic, layout, space, seed, episodes, aim)
     final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes, aim)

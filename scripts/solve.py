@@ -14,7 +14,6 @@ from tyro.conf import Positional, arg
 import agents
 from agents import comparison
 from jitgym import ScenarioError, exact
-from jitgym.exact.enumeration import MEMORY
 from jitgym.report import policies as drawn
 
 POLICIES = "classic policies by name; all that apply if none is named"
@@ -25,7 +24,7 @@ def main(
     policies: Annotated[Positional[tuple[str, ...]], arg(metavar="POLICY...", help=POLICIES)] = (),
     given: common.Given = (),
     seed: common.Seed = 0,
-    memory: Annotated[float, arg(help="GB that may be taken")] = MEMORY / 1e9,
+    memory: Annotated[float, arg(help="GB that may be taken")] = exact.MEMORY / 1e9,
     table: Annotated[
         Path | None, arg(metavar="FILE", help="save the optimal policy (.npz)")
     ] = None,

@@ -20,6 +20,7 @@ period's demand, rounded up to whole lots. Quantities in units.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -57,19 +58,24 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the local levels, and the cap of every outside supplier."""
     at = stages(scenario)
     suppliers = outside_suppliers(scenario)
-    textbook, most = np.array([cap_sizes(at[name]) for name in suppliers]).T
-    cap = Parameter(
+    return level_parameter(scenario), caps_of(at, suppliers)
+
+
+def caps_of(at: Mapping[str, Stage], names: Sequence[str]) -> Parameter:
+    """Return the caps of some suppliers as a parameter."""
+    textbook, most = np.array([cap_sizes(at[name]) for name in names]).T
+    smallest = np.array([at[name].smallest_order for name in names])
+    return Parameter(
         name="cap",
         unit="units a period",
-        of=tuple(suppliers),
+        of=tuple(names),
         textbook=textbook,
         high=most,
-        step=np.array([at[name].lot for name in suppliers]),
-        low=np.array([at[name].smallest_order for name in suppliers]),
-        least=np.array([at[name].smallest_order for name in suppliers]),
+        step=np.array([at[name].lot for name in names]),
+        low=smallest,
+        least=smallest,
         whole=True,
     )
-    return level_parameter(scenario), cap
 
 
 def cap_sizes(stage: Stage) -> Array:

@@ -17,7 +17,7 @@ from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
 
 from .base_stock import bounded_level
-from .capped_base_stock import cap_sizes
+from .capped_base_stock import caps_of
 from .policy import Parameter
 from .sizing import Stage, stages
 
@@ -90,18 +90,7 @@ def cap_parameter(scenario: Scenario) -> Parameter:
     """Return the most that is ordered at once from the regular source of every item."""
     at = stages(scenario)
     regular = tuple(way for way, _ in pairs(scenario).values())
-    textbook, most = np.array([cap_sizes(at[name]) for name in regular]).T
-    return Parameter(
-        name="cap",
-        unit="units a period",
-        of=regular,
-        textbook=textbook,
-        high=most,
-        step=np.array([at[name].lot for name in regular]),
-        low=np.array([at[name].smallest_order for name in regular]),
-        least=np.array([at[name].smallest_order for name in regular]),
-        whole=True,
-    )
+    return caps_of(at, regular)
 
 
 def expedited_position(layout: Layout, item: str) -> dict[int, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.plant.demand import foreseen
-from jitgym.plant.draws import NOTHING, TAIL
+from jitgym.plant.draws import NOTHING, binomial_tail, negative_binomial_tail
 from jitgym.plant.jit import kernel, separate
 from jitgym.plant.nature import is_done
 from jitgym.plant.records import NONE, Plant, Record, Row
@@ -287,15 +287,7 @@ def cut_binomial(cuts: Row, count: int, units: float, chance: float) -> int:
     units = math.floor(units)
     if units < 1.0 or chance <= 0.0 or chance >= 1.0:
         return count
-    spread = math.sqrt(units * chance * (1.0 - chance))
-    k = max(0.0, math.floor(units * chance - TAIL * spread - TAIL))
-    mass = math.exp(
-        math.lgamma(units + 1.0)
-        - math.lgamma(k + 1.0)
-        - math.lgamma(units - k + 1.0)
-        + k * math.log(chance)
-        + (units - k) * math.log1p(-chance)
-    )
+    k, mass = binomial_tail(units, chance)
     odds = chance / (1.0 - chance)
     below = mass
     mean = units * chance
@@ -313,15 +305,7 @@ def cut_negative_binomial(cuts: Row, count: int, size: float, mean: float) -> in
     if mean <= 0.0:
         return count
     chance = mean / (size + mean)
-    spread = math.sqrt(mean + mean * mean / size)
-    k = max(0.0, math.floor(mean - TAIL * spread - TAIL))
-    mass = math.exp(
-        math.lgamma(size + k)
-        - math.lgamma(k + 1.0)
-        - math.lgamma(size)
-        + k * math.log(chance)
-        + size * math.log1p(-chance)
-    )
+    k, mass = negative_binomial_tail(size, mean)
     below = mass
     # Beyond the last cut lies less than 1e-13: it counts as the value there.
     while below < 1.0 - 1e-13 and (k < mean or mass > NOTHING) and count < cuts.size - 1:

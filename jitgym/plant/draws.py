@@ -60,16 +60,8 @@ def binomial(u: float, units: float, chance: float) -> float:
         return 0.0
     if chance >= 1.0:
         return units
-    spread = math.sqrt(units * chance * (1.0 - chance))
-    k = max(0.0, math.floor(units * chance - TAIL * spread - TAIL))
-    # The mass at k, then upward by the ratio of neighbours; what lies below k is less than 1e-15.
-    mass = math.exp(
-        math.lgamma(units + 1.0)
-        - math.lgamma(k + 1.0)
-        - math.lgamma(units - k + 1.0)
-        + k * math.log(chance)
-        + (units - k) * math.log1p(-chance)
-    )
+    k, mass = binomial_tail(units, chance)
+    # Upward by the ratio of neighbours.
     odds = chance / (1.0 - chance)
     below = mass
     mean = units * chance
@@ -79,6 +71,21 @@ def binomial(u: float, units: float, chance: float) -> float:
         k += 1.0
         below += mass
     return k
+
+
+@kernel
+def binomial_tail(units: float, chance: float) -> tuple[float, float]:
+    """Return a number on the lower tail, and its mass; what lies below it is less than 1e-15."""
+    spread = math.sqrt(units * chance * (1.0 - chance))
+    k = max(0.0, math.floor(units * chance - TAIL * spread - TAIL))
+    mass = math.exp(
+        math.lgamma(units + 1.0)
+        - math.lgamma(k + 1.0)
+        - math.lgamma(units - k + 1.0)
+        + k * math.log(chance)
+        + (units - k) * math.log1p(-chance)
+    )
+    return k, mass
 
 
 @kernel
@@ -94,6 +101,19 @@ def negative_binomial(u: float, size: float, mean: float) -> float:
     if mean <= 0.0:
         return 0.0
     chance = mean / (size + mean)
+    k, mass = negative_binomial_tail(size, mean)
+    below = mass
+    while below <= u and (k < mean or mass > NOTHING):
+        mass *= chance * (size + k) / (k + 1.0)
+        k += 1.0
+        below += mass
+    return k
+
+
+@kernel
+def negative_binomial_tail(size: float, mean: float) -> tuple[float, float]:
+    """Return a number on the lower tail, and its mass; what lies below it is next to nothing."""
+    chance = mean / (size + mean)
     spread = math.sqrt(mean + mean * mean / size)
     k = max(0.0, math.floor(mean - TAIL * spread - TAIL))
     mass = math.exp(
@@ -103,12 +123,7 @@ def negative_binomial(u: float, size: float, mean: float) -> float:
         + k * math.log(chance)
         + size * math.log1p(-chance)
     )
-    below = mass
-    while below <= u and (k < mean or mass > NOTHING):
-        mass *= chance * (size + k) / (k + 1.0)
-        k += 1.0
-        below += mass
-    return k
+    return k, mass
 
 
 @kernel
