@@ -11,6 +11,7 @@ import pytest
 import agents
 import jitgym
 from jitgym import ScenarioError, evaluate
+from jitgym.distributions import LifeCycle
 from jitgym.plant import lay_out
 from tests.scenarios import Probe
 
@@ -116,3 +117,36 @@ def test_wrong_shapes_are_named(given: dict[str, Any], message: str) -> None:
         jitgym.load("line", **given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 4])
+def test_a_style_is_its_season_in_packs(weeks: int) -> None:
+    season, style = jitgym.load("fast-fashion"), jitgym.load("style", style="teri", weeks=weeks)
+    assert style.horizon.periods * weeks == season.horizon.periods
+    quantity, whole = style.demands["teri_buyers"].quantity, season.demands["teri_buyers"].quantity
+    assert isinstance(quantity, LifeCycle)
+    assert isinstance(whole, LifeCycle)
+    assert quantity.mean * 200 == pytest.approx(whole.mean)
+    assert quantity.first * weeks == whole.first
+    assert sum(quantity.shares) == pytest.approx(sum(whole.shares))
+    # What a week of a piece costs, and what a piece earns, is the same.
+    assert style.items["teri"].holding_cost == pytest.approx(
+        season.items["teri"].holding_cost * weeks * 200
+    )
+    assert style.demands["teri_buyers"].price == pytest.approx(112 * 200)
+    assert style.sources["teri_far"].minimum_order == 6
+    assert style.mean_lead_time("teri_near") == -(-3 // weeks)
+    assert jitgym.Scenario.from_document(style.document()) == style
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"style": "gale"}, "style: style: 'gale'; expected one of gail, isis"),
+        ({"weeks": 3}, "style: weeks: 3; expected 1, 2 or 4"),
+        ({"pieces": 0}, "style: pieces: 0; expected a whole number, at least 1"),
+    ],
+)
+def test_a_style_says_what_is_wrong(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        jitgym.load("style", **given)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario
+from jitgym.scenario import Scenario, load
 
 CAPACITY = {0: 0.1, 1: 0.8, 2: 0.1}  # parts a period that an up station can make: chances
 CUSTOMERS = 2  # at most so many ask for a product in a period
@@ -103,6 +104,87 @@ def line(
     return Scenario.from_document(document, "line")
 
 
+def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
+    """Return one style of `fast-fashion` by itself, small enough to be solved exactly.
+
+    Counted in packs of some pieces and periods of some weeks: prices, minimum orders, level and
+    life cycle are those of the season, lead times its weeks rounded up to whole periods. What is
+    coarser: orders come in whole packs, and the near source answers after a period.
+
+    Parameters
+    ----------
+    style
+        Its name in `fast-fashion`: gail, isis, entice, ...
+    pieces
+        Of a pack, the unit of every quantity here. The process grows with the square of 1 / pieces.
+    weeks
+        Of a period: 1, 2 or 4.
+
+    Raises
+    ------
+    jitgym.ScenarioError
+        If there is no such style, or a number makes no sense.
+
+    >>> scenario = style("anita", pieces=300)
+    >>> scenario.sources["anita_far"].lead_time.expectation, scenario.horizon.periods
+    (3.0, 8)
+    >>> round(scenario.demands["anita_buyers"].quantity.mean * 300)
+    3296
+    """
+    season = load("fast-fashion").document()
+    if style not in season["items"]:
+        known = ", ".join(season["items"])
+        raise ScenarioError(f"style: style: {style!r}; expected one of {known}")
+    if weeks not in (1, 2, 4):
+        raise ScenarioError(f"style: weeks: {weeks!r}; expected 1, 2 or 4")
+    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1:
+        raise ScenarioError(f"style: pieces: {pieces!r}; expected a whole number, at least 1")
+    item, demand = dict(season["items"][style]), dict(season["demands"][f"{style}_buyers"])
+    item["holding_cost"] *= weeks * pieces
+    for price in ("value", "salvage_value"):
+        item[price] *= pieces
+    demand["price"] *= pieces
+    demand["quantity"] = _in_packs(demand["quantity"], pieces, weeks)
+    document = {
+        "name": "style",
+        "title": f"One style of a season of ski wear: {style}, in packs of {pieces}",
+        "tags": ["season", "lost-sales", "dual-sourcing", "life-cycle", "benchmark"],
+        "period": f"{weeks} weeks",
+        "horizon": {"season": season["horizon"]["season"] // weeks},
+        "items": {style: item},
+        "sources": {
+            name: _in_packs_from(season["sources"][name], pieces, weeks)
+            for name in (f"{style}_far", f"{style}_near")
+        },
+        "demands": {f"{style}_buyers": demand},
+        "parameters": {
+            "mean": f"demands.{style}_buyers.quantity.mean",
+            "deviation": f"demands.{style}_buyers.quantity.standard_deviation_of_level",
+            "near_cost": f"sources.{style}_near.unit_cost",
+        },
+    }
+    return Scenario.from_document(document, "style")
+
+
+def _in_packs(quantity: dict[str, Any], pieces: int, weeks: int) -> dict[str, Any]:
+    """Return a life cycle by the week and piece in packs and longer periods."""
+    shares = quantity["shares"]
+    return quantity | {
+        "mean": quantity["mean"] / pieces,
+        "standard_deviation_of_level": quantity["standard_deviation_of_level"] / pieces,
+        "first": quantity["first"] // weeks,
+        "shares": [round(sum(shares[k : k + weeks]), 9) for k in range(0, len(shares), weeks)],
+    }
+
+
+def _in_packs_from(source: dict[str, Any], pieces: int, weeks: int) -> dict[str, Any]:
+    """Return a source in packs and longer periods; emissions go with them."""
+    changed = {name: source[name] * pieces for name in ("unit_cost", "emissions_per_unit")}
+    changed["minimum_order"] = math.ceil(source["minimum_order"] / pieces)
+    changed["lead_time"] = math.ceil(source["lead_time"] / weeks)
+    return source | changed
+
+
 def _check(stations: Any, utilization: Any, to_failure: Any, to_repair: Any) -> None:
     if isinstance(stations, bool) or not isinstance(stations, int) or stations < 1:
         raise ScenarioError(f"line: stations: {stations!r}; expected a whole number, at least 1")
@@ -128,4 +210,4 @@ def _holding(given: Any, stations: int) -> list[float]:
     return costs
 
 
-FAMILIES: dict[str, Callable[..., Scenario]] = {"line": line}
+FAMILIES: dict[str, Callable[..., Scenario]] = {"line": line, "style": style}

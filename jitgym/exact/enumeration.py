@@ -41,7 +41,7 @@ from .walk import (
 
 Floats = npt.NDArray[np.float64]
 
-MEMORY = 4_000_000_000
+MEMORY = 6_000_000_000
 """Bytes that an enumeration may take, unless another limit is given."""
 
 FIRST_ROOM = 1 << 12
@@ -235,15 +235,26 @@ class _Walker:
         return rows
 
     def grow(self) -> None:
-        """Double the arrays that are more than half full."""
+        """Make room, half as much again, where more than half is taken.
+
+        Where one decision alone needs more than all room that is left, there is room for it
+        everywhere: what it had added was taken back.
+        """
         counts, found = self.found.counts, self.found._asdict()
-        wanted = {
-            name: 2 * (found[name].shape[0])
+        one = not any(
+            2 * counts[count] > found[name].shape[0] > 1
             for count, names in GROWING.items()
             for name in names
-            if found[name].shape[0] > 1 and 2 * counts[count] > found[name].shape[0]
+        )
+        wanted = {
+            name: 3 * found[name].shape[0] // 2
+            for count, names in GROWING.items()
+            for name in names
+            if found[name].shape[0] > 1 and (2 * counts[count] > found[name].shape[0] or one)
         }
-        needed = sum(array.nbytes * (2 if name in wanted else 1) for name, array in found.items())
+        needed = sum(
+            array.nbytes * (1.5 if name in wanted else 1.0) for name, array in found.items()
+        )
         if needed > self.memory:
             raise TooLarge(
                 f"{self.layout.scenario.file}: {counts[STATES]:,} states, "
@@ -310,14 +321,14 @@ class _Walker:
 def _rehash(
     found: dict[str, npt.NDArray[np.generic]], counts: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.int32]]:
-    """Return hash tables four times the room of what they tell apart, where they grew."""
+    """Return hash tables at least twice the room of what they tell apart, where that grew."""
     tables: dict[str, npt.NDArray[np.int32]] = {}
     for slots, rows, count in (
         ("slots", "states", STATES),
         ("post_slots", "digests", POSTS),
         ("law_slots", "law_digests", LAWS),
     ):
-        size = 4 * found[rows].shape[0]
+        size = 1 << (2 * found[rows].shape[0]).bit_length()
         if found[slots].size >= size:
             continue
         tables[slots] = np.zeros(size, dtype=np.int32)

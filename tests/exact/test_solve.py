@@ -245,6 +245,41 @@ def test_one_style_of_a_season() -> None:
     assert -16 < solution.cost < -4
 
 
+def test_a_style_of_fast_fashion_with_the_bayesian_policy_beside_it() -> None:
+    style = jitgym.load("style", pieces=400)
+    optimum = exact.solve(style).cost
+    costs = {
+        name: exact.evaluate(agents.tune(name, style).policy, style).cost
+        for name in ("bayesian-base-stock", "accurate-response")
+    }
+    assert min(costs.values()) >= optimum - 1e-8 * abs(optimum)
+    # A return: about .02 % of it is missed.
+    assert costs["bayesian-base-stock"] == pytest.approx(optimum, rel=0.002)
+
+
+def test_one_decision_that_leads_to_more_states_than_there_was_room_for() -> None:
+    """Two demands drawn together: some five thousand next states of the first decision."""
+    names = ("a", "b")
+    stock = plant(
+        {name: {"holding_cost": 1, "initial_stock": 90} for name in names},
+        {f"to_{name}": {"makes": name, "lead_time": 0, "maximum_order": 1} for name in names},
+        {
+            f"for_{name}": {
+                "item": name,
+                "quantity": {"distribution": "poisson", "mean": 30},
+                "unmet": "lost",
+                "shortage_cost": 1,
+            }
+            for name in names
+        },
+        horizon={"season": 2},
+    )
+    solution = exact.solve(stock)
+    assert solution.states > 5000
+    # Stock lasts for both periods nearly always: 60 and 30 units of each are held.
+    assert solution.cost == pytest.approx(180.0, abs=0.01)
+
+
 def test_bounds_that_are_given_are_kept() -> None:
     box = exact.Bounds({"supplier": 2}, {"product": 30}, {}, False)
     solution = exact.solve(jitgym.load("lost-sales", lead_time=1), bounds=box)
