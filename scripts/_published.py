@@ -241,5 +241,6 @@ NOT_COVERED = (
 REMARK = (
     "Example 6.1 with Poisson demand does not hold: exact evaluation of the printed levels gives "
     "52.0467 (72.0467 with the constant), and so does Clark and Scarf's recursion "
-    "(`agents/classic/clark_scarf.py`); 72.0435 is printed, and why is not known."
+    "(`agents/classic/clark_scarf.py`). The printed 72.0435 comes out of the same recursion where "
+    "the demand over the lead times is cut at 19, 19 and 26 units, as a numerical solution may."
 )
