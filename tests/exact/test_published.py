@@ -116,9 +116,7 @@ def test_three_stages_in_series() -> None:
     cost -= 1 * 0.25 * 4  # a constant: no unit is in transit to the last stage
     solution = exact.solve(scenario, bounds=box)
     assert cost - 1e-8 <= solution.upper
-    assert solution.cost == pytest.approx(
-        cost, abs=5e-6
-    )  # at most 9 units of an item: a narrow box
+    assert solution.cost == pytest.approx(cost, abs=5e-6)  # a narrow box
     value = exact.evaluate(agents.make("clark-scarf", scenario), scenario)
     assert value.cost == pytest.approx(cost, abs=1e-6)
     assert levels == {"deliver": 1.0, "forward": 2.0, "supply": 2.0}
