@@ -1,9 +1,11 @@
 """The plant: one row of state, one order of events, one ledger; compiled once for any scenario."""
 
+from jitgym.distributions import SPLITS
+
 from .kpis import KPIS, Kpi, kpis
 from .layout import Layout, lay_out
 from .records import Plant
 from .rows import Slice
-from .tape import SPLITS, episode_keys
+from .tape import episode_keys
 
 __all__ = ["KPIS", "SPLITS", "Kpi", "Layout", "Plant", "Slice", "episode_keys", "kpis", "lay_out"]

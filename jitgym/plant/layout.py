@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.distributions import Recorded
+from jitgym.distributions import SPLITS, Recorded
 from jitgym.scenario import Scenario
 
 from . import basics, features
 from .prices import emission_weights, price_list
 from .records import CHANNEL, DISTRIBUTION, NONE, RECORDED, Plant
 from .rows import Row, Slice, Tables
-from .tape import SPLITS, channel_number
+from .tape import channel_number
 
 
 @dataclass(frozen=True)

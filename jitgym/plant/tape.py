@@ -17,9 +17,9 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from .jit import kernel
+from jitgym.distributions import SPLITS
 
-SPLITS = ("train", "tune", "validate", "test")
+from .jit import kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)

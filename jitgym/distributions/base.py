@@ -1,0 +1,140 @@
+"""What every distribution is: steps of one uniform, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Annotated, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+Floats = NDArray[np.float64]
+
+SMALLEST = 1e-16
+"""A tail with less probability than this is part of the step beside it."""
+
+MOST_STEPS = 1_000_000
+"""More different values than this are refused rather than tabulated."""
+
+SPLITS = ("train", "tune", "validate", "test")
+
+Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A part of a scenario: frozen, without unknown keys, without silent conversions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True
+    )
+
+
+class Distribution(Part):
+    """What all distributions share; a subclass states its parameters and `_tabulate`."""
+
+    distribution: str
+
+    def __eq__(self, other: object) -> bool:
+        # By parameters: pydantic would compare the cached arrays first.
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in type(self).model_fields
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        """Values and the ends of their steps, computed once by `table`."""
+        raise NotImplementedError
+
+    @cached_property
+    def table(self) -> tuple[Floats, Floats]:
+        """The arrays of `steps`, read-only."""
+        values, ends = self._tabulate()
+        begins = np.concatenate(([0.0], ends[:-1]))
+        kept = ends > begins
+        values, ends = values[kept], ends[kept]
+        values.setflags(write=False)
+        ends.setflags(write=False)
+        return values, ends
+
+    def steps(self) -> tuple[Floats, Floats]:
+        """Values (n,) and ends (n,): value i holds for u in [ends[i-1], ends[i]).
+
+        Ends increase strictly and the last one is 1; values ascend, except for `Event`.
+        """
+        return self.table
+
+    @overload
+    def quantile(self, u: float) -> float: ...
+    @overload
+    def quantile(self, u: Floats) -> Floats: ...
+    def quantile(self, u: ArrayLike) -> float | Floats:
+        """The value at uniform u, of u's shape; u = 1 gives the last step's value."""
+        values, ends = self.table
+        at = np.searchsorted(ends, np.asarray(u, dtype=np.float64), side="right")
+        drawn = values[np.minimum(at, len(values) - 1)]
+        return float(drawn) if drawn.ndim == 0 else drawn
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """(representative u, probability) of each step; u is the step's middle."""
+        _, ends = self.table
+        begins = np.concatenate(([0.0], ends[:-1]))
+        middles = (begins + ends) / 2
+        inside = np.where(middles < ends, middles, begins)  # a step may be one rounding error wide
+        return list(zip(inside.tolist(), (ends - begins).tolist(), strict=True))
+
+    def pmf(self) -> tuple[Floats, Floats]:
+        """Support (n,), ascending, and its probabilities (n,)."""
+        values, ends = self.table
+        support, which = np.unique(values, return_inverse=True)
+        probabilities = np.bincount(which, weights=np.diff(ends, prepend=0.0))
+        return support, probabilities.astype(np.float64)
+
+    @overload
+    def cdf(self, x: float) -> float: ...
+    @overload
+    def cdf(self, x: Floats) -> Floats: ...
+    def cdf(self, x: ArrayLike) -> float | Floats:
+        """P(value <= x), of x's shape."""
+        support, probabilities = self.pmf()
+        below = np.concatenate(([0.0], np.minimum(np.cumsum(probabilities), 1.0)))
+        at = below[np.searchsorted(support, np.asarray(x, dtype=np.float64), side="right")]
+        return float(at) if at.ndim == 0 else at
+
+    @cached_property
+    def expectation(self) -> float:
+        """Mean of the values as they are drawn."""
+        support, probabilities = self.pmf()
+        return math.fsum(support * probabilities)
+
+    @cached_property
+    def variance(self) -> float:
+        """Variance of the values as they are drawn."""
+        support, probabilities = self.pmf()
+        return math.fsum((support - self.expectation) ** 2 * probabilities)
+
+    @property
+    def standard_deviation(self) -> float:
+        """Square root of the variance."""
+        return math.sqrt(self.variance)
+
+    @property
+    def support_max(self) -> float:
+        """The largest value that can be drawn."""
+        return float(self.table[0].max())
+
+    @model_serializer(mode="wrap")
+    def _named(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | float:
+        # The name is a default, which compact output leaves out; without it nothing can be read.
+        return {"distribution": self.distribution, **handler(self)}

@@ -1,0 +1,192 @@
+"""Quantities that hang together: events of a clock, parts of a stream, regimes, a life cycle."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, PrivateAttr, model_validator
+
+from jitgym.errors import PlacedError
+
+from .base import Distribution, Floats, Nonnegative, Positive, Probability
+from .plain import Binomial, NegativeBinomial
+
+if TYPE_CHECKING:
+    from .named import AnyDistribution
+
+
+class Event(Distribution):
+    """1 when this event of a clock happens in the period, else 0.
+
+    The events of one clock share its uniform in proportion to their rates, in the order written:
+    exactly one of them happens a period (uniformization of a continuous-time chain). An event
+    knows its share once the scenario has placed it.
+    """
+
+    distribution: Literal["event"] = "event"
+    rate: Nonnegative
+    clock: str
+    _interval: tuple[float, float] | None = PrivateAttr(default=None)
+
+    def placed(self, low: float, high: float) -> Event:
+        """A copy that happens while the clock's uniform lies in [low, high)."""
+        copy = Event(rate=self.rate, clock=self.clock)
+        copy._interval = (low, high)
+        return copy
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The share [low, high) of the clock's uniform; raises ValueError before it is placed."""
+        if self._interval is None:
+            raise ValueError(f"an event of clock {self.clock!r} has no share of it yet")
+        return self._interval
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        low, high = self.interval
+        return np.array([0.0, 1.0, 0.0]), np.array([low, high, 1.0])
+
+
+class PartOf(Distribution):
+    """The part of a stream of requests that goes to one demand, such as a variant or a region.
+
+    The parts of a stream are drawn together, by successive conditional binomials, so that they add
+    up to it. A part knows its stream once the scenario has placed it.
+    """
+
+    distribution: Literal["part-of"] = "part-of"
+    stream: str
+    share: Annotated[float, Field(gt=0, le=1)]
+    _whole: Distribution | None = PrivateAttr(default=None)
+
+    def placed(self, whole: Distribution) -> PartOf:
+        """A copy that knows the distribution of its stream."""
+        copy = PartOf(stream=self.stream, share=self.share)
+        copy._whole = whole
+        return copy
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        if self._whole is None:
+            raise ValueError(f"a part of stream {self.stream!r} does not know it yet")
+        support, chances = self._whole.pmf()
+        mass = np.zeros(int(support[-1]) + 1)
+        for total, chance in zip(support.astype(int).tolist(), chances.tolist(), strict=True):
+            values, ends = Binomial(trials=total, probability=self.share).steps()
+            mass[values.astype(int)] += chance * np.diff(ends, prepend=0.0)
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return np.arange(mass.size, dtype=np.float64), ends
+
+
+class Regimes(Distribution):
+    """Demand whose distribution depends on a regime that lasts (a Markov-modulated process).
+
+    From period to period a regime stays with the chance `stay`, else one of the others follows,
+    each with equal chance. `seen` says whether the decision maker sees it. As a distribution it is
+    the stationary mixture.
+    """
+
+    distribution: Literal["regimes"] = "regimes"
+    regimes: dict[str, AnyDistribution]
+    stay: dict[str, Probability]
+    seen: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.regimes) < 2:
+            raise PlacedError(f"has {len(self.regimes)}; expected at least 2", "regimes")
+        if set(self.stay) != set(self.regimes):
+            raise PlacedError(f"expected a chance for each of {', '.join(self.regimes)}", "stay")
+        if sum(chance == 1 for chance in self.stay.values()) > 1:
+            raise PlacedError("two regimes are never left; expected one at most", "stay")
+        for name, distribution in self.regimes.items():
+            if isinstance(distribution, Event):
+                raise PlacedError(
+                    "a regime's demand has no clock; expected another distribution", "regimes", name
+                )
+        return self
+
+    @cached_property
+    def transitions(self) -> Floats:
+        """Chance of each regime after each, (regimes, regimes)."""
+        stay = np.array([self.stay[name] for name in self.regimes])
+        others = (1.0 - stay) / (stay.size - 1)
+        chances = np.repeat(others[:, np.newaxis], stay.size, axis=1)
+        np.fill_diagonal(chances, stay)
+        return chances
+
+    @cached_property
+    def stationary(self) -> Floats:
+        """Long-run share of each regime, (regimes,)."""
+        count = len(self.regimes)
+        equations = np.vstack([self.transitions.T - np.eye(count), np.ones(count)])
+        shares = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0), rcond=None)[0]
+        return np.asarray(np.clip(shares, 0.0, 1.0))
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        parts = [distribution.pmf() for distribution in self.regimes.values()]
+        support = np.unique(np.concatenate([values for values, _ in parts]))
+        mass = np.zeros(support.size)
+        for share, (values, chances) in zip(self.stationary, parts, strict=True):
+            mass[np.searchsorted(support, values)] += share * chances
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return support, ends
+
+
+class Intermittent(Distribution):
+    """Nothing in most periods: a demand comes with a probability, and has a quantity then."""
+
+    distribution: Literal["intermittent"] = "intermittent"
+    probability: Probability
+    quantity: AnyDistribution
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if isinstance(self.quantity, Event):
+            raise PlacedError("an intermittent quantity has no clock; expected another", "quantity")
+        return self
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        support, chances = self.quantity.pmf()
+        values = np.unique(np.append(support, 0.0))
+        mass = np.zeros(values.size)
+        mass[np.searchsorted(values, support)] = self.probability * chances
+        mass[0] += 1.0 - self.probability
+        ends = np.minimum(np.cumsum(mass), 1.0)
+        ends[-1] = 1.0
+        return values, ends
+
+
+class LifeCycle(Distribution):
+    """Demand of a new product: an unknown level, spread over its life.
+
+    The level L ~ gamma with this mean and standard deviation, and the demand of the period with
+    share s_k is Poisson(L s_k). Nobody sees L; what is known of it is the demand so far, so that
+    a period's demand is drawn from its posterior predictive, a negative binomial (Fisher and Raman
+    1996 make the same use of early sales). Periods before `first` and after the last share have
+    none. As a distribution it is that of a period with a mean share.
+    """
+
+    distribution: Literal["life-cycle"] = "life-cycle"
+    mean: Positive  # units over the whole life
+    standard_deviation_of_level: Positive
+    shares: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
+    first: Annotated[int, Field(ge=0)] = 0  # period of the first share
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if abs(math.fsum(self.shares) - 1.0) > 1e-6:
+            raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
+        return self
+
+    @property
+    def shape(self) -> float:
+        """Shape of the gamma distribution of the level."""
+        return float((self.mean / self.standard_deviation_of_level) ** 2)
+
+    def _tabulate(self) -> tuple[Floats, Floats]:
+        mean = self.mean / (self.first + len(self.shares))
+        return NegativeBinomial(mean=mean, size=self.shape).steps()
