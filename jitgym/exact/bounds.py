@@ -24,7 +24,7 @@ from jitgym.scenario import Demand, Scenario
 
 from .enumeration import flow_cells, key_cells
 from .errors import TooLarge
-from .walk import Box
+from .records import Box
 
 MOST_WAYS = 24  # ways to set priorities
 MOST_CODES = 2**60

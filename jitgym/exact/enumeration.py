@@ -19,25 +19,19 @@ from .errors import NotFinite, TooLarge
 from .hashing import fill, fill_digests, find_all
 from .model import Arrays
 from .noise import WIDEST, Tabled
-from .walk import (
+from .records import (
     CHANCES,
     DECISIONS,
-    DONE,
-    GROW,
     LAWS,
     LINKS,
-    LONG,
-    MOST_ATOMS,
     POSTS,
     STATES,
     TRANSITIONS,
-    WAIT,
-    WIDE,
     Box,
     Found,
     Scratch,
-    walk,
 )
+from .walk import DONE, GROW, LONG, MOST_ATOMS, WAIT, WIDE, walk
 
 Floats = npt.NDArray[np.float64]
 
