@@ -86,7 +86,10 @@ def ask_by_rule(
         if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
             batch = numbers[k, BATCH]
             wanted = min(gap, numbers[k, CAP])
-            asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+            if batch == 1.0:  # a division would take longer than all the rest
+                asked[ask.source] = np.floor(wanted + ROUNDING)
+            else:
+                asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 

@@ -14,7 +14,7 @@ from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
 from jitgym.plant.frozen import frozen
 from jitgym.plant.jit import compiled
-from jitgym.plant.ledger import book
+from jitgym.plant.ledger import book, count_up, settle
 from jitgym.plant.records import Matrix, Plant, Row
 
 Array = npt.NDArray[np.float64]
@@ -61,6 +61,7 @@ def run_rules(
         np.zeros(plant.channels.size),
         np.zeros(layout.flow_cells),
         np.zeros(len(layout.terms)),
+        np.empty((BLOCK, plant.prices.size)),
         outcome.cost,
         outcome.terms,
         outcome.sums,
@@ -79,19 +80,24 @@ def simulate(
     tape: Row,
     flows: Row,
     booked: Row,
+    counted: Matrix,
     costs: Array,
     terms: Array,
     sums: Array,
 ) -> None:
     """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes.
 
-    Some plants take turns period by period: the processor works on several of them at once.
+    Some plants take turns period by period: the processor works on several of them at once. Where
+    no sums are wanted, flows that have a price are counted up, and paid for at the end: the same
+    costs but for the last bits, which an environment that replays an episode has as in its rollout.
     """
+    is_quick = sums.shape[2] == 0
     episodes = costs.shape[1]
-    for p in range(costs.shape[0]):
+    for p in range(rule.numbers.shape[0]):
         weights, numbers = rule.weights[p], rule.numbers[p]
         for first in range(0, episodes, state.shape[0]):
             end = min(first + state.shape[0], episodes)
+            counted[:] = 0.0
             for e in range(first, end):
                 begin(plant, state[e - first], keys[e])
             weight = plant.average
@@ -101,12 +107,17 @@ def simulate(
                     ask_by_rule(plant, rule.asks, rule.cells, weights, numbers, row, asked)
                     read_tape(plant, keys[e], split, t, tape)
                     step(plant, row, asked, tape, flows)
-                    cost = book(plant, flows, booked)
-                    if t >= plant.warm_up:
-                        costs[p, e] += weight * cost
-                        for k in range(booked.size):
-                            terms[p, e, k] += weight * booked[k]
-                        for f in range(sums.shape[2]):
-                            sums[p, e, f] += flows[f]
+                    if t < plant.warm_up:
+                        continue
+                    if is_quick:
+                        count_up(plant, flows, weight, counted[e - first])
+                        continue
+                    costs[p, e] += weight * book(plant, flows, booked)
+                    for k in range(booked.size):
+                        terms[p, e, k] += weight * booked[k]
+                    for f in range(flows.size):
+                        sums[p, e, f] += flows[f]
                 if t >= plant.warm_up:
                     weight *= plant.discount
+            for e in range(first, end):
+                costs[p, e] += settle(plant, counted[e - first], terms[p, e])
