@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from jitgym.plant.jit import compiled, kernel
 
-from .chains import is_direct, matrix_of, ranges, relative_values
+from .chains import chain_of, is_direct, ranges, relative_values
 from .model import Arrays
 
 Floats = npt.NDArray[np.float64]
@@ -200,10 +200,10 @@ def narrow(
         if float(np.ptp(value - better)) <= wanted * (1.0 - DAMPING):
             break
         if sweeps == PATIENCE and np.all(choice >= 0):
-            matrix, cost = matrix_of(arrays, choice)
-            if is_direct(matrix):
-                exact = relative_values(matrix, cost)
-                if np.ptp(cost + matrix @ exact - exact) < np.ptp(value - better):
+            chain = chain_of(arrays, choice)
+            if is_direct(chain):
+                exact = relative_values(chain)
+                if np.ptp(chain.differences(exact)) < np.ptp(value - better):
                     value[:] = exact
     value -= value[0]
     return sweeps

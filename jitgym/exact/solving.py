@@ -211,8 +211,10 @@ class Round:
         if tolerance is None:
             tolerance = ROUGH_TOLERANCE if is_large else TOLERANCE
         seldom = ROUGHLY_SELDOM if is_large else SELDOM
-        foreseen = None if before is None else before.foresee(enumerated)
-        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance, foreseen)
+        value = None
+        if before is not None:
+            value = foreseen(before.enumerated, before.solved.value, enumerated)
+        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance, value)
         if bounds.are_proved:
             return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset())
         shares = visits(layout, enumerated, solved.choice, 0.01 * seldom)
@@ -222,15 +224,16 @@ class Round:
             reached |= {f"demands.{name}" for name in bounds.backlog}
         return cls(enumerated, solved, cost, lower, upper, edge, frozenset(reached))
 
-    def foresee(self, wider: Enumerated) -> Floats:
-        """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
-        known = self.enumerated.find(wider.states)
-        values = np.where(known >= 0, self.solved.value[known], 0.0)
-        missing = np.flatnonzero(known < 0)
-        if missing.size > 0 and wider.states.shape[1] <= MOST_CELLS:
-            fit, *_ = np.linalg.lstsq(_squares(self.enumerated.states), self.solved.value)
-            values[missing] = _squares(wider.states[missing]) @ fit
-        return values
+
+def foreseen(known: Enumerated, value: Floats, wider: Enumerated) -> Floats:
+    """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
+    number = known.find(wider.states)
+    values = np.where(number >= 0, value[number], 0.0)
+    missing = np.flatnonzero(number < 0)
+    if missing.size > 0 and wider.states.shape[1] <= MOST_CELLS:
+        fit, *_ = np.linalg.lstsq(_squares(known.states), value)
+        values[missing] = _squares(wider.states[missing]) @ fit
+    return values
 
 
 def _squares(states: Floats) -> Floats:
@@ -241,7 +244,7 @@ def _squares(states: Floats) -> Floats:
 
 
 def by_yardstick(
-    layout: Layout, enumerated: Enumerated, tolerance: float, foreseen: Floats | None = None
+    layout: Layout, enumerated: Enumerated, tolerance: float, value: Floats | None = None
 ) -> tuple[solvers.Solved, float, float, float]:
     """Solve what was enumerated by the scenario's yardstick: also cost, lower and upper bound."""
     arrays, start, plant = enumerated.arrays, enumerated.start, layout.plant
@@ -251,7 +254,7 @@ def by_yardstick(
         cost = float(start @ solved.value)
         return solved, cost, cost, cost
     if scenario.discount is None:
-        solved = solvers.average(arrays, tolerance=tolerance, value=foreseen)
+        solved = solvers.average(arrays, tolerance=tolerance, value=value)
         middle = 0.5 * (solved.lower + solved.upper)
         return solved, middle, solved.lower, solved.upper
     solved = solvers.discounted(arrays, plant.discount, tolerance=tolerance)
