@@ -47,6 +47,7 @@ class Value:
     seconds: float
     cut: float  # probability a period that the tails left out have
     edge: float  # long-run probability a period that an edge turns demand away or holds orders back
+    memory: int  # bytes
 
 
 def evaluate(
@@ -242,6 +243,14 @@ def _judged(
         turned_away = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
         held_back = float(run.shares @ reached.held[choice])
     edge = min(turned_away + held_back, 1.0)
-    seconds = time.perf_counter() - began
-    value = Value(float(cost), float(lower), float(upper), arrays.states, seconds, tabled.cut, edge)
+    value = Value(
+        cost=float(cost),
+        lower=float(lower),
+        upper=float(upper),
+        states=arrays.states,
+        seconds=time.perf_counter() - began,
+        cut=tabled.cut,
+        edge=edge,
+        memory=arrays.nbytes,
+    )
     return Judged(value, turned_away, held_back, backlog, reached, run)
