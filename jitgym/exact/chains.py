@@ -131,14 +131,10 @@ def long_run(
 ) -> LongRun:
     """Return the long-run average cost of a policy, `choice` of each state, from `start` on."""
     chain = chain_of(arrays, choice)
-    classes = closed_classes(chain)
-    chances = chances_to_end(chain, classes, start)
     near = near or Near(np.zeros(arrays.states), np.ones(arrays.states))
     shares, values = np.zeros(arrays.states), np.zeros(arrays.states)
     lower = upper = 0.0
-    for members, chance in zip(classes, chances, strict=True):
-        if chance <= LEFT and len(classes) > 1:
-            continue
+    for members, chance in ends(chain, start):
         within = chain.within(members)
         of_class = shares_within(within, near.shares[members])
         wanted = tolerance * (1.0 + abs(float(of_class @ within.cost)))
@@ -147,6 +143,30 @@ def long_run(
         upper += chance * high
         shares[members] = chance * of_class
     return LongRun(0.5 * (lower + upper), lower, upper, shares, values)
+
+
+def long_run_shares(
+    arrays: Arrays, choice: Whole, start: Floats, *, near: Floats, tolerance: float
+) -> Floats:
+    """Return the long-run shares of the states under a policy, looked for from `near` on.
+
+    `tolerance` is how much of them may still move in a period.
+    """
+    chain = chain_of(arrays, choice)
+    shares = np.zeros(arrays.states)
+    for members, chance in ends(chain, start):
+        within = chain.within(members)
+        shares[members] = chance * shares_within(within, near[members], tolerance)
+    return shares
+
+
+def ends(chain: Chain, start: Floats) -> list[tuple[Whole, float]]:
+    """Return the closed classes that a chain may end in, each with its chance."""
+    classes = closed_classes(chain)
+    if len(classes) == 1:
+        return [(classes[0], 1.0)]
+    chances = chances_to_end(chain, classes, start).tolist()
+    return [(members, c) for members, c in zip(classes, chances, strict=True) if c > LEFT]
 
 
 def chain_of(arrays: Arrays, choice: Whole) -> Chain:
@@ -201,8 +221,6 @@ def closed_classes(chain: Chain) -> list[Whole]:
 
 def chances_to_end(chain: Chain, classes: list[Whole], start: Floats) -> Floats:
     """Return the chance to end in each class."""
-    if len(classes) == 1:
-        return np.ones(1)
     closed = np.zeros(start.size, dtype=bool)
     for members in classes:
         closed[members] = True
@@ -231,7 +249,7 @@ def average_within(chain: Chain, wanted: float, value: Floats) -> tuple[Floats, 
     return value, float(difference.min()), float(difference.max())
 
 
-def shares_within(chain: Chain, guess: Floats) -> Floats:
+def shares_within(chain: Chain, guess: Floats, tolerance: float = BALANCED) -> Floats:
     """Return the long-run shares of the states of a closed class, looked for from others on."""
     even = np.full(chain.states, 1.0 / chain.states)
     first = guess / guess.sum() if guess.any() else even
@@ -239,7 +257,7 @@ def shares_within(chain: Chain, guess: Floats) -> Floats:
     def residual(shares: Floats) -> Floats:
         return chain.on(shares) - shares + even * (1.0 - shares.sum())
 
-    shares = solved(residual, first, moved, BALANCED, chain, balanced)
+    shares = solved(residual, first, moved, tolerance, chain, balanced)
     shares = np.maximum(shares, 0.0)
     whole: Floats = shares / shares.sum()
     return whole

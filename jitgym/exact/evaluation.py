@@ -20,7 +20,7 @@ from .chains import LongRun, Near, long_run
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
 from .noise import Tabled, table
-from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, expect_end, foreseen
+from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, carried, expect_end, foreseen
 
 Floats = npt.NDArray[np.float64]
 
@@ -211,9 +211,10 @@ class Judged:
     def foresee(self, wider: Enumerated) -> Near:
         """Return relative values and shares to begin with within wider edges."""
         assert self.run is not None
-        number = self.reached.find(wider.states)
-        shares = np.where(number >= 0, self.run.shares[number], 0.0)
-        return Near(foreseen(self.reached, self.run.value, wider), shares)
+        return Near(
+            foreseen(self.reached, self.run.value, wider),
+            carried(self.reached, self.run.shares, wider),
+        )
 
 
 def _judged(

@@ -280,21 +280,6 @@ def until_the_end(arrays: Arrays, discount: float = 1.0) -> Solved:
     return Solved(value, choice, 0.0, 0.0, 1, 0)
 
 
-def stationary(
-    arrays: Arrays, choice: Whole, start: Floats, *, tolerance: float = 1e-12, most: int = 20_000
-) -> Floats:
-    """Return the long-run shares of the states under a policy, from some first shares on."""
-    here, there = start.copy(), np.empty_like(start)
-    for n in range(most):
-        push(arrays, choice, here, there)
-        there *= 1.0 - DAMPING
-        there += DAMPING * here
-        if n % 16 == 0 and float(np.abs(there - here).sum()) < tolerance:
-            return there
-        here, there = there, here
-    return here
-
-
 @compiled
 def by_post(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats, total: Floats) -> None:
     """Add the mean of something that post-decision states have to `total[0]`."""
