@@ -24,6 +24,7 @@ from jitgym.scenario import Scenario
 
 from . import classic
 from .tune import TunedPolicy, tune
+from .tune_exactly import ExactlyTuned, tune_exactly
 
 if TYPE_CHECKING:
     import pandas
@@ -78,6 +79,26 @@ def classics(
         ),
         left_out={name: why for name, why in left_out.items() if why},
     )
+
+
+def classics_exactly(
+    scenario: Scenario, names: Sequence[str], seed: int = 0, *, progress: bool = False
+) -> tuple[dict[str, ExactlyTuned], dict[str, str]]:
+    """Return the classics with these names that no neighboring parameters beat, each by its name.
+
+    And of the others in one line why not: they do not apply, or cannot be evaluated exactly.
+    """
+    found: dict[str, ExactlyTuned] = {}
+    left_out = {name: classic.find(name).why_not(scenario) for name in names}
+    # Those that hold others come last: what they hold is known by then.
+    for name in sorted(names, key=lambda name: len(classic.find(name).holds)):
+        if left_out[name]:
+            continue
+        try:
+            found[name] = tune_exactly(name, scenario, seed, known=found, progress=progress)
+        except (exact.NotFinite, exact.TooLarge) as error:
+            left_out[name] = str(error)
+    return found, {name: why for name, why in left_out.items() if why}
 
 
 def contest(

@@ -156,13 +156,7 @@ def tune(
     classic = applicable(name, scenario)
     layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     if episodes is None:
-        share = min(1.0, FEW_SOURCES / len(scenario.sources))
-        if classic.build(name, layout, space.values(space.origin)).rule is None:
-            share *= SLOWER
-        if space.is_real:
-            share *= FINER
-        wanted = math.ceil(share * PERIODS / scenario.horizon.periods)
-        episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
+        episodes = episodes_for(classic, layout, space)
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
     textbook = space.origin
@@ -403,6 +397,17 @@ class Trial:
             return self.cost[point], sum(map(abs, point)), point
 
         return sorted(self.cost, key=rank)[:count]
+
+
+def episodes_for(classic: Classic, layout: Layout, space: Space) -> int:
+    """Return how many episodes a candidate is run on in a search, unless it is told."""
+    share = min(1.0, FEW_SOURCES / len(layout.scenario.sources))
+    if classic.build(classic.name, layout, space.values(space.origin)).rule is None:
+        share *= SLOWER
+    if space.is_real:
+        share *= FINER
+    wanted = math.ceil(share * PERIODS / layout.scenario.horizon.periods)
+    return min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
 
 
 def search(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import _common as common
+import tyro
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, arg
@@ -17,6 +18,7 @@ from jitgym import ScenarioError, exact
 from jitgym.report import policies as drawn
 
 POLICIES = "classic policies by name; all that apply if none is named"
+EXACTLY = "tune the classics until no neighboring parameters cost less, exactly; takes longer"
 
 
 def main(
@@ -25,6 +27,7 @@ def main(
     given: common.Given = (),
     seed: common.Seed = 0,
     memory: Annotated[float, arg(help="GB that may be taken")] = exact.MEMORY / 1e9,
+    exactly: Annotated[bool, tyro.conf.FlagCreatePairsOff, arg(help=EXACTLY)] = False,
     table: Annotated[
         Path | None, arg(metavar="FILE", help="save the optimal policy (.npz)")
     ] = None,
@@ -33,7 +36,8 @@ def main(
 ) -> None:
     """Enumerate every state, find the optimum, and evaluate the classics exactly.
 
-    Each classic stands there twice: sized by the textbook, and tuned by simulation on `tune`.
+    Each classic stands there twice: sized by the textbook, and tuned by simulation on `tune`. With
+    --exactly once: with parameters that no neighbor beats.
     """
     plant = common.scenario(scenario, given)
     for name in policies:
@@ -47,8 +51,15 @@ def main(
         solution.policy.save(table)
     if plot is not None:
         drawn.draw(solution.policy, plot)
-    classics = comparison.classics(plant, policies or agents.names(), seed, progress=True)
-    lines = [line(policy, plant, solution.cost) for policy in (*classics.textbook, *classics.tuned)]
+    names = policies or agents.names()
+    if exactly:
+        best, left_out = comparison.classics_exactly(plant, names, seed, progress=True)
+        lines = [line(each.policy, each.value, solution.cost) for each in best.values()]
+    else:
+        classics = comparison.classics(plant, names, seed, progress=True)
+        left_out = classics.left_out
+        both = (*classics.textbook, *classics.tuned)
+        lines = [line(policy, value(policy, plant), solution.cost) for policy in both]
     found = {
         "scenario": plant.name,
         "yardstick": solution.yardstick,
@@ -73,32 +84,40 @@ def main(
         f"{solution.seconds:.2f} s; optimum in [{solution.lower:.8g}, {solution.upper:.8g}]; tails "
         f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} a period"
     )
-    for name, why in classics.left_out.items():
-        console.print(f"{name} does not apply: {why}")
+    for name, why in left_out.items():
+        console.print(f"{name} is left out: {why}")
 
 
-def line(policy: Any, plant: Any, optimum: float) -> dict[str, Any]:
+def value(policy: Any, plant: Any) -> exact.Value | ScenarioError:
     """What a policy costs exactly, or why that cannot be said."""
     try:
-        cost = exact.evaluate(policy, plant).cost
+        return exact.evaluate(policy, plant)
     except ScenarioError as error:
-        return {"policy": policy.name, "cost": None, "gap_percent": None, "why": str(error)}
-    gap = 100 * (cost - optimum) / abs(optimum) if optimum else None
-    return {"policy": policy.name, "cost": cost, "gap_percent": gap, "why": ""}
+        return error
+
+
+def line(policy: Any, value: exact.Value | ScenarioError, optimum: float) -> dict[str, Any]:
+    """A policy's row of the table."""
+    row = {"policy": policy.name, "parameters": getattr(policy, "parameters", {})}
+    if isinstance(value, ScenarioError):
+        return row | {"cost": None, "gap_percent": None, "why": str(value)}
+    gap = 100 * (value.cost - optimum) / abs(optimum) if optimum else None
+    return row | {"cost": value.cost, "gap_percent": gap, "states": value.states, "why": ""}
 
 
 def shown(title: str, solution: exact.Solution, lines: list[dict[str, Any]]) -> Table:
     """The optimum and the classics as a table."""
     table = Table(title=f"{title}: {solution.yardstick}, exact")
-    for column in ("policy", "cost", "above the optimum"):
+    for column in ("policy", "cost", "above the optimum", "parameters"):
         table.add_column(column)
-    table.add_row("optimal", f"{solution.cost:.6g}", "")
+    table.add_row("optimal", f"{solution.cost:.6g}", "", "")
     for each in sorted(lines, key=lambda one: (one["cost"] is None, one["cost"])):
+        numbers = ", ".join(f"{name} {given}" for name, given in each["parameters"].items())
         if each["cost"] is None:
-            table.add_row(each["policy"], "n/a", each["why"])
+            table.add_row(each["policy"], "n/a", each["why"], numbers)
         else:
             gap = "n/a" if each["gap_percent"] is None else f"{each['gap_percent']:.2f} %"
-            table.add_row(each["policy"], f"{each['cost']:.6g}", gap)
+            table.add_row(each["policy"], f"{each['cost']:.6g}", gap, numbers)
     return table
 
 

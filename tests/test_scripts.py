@@ -91,6 +91,17 @@ def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path
     assert (tmp_path / "run" / "optimal.svg").read_text().rstrip().endswith("</svg>")
 
 
+def test_solve_exactly_prints_the_best_parameters(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    done = call(tmp_path, "solve", "shop.yaml", "base-stock", "conwip", "--exactly", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for line in found["policies"]:
+        assert line["cost"] >= found["lower"]
+        assert line["gap_percent"] < 10
+    assert found["policies"][0]["parameters"].keys() == {"level"}
+
+
 def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
     options = ("order-crossover", "--agents", "base-stock", "--episodes", "4")
     done = call(tmp_path, "compare", *options, "--out", "run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,18 +16,24 @@ from jitgym.scenario import Scenario, load
 
 from . import solvers
 from .bounds import first_backlogs, first_positions, given_box
-from .chains import long_run
+from .chains import LongRun, Near, long_run
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
 from .noise import Tabled, table
-from .solving import ENDLESS, STILL, expect_end
+from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, carried, expect_end, foreseen
 
 Floats = npt.NDArray[np.float64]
 
 MOST_ROUNDS = 12
 PATIENT = 6  # rounds in which orders may be held back often: a slow chain needs a wide edge
 HALVED = 0.4  # an edge twice as wide that lowers their probability by less is never wide enough
+SELDOM = 1e-12  # probability a period of an edge that is not widened
 ROWS = 1 << 14  # states that a policy is asked about at once
+
+# Beyond `LARGE` states less is enough: every digit more would take minutes.
+LARGE = 20_000
+ROUGHLY_SELDOM = 1e-9
+MARGIN = 1.1  # times what an edge seems to lack
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Value:
     seconds: float
     cut: float  # probability a period that the tails left out have
     edge: float  # long-run probability a period that an edge turns demand away or holds orders back
+    memory: int  # bytes
 
 
 def evaluate(
@@ -51,7 +59,7 @@ def evaluate(
     """Return what a policy costs, exactly: classic, learned, or a plain function of the view.
 
     Backlog beyond an edge is turned away, and orders beyond an edge of stock are not placed; the
-    edges are doubled until the cost stands still.
+    edges are widened until the cost stands still, to 9 digits or so, and 6 of many states.
 
     Raises
     ------
@@ -69,22 +77,22 @@ def evaluate(
     expect_end(scenario)
     asking = Asking(as_policy(policy), layout)
     position, backlog = first_positions(scenario), first_backlogs(scenario)
-    before, turned_away, held_back = np.inf, np.inf, np.inf
+    before: Judged | None = None
     for rounds in range(1, MOST_ROUNDS + 1):
         box = given_box(layout, position, backlog)
         reached = enumerate_states(layout, tabled, box, memory=memory, given=asking)
-        now = _judged(layout, tabled, reached, began)
-        still = abs(now.value.cost - before) <= 0.1 * STILL * (1.0 + abs(now.value.cost))
-        if now.value.edge == 0.0 or still:
+        now = _judged(layout, tabled, reached, began, backlog, before)
+        if now.stands(before):
             return now.value
-        if now.turned_away > ENDLESS and now.turned_away > 0.5 * turned_away:
+        if now.is_endless(before, rounds):
             break
-        if rounds >= PATIENT and now.held_back > ENDLESS and now.held_back > HALVED * held_back:
-            break
-        before, turned_away, held_back = now.value.cost, now.turned_away, now.held_back
-        backlog = {name: 2 * units for name, units in backlog.items()}
-        orders = dict(zip(scenario.items, reached.held_back, strict=True))
-        position = {name: 2 * (units + orders[name]) for name, units in position.items()}
+        if now.turned_away > now.seldom:
+            factor = now.widening(before)
+            backlog = {name: math.ceil(factor * units) for name, units in backlog.items()}
+        if now.held_back > now.seldom:
+            orders = dict(zip(scenario.items, reached.held_back, strict=True))
+            position = {name: 2 * (units + orders[name]) for name, units in position.items()}
+        before = now
     what, edges = ("stock", position) if now.held_back > now.turned_away else ("backlog", backlog)
     raise TooLarge(
         f"{scenario.file}: under {asking.policy.name} the {what} grows without end, as far as "
@@ -149,14 +157,80 @@ class Judged:
     value: Value
     turned_away: float
     held_back: float
+    backlog: dict[str, float]  # edges in units
+    reached: Enumerated
+    run: LongRun | None  # where the yardstick is the average
+
+    @property
+    def is_large(self) -> bool:
+        """Whether every digit takes long."""
+        return self.value.states > LARGE
+
+    @property
+    def seldom(self) -> float:
+        """Probability a period below which an edge is wide enough."""
+        return ROUGHLY_SELDOM if self.is_large else SELDOM
+
+    def stands(self, before: Judged | None) -> bool:
+        """Whether wider edges would not move the cost.
+
+        What the last widening moved it by was due to the edges before, and falls with how often
+        they are met; with four times as much, as a wider edge turns away what waits longer.
+        """
+        if max(self.turned_away, self.held_back) <= self.seldom:
+            return True
+        if before is None:
+            return False
+        still = (ROUGH_TOLERANCE if self.is_large else 0.1 * STILL) * (1.0 + abs(self.value.cost))
+        expected = min(1.0, 4.0 * self.value.edge / before.value.edge)
+        return expected * abs(self.value.cost - before.value.cost) <= still
+
+    def is_endless(self, before: Judged | None, rounds: int) -> bool:
+        """Whether wider edges are met about as often: stock or backlog grows without end."""
+        if before is None:
+            return False
+        waits = self.turned_away > ENDLESS and self.turned_away > 0.5 * before.turned_away
+        piles = self.held_back > ENDLESS and self.held_back > HALVED * before.held_back
+        return waits or (piles and rounds >= PATIENT)
+
+    def widening(self, before: Judged | None) -> float:
+        """Return how many times the backlog's edges should be as wide: twice, or just enough.
+
+        Just enough where that saves much time: demand turned away falls geometrically with them.
+        """
+        if before is None or not self.is_large:
+            return 2.0
+        fallen = math.log(before.turned_away / self.turned_away)
+        name = next(iter(self.backlog))
+        grown = 1.0 - before.backlog[name] / self.backlog[name]
+        if fallen <= 0.0 or grown <= 0.0:
+            return 2.0
+        missing = math.log(self.turned_away / self.seldom)
+        return min(2.0, 1.0 + MARGIN * grown * missing / fallen)
+
+    def foresee(self, wider: Enumerated) -> Near:
+        """Return relative values and shares to begin with within wider edges."""
+        assert self.run is not None
+        return Near(
+            foreseen(self.reached, self.run.value, wider),
+            carried(self.reached, self.run.shares, wider),
+        )
 
 
-def _judged(layout: Layout, tabled: Tabled, reached: Enumerated, began: float) -> Judged:
+def _judged(
+    layout: Layout,
+    tabled: Tabled,
+    reached: Enumerated,
+    began: float,
+    backlog: dict[str, float],
+    before: Judged | None,
+) -> Judged:
     arrays, start, plant = reached.arrays, reached.start, layout.plant
     scenario = layout.scenario
     choice = np.where(np.diff(arrays.first) > 0, arrays.first[:-1], -1)
     turned_away = float(reached.edge.max(initial=0.0))
     held_back = float(reached.held.max(initial=0.0))
+    run = None
     if scenario.horizon.ends:
         cost = float(start @ solvers.until_the_end(arrays, plant.discount).value)
         lower = upper = cost
@@ -165,11 +239,19 @@ def _judged(layout: Layout, tabled: Tabled, reached: Enumerated, began: float) -
         cost = solvers.cost_of_periods(arrays, choice, plant.discount, *span, start)
         lower = upper = cost
     else:
-        run = long_run(arrays, choice, start)
+        run = long_run(arrays, choice, start, near=before.foresee(reached) if before else None)
         cost, lower, upper = run.cost, run.lower, run.upper
         turned_away = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
         held_back = float(run.shares @ reached.held[choice])
     edge = min(turned_away + held_back, 1.0)
-    seconds = time.perf_counter() - began
-    value = Value(float(cost), float(lower), float(upper), arrays.states, seconds, tabled.cut, edge)
-    return Judged(value, turned_away, held_back)
+    value = Value(
+        cost=float(cost),
+        lower=float(lower),
+        upper=float(upper),
+        states=arrays.states,
+        seconds=time.perf_counter() - began,
+        cut=tabled.cut,
+        edge=edge,
+        memory=arrays.nbytes,
+    )
+    return Judged(value, turned_away, held_back, backlog, reached, run)

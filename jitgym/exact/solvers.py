@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from jitgym.plant.jit import compiled, kernel
 
-from .chains import is_direct, matrix_of, ranges, relative_values
+from .chains import chain_of, is_direct, ranges, relative_values
 from .model import Arrays
 
 Floats = npt.NDArray[np.float64]
@@ -200,10 +200,10 @@ def narrow(
         if float(np.ptp(value - better)) <= wanted * (1.0 - DAMPING):
             break
         if sweeps == PATIENCE and np.all(choice >= 0):
-            matrix, cost = matrix_of(arrays, choice)
-            if is_direct(matrix):
-                exact = relative_values(matrix, cost)
-                if np.ptp(cost + matrix @ exact - exact) < np.ptp(value - better):
+            chain = chain_of(arrays, choice)
+            if is_direct(chain):
+                exact = relative_values(chain)
+                if np.ptp(chain.differences(exact)) < np.ptp(value - better):
                     value[:] = exact
     value -= value[0]
     return sweeps
@@ -278,21 +278,6 @@ def until_the_end(arrays: Arrays, discount: float = 1.0) -> Solved:
     choice = np.full(arrays.states, -1, dtype=np.int64)
     backward(arrays, discount, value, np.full(arrays.post_cost.size, np.nan), choice)
     return Solved(value, choice, 0.0, 0.0, 1, 0)
-
-
-def stationary(
-    arrays: Arrays, choice: Whole, start: Floats, *, tolerance: float = 1e-12, most: int = 20_000
-) -> Floats:
-    """Return the long-run shares of the states under a policy, from some first shares on."""
-    here, there = start.copy(), np.empty_like(start)
-    for n in range(most):
-        push(arrays, choice, here, there)
-        there *= 1.0 - DAMPING
-        there += DAMPING * here
-        if n % 16 == 0 and float(np.abs(there - here).sum()) < tolerance:
-            return there
-        here, there = there, here
-    return here
 
 
 @compiled

@@ -14,6 +14,7 @@ from jitgym.scenario import Scenario, load
 
 from . import solvers
 from .bounds import Bounds, first_bounds
+from .chains import long_run_shares
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
 from .noise import Tabled, table
@@ -189,6 +190,7 @@ class Round:
     upper: float
     edge: float  # probability a period that demand is turned away
     touched: frozenset[str]  # what is bounded, where the policy comes to its bound
+    shares: Floats  # how often the policy is in each state, (states,); none where bounds are proved
 
     @property
     def is_large(self) -> bool:
@@ -211,26 +213,35 @@ class Round:
         if tolerance is None:
             tolerance = ROUGH_TOLERANCE if is_large else TOLERANCE
         seldom = ROUGHLY_SELDOM if is_large else SELDOM
-        foreseen = None if before is None else before.foresee(enumerated)
-        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance, foreseen)
+        value = None
+        if before is not None:
+            value = foreseen(before.enumerated, before.solved.value, enumerated)
+        solved, cost, lower, upper = by_yardstick(layout, enumerated, tolerance, value)
         if bounds.are_proved:
-            return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset())
-        shares = visits(layout, enumerated, solved.choice, 0.01 * seldom)
+            return cls(enumerated, solved, cost, lower, upper, 0.0, frozenset(), np.empty(0))
+        shares = visits(layout, enumerated, solved.choice, 0.01 * seldom, before)
         edge = solvers.mean_of_posts(enumerated.arrays, solved.choice, shares, enumerated.edge)
         reached = touched_by(layout, bounds, enumerated, solved.choice, shares, seldom)
         if edge > seldom:
             reached |= {f"demands.{name}" for name in bounds.backlog}
-        return cls(enumerated, solved, cost, lower, upper, edge, frozenset(reached))
+        return cls(enumerated, solved, cost, lower, upper, edge, frozenset(reached), shares)
 
-    def foresee(self, wider: Enumerated) -> Floats:
-        """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
-        known = self.enumerated.find(wider.states)
-        values = np.where(known >= 0, self.solved.value[known], 0.0)
-        missing = np.flatnonzero(known < 0)
-        if missing.size > 0 and wider.states.shape[1] <= MOST_CELLS:
-            fit, *_ = np.linalg.lstsq(_squares(self.enumerated.states), self.solved.value)
-            values[missing] = _squares(wider.states[missing]) @ fit
-        return values
+
+def foreseen(known: Enumerated, value: Floats, wider: Enumerated) -> Floats:
+    """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
+    number = known.find(wider.states)
+    values = np.where(number >= 0, value[number], 0.0)
+    missing = np.flatnonzero(number < 0)
+    if missing.size > 0 and wider.states.shape[1] <= MOST_CELLS:
+        fit, *_ = np.linalg.lstsq(_squares(known.states), value)
+        values[missing] = _squares(wider.states[missing]) @ fit
+    return values
+
+
+def carried(known: Enumerated, shares: Floats, wider: Enumerated) -> Floats:
+    """Return shares of states to begin with in a wider box: those of the same states."""
+    number = known.find(wider.states)
+    return np.where(number >= 0, shares[number], 0.0)
 
 
 def _squares(states: Floats) -> Floats:
@@ -241,7 +252,7 @@ def _squares(states: Floats) -> Floats:
 
 
 def by_yardstick(
-    layout: Layout, enumerated: Enumerated, tolerance: float, foreseen: Floats | None = None
+    layout: Layout, enumerated: Enumerated, tolerance: float, value: Floats | None = None
 ) -> tuple[solvers.Solved, float, float, float]:
     """Solve what was enumerated by the scenario's yardstick: also cost, lower and upper bound."""
     arrays, start, plant = enumerated.arrays, enumerated.start, layout.plant
@@ -251,7 +262,7 @@ def by_yardstick(
         cost = float(start @ solved.value)
         return solved, cost, cost, cost
     if scenario.discount is None:
-        solved = solvers.average(arrays, tolerance=tolerance, value=foreseen)
+        solved = solvers.average(arrays, tolerance=tolerance, value=value)
         middle = 0.5 * (solved.lower + solved.upper)
         return solved, middle, solved.lower, solved.upper
     solved = solvers.discounted(arrays, plant.discount, tolerance=tolerance)
@@ -262,12 +273,19 @@ def by_yardstick(
 
 
 def visits(
-    layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64], tolerance: float
+    layout: Layout,
+    enumerated: Enumerated,
+    choice: npt.NDArray[np.int64],
+    tolerance: float,
+    before: Round | None,
 ) -> Floats:
     """Return how often a policy is in each state: long-run shares, or the mean over a season."""
     arrays, start = enumerated.arrays, enumerated.start
     if not layout.scenario.horizon.ends:
-        return solvers.stationary(arrays, choice, start, tolerance=tolerance)
+        near = start
+        if before is not None:
+            near = carried(before.enumerated, before.shares, enumerated)
+        return long_run_shares(arrays, choice, start, near=near, tolerance=tolerance)
     here, there, total = start.copy(), np.empty_like(start), np.zeros_like(start)
     for _ in range(layout.plant.periods):
         total += here

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import agents
 import jitgym
+from agents import comparison
 from agents.tune_exactly import tune_exactly
 from jitgym import ScenarioError, exact
 from jitgym.exact import OptimalPolicy
@@ -76,3 +78,21 @@ def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
     assert order[-1] == 0
     policies.draw(policy, tmp_path / "policy.svg")
     assert (tmp_path / "policy.svg").read_text().count("<path") > 5
+
+
+def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the textbook's sizes are known to begin with, and simulation chooses neighbors."""
+    line = jitgym.load("line", stations=2, utilization=0.4, mean_time_to_repair=1.2, backorder=5)
+    monkeypatch.setattr("agents.tune_exactly.tune", lambda *_: SimpleNamespace(parameters={}))
+    monkeypatch.setattr("agents.tune_exactly.FEW", 0)
+    names = ("extended-kanban", "hybrid", "kanban", "conwip", "base-stock")
+    best, left_out = comparison.classics_exactly(line, names)
+    assert not left_out
+    cost = {name: tuned.value.cost for name, tuned in best.items()}
+    assert cost["hybrid"] <= min(cost["kanban"], cost["conwip"])
+    assert cost["extended-kanban"] <= min(cost["kanban"], cost["base-stock"])
+    optimum = exact.solve(line)
+    assert min(cost.values()) >= optimum.lower - 1e-6
+    assert min(cost.values()) < 1.02 * optimum.cost
+    # What the search among all neighbors finds, which takes twice as long.
+    assert best["extended-kanban"].parameters == {"cards": [1, 2], "levels": [1, 1]}

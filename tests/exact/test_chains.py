@@ -1,0 +1,125 @@
+"""One policy in the long run: the ways to solve its equations agree, and bounds are honest."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from jitgym import exact
+from jitgym.exact import chains, evaluation
+from jitgym.exact.bounds import first_backlogs, first_positions, given_box
+from jitgym.exact.chains import Chain
+from jitgym.exact.enumeration import Enumerated, enumerate_states
+from jitgym.exact.evaluation import Asking
+from jitgym.exact.model import arrays_of
+from jitgym.exact.noise import table
+from jitgym.plant import lay_out
+
+LINE = jitgym.load("line", stations=2, utilization=0.7)
+POLICIES = {
+    "kanban": {"cards": [3, 6]},
+    "conwip": {"cards": 8},
+    "base-stock": {"levels": [2, 6]},
+}
+
+
+@cache
+def within_first_edges(name: str) -> Enumerated:
+    """A policy on the line, within edges as narrow as the first ones."""
+    layout = lay_out(LINE)
+    box = given_box(layout, first_positions(LINE), first_backlogs(LINE))
+    policy = agents.make(name, LINE, **POLICIES[name])
+    return enumerate_states(layout, table(layout), box, given=Asking(policy, layout))
+
+
+def chain(name: str) -> Chain:
+    """What it does there."""
+    arrays = within_first_edges(name).arrays
+    return chains.chain_of(arrays, np.arange(arrays.states))
+
+
+def walk(states: int) -> Chain:
+    """Up with chance .3, down with .4, as a backlog of so many: far states forget slowly."""
+    rows = []
+    for s in range(states):
+        up, down = min(s + 1, states - 1), max(s - 1, 0)
+        rows.append([(float(s), [(0.3, up), (0.4, down), (0.3, s)])])
+    return chains.chain_of(arrays_of(rows), np.arange(states))
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_all_ways_to_solve_a_policy_s_equations_agree(name: str) -> None:
+    policy = chain(name)
+    shares = chains.balanced(policy)
+    cost = float(shares @ policy.cost)
+
+    def residual(value: np.ndarray) -> np.ndarray:
+        return policy.differences(value) - value.mean()
+
+    zero = np.zeros(policy.states)
+    for value in (
+        chains.relative_values(policy),
+        chains.by_krylov(residual, zero, np.ptp, 1e-10),
+        chains.by_steps(residual, zero, np.ptp, 1e-10, 100_000),
+    ):
+        differences = policy.differences(value)
+        assert np.ptp(differences) < 1e-9
+        assert differences.mean() == pytest.approx(cost, abs=1e-9)
+    found = chains.shares_within(policy, np.ones(policy.states))
+    assert found == pytest.approx(shares, abs=1e-9)
+
+
+@pytest.mark.parametrize("states", [100, 4000])
+def test_a_walk_with_a_long_way_back(states: int) -> None:
+    """Birth and death: shares fall by .3 / .4 a unit, so that the mean is .75 / .25."""
+    _, lower, upper = chains.average_within(walk(states), 1e-8, np.zeros(states))
+    assert lower == pytest.approx(3.0, abs=1e-6)
+    assert upper == pytest.approx(3.0, abs=1e-6)
+    shares = chains.shares_within(walk(states), np.ones(states))
+    assert shares[:4] == pytest.approx(0.25 * 0.75 ** np.arange(4), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_bounds_are_honest_however_little_was_done(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = chain(name)
+    cost = float(chains.balanced(policy) @ policy.cost)
+    monkeypatch.setattr(chains, "is_direct", lambda chain: False)
+    monkeypatch.setattr(chains, "WORK", 0.0)
+    monkeypatch.setattr(chains, "PATIENCE", 3)
+    widths = []
+    for restarts in (0, 1, 2, 40):
+        monkeypatch.setattr(chains, "RESTARTS", restarts)
+        _, lower, upper = chains.average_within(policy, 1e-9, np.zeros(policy.states))
+        assert lower - 1e-9 <= cost <= upper + 1e-9
+        widths.append(upper - lower)
+    assert widths[0] > 1.0
+    assert widths[-1] < 2e-9
+
+
+def test_many_states_are_told_to_six_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = agents.make("kanban", LINE, **POLICIES["kanban"])
+    value = exact.evaluate(policy, LINE)
+    assert value.edge < 1e-12
+    monkeypatch.setattr(evaluation, "LARGE", 0)
+    rough = exact.evaluate(policy, LINE)
+    assert rough.states < value.states
+    assert rough.cost == pytest.approx(value.cost, rel=1e-6)
+    assert rough.upper - rough.lower < 1e-7
+
+
+def test_an_edge_that_is_never_met_is_not_widened() -> None:
+    """Kanban's stock ends at its cards, wherever the edge of stock is; backlog is widened."""
+    policy = agents.make("kanban", LINE, **POLICIES["kanban"])
+    value = exact.evaluate(policy, LINE)
+    layout = lay_out(LINE)
+    wide = {name: 40 * units for name, units in first_backlogs(LINE).items()}
+    box = given_box(layout, first_positions(LINE), wide)
+    reached = enumerate_states(layout, table(layout), box, given=Asking(policy, layout))
+    run = chains.long_run(reached.arrays, np.arange(reached.arrays.states), reached.start)
+    assert value.cost == pytest.approx(run.cost, rel=1e-8)
