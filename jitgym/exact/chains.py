@@ -278,13 +278,13 @@ def solved(
 ) -> Floats:
     """Return x whose `residual`, an affine function of x, is no larger than wanted.
 
-    Or as small as it comes: by damped steps, then `at_once` if the chain is small, by Krylov's
-    methods, and where those stall by more steps.
+    Or as small as it comes: by damped steps, then by Krylov's methods, and where those stall
+    `at_once` if the chain is small, and by more steps.
     """
     x = by_steps(residual, guess, size, wanted, PATIENCE)
-    if size(residual(x)) > wanted and is_direct(chain):
-        x = min(x, at_once(chain), key=lambda x: size(residual(x)))
     x = by_krylov(residual, x, size, wanted)
+    if size(residual(x)) > FAR * wanted and is_direct(chain):
+        x = min(x, at_once(chain), key=lambda x: size(residual(x)))
     if size(residual(x)) > FAR * wanted:
         x = by_steps(residual, x, size, wanted, int(min(MOST, WORK / chain.transitions)))
     return x
