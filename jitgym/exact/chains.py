@@ -12,6 +12,7 @@ slowly, as a line with a long backlog does, they are found from their linear equ
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,13 +38,13 @@ FEW = 8  # transitions
 DAMPING = 0.05
 PATIENCE = 50  # steps after which equations are solved
 MOST = 200_000  # steps
-WORK = 3e10  # likewise: steps x transitions, about a minute; then the bounds say how far it came
+WORK = 1e11  # steps x transitions, about a minute: then the bounds say how far it came
 FAR = 100.0  # times what is wanted; rounding alone leaves less
 LEFT = 1e-13  # probability that may still be under way
 BALANCED = 1e-13  # of shares, how much may still move in a period
 
 NEARER = 1e-3  # what one start of a Krylov method brings the residual down to, if it can
-STEPS = 200  # of BiCGSTAB, at most, in one start
+STEPS = 200  # of BiCGSTAB, at most, in one start: two products with P each
 KEPT = 40  # directions of GMRES, likewise
 RESTARTS = 40
 STALLED = 0.9  # what BiCGSTAB must bring the residual below, as a share of what it was
@@ -281,12 +282,13 @@ def solved(
     Or as small as it comes: by damped steps, then by Krylov's methods, and where those stall
     `at_once` if the chain is small, and by more steps.
     """
+    products = WORK / chain.transitions
     x = by_steps(residual, guess, size, wanted, PATIENCE)
-    x = by_krylov(residual, x, size, wanted)
+    x = by_krylov(residual, x, size, wanted, math.ceil(min(RESTARTS, products / (2 * STEPS))))
     if size(residual(x)) > FAR * wanted and is_direct(chain):
         x = min(x, at_once(chain), key=lambda x: size(residual(x)))
     if size(residual(x)) > FAR * wanted:
-        x = by_steps(residual, x, size, wanted, int(min(MOST, WORK / chain.transitions)))
+        x = by_steps(residual, x, size, wanted, int(min(MOST, products)))
     return x
 
 
@@ -301,7 +303,9 @@ def by_steps(residual: Operator, guess: Floats, size: Size, wanted: float, most:
     return x
 
 
-def by_krylov(residual: Operator, guess: Floats, size: Size, wanted: float) -> Floats:
+def by_krylov(
+    residual: Operator, guess: Floats, size: Size, wanted: float, restarts: int
+) -> Floats:
     """Solve residual(x) = 0 by BiCGSTAB, and by GMRES where that stalls, until nothing is gained.
 
     Each is started again from the residual computed anew: rounding does not add up.
@@ -316,7 +320,7 @@ def by_krylov(residual: Operator, guess: Floats, size: Size, wanted: float) -> F
         partial(gmres, rtol=NEARER, restart=min(KEPT, guess.size), maxiter=1),
     )
     x, rest = guess, residual(guess)
-    for _ in range(RESTARTS):
+    for _ in range(restarts):
         if size(rest) <= wanted:
             break
         for method in methods:
