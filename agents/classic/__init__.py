@@ -37,6 +37,7 @@ from .longest_queue import LONGEST_QUEUE
 from .min_max import MIN_MAX
 from .mrp import MRP
 from .myopic import MYOPIC
+from .myopic_two import MYOPIC_TWO
 from .periodic_review import PERIODIC_REVIEW
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
@@ -79,6 +80,7 @@ CLASSICS: dict[str, Classic] = {
         REORDER_BATCH,
         PERIODIC_REVIEW,
         MYOPIC,
+        MYOPIC_TWO,
         CLARK_SCARF,
         WAGNER_WHITIN,
         SILVER_MEAL,
