@@ -16,6 +16,8 @@ from the best of each of those, tuned first, and they are finalists too.
 With a target (`service`) it is not cost but average inventory that is made small, among those who
 reach the target, on the finalists' episodes too: where no finalist does, the next best are tried.
 
+Of a policy that improves another by simulation (`look_ahead`) the other is tuned in its place.
+
 With more than six numbers to tune, those of a group move together, each by its own step, or one
 alone (with more than 32, groups only). A group is one parameter of all sources that stand alike: at
 one work center, or as far from the customer, and of one rank among the sources of their items. The
@@ -45,7 +47,7 @@ from jitgym.evaluate.loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.scenario import Scenario, load
 
-from .classic import Classic, Parameter, Values, applicable, plain
+from .classic import Classic, Parameter, Values, applicable, plain, values_of
 from .cross_entropy import GENERATIONS, RUNGS, cross_entropy
 from .service import MISSED, Target, figures
 
@@ -154,6 +156,10 @@ def tune(
     scenario = load(scenario)
     aim = None if target is None else Target(target)
     classic = applicable(name, scenario)
+    if classic.base is not None:
+        if aim is not None:
+            raise ScenarioError(f"{name} follows costs: it cannot be tuned to a target")
+        return _tune_base(classic, scenario, seed, episodes, progress)
     layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     if episodes is None:
         share = min(1.0, FEW_SOURCES / len(scenario.sources))
@@ -218,6 +224,32 @@ def tune(
         target=dict(target or {}),
         reached=reached,
     )
+    return TunedPolicy(policy, layout, plain(values), record)
+
+
+def _tune_base(
+    classic: Classic, scenario: Scenario, seed: int, episodes: int | None, progress: bool
+) -> TunedPolicy:
+    """Return a policy on its base, tuned: a simulation of it costs too much to search with."""
+    assert classic.base is not None
+    base = tune(classic.base(scenario).name, scenario, seed, episodes=episodes, progress=progress)
+    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
+    began = time.process_time()
+    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * (episodes or 1))
+    tuned = space.point(values_of(classic.name, space.parameters, base.parameters))
+    final.run([space.origin, tuned])
+    (taken,) = final.best(1)
+    values = space.values(taken)
+    record = replace(
+        base.tuning,
+        cost=final.cost[taken],
+        textbook=plain(space.values(space.origin)),
+        textbook_cost=final.cost[space.origin],
+        candidates=base.tuning.candidates + len(final.tried),
+        periods=base.tuning.periods + final.periods,
+        seconds=base.tuning.seconds + time.process_time() - began,
+    )
+    policy = classic.build(f"{classic.name} (tuned)", layout, values)
     return TunedPolicy(policy, layout, plain(values), record)
 
 

@@ -34,6 +34,7 @@ from .kanban import KANBAN
 from .linear import LINEAR
 from .linear_capped import LINEAR_CAPPED
 from .longest_queue import LONGEST_QUEUE
+from .look_ahead import LOOK_AHEAD, on
 from .min_max import MIN_MAX
 from .mrp import MRP
 from .myopic import MYOPIC
@@ -90,6 +91,7 @@ CLASSICS: dict[str, Classic] = {
         GENERALIZED_KANBAN,
         ADAPTIVE_KANBAN,
         LONGEST_QUEUE,
+        LOOK_AHEAD,
     )
 }
 
@@ -107,7 +109,14 @@ __all__ = [
 
 
 def find(name: str) -> Classic:
-    """Return a classic policy by its name. Raises ScenarioError where there is none."""
+    """Return a classic policy by its name. Raises ScenarioError where there is none.
+
+    `look-ahead:NAME` looks ahead with the policy of that name.
+    """
+    ahead, _, base = name.partition(":")
+    if ahead == LOOK_AHEAD.name and base:
+        named = find(base)
+        return on(name, lambda _: named)
     if name not in CLASSICS:
         raise ScenarioError(f"unknown policy {name!r}; {suggest(name, CLASSICS)}")
     return CLASSICS[name]

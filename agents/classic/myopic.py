@@ -30,7 +30,7 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from . import linear_capped
-from .ordering import Acting, rows
+from .ordering import Acting, remembered, rows
 from .policy import Array, Classic, Parameter, Values
 from .sizing import MOST_RATIO, Stage, quantile, stages
 
@@ -96,7 +96,6 @@ def after_demand(demand: Array, size: int) -> Array:
 
 
 AT_ONCE = 256  # states that are worked out together, to save memory
-MOST_KNOWN = 200_000  # states whose order is remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,23 +103,27 @@ class Myopic(Acting):
     """The policy; it remembers the orders of the states that it met, which come again and again."""
 
     method: Method = field(default=myopic_orders, kw_only=True)
-    known: dict[bytes, int] = field(default_factory=dict, init=False, repr=False)
+    known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, 1) in units."""
         (stage,) = self.plan.stages
         stock, coming = self._seen(state)
         ratio = np.broadcast_to(self.values["ratio"], (len(state), 1))
-        keys = [row.tobytes() for row in np.column_stack([stock, coming, ratio])]
-        if len(self.known) > MOST_KNOWN:
-            self.known.clear()
-        new = list({key: k for k, key in enumerate(keys) if key not in self.known}.values())
-        for some in (new[k : k + AT_ONCE] for k in range(0, len(new), AT_ONCE)):
-            orders = self.method(
-                stock[some], coming[some], self._lead_time, stage.demand, ratio[some], self._most
+        seen = np.column_stack([stock, coming, ratio])
+
+        def orders(new: list[int]) -> Array:
+            parts = [new[k : k + AT_ONCE] for k in range(0, len(new), AT_ONCE)]
+            return np.concatenate(
+                [
+                    self.method(
+                        stock[p], coming[p], self._lead_time, stage.demand, ratio[p], self._most
+                    )
+                    for p in parts
+                ]
             )
-            self.known.update(zip((keys[k] for k in some), orders.tolist(), strict=True))
-        found = np.array([[self.known[key]] for key in keys])
+
+        found = remembered(self.known, seen, orders)[:, np.newaxis]
         return np.asarray(np.ceil(found / stage.lot) * stage.lot, dtype=np.float64)
 
     def _seen(self, state: Array) -> tuple[Array, Array]:
