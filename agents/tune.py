@@ -66,6 +66,8 @@ SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
 FEW_NUMBERS = 6  # with more of them, groups move
 MANY_NUMBERS = 32  # with more of them, nothing moves alone
 BUDGET = 120e6  # periods x sources of a search with many numbers
+SLOW_PERIODS = 1000  # of a candidate, for a policy that is slow
+SLOW_SAMPLE, SLOW_CANDIDATES, SLOW_FINALISTS = 12, 24, 3  # of a policy that is slow
 FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
@@ -140,8 +142,8 @@ def tune(
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
         By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
-        and where the policy is no compiled rule),
-        at least 2 and at most 2,048 of them.
+        and where the policy is no compiled rule), at least 2 and at most 2,048 of them; of one that
+        is slow as many as make 1,000.
     target
         Bounds on KPIs such as `{"fill_rate": 0.98}`; then costs do not count.
     progress
@@ -169,6 +171,8 @@ def tune(
             share *= FINER
         wanted = math.ceil(share * PERIODS / scenario.horizon.periods)
         episodes = min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
+        if classic.is_slow:
+            episodes = math.ceil(SLOW_PERIODS / scenario.horizon.periods)
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
     textbook = space.origin
@@ -423,8 +427,20 @@ class Trial:
         self.tried |= other.tried
 
     @property
+    def sample_size(self) -> int:
+        """Candidates of the first sample."""
+        return SLOW_SAMPLE if self.classic.is_slow else SAMPLE
+
+    @property
+    def finalists(self) -> int:
+        """How many of the best are run again."""
+        return SLOW_FINALISTS if self.classic.is_slow else FINALISTS
+
+    @property
     def is_spent(self) -> bool:
-        """Whether a search with many numbers has used its budget."""
+        """Whether a search with many numbers, or of a slow policy, has used its budget."""
+        if self.classic.is_slow:
+            return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
         return many and self.periods * len(self.layout.scenario.sources) > BUDGET
 
@@ -485,7 +501,7 @@ def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]
             (best,) = trial.best(1)
         steps = np.maximum(steps // 2, 1)
         yield
-    return trial.best(FINALISTS)
+    return trial.best(trial.finalists)
 
 
 def first_sample(trial: Trial, seed: int) -> list[Point]:
@@ -497,8 +513,8 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
     low, high = trial.space.bounds
     count = math.prod((high - low + 1).tolist())
     periods = count * rough.episodes * trial.layout.plant.periods
-    if trial.space.size < 2 or count > GRID or periods > GRID_PERIODS:
-        return trial.space.sample(SAMPLE, seed)
+    if trial.classic.is_slow or trial.space.size < 2 or count > GRID or periods > GRID_PERIODS:
+        return trial.space.sample(trial.sample_size, seed)
     ranges = (range(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))
     rough.run(list(product(*ranges)))
     trial.add(rough)

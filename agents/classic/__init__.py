@@ -43,6 +43,7 @@ from .periodic_review import PERIODIC_REVIEW
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
 from .reorder_batch import REORDER_BATCH
+from .rolling_lp import ROLLING_LP
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
 from .silver_meal import SILVER_MEAL
 from .single_index import SINGLE_INDEX
@@ -92,6 +93,7 @@ CLASSICS: dict[str, Classic] = {
         ADAPTIVE_KANBAN,
         LONGEST_QUEUE,
         LOOK_AHEAD,
+        ROLLING_LP,
     )
 }
 
