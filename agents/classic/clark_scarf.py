@@ -19,7 +19,8 @@ a unit and period.
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)
 
-The textbook prints 72.0435 there; exact evaluation of these levels gives 72.0467 too.
+Exact evaluation of these levels gives 72.0467 too. The textbook prints 72.0435, which is the cost
+of demand that ends 4.5 deviations above its mean.
 """
 
 from __future__ import annotations
