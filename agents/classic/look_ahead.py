@@ -43,7 +43,7 @@ from jitgym.scenario import Revealed, Scenario
 
 from .base_stock import BASE_STOCK
 from .dual_index import DUAL_INDEX
-from .eoq import economic_order_quantity
+from .eoq import order_lasts
 from .min_max import MIN_MAX
 from .ordering import Acting, remembered, rows
 from .policy import Array, Classic, Parameter, Values
@@ -265,18 +265,9 @@ def periods_ahead(scenario: Scenario) -> int:
     longest = max(
         math.fsum(scenario.mean_lead_time(name) for name in stage.route) for stage in at.values()
     )
-    cycle = max(map(cycle_of, at.values()))
+    cycle = max((order_lasts(stage) for stage in at.values() if has_fixed_cost(stage)), default=0.0)
     rest = REST if len(at) > 1 else REST_OF_ONE
     return min(math.ceil(longest + rest + CYCLES * cycle), LONGEST)
-
-
-def cycle_of(stage: Stage) -> float:
-    """Return how many periods an economic order lasts; 0 where no order has a fixed cost."""
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
-    if not fixed or not stage.requirement:
-        return 0.0
-    return economic_order_quantity(fixed, stage.requirement, stage.holding) / stage.requirement
 
 
 def paths_for(scenario: Scenario) -> int:

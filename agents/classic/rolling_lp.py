@@ -37,8 +37,8 @@ from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, UpDown
 
 from . import smoothed
+from .eoq import order_lasts
 from .forecasting import Forecasts
-from .look_ahead import cycle_of
 from .mrp import good_share, rework
 from .ordering import Acting, remembered, rows, shared
 from .policy import Array, Classic, Parameter, Values
@@ -357,7 +357,7 @@ def why_not(scenario: Scenario) -> str:
         if source.carrier:
             return f"{name} comes on a truck with others, whose cost is no linear one"
     for name, stage in stages(scenario).items():
-        if cycle_of(stage) > MOST_CYCLE:
+        if order_lasts(stage) > MOST_CYCLE:
             return f"an order of {name} has a fixed cost that rules the plan, and is no linear one"
     for name, item in scenario.items.items():
         if item.shelf_life is not None:
