@@ -55,7 +55,7 @@ def make(
     Parameters
     ----------
     name
-        One of `names()`, `optimal`, or one of `LEARNERS`.
+        One of `names()`, `look-ahead:` and one of them, `optimal`, or one of `LEARNERS`.
     scenario
         The plant that it is for: a Scenario, a name of the catalog, or a path.
     path

@@ -39,6 +39,12 @@ class Classics:
     left_out: dict[str, str]  # name -> in one line why it does not apply
 
     @property
+    def entrants(self) -> list[Policy]:
+        """Both of each, but of one that is slow, because it simulates on a base, only the tuned."""
+        quick = [p for p in self.textbook if classic.find(p.name.split(" ")[0]).base is None]
+        return [*quick, *self.tuned]
+
+    @property
     def tuned_names(self) -> tuple[str, ...]:
         """What tables call the tuned ones."""
         return tuple(policy.name for policy in self.tuned)
@@ -70,7 +76,7 @@ def classics(
 
     With a target: tuned to the least stock that reaches it.
     """
-    left_out = {name: classic.find(name).why_not(scenario) for name in names}
+    left_out = {name: _why_not(name, scenario, target) for name in names}
     fitting = [name for name, why in left_out.items() if not why]
     return Classics(
         textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
@@ -99,6 +105,13 @@ def classics_exactly(
         except (exact.NotFinite, exact.TooLarge) as error:
             left_out[name] = str(error)
     return found, {name: why for name, why in left_out.items() if why}
+
+
+def _why_not(name: str, scenario: Scenario, target: Mapping[str, float] | None) -> str:
+    found = classic.find(name)
+    if target is not None and found.base is not None:
+        return "it follows costs, and is tuned to no target"
+    return found.why_not(scenario)
 
 
 def contest(

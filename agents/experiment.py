@@ -71,9 +71,11 @@ class Experiment(Part):
 
 
 def _expect_policy(name: str, *place: str | int) -> None:
-    if name not in classic.CLASSICS:
+    try:
+        classic.find(name)
+    except ScenarioError:
         known = ", ".join(classic.CLASSICS)
-        raise PlacedError(f"no policy {name!r}; expected one of {known}", *place)
+        raise PlacedError(f"no policy {name!r}; expected one of {known}", *place) from None
 
 
 def read_experiment(path: Path) -> Experiment:

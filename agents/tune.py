@@ -16,6 +16,8 @@ from the best of each of those, tuned first, and they are finalists too.
 With a target (`service`) it is not cost but average inventory that is made small, among those who
 reach the target, on the finalists' episodes too: where no finalist does, the next best are tried.
 
+Of a policy that improves another by simulation (`look_ahead`) the other is tuned in its place.
+
 With more than six numbers to tune, those of a group move together, each by its own step, or one
 alone (with more than 32, groups only). A group is one parameter of all sources that stand alike: at
 one work center, or as far from the customer, and of one rank among the sources of their items. The
@@ -45,7 +47,7 @@ from jitgym.evaluate.loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.scenario import Scenario, load
 
-from .classic import Classic, Parameter, Values, applicable, plain
+from .classic import Classic, Parameter, Values, applicable, plain, values_of
 from .cross_entropy import GENERATIONS, RUNGS, cross_entropy
 from .service import MISSED, Target, figures
 
@@ -64,6 +66,8 @@ SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
 FEW_NUMBERS = 6  # with more of them, groups move
 MANY_NUMBERS = 32  # with more of them, nothing moves alone
 BUDGET = 120e6  # periods x sources of a search with many numbers
+SLOW_PERIODS = 1000  # of a candidate, for a policy that is slow
+SLOW_SAMPLE, SLOW_CANDIDATES, SLOW_FINALISTS = 12, 24, 3  # of a policy that is slow
 FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
@@ -138,8 +142,8 @@ def tune(
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
         By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
-        and where the policy is no compiled rule),
-        at least 2 and at most 2,048 of them.
+        and where the policy is no compiled rule), at least 2 and at most 2,048 of them; of one that
+        is slow as many as make 1,000.
     target
         Bounds on KPIs such as `{"fill_rate": 0.98}`; then costs do not count.
     progress
@@ -154,6 +158,10 @@ def tune(
     scenario = load(scenario)
     aim = None if target is None else Target(target)
     classic = applicable(name, scenario)
+    if classic.base is not None:
+        if aim is not None:
+            raise ScenarioError(f"{name} follows costs: it cannot be tuned to a target")
+        return _tune_base(classic, scenario, seed, episodes, progress)
     layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
     if episodes is None:
         episodes = episodes_for(classic, layout, space)
@@ -212,6 +220,32 @@ def tune(
         target=dict(target or {}),
         reached=reached,
     )
+    return TunedPolicy(policy, layout, plain(values), record)
+
+
+def _tune_base(
+    classic: Classic, scenario: Scenario, seed: int, episodes: int | None, progress: bool
+) -> TunedPolicy:
+    """Return a policy on its base, tuned: a simulation of it costs too much to search with."""
+    assert classic.base is not None
+    base = tune(classic.base(scenario).name, scenario, seed, episodes=episodes, progress=progress)
+    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
+    began = time.process_time()
+    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * (episodes or 1))
+    tuned = space.point(values_of(classic.name, space.parameters, base.parameters))
+    final.run([space.origin, tuned])
+    (taken,) = final.best(1)
+    values = space.values(taken)
+    record = replace(
+        base.tuning,
+        cost=final.cost[taken],
+        textbook=plain(space.values(space.origin)),
+        textbook_cost=final.cost[space.origin],
+        candidates=base.tuning.candidates + len(final.tried),
+        periods=base.tuning.periods + final.periods,
+        seconds=base.tuning.seconds + time.process_time() - began,
+    )
+    policy = classic.build(f"{classic.name} (tuned)", layout, values)
     return TunedPolicy(policy, layout, plain(values), record)
 
 
@@ -385,8 +419,20 @@ class Trial:
         self.tried |= other.tried
 
     @property
+    def sample_size(self) -> int:
+        """Candidates of the first sample."""
+        return SLOW_SAMPLE if self.classic.is_slow else SAMPLE
+
+    @property
+    def finalists(self) -> int:
+        """How many of the best are run again."""
+        return SLOW_FINALISTS if self.classic.is_slow else FINALISTS
+
+    @property
     def is_spent(self) -> bool:
-        """Whether a search with many numbers has used its budget."""
+        """Whether a search with many numbers, or of a slow policy, has used its budget."""
+        if self.classic.is_slow:
+            return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
         return many and self.periods * len(self.layout.scenario.sources) > BUDGET
 
@@ -406,6 +452,8 @@ def episodes_for(classic: Classic, layout: Layout, space: Space) -> int:
         share *= SLOWER
     if space.is_real:
         share *= FINER
+    if classic.is_slow:
+        return math.ceil(SLOW_PERIODS / layout.scenario.horizon.periods)
     wanted = math.ceil(share * PERIODS / layout.scenario.horizon.periods)
     return min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
 
@@ -458,7 +506,7 @@ def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]
             (best,) = trial.best(1)
         steps = np.maximum(steps // 2, 1)
         yield
-    return trial.best(FINALISTS)
+    return trial.best(trial.finalists)
 
 
 def first_sample(trial: Trial, seed: int) -> list[Point]:
@@ -470,8 +518,8 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
     low, high = trial.space.bounds
     count = math.prod((high - low + 1).tolist())
     periods = count * rough.episodes * trial.layout.plant.periods
-    if trial.space.size < 2 or count > GRID or periods > GRID_PERIODS:
-        return trial.space.sample(SAMPLE, seed)
+    if trial.classic.is_slow or trial.space.size < 2 or count > GRID or periods > GRID_PERIODS:
+        return trial.space.sample(trial.sample_size, seed)
     ranges = (range(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))
     rough.run(list(product(*ranges)))
     trial.add(rough)

@@ -241,6 +241,7 @@ NOT_COVERED = (
 REMARK = (
     "Example 6.1 with Poisson demand does not hold: exact evaluation of the printed levels gives "
     "52.0467 (72.0467 with the constant), and so does Clark and Scarf's recursion "
-    "(`agents/classic/clark_scarf.py`). The printed 72.0435 comes out of the same recursion where "
-    "the demand over the lead times is cut at 19, 19 and 26 units, as a numerical solution may."
+    "(`agents/classic/clark_scarf.py`). The printed 72.0435 is, to its last digit, the cost of "
+    "demand that ends 4.5 standard deviations above its mean over each lead time, the rest put "
+    "there (`tests/agents/test_textbook.py`)."
 )

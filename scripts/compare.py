@@ -13,7 +13,6 @@ import agents
 from agents import comparison
 from agents import experiment as experiments
 from jitgym import Scenario
-from jitgym.control import Policy
 from jitgym.evaluate import Run
 from jitgym.report import policies, tables
 
@@ -38,11 +37,12 @@ def main(
 ) -> None:
     """Compare policies on the same episodes of the split `test`, one table a scenario.
 
-    Each classic policy is there by the textbook and tuned by simulation on the split `tune`; a
-    learner trains on `train`; the optimal policy is there where the plant is small enough to be
-    solved. The folder of the run holds run.json and rows.csv, the learner's checkpoints and
-    TensorBoard curves, and the optimal policy as a table (optimal.npz) and as a picture
-    (optimal.svg); with --out and several scenarios it has a folder for each.
+    Each classic policy is there by the textbook and tuned by simulation on the split `tune`
+    (look-ahead, which is slow, tuned only); a learner trains on `train`; the optimal policy is
+    there where the plant is small enough to be solved. The folder of the run holds run.json and
+    rows.csv, the learner's checkpoints and TensorBoard curves, and the optimal policy as a table
+    (optimal.npz) and as a picture (optimal.svg); with --out and several scenarios it has a folder
+    for each.
     """
     if experiment is not None:
         conduct(experiment, scenarios, out)
@@ -101,7 +101,7 @@ def compare(
     classics = comparison.classics(
         plant, [name for name in names if name != "ppo"], seed, progress=True
     )
-    entrants: list[Policy] = [*classics.textbook, *classics.tuned]
+    entrants = classics.entrants
     said = comparison.cautions(plant)
     if "ppo" in names:
         trained = train(plant, classics, minutes, seed, run)

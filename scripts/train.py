@@ -55,7 +55,7 @@ def main(
             plant, settings, run.folder, steps=steps, minutes=minutes, seed=seed, resume=resume,
             references=lines, progress=True,
         )  # fmt: skip
-        entrants = [*rivals.textbook, *rivals.tuned, trained.policy]
+        entrants = [*rivals.entrants, trained.policy]
         rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
         run.save(rows)
     optimum = plant.known_optimum.cost if plant.known_optimum else None

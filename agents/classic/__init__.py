@@ -34,13 +34,16 @@ from .kanban import KANBAN
 from .linear import LINEAR
 from .linear_capped import LINEAR_CAPPED
 from .longest_queue import LONGEST_QUEUE
+from .look_ahead import LOOK_AHEAD, on
 from .min_max import MIN_MAX
 from .mrp import MRP
 from .myopic import MYOPIC
+from .myopic_two import MYOPIC_TWO
 from .periodic_review import PERIODIC_REVIEW
 from .policy import Classic, Parameter, Values, plain, values_of
 from .regime_base_stock import REGIME_BASE_STOCK
 from .reorder_batch import REORDER_BATCH
+from .rolling_lp import ROLLING_LP
 from .seasonal_base_stock import SEASONAL_BASE_STOCK
 from .silver_meal import SILVER_MEAL
 from .single_index import SINGLE_INDEX
@@ -79,6 +82,7 @@ CLASSICS: dict[str, Classic] = {
         REORDER_BATCH,
         PERIODIC_REVIEW,
         MYOPIC,
+        MYOPIC_TWO,
         CLARK_SCARF,
         WAGNER_WHITIN,
         SILVER_MEAL,
@@ -88,6 +92,8 @@ CLASSICS: dict[str, Classic] = {
         GENERALIZED_KANBAN,
         ADAPTIVE_KANBAN,
         LONGEST_QUEUE,
+        LOOK_AHEAD,
+        ROLLING_LP,
     )
 }
 
@@ -105,7 +111,14 @@ __all__ = [
 
 
 def find(name: str) -> Classic:
-    """Return a classic policy by its name. Raises ScenarioError where there is none."""
+    """Return a classic policy by its name. Raises ScenarioError where there is none.
+
+    `look-ahead:NAME` looks ahead with the policy of that name.
+    """
+    ahead, _, base = name.partition(":")
+    if ahead == LOOK_AHEAD.name and base:
+        named = find(base)
+        return on(name, lambda _: named)
     if name not in CLASSICS:
         raise ScenarioError(f"unknown policy {name!r}; {suggest(name, CLASSICS)}")
     return CLASSICS[name]

@@ -19,8 +19,8 @@ a unit and period.
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)
 
-Exact evaluation of these levels gives 72.0467 too. The textbook prints 72.0435, which is what comes
-out where the demand over the lead times is cut at 19, 19 and 26 units.
+Exact evaluation of these levels gives 72.0467 too. The textbook prints 72.0435, which is the cost
+of demand that ends 4.5 deviations above its mean.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from .eoq import economic_cost, economic_order_quantity
+
 
 def with_backorders(
     fixed: float, demand: float, holding: float, backorder: float
@@ -31,8 +33,8 @@ def with_backorders(
     Q = sqrt(2 K D (h + b) / (h b)),   share = h / (h + b),   cost = h b / (h + b) Q
     """
     share = holding / (holding + backorder)
-    quantity = math.sqrt(2 * fixed * demand / (holding * (1 - share)))
-    return quantity, share, holding * (1 - share) * quantity
+    net = holding * (1 - share)
+    return economic_order_quantity(fixed, demand, net), share, economic_cost(fixed, demand, net)
 
 
 def with_production_rate(
@@ -43,7 +45,7 @@ def with_production_rate(
     Q = sqrt(2 K D / (h (1 - D / rate))),   cost = sqrt(2 K D h (1 - D / rate))
     """
     net = holding * (1 - demand / rate)
-    return math.sqrt(2 * fixed * demand / net), math.sqrt(2 * fixed * demand * net)
+    return economic_order_quantity(fixed, demand, net), economic_cost(fixed, demand, net)
 
 
 def all_units_discount(
@@ -57,7 +59,7 @@ def all_units_discount(
     found = []
     for price, (low, high) in zip(prices, pairwise([*breaks, math.inf]), strict=True):
         holding = interest * price
-        quantity = max(math.sqrt(2 * fixed * demand / holding), low)
+        quantity = max(economic_order_quantity(fixed, demand, holding), low)
         if quantity < high:
             cost = price * demand + fixed * demand / quantity + holding * quantity / 2
             found.append((cost, quantity))
@@ -77,10 +79,10 @@ def incremental_discount(
     for price, (low, high) in zip(prices, pairwise([*breaks, math.inf]), strict=True):
         more += (previous - price) * low
         previous = price
-        quantity = math.sqrt(2 * (fixed + more) * demand / (interest * price))
+        quantity = economic_order_quantity(fixed + more, demand, interest * price)
         if low <= quantity < high:
-            root = math.sqrt(2 * (fixed + more) * demand * interest * price)
-            found.append((price * demand + interest * more / 2 + root, quantity))
+            ordering = economic_cost(fixed + more, demand, interest * price)
+            found.append((price * demand + interest * more / 2 + ordering, quantity))
     cost, quantity = min(found)
     return quantity, cost
 

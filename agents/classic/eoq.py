@@ -54,6 +54,14 @@ def economic_cost(fixed: float, demand: float, holding: float) -> float:
     return math.sqrt(2 * fixed * demand * holding)
 
 
+def order_lasts(stage: Stage) -> float:
+    """Return how many periods an economic order lasts; 1 where no order has a fixed cost."""
+    source = stage.scenario.sources[stage.source]
+    fixed = source.shipment_cost + source.setup_cost
+    quantity = economic_order_quantity(fixed, stage.requirement, stage.holding)
+    return quantity / stage.requirement if stage.requirement else 1.0
+
+
 def why_not(scenario: Scenario) -> str:
     """Return why this plant places no orders, or nothing."""
     if not outside_suppliers(scenario):

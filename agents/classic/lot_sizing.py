@@ -111,11 +111,7 @@ CYCLES = 3  # economic orders that the plan covers beyond the lead time
 
 def horizon(stage: Stage) -> int:
     """Return how many periods ahead a source plans."""
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
-    quantity = eoq.economic_order_quantity(fixed, stage.requirement, stage.holding)
-    cycle = quantity / stage.requirement if stage.requirement else 1.0
-    return min(lead_time(stage) + math.ceil(CYCLES * cycle) + 1, LONGEST)
+    return min(lead_time(stage) + math.ceil(CYCLES * eoq.order_lasts(stage)) + 1, LONGEST)
 
 
 def lead_time(stage: Stage) -> int:

@@ -38,7 +38,7 @@ from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
 
-from .eoq import economic_order_quantity
+from .eoq import order_lasts
 from .forecasting import LONGEST, Forecasts
 from .ordering import Acting, rows
 from .policy import Array, Classic, Parameter, Values
@@ -263,12 +263,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 def _lasts(stage: Stage) -> float:
     """Periods that an economic order lasts, 1 for what is made of something."""
-    source = stage.scenario.sources[stage.source]
-    if source.consumes or not stage.requirement:
+    if stage.scenario.sources[stage.source].consumes:
         return 1.0
-    fixed = source.shipment_cost + source.setup_cost
-    quantity = economic_order_quantity(fixed, stage.requirement, stage.holding)
-    return max(1.0, round(quantity / stage.requirement))
+    return max(1.0, round(order_lasts(stage)))
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:

@@ -17,6 +17,8 @@ Textbook sizing: the ratio is the newsvendor's. A tuner may move it. Quantities 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,9 +30,12 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from . import linear_capped
-from .ordering import Acting, rows
+from .ordering import Acting, remembered, rows
 from .policy import Array, Classic, Parameter, Values
 from .sizing import MOST_RATIO, Stage, quantile, stages
+
+Method = Callable[[Array, Array, int, Array, Array, int], npt.NDArray[np.intp]]
+"""(stock, on order, lead time, demand, ratio, most) -> orders; see `myopic_orders`."""
 
 LARGEST = 400  # units: where more is on order at times, working it through unit by unit is slow
 
@@ -54,9 +59,22 @@ def myopic_orders(
     ratio
         p / (p + h), a number or (batch, 1).
     """
+    there = stock_on_arrival(stock, coming, lead_time, demand)
+    size = there.shape[1]
+    covered = np.minimum(np.cumsum(demand), 1.0)
+    reach = np.add.outer(np.arange(size), np.arange(most + 1))
+    enough = there @ covered[np.minimum(reach, covered.size - 1)] >= ratio - 1e-12
+    return np.where(enough.any(axis=1), enough.argmax(axis=1), most)
+
+
+def stock_on_arrival(stock: Array, coming: Array, lead_time: int, demand: Array) -> Array:
+    """Return the chance of each stock that will be there when an order arrives, (batch, units + 1).
+
+    Without the order itself, and before the demand of that period.
+    """
     batch = stock.size
     size = int((stock + coming.sum(axis=1)).max()) + 1
-    there = np.zeros((batch, size))  # chance of each stock, as far as is known now
+    there = np.zeros((batch, size))  # as far as is known now
     there[np.arange(batch), stock.astype(np.intp)] = 1.0
     sales = after_demand(demand, size)
     for period in range(lead_time):
@@ -65,10 +83,7 @@ def myopic_orders(
             before = np.arange(size) - coming[:, period, np.newaxis].astype(np.intp)
             moved = np.take_along_axis(there, np.maximum(before, 0), axis=1)
             there = np.where(before >= 0, moved, 0.0)
-    covered = np.minimum(np.cumsum(demand), 1.0)
-    reach = np.add.outer(np.arange(size), np.arange(most + 1))
-    enough = there @ covered[np.minimum(reach, covered.size - 1)] >= ratio - 1e-12
-    return np.where(enough.any(axis=1), enough.argmax(axis=1), most)
+    return there
 
 
 def after_demand(demand: Array, size: int) -> Array:
@@ -80,22 +95,45 @@ def after_demand(demand: Array, size: int) -> Array:
     return left
 
 
+AT_ONCE = 256  # states that are worked out together, to save memory
+
+
+@dataclass(frozen=True, eq=False)
 class Myopic(Acting):
-    """The myopic policy."""
+    """The policy; it remembers the orders of the states that it met, which come again and again."""
+
+    method: Method = field(default=myopic_orders, kw_only=True)
+    known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, 1) in units."""
+        (stage,) = self.plan.stages
+        stock, coming = self._seen(state)
+        ratio = np.broadcast_to(self.values["ratio"], (len(state), 1))
+        seen = np.column_stack([stock, coming, ratio])
+
+        def orders(new: list[int]) -> Array:
+            parts = [new[k : k + AT_ONCE] for k in range(0, len(new), AT_ONCE)]
+            return np.concatenate(
+                [
+                    self.method(
+                        stock[p], coming[p], self._lead_time, stage.demand, ratio[p], self._most
+                    )
+                    for p in parts
+                ]
+            )
+
+        found = remembered(self.known, seen, orders)[:, np.newaxis]
+        return np.asarray(np.ceil(found / stage.lot) * stage.lot, dtype=np.float64)
+
+    def _seen(self, state: Array) -> tuple[Array, Array]:
+        """Stock, (batch,), and what is on order, what arrives next first."""
         (stage,) = self.plan.stages
         parts = {part.name: part for part in self.layout.state}
         stock = self.plan.total(state, f"{stage.item}.stock")
         on_order = parts[f"{stage.source}.in_process"]
         # By age, youngest first; what is granted this period is not there yet.
-        coming = state[:, on_order.start + 1 : on_order.stop][:, ::-1]
-        orders = myopic_orders(
-            stock, coming, self._lead_time, stage.demand, self.values["ratio"], self._most
-        )
-        lots = np.ceil(orders[:, np.newaxis] / stage.lot)
-        return np.asarray(lots * stage.lot, dtype=np.float64)
+        return stock, state[:, on_order.start + 1 : on_order.stop][:, ::-1]
 
     @cached_property
     def _lead_time(self) -> int:

@@ -5,7 +5,7 @@ Arrays stand in the scenario's order of sources, one row a plant of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -20,6 +20,8 @@ from jitgym.scenario import Scenario
 
 from .policy import Array, Values, plain
 from .sizing import Stage, from_supplier_to_customer, stages
+
+MOST_KNOWN = 200_000  # rows that are remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +190,22 @@ def shared(scenario: Scenario) -> list[str]:
         for name in from_supplier_to_customer(scenario)
         if (center := scenario.sources[name].at) in crews and len(crews[center]) > 1
     ]
+
+
+def remembered(
+    known: dict[bytes, Array], cells: Array, work: Callable[[list[int]], Array]
+) -> Array:
+    """Return what was found for each row of cells, one row each, and find it where it is new.
+
+    `work` is given the places of new rows, each once, and returns their findings in that order.
+    """
+    keys = [row.tobytes() for row in np.ascontiguousarray(cells)]
+    if len(known) > MOST_KNOWN:
+        known.clear()
+    new = list({key: k for k, key in enumerate(keys) if key not in known}.values())
+    if new:
+        known.update(zip((keys[k] for k in new), work(new), strict=True))
+    return np.array([known[key] for key in keys])
 
 
 def rows(values: Values) -> dict[str, Array]:

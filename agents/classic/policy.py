@@ -82,6 +82,8 @@ class Classic:
     parameters: Callable[[Scenario], tuple[Parameter, ...]]
     build: Callable[[str, Layout, Values], Policy]  # (name in tables, plant, values)
     holds: tuple[Special, ...] = ()  # simpler policies that it is for some of its values
+    base: Callable[[Scenario], Classic] | None = None  # what is tuned in its place
+    is_slow: bool = False  # a tuner tries few parameters
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -36,6 +36,8 @@ from . import eoq
 from .min_max import NEVER, PositionCost
 from .policy import Array, Classic, Parameter
 from .sizing import MOST_RATIO, Stage, critical_ratio, outside_suppliers, quantile, stages
+
+NORMAL = NormalDist()
 
 
 def best_batch(
@@ -75,52 +77,65 @@ def best_batch(
             high, total, above = high + 1, total + above, cost_of(high + 2)
 
 
-def best_normal_batch(
-    mean: float, deviation: float, rate: float, fixed: float, holding: float, shortage: float
-) -> tuple[float, float, float]:
-    """Return the best r and Q, and their cost a period, where demand flows and r is watched always.
+@dataclass(frozen=True)
+class NormalBatch:
+    """What r and Q cost a period where demand flows and r is watched always.
 
-    Demand over the lead time is normal with this mean and deviation; `rate` is demand a period.
+        c(r, Q) = (K D + integral of G(y), y = r ... r + Q) / Q
 
-        c(r, Q) = (K D + integral of G(y), y = r ... r + Q) / Q,   G(r) = G(r + Q) at the best
-
+    Demand over the lead time is normal with this mean and deviation; `rate` is D, demand a period
     (Hadley and Whitin 1963; Zheng 1992; section 5.1 of Snyder and Shen).
-
-    >>> lead_time = 1 / 12  # example 5.1, printed as r = 126.8, Q = 328.5, cost 78.0712
-    >>> best_normal_batch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
-    (126.867, 328.449, 78.0711)
     """
-    from scipy.optimize import brentq, minimize_scalar  # takes a while to import
 
-    normal = NormalDist()
+    mean: float  # of demand over the lead time, in units
+    deviation: float
+    rate: float  # units a period
+    fixed: float  # cost of an order
+    holding: float  # cost of a unit left, a period
+    shortage: float  # of a unit short, a period
 
-    def of_position(y: float) -> float:
-        z = (y - mean) / deviation
-        short = deviation * (normal.pdf(z) - z * normal.cdf(-z))
-        return holding * (y - mean) + (holding + shortage) * short
+    def cost(self, point: float, quantity: float) -> float:
+        """Return c(r, Q)."""
+        held = self.holding * quantity * (point - self.mean + quantity / 2)
+        short = self._short_from(point) - self._short_from(point + quantity)
+        both = self.holding + self.shortage
+        return (self.fixed * self.rate + held + both * short) / quantity
 
-    def total_short(y: float) -> float:  # from y on
-        z = (y - mean) / deviation
-        return deviation**2 * ((z * z + 1) * normal.cdf(-z) - z * normal.pdf(z)) / 2
+    def of_position(self, y: float) -> float:
+        """Return G(y), the mean cost a period of a position y."""
+        z = (y - self.mean) / self.deviation
+        short = self.deviation * (NORMAL.pdf(z) - z * NORMAL.cdf(-z))
+        return self.holding * (y - self.mean) + (self.holding + self.shortage) * short
 
-    far = 10 * deviation + math.sqrt(2 * fixed * rate * (1 / holding + 1 / shortage))
+    def _short_from(self, y: float) -> float:
+        z = (y - self.mean) / self.deviation
+        return self.deviation**2 * ((z * z + 1) * NORMAL.cdf(-z) - z * NORMAL.pdf(z)) / 2
 
-    def point(quantity: float) -> float:
-        def slope(r: float) -> float:
-            return of_position(r) - of_position(r + quantity)
+    def best(self) -> tuple[float, float, float]:
+        """Return the best r and Q, where G(r) = G(r + Q), and their cost.
 
-        return float(brentq(slope, mean - far - quantity, mean + far))
+        >>> lead_time = 1 / 12  # example 5.1, printed as r = 126.8, Q = 328.5, cost 78.0712
+        >>> NormalBatch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5).best()
+        (126.867, 328.449, 78.0711)
+        """
+        from scipy.optimize import brentq, minimize_scalar  # takes a while to import
 
-    def cost(quantity: float) -> float:
-        r = point(quantity)
-        held = holding * quantity * (r - mean + quantity / 2)
-        short = (holding + shortage) * (total_short(r) - total_short(r + quantity))
-        return (fixed * rate + held + short) / quantity
+        reach = math.sqrt(2 * self.fixed * self.rate * (1 / self.holding + 1 / self.shortage))
+        far = 10 * self.deviation + reach
 
-    found = minimize_scalar(
-        cost, bounds=(1e-6 * far, 2 * far), method="bounded", options={"xatol": 1e-7 * far}
-    )
-    return point(found.x), float(found.x), float(found.fun)
+        def point(quantity: float) -> float:
+            def slope(r: float) -> float:
+                return self.of_position(r) - self.of_position(r + quantity)
+
+            return float(brentq(slope, self.mean - far - quantity, self.mean + far))
+
+        found = minimize_scalar(
+            lambda quantity: self.cost(point(quantity), quantity),
+            bounds=(1e-6 * far, 2 * far),
+            method="bounded",
+            options={"xatol": 1e-7 * far},
+        )
+        return point(found.x), float(found.x), float(found.fun)
 
 
 def once_a_period(demand: Array) -> Callable[[int], float]:

@@ -15,9 +15,10 @@ import jitgym
 from agents.classic import economic_order
 from agents.classic.min_max import Cycle, PositionCost, best_min_max
 from agents.classic.myopic import myopic_orders
+from agents.classic.myopic_two import myopic_two_orders
 from agents.classic.reorder_batch import best_batch, once_a_period
 from agents.classic.sizing import mass
-from jitgym import evaluate
+from jitgym import evaluate, exact
 from jitgym.distributions import Poisson
 from jitgym.scenario import Scenario
 
@@ -150,6 +151,44 @@ def test_myopic_order_covers_the_period_of_its_arrival() -> None:
     assert found.tolist() == [best, 0]
 
 
+def test_myopic_two_weighs_two_periods_with_the_next_order_chosen_then() -> None:
+    """Against every pair of orders tried one by one, on paths of demand enumerated by hand."""
+    demand, lead_time, ratio, most = np.array([0.3, 0.3, 0.4]), 2, 0.8, 4
+    stock, coming = 2.0, 1.0
+
+    def cost(there: float, asked: int) -> float:
+        return (1 - ratio) * max(there - asked, 0.0) + ratio * max(asked - there, 0.0)
+
+    def expected(order: int) -> float:
+        total = 0.0
+        for today, chance in enumerate(demand):
+            later = {order_then: 0.0 for order_then in range(most + 1)}
+            for path in product(range(3), repeat=3):  # demand 1, 2 and 3 periods from now
+                weight = chance * float(np.prod(demand[list(path)]))
+                left = max(max(stock - today, 0.0) + coming - path[0], 0.0) + order
+                total += weight * cost(left, path[1])
+                for order_then in later:
+                    after = max(left - path[1], 0.0) + order_then
+                    later[order_then] += weight * cost(after, path[2])
+            total += min(later.values())
+        return total
+
+    best = min(range(most + 1), key=expected)
+    assert expected(best) < min(expected(q) for q in range(most + 1) if q != best) - 1e-3
+    given = np.array([stock, 0.0]), np.array([[coming], [6.0]])
+    found = myopic_two_orders(*given, lead_time, demand, np.full((2, 1), ratio), most)
+    assert found.tolist() == [best, 0]
+
+
+def test_two_periods_ahead_is_much_nearer_to_the_optimum_than_one() -> None:
+    """Zipkin (2008), Poisson demand, L = 4, p = 4: the optimum is 4.7285."""
+    costs = {
+        name: exact.evaluate(agents.make(name, "lost-sales"), "lost-sales").cost
+        for name in ("myopic", "myopic-2")
+    }
+    assert costs == pytest.approx({"myopic": 5.0628, "myopic-2": 4.8171}, abs=1e-4)
+
+
 def test_myopic_lies_between_base_stock_and_the_optimum() -> None:
     scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 500, "horizon.warm_up": 100})
     best = agents.make("base-stock", scenario, level=25)
@@ -162,7 +201,7 @@ def test_myopic_lies_between_base_stock_and_the_optimum() -> None:
 
 PAIRS = [
     (name, scenario)
-    for name in ("s-S", "r-nQ", "R-S", "myopic")
+    for name in ("s-S", "r-nQ", "R-S", "myopic", "myopic-2")
     for scenario in CATALOG
     if not agents.why_not(name, scenario)
 ]
@@ -171,13 +210,13 @@ PAIRS = [
 @pytest.mark.parametrize(("name", "scenario"), PAIRS)
 def test_rules_run_in_batches_as_in_the_loop(name: str, scenario: str) -> None:
     policy = agents.make(name, brief(scenario))
-    assert (policy.rule is None) == (name in ("R-S", "myopic"))
+    assert (policy.rule is None) == (name in ("R-S", "myopic", "myopic-2"))
     assert_batches_equal_the_loop(policy, brief(scenario))
 
 
-@pytest.mark.parametrize("name", ["s-S", "r-nQ", "R-S", "myopic"])
+@pytest.mark.parametrize("name", ["s-S", "r-nQ", "R-S", "myopic", "myopic-2"])
 def test_they_are_tuned(name: str) -> None:
-    plant = brief("lost-sales" if name == "myopic" else "fixed-cost", 60)
+    plant = brief("lost-sales" if name.startswith("myopic") else "fixed-cost", 60)
     tuning = agents.tune(name, plant, seed=1, episodes=4).tuning
     assert tuning.cost <= tuning.textbook_cost
 
@@ -187,3 +226,10 @@ def test_myopic_says_where_it_does_not_apply() -> None:
     assert agents.why_not("myopic", "kanban-line").startswith("it rules a single item")
     assert "spoils" in agents.why_not("myopic", "perishable")
     assert "random" in agents.why_not("myopic", "recorded-retail")
+    assert agents.why_not("myopic-2", "fixed-cost") == agents.why_not("myopic", "fixed-cost")
+    at_once = jitgym.load("lost-sales", lead_time=0)
+    assert agents.why_not("myopic", at_once) == ""
+    assert "it would be myopic" in agents.why_not("myopic-2", at_once)
+    much = jitgym.load("lost-sales", mean=20)
+    assert agents.why_not("myopic", much) == ""
+    assert "above 100 units" in agents.why_not("myopic-2", much)

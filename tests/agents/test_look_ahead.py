@@ -1,0 +1,185 @@
+"""Look-ahead: what it improves, by how much, and what it may not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+import jitgym
+from agents import comparison
+from agents.classic import find
+from agents.classic.look_ahead import SPLIT, even_draws, paths_for, usual_base
+from jitgym import ScenarioError, evaluate, exact
+from jitgym.control import ViewLayout
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+from tests.scenarios import plant
+
+
+def brief(name: str, periods: int = 60, **given: Any) -> Scenario:
+    return jitgym.load(
+        name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
+    )
+
+
+def asked(policy: Any, **cells: float) -> list[float]:
+    """What a policy asks for in a state of the plant."""
+    layout: Layout = policy.layout
+    state = layout.plant.initial[np.newaxis].copy()
+    for part in layout.state:
+        if part.name in cells:
+            state[:, part.start] = cells[part.name]
+    view = ViewLayout(layout).of(state)
+    return np.asarray(policy.act(view, policy.start(1)))[0, : len(layout.scenario.sources)].tolist()
+
+
+def test_it_orders_what_costs_least_by_hand() -> None:
+    """Two units are asked for in every period; base-stock at level 1 sells one and pays 9.
+
+    One more sells both; of two more one would be held for 1. With two in stock there are both for
+    now; two more are held for 2, and sell the second one in the next period, for 9.
+    """
+    scenario = plant(
+        items={"product": {"holding_cost": 1}},
+        demands={"all": {"item": "product", "quantity": 2, "unmet": "lost", "shortage_cost": 9}},
+    )
+    policy = agents.make("look-ahead:base-stock", scenario, level=1, paths=1, periods=3)
+    assert asked(policy) == [2]
+    assert asked(policy, **{"product.stock": 1}) == [1]
+    assert asked(policy, **{"product.stock": 2}) == [2]
+
+
+def test_it_takes_four_fifths_of_the_gap_of_base_stock_on_lost_sales() -> None:
+    """The optimum is 4.7285, the best level 25 costs 5.1978; both exact, as is this."""
+    policy = agents.make("look-ahead", "lost-sales", level=25, paths=64, periods=10)
+    cost = exact.evaluate(policy, "lost-sales").cost
+    assert 4.7285 < cost < 5.1978 - 0.8 * (5.1978 - 4.7285)
+
+
+def test_it_improves_a_named_base() -> None:
+    scenario = brief("dual-sourcing", 200)
+    base = agents.make("single-index", scenario, expedited_level=5, regular_level=6)
+    ahead = agents.make(
+        "look-ahead:single-index", scenario, expedited_level=5, regular_level=6, caution=0
+    )
+    costs = [evaluate.rollout(policy, scenario, 8)["cost"].mean() for policy in (base, ahead)]
+    assert costs[1] < costs[0]
+
+
+def test_with_caution_it_leaves_what_is_not_sure() -> None:
+    changed = []
+    for caution in (0.0, 1e6):
+        given = {"level": 25, "paths": 8, "caution": caution}
+        policy: Any = agents.make("look-ahead", "lost-sales", **given)
+        state = np.tile(policy.layout.plant.initial, (50, 1))
+        state[:, 0] = np.arange(50) % 10
+        state[:, 2:5] = np.arange(50)[:, np.newaxis] // 10 + 3
+        base = agents.make("base-stock", "lost-sales", level=25)
+        view = ViewLayout(policy.layout).of(state)
+        asks = [np.asarray(p.act(view, p.start(50)))[:, 0] for p in (policy, base)]
+        changed.append(int((asks[0] != asks[1]).sum()))
+    assert changed[0] > changed[1]
+
+
+def test_it_asks_the_same_whenever_it_sees_the_same() -> None:
+    """Whatever the episode, the batch, and what it met before; so that its tape is its own."""
+    scenario = brief("regime-switching", 40)
+    rows = evaluate.rollout(agents.make("look-ahead", scenario), scenario, 6, seed=3)["cost"]
+    alone = evaluate.rollout(agents.make("look-ahead", scenario), scenario, 2, seed=3)["cost"]
+    np.testing.assert_array_equal(rows[:2], alone)
+
+
+def test_its_draws_are_spread_evenly() -> None:
+    draws = even_draws((3, 8, 5))
+    assert np.array_equal(np.sort(np.floor(draws * 8), axis=1)[0, :, 0], np.arange(8))
+    assert draws.min() >= 0
+    assert draws.max() < 1
+    assert len(np.unique(draws)) == draws.size
+
+
+def test_recorded_demand_is_drawn_from_what_was_recorded_before() -> None:
+    """Its paths live in the split `train`: never in that which judges."""
+    assert SPLIT == "train"
+    policy: Any = agents.make("look-ahead", brief("recorded-retail", 20), paths=4)
+    engine = policy._engine(4)
+    assert engine.split == "train"
+    assert evaluate.rollout(policy, brief("recorded-retail", 20), 2)["cost"].notna().all()
+
+
+def test_a_season_ends_on_its_paths_too() -> None:
+    """What is ordered for after the end is never sold: in the last period it orders nothing."""
+    scenario = plant(
+        items={"product": {"holding_cost": 1}},
+        sources={"supplier": {"makes": "product", "lead_time": 1, "unit_cost": 1}},
+        demands={"all": {"item": "product", "quantity": 2, "unmet": "lost", "shortage_cost": 9}},
+        horizon={"season": 4},
+    )
+    policy = agents.make("look-ahead:base-stock", scenario, level=2, paths=1)
+    assert asked(policy) == [2]
+    assert asked(policy, **{"clock.period": 3}) == [0]
+
+
+def test_the_base_is_tuned_in_its_place() -> None:
+    scenario = brief("lost-sales")
+    ahead = agents.tune("look-ahead", scenario, seed=1, episodes=4)
+    base = agents.tune("base-stock", scenario, seed=1, episodes=4)
+    assert ahead.parameters["level"] == base.parameters["level"]
+    assert ahead.tuning.candidates == base.tuning.candidates + 2
+    with pytest.raises(ScenarioError, match="follows costs: it cannot be tuned to a target"):
+        agents.tune("look-ahead", scenario, target={"fill_rate": 0.9})
+    found = comparison.classics(scenario, ["look-ahead"], target={"fill_rate": 0.9})
+    assert found.left_out == {"look-ahead": "it follows costs, and is tuned to no target"}
+
+
+def test_a_comparison_runs_only_the_tuned_one() -> None:
+    found = comparison.classics(brief("lost-sales", 20), ["base-stock", "look-ahead"])
+    names = [policy.name for policy in found.entrants]
+    assert names == ["base-stock (textbook)", "base-stock (tuned)", "look-ahead (tuned)"]
+
+
+def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
+    one = agents.make("look-ahead", "lost-sales", level=25, paths=8)
+    other = agents.make("look-ahead", "lost-sales", level=20, paths=4, periods=9)
+    crowd: Any = one.crowd([other], 2)  # type: ignore[attr-defined]
+    states = np.array([[3, 5, 4, 0, 0], [9, 0, 0, 1, 0]] * 2, dtype=np.float64)
+    layout: Layout = crowd.layout
+    state = np.tile(layout.plant.initial, (4, 1))
+    state[:, : states.shape[1]] = states
+    view = ViewLayout(layout).of(state)
+    together = crowd.act(view, crowd.start(4))
+    for k, policy in enumerate((one, other)):
+        alone = policy.act(view[2 * k : 2 * k + 2], policy.start(2))
+        np.testing.assert_array_equal(together[2 * k : 2 * k + 2], alone)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "base"),
+    [
+        ("lost-sales", "base-stock"),
+        ("regime-switching", "regime-base-stock"),
+        ("dual-sourcing", "dual-index"),
+        ("fixed-cost", "s-S"),
+        ("tandem", "base-stock"),
+    ],
+)
+def test_its_base_suits_the_plant(scenario: str, base: str) -> None:
+    assert usual_base(jitgym.load(scenario)).name == base
+
+
+def test_it_says_where_it_does_not_apply() -> None:
+    hidden = jitgym.load("regime-switching", seen=False)
+    assert "the regime of customers is hidden" in agents.why_not("look-ahead", hidden)
+    told = {"method": "revealed", "shares": [0.5, 0.5]}
+    revealed = jitgym.load("lost-sales", **{"demands.customers.forecast": told})
+    assert "shown as a forecast only" in agents.why_not("look-ahead", revealed)
+    assert "the plant is too large" in agents.why_not("look-ahead", "tandem")
+    assert paths_for(jitgym.load("tandem")) == 0
+    assert "no compiled rule" in agents.why_not("look-ahead:mrp", "lost-sales")
+    assert "dual-index, its base, does not apply" in agents.why_not(
+        "look-ahead:dual-index", "lost-sales"
+    )
+    with pytest.raises(ScenarioError, match="unknown policy 'dual'"):
+        find("look-ahead:dual")
