@@ -6,8 +6,9 @@ Numbers that are too high to matter are brought down to where they begin to. The
 time moves by a step for as long as the exact cost falls, and where none helps, two at a time or by
 two steps (pattern search, Hooke and Jeeves 1961). Parameters that differ by .01 % are told apart.
 
-Where an evaluation takes seconds, neighbors that simulation on the same episodes puts clearly above
-the point that they are next to, or to the last bit equal to it, are not evaluated.
+An evaluation stops where edges of backlog that are still too narrow show that it costs more than
+the best. Where it takes seconds, neighbors that a long simulation on the same episodes puts clearly
+above the point that they are next to, or to the last bit equal to it, are not evaluated.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ What takes more was going to grow without end.
 
 ROOM = 16.0
 FEW = 10_000  # states up to which every neighbor is evaluated: that takes less than a second
-CLEARLY = 0.01  # a cost in simulation that is so much above another's, as a share of it
+LONGER = 20  # times the episodes of `agents.tune`, to leave out neighbors by simulation
+CLEARLY = 0.01  # a cost there that is so much above another's, as a share of it
+SAME = 1e-6  # costs that differ by less, as a share of 1 + their size, count as equal
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def tune_exactly(
     scenario = load(scenario)
     classic, layout = applicable(name, scenario), lay_out(scenario)
     space = Space(classic.parameters(scenario), roles(scenario))
-    trial = Trial(classic, layout, space, seed, episodes_for(classic, layout, space))
+    trial = Trial(classic, layout, space, seed, LONGER * episodes_for(classic, layout, space))
     with Console(stderr=True, quiet=not progress).status(f"{name} on {scenario.name}") as status:
         search = _Exactly(trial, status)
         if start is not None:
@@ -168,13 +171,19 @@ class _Exactly:
         patterns = [moves[alone], np.vstack([moves[~alone], 2 * moves])]
         while True:
             for pattern in patterns:
-                near = space.clipped(np.array(point) + pattern)
-                self.run(self.worth_it(near, point))
-                if (better := self.cheapest([point, *near])) != point:
+                near = self.worth_it(space.clipped(np.array(point) + pattern), point)
+                self.run(near)
+                better = self.cheapest([point, *near])
+                if self.found[better].cost < self.found[point].cost - self.slack:
                     break
             else:
                 return
             point = better
+
+    @property
+    def slack(self) -> float:
+        """What costs may differ by and count as equal."""
+        return SAME * (1.0 + abs(self.found[self.best].cost))
 
     def worth_it(self, points: list[Point], beside: Point) -> list[Point]:
         """Return those that may be cheaper than the point that they are next to."""
@@ -195,12 +204,15 @@ class _Exactly:
     def _evaluate(self, point: Point) -> None:
         classic, layout, space = self.trial.classic, self.trial.layout, self.trial.space
         policy = classic.build(classic.name, layout, space.values(point))
-        memory: float = exact.MEMORY
+        memory, enough = float(exact.MEMORY), np.inf
         if self.found:
             first = next(iter(self.found.values()))
             memory = min(memory, max(MEMORY, ROOM * first.memory))
+            enough = self.found[self.best].cost + self.slack
         try:
-            self.found[point] = exact.evaluate(policy, layout.scenario, memory=memory)
+            self.found[point] = exact.evaluate(
+                policy, layout.scenario, memory=memory, enough=enough
+            )
         except exact.TooLarge:  # such parameters let stock or backlog grow without end
             if not self.found:
                 raise

@@ -55,11 +55,22 @@ def evaluate(
     scenario: Scenario | str,
     *,
     memory: float = MEMORY,
+    enough: float = math.inf,
 ) -> Value:
     """Return what a policy costs, exactly: classic, learned, or a plain function of the view.
 
     Backlog beyond an edge is turned away, and orders beyond an edge of stock are not placed; the
     edges are widened until the cost stands still, to 9 digits or so, and 6 of many states.
+
+    Parameters
+    ----------
+    policy, scenario
+        What is evaluated, and where.
+    memory
+        Bytes that may be taken; more are refused.
+    enough
+        A cost above which it does not matter how much more: within narrower edges of backlog
+        demand is turned away for nothing, so that wider ones cost more.
 
     Raises
     ------
@@ -82,7 +93,7 @@ def evaluate(
         box = given_box(layout, position, backlog)
         reached = enumerate_states(layout, tabled, box, memory=memory, given=asking)
         now = _judged(layout, tabled, reached, began, backlog, before)
-        if now.stands(before):
+        if now.stands(before) or now.is_above(enough):
             return now.value
         if now.is_endless(before, rounds):
             break
@@ -184,6 +195,10 @@ class Judged:
         still = (ROUGH_TOLERANCE if self.is_large else 0.1 * STILL) * (1.0 + abs(self.value.cost))
         expected = min(1.0, 4.0 * self.value.edge / before.value.edge)
         return expected * abs(self.value.cost - before.value.cost) <= still
+
+    def is_above(self, cost: float) -> bool:
+        """Whether it costs more, and not because orders are held back."""
+        return self.held_back <= self.seldom and self.value.cost > cost
 
     def is_endless(self, before: Judged | None, rounds: int) -> bool:
         """Whether wider edges are met about as often: stock or backlog grows without end."""

@@ -85,6 +85,7 @@ def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) ->
     line = jitgym.load("line", stations=2, utilization=0.4, mean_time_to_repair=1.2, backorder=5)
     monkeypatch.setattr("agents.tune_exactly.tune", lambda *_: SimpleNamespace(parameters={}))
     monkeypatch.setattr("agents.tune_exactly.FEW", 0)
+    monkeypatch.setattr("agents.tune_exactly.LONGER", 2)
     names = ("extended-kanban", "hybrid", "kanban", "conwip", "base-stock")
     best, left_out = comparison.classics_exactly(line, names)
     assert not left_out
