@@ -20,7 +20,9 @@ from jitgym.scenario import Scenario
 
 from .classic import Classic, applicable, plain
 from .service import STOCK, figures
-from .tune import FRESH, Point, Space, outcomes, roles
+from .space import Point, Space, roles
+from .trial import outcomes
+from .tune import FRESH
 
 SERVICE = "fill_rate"
 SAME = 0.002  # fill rates that differ by no more are equal

@@ -28,7 +28,9 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, load
 
 from .classic import applicable, plain, values_of
-from .tune import Point, Space, Trial, episodes_for, roles, tune
+from .space import Point, Space, roles
+from .trial import Trial, episodes_for
+from .tune import tune
 
 MEMORY = 30e6
 """Bytes for a neighbor, or `ROOM` times those of where the search began if that is more.

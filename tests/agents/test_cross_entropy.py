@@ -13,7 +13,7 @@ import agents
 import jitgym
 from agents.classic import CLASSICS
 from agents.cross_entropy import GENERATIONS, POPULATION, RUNGS, cross_entropy
-from agents.tune import Space
+from agents.space import Space
 from jitgym import evaluate
 from jitgym.control import ViewLayout
 from jitgym.plant import lay_out

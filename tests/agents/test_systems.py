@@ -20,7 +20,7 @@ from agents.classic.heijunka import every_part_every
 from agents.classic.mrp import plan
 from agents.classic.ordering import rows, shared
 from agents.classic.seasonal_base_stock import mean_ahead
-from agents.tune import FEW_NUMBERS, MANY_NUMBERS, Space, roles
+from agents.space import FEW_NUMBERS, MANY_NUMBERS, Space, roles
 from jitgym import evaluate
 from jitgym.control import ViewLayout
 from jitgym.plant import Layout, lay_out

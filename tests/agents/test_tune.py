@@ -17,17 +17,9 @@ import agents
 import jitgym
 from agents.classic import CLASSICS
 from agents.classic.policy import Classic, Parameter
-from agents.tune import (
-    FINAL_EPISODES,
-    FINALISTS,
-    FRESH,
-    SAMPLE,
-    Space,
-    Trial,
-    mean_costs,
-    moves_of,
-    search,
-)
+from agents.space import Space, moves_of
+from agents.trial import FINALISTS, SAMPLE, Trial, mean_costs
+from agents.tune import FINAL_EPISODES, FRESH, search
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
