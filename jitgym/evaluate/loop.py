@@ -52,15 +52,16 @@ def run_rules(
         np.zeros((*shape, len(layout.terms))),
         np.zeros((*shape, layout.flow_cells if flows else 0)),
     )
-    run = frozen(simulate, plant, rule) if is_frozen else partial(simulate, plant, rule)
+    sizes = (layout.asked_cells, plant.channels.size, layout.flow_cells, len(layout.terms))
+    if is_frozen:
+        run = frozen(simulate, (plant, rule, not flows), sizes)
+    else:
+        asked, tape, flow, booked = (np.zeros(size) for size in sizes)
+        run = partial(simulate, plant, rule, not flows, asked, tape, flow, booked)
     run(
         keys,
         SPLITS.index(split),
         np.empty((BLOCK, layout.cells)),
-        np.zeros(layout.asked_cells),
-        np.zeros(plant.channels.size),
-        np.zeros(layout.flow_cells),
-        np.zeros(len(layout.terms)),
         np.empty((BLOCK, plant.prices.size)),
         outcome.cost,
         outcome.terms,
@@ -73,13 +74,14 @@ def run_rules(
 def simulate(
     plant: Plant,
     rule: Rule,
-    keys: npt.NDArray[np.uint64],
-    split: int,
-    state: Matrix,
+    is_quick: bool,
     asked: Row,
     tape: Row,
     flows: Row,
     booked: Row,
+    keys: npt.NDArray[np.uint64],
+    split: int,
+    state: Matrix,
     counted: Matrix,
     costs: Array,
     terms: Array,
@@ -88,10 +90,10 @@ def simulate(
     """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes.
 
     Some plants take turns period by period: the processor works on several of them at once. Where
-    no sums are wanted, flows that have a price are counted up, and paid for at the end: the same
-    costs but for the last bits, which an environment that replays an episode has as in its rollout.
+    no sums are wanted (`is_quick`), flows that have a price are counted up and paid for at the end:
+    the same costs but for the last bits, which an environment that replays an episode has as in
+    its rollout.
     """
-    is_quick = sums.shape[2] == 0
     episodes = costs.shape[1]
     for p in range(rule.numbers.shape[0]):
         weights, numbers = rule.weights[p], rule.numbers[p]

@@ -92,6 +92,51 @@ def _njit(**switches: bool) -> Any:
     return njit(_nrt=False, error_model="numpy", **switches)
 
 
+def stack_rows(sizes: tuple[int, ...]) -> Callable[..., Any]:
+    """Return a function for compiled code that makes rows of float64, zeros of these fixed sizes.
+
+    They lie on the stack of whoever calls it, once a call of that: nothing outside can see them, so
+    that the compiler keeps them in registers as far as places are constants, and never writes what
+    nobody reads.
+    """
+    import llvmlite.ir  # type: ignore[import-untyped]
+    import numba.core.cgutils
+    import numba.extending
+    import numba.np.arrayobj
+
+    ir: Any = llvmlite.ir
+    types: Any = numba.core.types
+    cgutils: Any = numba.core.cgutils
+    arrayobj: Any = numba.np.arrayobj
+    intrinsic: Any = numba.extending.intrinsic
+    of_row = types.Array(types.float64, 1, "C")
+
+    def made(context: Any, builder: Any, size: int) -> Any:
+        kind = ir.ArrayType(ir.DoubleType(), max(size, 1))
+        cells = cgutils.alloca_once(builder, kind, zfill=True)
+        width = context.get_constant(types.intp, 8)
+        row = arrayobj.make_array(of_row)(context, builder)
+        arrayobj.populate_array(
+            row,
+            data=builder.bitcast(cells, ir.DoubleType().as_pointer()),
+            shape=[context.get_constant(types.intp, size)],
+            strides=[width],
+            itemsize=width,
+            meminfo=None,
+        )
+        return row._getvalue()
+
+    def rows(_: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, __: Any) -> Any:
+            parts = [made(context, builder, size) for size in sizes]
+            return context.make_tuple(builder, signature.return_type, parts)
+
+        return types.UniTuple(of_row, len(sizes))(), code
+
+    compiled_rows: Callable[..., Any] = intrinsic(rows)
+    return compiled_rows
+
+
 def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     """Return the machine code of a compiled function for arguments of these types.
 
