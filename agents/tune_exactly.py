@@ -4,7 +4,8 @@ The best of the simulation is where it begins, and of a policy that holds simple
 kanban holds kanban) the best of each of those, tuned exactly first: it is not worse than they are.
 Numbers that are too high to matter are brought down to where they begin to. Then one number at a
 time moves by a step for as long as the exact cost falls, and where none helps, two at a time or by
-two steps (pattern search, Hooke and Jeeves 1961). Parameters that differ by .01 % are told apart.
+two steps; what helps is repeated (pattern search, Hooke and Jeeves 1961). Parameters that differ by
+.01 % are told apart.
 
 An evaluation stops where edges of backlog that are still too narrow show that it costs more than
 the best. Where it takes seconds, neighbors that a long simulation on the same episodes puts clearly
@@ -180,7 +181,19 @@ class _Exactly:
                     break
             else:
                 return
-            point = better
+            point = self.further(point, better)
+
+    def further(self, point: Point, better: Point) -> Point:
+        """Repeat a move that helped, twice as far each time, for as long as it helps."""
+        step = np.array(better) - np.array(point)
+        while True:
+            step *= 2
+            (there,) = self.trial.space.clipped(np.array([better]) + step)
+            self.run(self.worth_it([there], better))
+            cheapest = self.cheapest([better, there])
+            if self.found[cheapest].cost >= self.found[better].cost - self.slack:
+                return better
+            better = there
 
     @property
     def slack(self) -> float:
