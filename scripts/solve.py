@@ -58,8 +58,7 @@ def main(
     else:
         classics = comparison.classics(plant, names, seed, progress=True)
         left_out = classics.left_out
-        both = (*classics.textbook, *classics.tuned)
-        lines = [line(policy, value(policy, plant), solution.cost) for policy in both]
+        lines = [line(each, value(each, plant), solution.cost) for each in classics.entrants]
     found = {
         "scenario": plant.name,
         "yardstick": solution.yardstick,
@@ -72,6 +71,7 @@ def main(
         "cut": solution.cut,
         "edge": solution.edge,
         "policies": lines,
+        "left_out": left_out,
     }
     if json_:
         print(json.dumps(found))
@@ -102,7 +102,8 @@ def line(policy: Any, value: exact.Value | ScenarioError, optimum: float) -> dic
     if isinstance(value, ScenarioError):
         return row | {"cost": None, "gap_percent": None, "why": str(value)}
     gap = 100 * (value.cost - optimum) / abs(optimum) if optimum else None
-    return row | {"cost": value.cost, "gap_percent": gap, "states": value.states, "why": ""}
+    row |= {"cost": value.cost, "lower": value.lower, "upper": value.upper, "gap_percent": gap}
+    return row | {"states": value.states, "why": ""}
 
 
 def shown(title: str, solution: exact.Solution, lines: list[dict[str, Any]]) -> Table:

@@ -117,6 +117,8 @@ def find(name: str) -> Classic:
     """
     ahead, _, base = name.partition(":")
     if ahead == LOOK_AHEAD.name and base:
+        if base not in CLASSICS:
+            raise ScenarioError(f"{name}: unknown base {base!r}; {suggest(base, CLASSICS)}")
         named = find(base)
         return on(name, lambda _: named)
     if name not in CLASSICS:

@@ -18,9 +18,9 @@ depends on is refused. The noise of few paths makes one of many candidates look 
 exceed `caution` standard errors of itself.
 
 Sizing (ours): the base's; the longest way from supplier to customer, 8 periods more (16 with one
-source) and three economic orders; 256 paths for one source, whose states come again and are
-remembered, and for several as many as a comparison has time for; caution 0 and 2. Tuned is the base
-alone. Periods, paths, and standard errors.
+source) and three economic orders, at most 48 in all; 256 paths for one source, whose states come
+again and are remembered, and for several as many as a comparison has time for; caution 0 and 2.
+Tuned is the base alone. Periods, paths, and standard errors.
 """
 
 from __future__ import annotations
@@ -262,12 +262,15 @@ def usual_base(scenario: Scenario) -> Classic:
 def periods_ahead(scenario: Scenario) -> int:
     """Return the longest way from a supplier to a customer, and what is needed to settle."""
     at = stages(scenario)
-    longest = max(
-        math.fsum(scenario.mean_lead_time(name) for name in stage.route) for stage in at.values()
-    )
     cycle = max((order_lasts(stage) for stage in at.values() if has_fixed_cost(stage)), default=0.0)
     rest = REST if len(at) > 1 else REST_OF_ONE
-    return min(math.ceil(longest + rest + CYCLES * cycle), LONGEST)
+    return min(math.ceil(longest_way(scenario) + rest + CYCLES * cycle), LONGEST)
+
+
+def longest_way(scenario: Scenario) -> float:
+    """Return the mean time that parts take from a supplier to a customer, at most."""
+    ways = (stage.route for stage in stages(scenario).values())
+    return max(math.fsum(map(scenario.mean_lead_time, way)) for way in ways)
 
 
 def paths_for(scenario: Scenario) -> int:
@@ -299,9 +302,11 @@ def on(name: str, base_of: Callable[[Scenario], Classic]) -> Classic:
             return f"{base.name}, its base, does not apply: {reason}"
         values = {p.name: p.textbook for p in base.parameters(scenario)}
         if base.build(base.name, lay_out(scenario), values).rule is None:
-            return f"{base.name}, its base, is no compiled rule: it would take too long"
+            return f"{base.name}, its base, is no compiled rule, as kanban is one"
         if reason := hidden(scenario):
             return reason
+        if (longest := longest_way(scenario)) > LONGEST - REST:
+            return f"parts are under way for {longest:g} periods, and it looks {LONGEST} ahead"
         if not paths_for(scenario):
             return "the plant is too large: its decisions would take hours of simulation"
         return ""

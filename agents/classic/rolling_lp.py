@@ -45,7 +45,6 @@ from .policy import Array, Classic, Parameter, Values
 from .sizing import Stage, available_time, critical_ratio, deviation_of, stages, unit_cost
 
 BEYOND = 6  # periods after the longest way to the customer
-LONGEST = 40  # periods
 WORK = 1e6  # numbers to choose in all plans of an episode: a thousand of them take ten seconds
 MOST_CYCLE = 3.0  # periods that an economic order lasts
 LATER = 1e-6  # of the dearest stock, a unit and period: of equal plans the one that orders later
@@ -78,7 +77,7 @@ class Program:
         ways = [stage.route for stage in stages(self.scenario).values()]
         # What arrives at once is a material in the next period only.
         longest = max(sum(max(self.leads[place(s)], 1) for s in way) for way in ways)
-        return min(longest + BEYOND, LONGEST)
+        return longest + BEYOND
 
     @cached_property
     def stages(self) -> dict[str, Stage]:

@@ -132,10 +132,10 @@ def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
     3296
     """
     season = load("fast-fashion").document()
-    if style not in season["items"]:
+    if not isinstance(style, str) or style not in season["items"]:
         known = ", ".join(season["items"])
         raise ScenarioError(f"style: style: {style!r}; expected one of {known}")
-    if weeks not in (1, 2, 4):
+    if isinstance(weeks, bool) or weeks not in (1, 2, 4):
         raise ScenarioError(f"style: weeks: {weeks!r}; expected 1, 2 or 4")
     if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1:
         raise ScenarioError(f"style: pieces: {pieces!r}; expected a whole number, at least 1")
@@ -195,7 +195,7 @@ def _check(stations: Any, utilization: Any, to_failure: Any, to_repair: Any) -> 
     }
     for name, (value, least, most, expected) in given.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not least <= value or (most and not least < value < most):
+        if not is_number or not least <= value < math.inf or (most and not least < value < most):
             raise ScenarioError(f"line: {name}: {value!r}; expected a number {expected}")
 
 

@@ -134,15 +134,19 @@ def long_run(
     chain = chain_of(arrays, choice)
     near = near or Near(np.zeros(arrays.states), np.ones(arrays.states))
     shares, values = np.zeros(arrays.states), np.zeros(arrays.states)
-    lower = upper = 0.0
+    bounds: list[tuple[float, float, float]] = []  # chance, least, most
     for members, chance in ends(chain, start):
         within = chain.within(members)
         of_class = shares_within(within, near.shares[members])
         wanted = tolerance * (1.0 + abs(float(of_class @ within.cost)))
         values[members], low, high = average_within(within, wanted, near.value[members])
-        lower += chance * low
-        upper += chance * high
+        bounds.append((chance, low, high))
         shares[members] = chance * of_class
+    chances, lows, highs = np.array(bounds).T
+    # What is still under way may end where it is cheapest, or dearest.
+    missing = max(1.0 - float(chances.sum()), 0.0) if len(bounds) > 1 else 0.0
+    lower = float(chances @ lows) + missing * float(lows.min())
+    upper = float(chances @ highs) + missing * float(highs.max())
     return LongRun(0.5 * (lower + upper), lower, upper, shares, values)
 
 
@@ -166,8 +170,10 @@ def ends(chain: Chain, start: Floats) -> list[tuple[Whole, float]]:
     classes = closed_classes(chain)
     if len(classes) == 1:
         return [(classes[0], 1.0)]
-    chances = chances_to_end(chain, classes, start).tolist()
-    return [(members, c) for members, c in zip(classes, chances, strict=True) if c > LEFT]
+    chances = chances_to_end(chain, classes, start)
+    least = LEFT if chances.max() > LEFT else -1.0
+    together = zip(classes, chances.tolist(), strict=True)
+    return [(members, chance) for members, chance in together if chance > least]
 
 
 def chain_of(arrays: Arrays, choice: Whole) -> Chain:
@@ -221,12 +227,12 @@ def closed_classes(chain: Chain) -> list[Whole]:
 
 
 def chances_to_end(chain: Chain, classes: list[Whole], start: Floats) -> Floats:
-    """Return the chance to end in each class."""
+    """Return the chance to end in each class: not 1 in all where some are under way for long."""
     closed = np.zeros(start.size, dtype=bool)
     for members in classes:
         closed[members] = True
     here, ended = start.copy(), np.zeros(start.size)
-    for _ in range(MOST):
+    for _ in range(int(min(MOST, WORK / chain.transitions))):
         ended += np.where(closed, here, 0.0)
         here = np.where(closed, 0.0, here)
         if here.sum() <= LEFT:

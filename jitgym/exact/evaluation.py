@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ ROWS = 1 << 14  # states that a policy is asked about at once
 # Beyond `LARGE` states less is enough: every digit more would take minutes.
 LARGE = 20_000
 ROUGHLY_SELDOM = 1e-9
+UNSETTLED = 1e-5  # of 1 + a cost: bounds that are further apart are no result
+CLEARLY = 0.01  # of a cost: how far it must lie above what is enough
 MARGIN = 1.1  # times what an edge seems to lack
 
 
@@ -41,13 +43,14 @@ class Value:
     """The cost of a policy by the scenario's yardstick, and what it took."""
 
     cost: float
-    lower: float
+    lower: float  # of the process within its edges: see `edge`
     upper: float
     states: int  # that the policy reaches
     seconds: float
     cut: float  # probability a period that the tails left out have
     edge: float  # long-run probability a period that an edge turns demand away or holds orders back
     memory: int  # bytes
+    is_settled: bool = True  # False where it was enough to see that it costs far too much
 
 
 def evaluate(
@@ -69,8 +72,9 @@ def evaluate(
     memory
         Bytes that may be taken; more are refused.
     enough
-        A cost above which it does not matter how much more: within narrower edges of backlog
-        demand is turned away for nothing, so that wider ones cost more.
+        A cost above which it does not matter how much more. Within edges that are still narrow
+        demand is turned away for nothing, so that a policy that costs a hundredth more there is
+        taken to cost more: a rule of thumb, and none where those who wait pay a price.
 
     Raises
     ------
@@ -79,9 +83,11 @@ def evaluate(
         reports.
     TooLarge
         If the states that it reaches would take more memory than allowed, or stock or backlog
-        grows without end.
+        grows without end, or the equations of its chain cannot be solved.
     """
     scenario = load(scenario)
+    if any(demand.waits and demand.price for demand in scenario.demands.values()):
+        enough = math.inf
     began = time.perf_counter()
     layout = lay_out(scenario)
     tabled = table(layout)
@@ -93,8 +99,10 @@ def evaluate(
         box = given_box(layout, position, backlog)
         reached = enumerate_states(layout, tabled, box, memory=memory, given=asking)
         now = _judged(layout, tabled, reached, began, backlog, before)
-        if now.stands(before) or now.is_above(enough):
+        if now.stands(before):
             return now.value
+        if now.is_above(enough):
+            return replace(now.value, is_settled=False)
         if now.is_endless(before, rounds):
             break
         if now.turned_away > now.seldom:
@@ -197,8 +205,9 @@ class Judged:
         return expected * abs(self.value.cost - before.value.cost) <= still
 
     def is_above(self, cost: float) -> bool:
-        """Whether it costs more, and not because orders are held back."""
-        return self.held_back <= self.seldom and self.value.cost > cost
+        """Whether it costs far more, and not because orders are held back."""
+        limit = cost + CLEARLY * abs(cost)
+        return self.held_back <= self.seldom and self.value.lower > limit
 
     def is_endless(self, before: Judged | None, rounds: int) -> bool:
         """Whether wider edges are met about as often: stock or backlog grows without end."""
@@ -213,7 +222,7 @@ class Judged:
 
         Just enough where that saves much time: demand turned away falls geometrically with them.
         """
-        if before is None or not self.is_large:
+        if before is None or not self.is_large or before.turned_away <= 0.0:
             return 2.0
         fallen = math.log(before.turned_away / self.turned_away)
         name = next(iter(self.backlog))
@@ -256,6 +265,12 @@ def _judged(
     else:
         run = long_run(arrays, choice, start, near=before.foresee(reached) if before else None)
         cost, lower, upper = run.cost, run.lower, run.upper
+        if upper - lower > UNSETTLED * (1.0 + abs(cost)):
+            raise TooLarge(
+                f"{scenario.file}: the long-run average could not be computed: it lies between "
+                f"{lower:.6g} and {upper:.6g}, and the chain of {arrays.states:,} states forgets "
+                "too slowly to tell more"
+            )
         turned_away = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
         held_back = float(run.shares @ reached.held[choice])
     edge = min(turned_away + held_back, 1.0)

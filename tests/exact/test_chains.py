@@ -12,10 +12,10 @@ import jitgym
 from jitgym import exact
 from jitgym.exact import chains, evaluation
 from jitgym.exact.bounds import first_backlogs, first_positions, given_box
-from jitgym.exact.chains import Chain
+from jitgym.exact.chains import Chain, long_run
 from jitgym.exact.enumeration import Enumerated, enumerate_states
 from jitgym.exact.evaluation import Asking
-from jitgym.exact.model import arrays_of
+from jitgym.exact.model import Arrays, arrays_of
 from jitgym.exact.noise import table
 from jitgym.plant import lay_out
 
@@ -123,3 +123,40 @@ def test_an_edge_that_is_never_met_is_not_widened() -> None:
     reached = enumerate_states(layout, table(layout), box, given=Asking(policy, layout))
     run = chains.long_run(reached.arrays, np.arange(reached.arrays.states), reached.start)
     assert value.cost == pytest.approx(run.cost, rel=1e-8)
+
+
+def test_what_is_still_under_way_may_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """State 0 leaves for 1 or 2 so seldom that it is not waited for: the average is 20."""
+    monkeypatch.setattr(chains, "MOST", 1000)
+    leaves = 1e-6
+    arrays = Arrays(
+        first=np.arange(4),
+        cost=np.array([0.0, 10.0, 30.0]),
+        link_first=np.zeros(1, dtype=np.int64),
+        link_post=np.arange(3, dtype=np.int32),
+        link_prob=np.zeros(0),
+        post_cost=np.zeros(3),
+        post_first=np.array([0, 3, 4]),
+        post_law=np.array([0, 1, 1], dtype=np.int32),
+        next=np.array([0, 1, 2, 1, 2], dtype=np.int32),
+        law_first=np.array([0, 3, 4]),
+        law_prob=np.array([1.0 - 2 * leaves, leaves, leaves, 1.0]),
+    )
+    run = long_run(arrays, np.arange(3), np.array([1.0, 0.0, 0.0]))
+    assert run.lower <= 20.0 <= run.upper
+    assert run.upper - run.lower > 1.0  # it says that it does not know
+
+
+def test_it_is_never_enough_to_see_a_cost_where_those_who_wait_pay() -> None:
+    """Within narrow edges their price is lost with them: the cost there is too high."""
+    given: dict[str, object] = {
+        "demands.customers.price": 10,
+        "demands.customers.shortage_cost": 0.1,
+    }
+    given |= {"lead_time": 1, "demands.customers.unmet": "backordered"}
+    scenario = jitgym.load("lost-sales", **given)
+    policy = agents.make("base-stock", scenario, level=0)
+    settled = exact.evaluate(policy, scenario)
+    found = exact.evaluate(policy, scenario, enough=settled.cost - 1.0)
+    assert found.cost == pytest.approx(settled.cost, abs=1e-9)
+    assert found.is_settled
