@@ -34,7 +34,19 @@ Array = npt.NDArray[np.float64]
 # The columns of a rule's numbers.
 CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY = range(6)
 
-ASK = np.dtype([("source", PLACE), ("weights", "i4"), ("weights_end", "i4")], align=True)
+ASK = np.dtype(
+    [
+        ("source", PLACE),
+        ("weights", "i4"),
+        ("weights_end", "i4"),
+        # 1 where some rule of the population has such a number; the others are never read.
+        ("has_cards", "i4"),
+        ("has_level", "i4"),
+        ("has_cap", "i4"),
+        ("has_batch", "i4"),
+    ],
+    align=True,
+)
 ROUNDING = 1e-9
 
 
@@ -51,10 +63,21 @@ class Rule(NamedTuple):
     def stack(self, others: Sequence[Rule]) -> Rule:
         """Return one population of this rule and others of the same structure."""
         rules = (self, *others)
+        numbers = np.concatenate([rule.numbers for rule in rules])
         return self._replace(
+            asks=which_numbers(self.asks, numbers),
             weights=np.concatenate([rule.weights for rule in rules]),
-            numbers=np.concatenate([rule.numbers for rule in rules]),
+            numbers=numbers,
         )
+
+
+def which_numbers(asks: npt.NDArray[Any], numbers: Array) -> npt.NDArray[Any]:
+    """Return asks that tell which numbers some rule of a population has, (asks,)."""
+    asks = asks.copy()
+    for name, column in (("has_cards", CARDS), ("has_level", LEVEL), ("has_cap", CAP)):
+        asks[name] = (numbers[:, :, column] < UNLIMITED).any(axis=0)
+    asks["has_batch"] = (numbers[:, :, BATCH] != 1.0).any(axis=0)
+    return asks
 
 
 @kernel
@@ -73,9 +96,9 @@ def ask_by_rule(
     for k in range(asks.size):
         ask = asks[k]
         gap = UNLIMITED
-        if numbers[k, CARDS] < UNLIMITED:
+        if ask.has_cards and numbers[k, CARDS] < UNLIMITED:
             gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
-        if numbers[k, LEVEL] < UNLIMITED:
+        if ask.has_level and numbers[k, LEVEL] < UNLIMITED:
             position = 0.0
             for w in range(ask.weights, ask.weights_end):
                 cell = cells[w]
@@ -84,12 +107,12 @@ def ask_by_rule(
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
         if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
-            batch = numbers[k, BATCH]
-            wanted = min(gap, numbers[k, CAP])
-            if batch == 1.0:  # a division would take longer than all the rest
-                asked[ask.source] = np.floor(wanted + ROUNDING)
-            else:
+            wanted = min(gap, numbers[k, CAP]) if ask.has_cap else gap
+            if ask.has_batch:
+                batch = numbers[k, BATCH]
                 asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+            else:  # a division would take longer than all the rest
+                asked[ask.source] = np.floor(wanted + ROUNDING)
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
@@ -197,11 +220,12 @@ def linear_rule(
     asks = np.zeros(len(order), dtype=ASK)
     asks["source"] = [place[name] for name in order]
     asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
+    rows = np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64)
     return Rule(
-        asks,
+        which_numbers(asks, rows),
         np.array([cell for position in positions for cell in position], dtype=np.int32),
         np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
-        np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
+        rows,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ from jitgym.control.rules import Rule, ask_by_rule
 from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
-from jitgym.plant.frozen import frozen
+from jitgym.plant.frozen import frozen, pays
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book, count_up, settle
-from jitgym.plant.records import Matrix, Plant, Row
+from jitgym.plant.records import Matrix, Plant, Records, Row
 
 Array = npt.NDArray[np.float64]
 
@@ -38,12 +38,12 @@ def run_rules(
     split: str,
     *,
     flows: bool = True,
-    is_frozen: bool = False,
+    is_frozen: bool | None = None,
 ) -> Outcome:
     """Run every rule of a population on every episode.
 
     With `flows` False the sums stay empty, and it runs faster: enough for a tuner. With `is_frozen`
-    plant and rules are compiled in: see `jitgym.plant.frozen`.
+    the plant is compiled in (`jitgym.plant.frozen`), without a word as soon as that repays itself.
     """
     plant = layout.plant_in(split)
     shape = (rule.numbers.shape[0], keys.size)
@@ -52,13 +52,11 @@ def run_rules(
         np.zeros((*shape, len(layout.terms))),
         np.zeros((*shape, layout.flow_cells if flows else 0)),
     )
-    sizes = (layout.asked_cells, plant.channels.size, layout.flow_cells, len(layout.terms))
-    if is_frozen:
-        run = frozen(simulate, (plant, rule, not flows), sizes)
-    else:
-        asked, tape, flow, booked = (np.zeros(size) for size in sizes)
-        run = partial(simulate, plant, rule, not flows, asked, tape, flow, booked)
-    run(
+    fixed: tuple[Any, ...] = (plant, rule.asks, rule.cells, not flows)
+    rows = (layout.asked_cells, plant.channels.size, layout.flow_cells, len(layout.terms))
+    given: tuple[Any, ...] = (
+        rule.weights,
+        rule.numbers,
         keys,
         SPLITS.index(split),
         np.empty((BLOCK, layout.cells)),
@@ -67,18 +65,28 @@ def run_rules(
         outcome.terms,
         outcome.sums,
     )
+    if is_frozen is None:
+        is_frozen = pays(simulate, fixed, outcome.cost.size * plant.periods * plant.sources.size)
+    if is_frozen:
+        frozen(simulate, fixed, rows, given)(given)
+    else:
+        empty: tuple[Any, ...] = tuple(np.zeros(size) for size in rows)
+        simulate(*fixed, *empty, *given)
     return outcome
 
 
 @compiled
 def simulate(
     plant: Plant,
-    rule: Rule,
+    asks: Records,
+    cells: npt.NDArray[np.int32],
     is_quick: bool,
     asked: Row,
     tape: Row,
     flows: Row,
     booked: Row,
+    weights: Matrix,
+    numbers: npt.NDArray[np.float64],
     keys: npt.NDArray[np.uint64],
     split: int,
     state: Matrix,
@@ -95,8 +103,7 @@ def simulate(
     its rollout.
     """
     episodes = costs.shape[1]
-    for p in range(rule.numbers.shape[0]):
-        weights, numbers = rule.weights[p], rule.numbers[p]
+    for p in range(numbers.shape[0]):
         for first in range(0, episodes, state.shape[0]):
             end = min(first + state.shape[0], episodes)
             counted[:] = 0.0
@@ -106,7 +113,7 @@ def simulate(
             for t in range(plant.periods):
                 for e in range(first, end):
                     row = state[e - first]
-                    ask_by_rule(plant, rule.asks, rule.cells, weights, numbers, row, asked)
+                    ask_by_rule(plant, asks, cells, weights[p], numbers[p], row, asked)
                     read_tape(plant, keys[e], split, t, tape)
                     step(plant, row, asked, tape, flows)
                     if t < plant.warm_up:

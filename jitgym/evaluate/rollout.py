@@ -26,7 +26,7 @@ def rollout(
     episodes: int = 256,
     seed: int = 0,
     split: str = "test",
-    frozen: bool = False,
+    frozen: bool | None = None,
 ) -> pandas.DataFrame:
     """Run a policy on episodes 0 to `episodes` - 1 of a seed: the same world for every policy.
 
@@ -40,9 +40,9 @@ def rollout(
         Row e is the episode (split, seed, e), replayed by an environment's
         `reset(seed=seed, options={"split": split, "episode": e})`.
     frozen
-        Compile plant and rule into one program first: some seconds, and then up to twice the speed,
-        for a billion periods and more. The rows are the same. A policy without a compiled rule has
-        nothing to gain from it.
+        Whether the plant is compiled in first: some seconds at most, then up to six times the
+        speed; the rows are the same. None: as soon as that repays itself. A policy without a
+        compiled rule has nothing to gain from it.
 
     Returns
     -------

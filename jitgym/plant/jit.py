@@ -80,6 +80,20 @@ def compiled(function: Function) -> Function:
     return outer
 
 
+def compiled_to_inline(function: Function) -> Function:
+    """Compile an inner function that is large, and keep it on disk: what is put together anew.
+
+    It lies in a folder of its own: to numba it is the same function as the outer one it comes from.
+    """
+    dispatcher = _njit(forceinline=True)(function)
+    folder = cache_folder()
+    if folder is not None:
+        with _numba_cache_in(folder / "inlined"):
+            dispatcher.enable_caching()
+    inner: Function = dispatcher
+    return inner
+
+
 def not_kept(function: Function) -> Function:
     """Compile an outer function for this process only."""
     outer: Function = _njit(nogil=True)(function)

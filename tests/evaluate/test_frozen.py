@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
 import pandas.testing
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 import agents
 import jitgym
-from jitgym import evaluate
-from jitgym.plant import frozen
+from jitgym import catalog, evaluate
+from jitgym.control import Rule, pull_rule
+from jitgym.evaluate.loop import run_rules
+from jitgym.plant import Layout, episode_keys, frozen, lay_out
+from jitgym.scenario import Scenario
+from tests.scenarios import scenarios
+
+
+@pytest.mark.parametrize("flows", [True, False])
+@pytest.mark.parametrize("name", catalog.names())
+def test_costs_and_flows_are_the_same_when_the_plant_is_frozen(name: str, flows: bool) -> None:
+    short = {"horizon.ongoing": 3000, "horizon.warm_up": 0}
+    layout = lay_out(jitgym.load(name, **short if name == "tandem" else {}))
+    costs = assert_frozen_runs_the_same(layout, some_population(layout), flows)
+    assert len(set(costs[:, 0])) > 1  # rules that all did the same would show little
+
+
+@given(scenarios(periods=12))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_costs_and_flows_of_random_plants_are_the_same(scenario: Scenario) -> None:
+    layout = lay_out(scenario)
+    assert_frozen_runs_the_same(layout, some_population(layout), flows=True)
+
+
+def some_population(layout: Layout) -> Rule:
+    """Rules that have different numbers: what only one has must not bind the others."""
+    sources = layout.scenario.sources
+    few, many = dict.fromkeys(sources, 6.0), dict.fromkeys(sources, 40.0)
+    rules = [
+        pull_rule(layout, levels=many),
+        pull_rule(layout, cards=few),
+        pull_rule(layout, levels=many, caps=few, batches=dict.fromkeys(sources, 3.0)),
+        pull_rule(layout),
+    ]
+    return rules[0].stack(rules[1:])
+
+
+def assert_frozen_runs_the_same(
+    layout: Layout, rules: Rule, flows: bool
+) -> npt.NDArray[np.float64]:
+    keys = episode_keys("tune", 1, np.arange(3))
+    free = run_rules(layout, rules, keys, "tune", flows=flows, is_frozen=False)
+    fixed = run_rules(layout, rules, keys, "tune", flows=flows, is_frozen=True)
+    for name in ("cost", "terms", "sums"):
+        assert np.array_equal(getattr(free, name), getattr(fixed, name)), name
+    return free.cost
 
 
 @pytest.mark.parametrize(
     ("name", "policy"), [("lost-sales", "base-stock"), ("kanban-line", "kanban")]
 )
-def test_rows_are_the_same_when_plant_and_rule_are_frozen(name: str, policy: str) -> None:
+def test_rows_are_the_same_when_the_plant_is_frozen(name: str, policy: str) -> None:
     scenario = jitgym.load(name)
     classic = agents.make(policy, scenario)
 
-    free = evaluate.rollout(classic, scenario, episodes=40, seed=3)
+    free = evaluate.rollout(classic, scenario, episodes=40, seed=3, frozen=False)
     fixed = evaluate.rollout(classic, scenario, episodes=40, seed=3, frozen=True)
 
     pandas.testing.assert_frame_equal(fixed, free, check_exact=True)
@@ -26,13 +77,23 @@ def test_rows_are_the_same_when_plant_and_rule_are_frozen(name: str, policy: str
 
 def test_a_plant_that_is_laid_out_anew_is_not_compiled_anew() -> None:
     scenario = jitgym.load("kanban-line")
-    classic = agents.make("kanban", scenario)
-    evaluate.rollout(classic, scenario, episodes=2, frozen=True)
+    evaluate.rollout(agents.make("kanban", scenario), scenario, episodes=2, frozen=True)
     known = len(frozen._known)
     for episodes in (1, 3):
         again = jitgym.load("kanban-line")
         evaluate.rollout(agents.make("kanban", again), again, episodes=episodes, frozen=True)
     assert len(frozen._known) == known
+
+
+def test_other_numbers_of_a_policy_do_not_compile_anew() -> None:
+    scenario = jitgym.load("lost-sales")
+    costs, known = set(), set()
+    for level in (20, 25):
+        policy = agents.make("base-stock", scenario, level=level)
+        costs.add(evaluate.rollout(policy, scenario, episodes=2, frozen=True)["cost"].mean())
+        known.add(len(frozen._known))
+    assert len(costs) == 2
+    assert len(known) == 1
 
 
 def test_another_price_is_another_frozen_plant() -> None:
@@ -41,7 +102,52 @@ def test_another_price_is_another_frozen_plant() -> None:
         scenario = jitgym.load("lost-sales", penalty=penalty)
         policy = agents.make("base-stock", scenario, level=25)
         costs.append(evaluate.rollout(policy, scenario, episodes=2, frozen=True)["cost"].mean())
-        free = evaluate.rollout(policy, scenario, episodes=2)["cost"].mean()
+        free = evaluate.rollout(policy, scenario, episodes=2, frozen=False)["cost"].mean()
         assert costs[-1] == free
 
     assert costs[0] < costs[1]
+
+
+def test_a_plant_is_frozen_once_that_repays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = jitgym.load("kanban-line", **{"horizon.ongoing": 71, "horizon.warm_up": 0})
+    policy = agents.make("kanban", scenario)
+    monkeypatch.setattr(frozen, "REPAID", 3 * 71 * len(scenario.sources))  # three episodes' work
+
+    before, rows = len(frozen._known), []
+    for known in (0, 1, 1):  # two episodes each time
+        rows.append(evaluate.rollout(policy, scenario, episodes=2))
+        assert len(frozen._known) == before + known
+    for later in rows[1:]:
+        pandas.testing.assert_frame_equal(later, rows[0], check_exact=True)
+
+
+def test_what_is_compiled_after_a_frozen_plant_is_unrolled_as_before() -> None:
+    before = assembly(a_loop())
+    evaluate.rollout(
+        agents.make("base-stock", "lost-sales", level=7),
+        jitgym.load("lost-sales", penalty=5),
+        episodes=1,
+        frozen=True,
+    )
+    with frozen._unrolling_more():
+        more = assembly(a_loop())
+
+    assert len(assembly(a_loop())) == len(before) < len(more)
+
+
+def a_loop() -> Callable[[Any], float]:
+    def total(values: Any) -> float:
+        found = 0.0
+        for k in range(40):
+            value = values[k]
+            found += np.floor(value * found) if value > found else value / 3.0
+        return found
+
+    return total
+
+
+def assembly(function: Callable[[Any], float]) -> str:
+    compiled: Any = numba.njit(function)
+    compiled(np.zeros(50))
+    (code,) = compiled.inspect_asm().values()
+    return str(code)
