@@ -210,24 +210,32 @@ def _legend(table: Sequence[ComparisonRow]) -> list[str]:
 def _with_half_widths(
     intervals: Sequence[Interval | None], sign: str = "", absent: str = "n/a"
 ) -> list[str]:
-    """Each as "mean ± half-width", all with the same decimals, so that the column lines up."""
-    decimals = _decimals([one for one in intervals if one is not None])
-    form = f".{decimals}f"
-    return [
-        absent
-        if one is None
-        else f"{_number(one.mean, form, sign)} ± {_number(one.half_width, form)}"
-        for one in intervals
-    ]
+    """Each as "mean ± half-width" with the same decimals, so that the column lines up.
+
+    But none with more than the significant digits: the cost of a policy that fails says nothing of
+    how precisely those of the others are to be read.
+    """
+    present = [one for one in intervals if one is not None]
+    wanted = _decimals(present)
+    texts = []
+    for one in intervals:
+        if one is None:
+            texts.append(absent)
+            continue
+        size = max(abs(one.mean), one.half_width if math.isfinite(one.half_width) else 0.0)
+        most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
+        form = f".{max(0, min(wanted, most))}f"
+        texts.append(f"{_number(one.mean, form, sign)} ± {_number(one.half_width, form)}")
+    return texts
 
 
 def _decimals(intervals: Sequence[Interval]) -> int:
-    """Two digits of the narrowest half-width, within the significant digits of the largest mean."""
-    largest = max((abs(one.mean) for one in intervals if one.mean), default=1.0)
-    most = SIGNIFICANT_DIGITS - 1 - _exponent(largest)
+    """Two digits of the narrowest half-width; without one, the digits of the largest mean."""
     widths = [one.half_width for one in intervals if one.half_width > 0]
-    wanted = 1 - _exponent(min(widths)) if widths else most
-    return max(0, min(wanted, most))
+    if widths:
+        return 1 - _exponent(min(widths))
+    largest = max((abs(one.mean) for one in intervals if one.mean), default=1.0)
+    return SIGNIFICANT_DIGITS - 1 - _exponent(largest)
 
 
 def _exponent(number: float) -> int:

@@ -189,6 +189,17 @@ def test_figures_have_the_digits_that_their_intervals_bear(rows):
     assert "-0.1990 ± 0.0063" in ppo
 
 
+def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
+    is_constant = rows.policy == "constant order (textbook)"
+    failing = rows.assign(cost=rows.cost.where(~is_constant, rows.cost * 1e5))
+    lines = printed(comparison(failing, TUNED, None)).splitlines()
+    ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
+    constant = next(line for line in lines if "constant order" in line)
+    cost = interval(rows[rows.policy == "ppo"].cost)
+    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
+    assert "." not in constant.split("±")[0]
+
+
 def test_wide_figures_stay_whole(rows):
     dear = rows.assign(cost=rows.cost * 1e5, average_inventory=123456.0)
     text = printed(comparison(dear, TUNED, None))
