@@ -39,11 +39,11 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        # 1 where some rule of the population has such a number; the others are never read.
-        ("has_cards", "i4"),
-        ("has_level", "i4"),
-        ("has_cap", "i4"),
-        ("has_batch", "i4"),
+        # 1 where no rule of the population has such a number, so that it need not be looked at.
+        ("lacks_cards", "i4"),
+        ("lacks_levels", "i4"),
+        ("lacks_caps", "i4"),
+        ("lacks_batches", "i4"),
     ],
     align=True,
 )
@@ -63,21 +63,20 @@ class Rule(NamedTuple):
     def stack(self, others: Sequence[Rule]) -> Rule:
         """Return one population of this rule and others of the same structure."""
         rules = (self, *others)
-        numbers = np.concatenate([rule.numbers for rule in rules])
         return self._replace(
-            asks=which_numbers(self.asks, numbers),
             weights=np.concatenate([rule.weights for rule in rules]),
-            numbers=numbers,
+            numbers=np.concatenate([rule.numbers for rule in rules]),
         )
 
 
-def which_numbers(asks: npt.NDArray[Any], numbers: Array) -> npt.NDArray[Any]:
-    """Return asks that tell which numbers some rule of a population has, (asks,)."""
-    asks = asks.copy()
-    for name, column in (("has_cards", CARDS), ("has_level", LEVEL), ("has_cap", CAP)):
-        asks[name] = (numbers[:, :, column] < UNLIMITED).any(axis=0)
-    asks["has_batch"] = (numbers[:, :, BATCH] != 1.0).any(axis=0)
-    return asks
+def lean(rule: Rule) -> Rule:
+    """Return the same population, whose asks tell which numbers none of its rules has."""
+    asks = rule.asks.copy()
+    columns = (("lacks_cards", CARDS), ("lacks_levels", LEVEL), ("lacks_caps", CAP))
+    for name, column in columns:
+        asks[name] = (rule.numbers[:, :, column] >= UNLIMITED).all(axis=0)
+    asks["lacks_batches"] = (rule.numbers[:, :, BATCH] == 1.0).all(axis=0)
+    return rule._replace(asks=asks)
 
 
 @kernel
@@ -96,9 +95,9 @@ def ask_by_rule(
     for k in range(asks.size):
         ask = asks[k]
         gap = UNLIMITED
-        if ask.has_cards and numbers[k, CARDS] < UNLIMITED:
+        if not ask.lacks_cards and numbers[k, CARDS] < UNLIMITED:
             gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
-        if ask.has_level and numbers[k, LEVEL] < UNLIMITED:
+        if not ask.lacks_levels and numbers[k, LEVEL] < UNLIMITED:
             position = 0.0
             for w in range(ask.weights, ask.weights_end):
                 cell = cells[w]
@@ -107,12 +106,12 @@ def ask_by_rule(
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
         if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
-            wanted = min(gap, numbers[k, CAP]) if ask.has_cap else gap
-            if ask.has_batch:
-                batch = numbers[k, BATCH]
-                asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
-            else:  # a division would take longer than all the rest
+            wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
+            batch = numbers[k, BATCH]
+            if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
                 asked[ask.source] = np.floor(wanted + ROUNDING)
+            else:
+                asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
@@ -220,12 +219,11 @@ def linear_rule(
     asks = np.zeros(len(order), dtype=ASK)
     asks["source"] = [place[name] for name in order]
     asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
-    rows = np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64)
     return Rule(
-        which_numbers(asks, rows),
+        asks,
         np.array([cell for position in positions for cell in position], dtype=np.int32),
         np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
-        rows,
+        np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
     )
 
 

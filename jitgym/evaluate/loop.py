@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control.rules import Rule, ask_by_rule
+from jitgym.control.rules import Rule, ask_by_rule, lean
 from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
-from jitgym.plant.frozen import frozen, pays
+from jitgym.plant.frozen import frozen, program_that_pays
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book, count_up, settle
 from jitgym.plant.records import Matrix, Plant, Records, Row
@@ -52,12 +52,13 @@ def run_rules(
         np.zeros((*shape, len(layout.terms))),
         np.zeros((*shape, layout.flow_cells if flows else 0)),
     )
+    rule = lean(rule)
     fixed: tuple[Any, ...] = (plant, rule.asks, rule.cells, not flows)
     rows = (layout.asked_cells, plant.channels.size, layout.flow_cells, len(layout.terms))
     given: tuple[Any, ...] = (
-        rule.weights,
-        rule.numbers,
-        keys,
+        _plain(rule.weights),
+        _plain(rule.numbers),
+        _plain(keys),
         SPLITS.index(split),
         np.empty((BLOCK, layout.cells)),
         np.empty((BLOCK, plant.prices.size)),
@@ -65,14 +66,23 @@ def run_rules(
         outcome.terms,
         outcome.sums,
     )
+    program = None
     if is_frozen is None:
-        is_frozen = pays(simulate, fixed, outcome.cost.size * plant.periods * plant.sources.size)
-    if is_frozen:
-        frozen(simulate, fixed, rows, given)(given)
+        work = outcome.cost.size * plant.periods * plant.sources.size
+        program = program_that_pays(simulate, fixed, rows, given, work)
+    elif is_frozen:
+        program = frozen(simulate, fixed, rows, given)
+    if program is not None:
+        program(given)
     else:
         empty: tuple[Any, ...] = tuple(np.zeros(size) for size in rows)
         simulate(*fixed, *empty, *given)
     return outcome
+
+
+def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # In one piece and writable: for an array of another kind all would be compiled anew.
+    return np.require(array, requirements=("C", "W"))
 
 
 @compiled

@@ -40,9 +40,9 @@ def rollout(
         Row e is the episode (split, seed, e), replayed by an environment's
         `reset(seed=seed, options={"split": split, "episode": e})`.
     frozen
-        Whether the plant is compiled in first: some seconds at most, then up to six times the
-        speed; the rows are the same. None: as soon as that repays itself. A policy without a
-        compiled rule has nothing to gain from it.
+        Whether the plant is compiled in first: up to a second (ten the first time after an
+        installation), then up to six times the speed; the rows are the same. None: as soon as that
+        repays itself. A policy without a compiled rule has nothing to gain from it.
 
     Returns
     -------

@@ -4,11 +4,12 @@ The source is the same, and so is every result, bit for bit. The compiler sees e
 price, drops what this plant never does and unrolls the rest; rows that only one period needs lie in
 registers, and flows that nobody reads are never written. That makes one and a quarter to six times
 the speed, the more the smaller the plant is, and costs a quarter of a second to a second of
-compiling for each plant in each process: what all plants have in common is translated once and kept
-on disk. So a plant that is run for long is frozen by itself, as `pays` says.
+compiling for each plant in each process. What all plants have in common is translated before, once
+for a version of the package (some ten seconds), and kept on disk; what is put together for one
+plant is not: numba's cache would not see that the arrays are others.
 
-What is put together for one plant is not kept: numba's cache would not see that the arrays are
-others.
+A plant that is run for long is frozen by itself, unless it is large or too many others have been:
+see `program_that_pays`.
 """
 
 from __future__ import annotations
@@ -26,25 +27,46 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from .jit import compiled_to_inline, not_kept, stack_rows
 
-_known: dict[bytes, Any] = {}
+Program = Callable[[tuple[Any, ...]], Any]
+
+_known: dict[bytes, Program] = {}
 _done: Counter[bytes] = Counter()
 
 REPAID = 20e6
 """Plant-periods x sources of the generic program after which freezing would have repaid itself."""
 
+LARGEST = 2000
+"""Cells of the rows beyond which a plant is not frozen by itself: little gained, long compiling."""
+
+MOST = 200
+"""Programs in a process beyond which none is made by itself: five megabytes each, never freed."""
+
 UNROLLED, USUAL = 3000, 300
-"""Instructions that a loop may come to when it is unrolled: here, and otherwise (LLVM's own)."""
+"""Instructions that a loop may come to when it is unrolled: here, and otherwise (LLVM's at -O3)."""
 
 
-def pays(function: Callable[..., Any], constants: tuple[Any, ...], work: float) -> bool:
-    """Whether to freeze this now, and count the work that comes: plant-periods x sources.
+def program_that_pays(
+    function: Callable[..., Any],
+    constants: tuple[Any, ...],
+    rows: tuple[int, ...],
+    arguments: tuple[Any, ...],
+    work: float,
+) -> Program | None:
+    """Return the frozen program if it pays by now; `work` (plant-periods x sources) is counted.
 
-    It pays once as much was to be done as would have repaid the compiling, which is never far from
-    the best that could be had by knowing what is still to come.
+    It pays once as much was to be done as would have repaid the compiling. None also where the disk
+    that it would be kept on fails: it is no more than a way to go faster.
     """
-    key = _digest(function, constants)
+    key = _digest(function, (*constants, rows))
     _done[key] += int(work)
-    return _done[key] >= REPAID
+    if key not in _known:
+        if _done[key] < REPAID or sum(rows) > LARGEST or len(_known) >= MOST:
+            return None
+        try:
+            return frozen(function, constants, rows, arguments)
+        except OSError:
+            return None
+    return _known[key]
 
 
 def frozen(
@@ -52,7 +74,7 @@ def frozen(
     constants: tuple[Any, ...],
     rows: tuple[int, ...],
     arguments: tuple[Any, ...],
-) -> Callable[[tuple[Any, ...]], Any]:
+) -> Program:
     """Return a compiled function whose first arguments are fixed; it takes a tuple of the others.
 
     Parameters
@@ -67,23 +89,38 @@ def frozen(
         The others; what is returned is called with arguments of their types.
     """
     key = _digest(function, (*constants, rows))
-    if key not in _known:
-        inner, made = _inner(function), stack_rows(rows)
+    with global_compiler_lock:
+        if key not in _known:
+            _known[key] = _put_together(function, constants, rows, arguments)
+    return _known[key]
 
-        def with_constants(rest: Any) -> Any:
-            return inner(*constants, *made(), *rest)
 
-        program: Any = not_kept(with_constants)
-        typeof: Any = numba.typeof
-        with _unrolling_more():
-            program.compile((typeof(arguments),))
-        _known[key] = program
-    known: Callable[[tuple[Any, ...]], Any] = _known[key]
-    return known
+def _put_together(
+    function: Callable[..., Any],
+    constants: tuple[Any, ...],
+    rows: tuple[int, ...],
+    arguments: tuple[Any, ...],
+) -> Program:
+    inner: Any = _inner(function)
+    made: Any = stack_rows(rows)
+    typeof: Any = numba.typeof
+
+    def with_constants(rest: Any) -> Any:
+        return inner(*constants, *made(), *rest)
+
+    given = typeof(arguments)
+    if not inner.overloads:  # what is kept on disk must not depend on how loops are unrolled here
+        trial: Any = not_kept(with_constants)
+        trial.compile((given,))
+    program: Any = not_kept(with_constants)
+    with _unrolling_more():
+        program.compile((given,))
+    put_together: Program = program
+    return put_together
 
 
 @cache
-def _inner(function: Any) -> Callable[..., Any]:
+def _inner(function: Any) -> Any:
     # One for all plants: what is inside is translated once, and only put together for each.
     return compiled_to_inline(function.py_func)
 
@@ -110,5 +147,5 @@ def _digest(function: Callable[..., Any], constants: tuple[Any, ...]) -> bytes:
             array = np.asarray(part)
             # Between the fields of a record lies whatever was in memory.
             content = repr(array.tolist()).encode() if array.dtype.names else array.tobytes()
-            seen.update(repr(array.shape).encode() + content)
+            seen.update(repr((array.shape, array.dtype.str)).encode() + content)
     return seen.digest()

@@ -71,12 +71,7 @@ def _inner(function: Function, **switches: bool) -> Function:
 
 def compiled(function: Function) -> Function:
     """Compile an outer function and keep its machine code on disk."""
-    dispatcher = _njit(nogil=True)(function)
-    folder = cache_folder()
-    if folder is not None:
-        with _numba_cache_in(folder):
-            dispatcher.enable_caching()
-    outer: Function = dispatcher
+    outer: Function = _kept(lambda: _njit(nogil=True)(function), cache_folder())
     return outer
 
 
@@ -85,13 +80,27 @@ def compiled_to_inline(function: Function) -> Function:
 
     It lies in a folder of its own: to numba it is the same function as the outer one it comes from.
     """
-    dispatcher = _njit(forceinline=True)(function)
     folder = cache_folder()
-    if folder is not None:
-        with _numba_cache_in(folder / "inlined"):
-            dispatcher.enable_caching()
-    inner: Function = dispatcher
+    inner: Function = _kept(
+        lambda: _njit(forceinline=True)(function), folder and folder / "inlined"
+    )
     return inner
+
+
+def _kept(made: Callable[[], Any], folder: Path | None) -> Any:
+    """Return a dispatcher that keeps its machine code in a folder, and nowhere else."""
+    if folder is None:
+        return made()
+    dispatcher = made()
+    try:
+        with _numba_cache_in(folder):
+            dispatcher.enable_caching()
+    except RuntimeError:  # no folder will do, not even one that numba would look for by itself
+        return made()
+    # Where the folder fails, numba takes one beside the source: that one gives old code back.
+    if not Path(dispatcher._cache.cache_path).is_relative_to(folder):
+        return made()
+    return dispatcher
 
 
 def not_kept(function: Function) -> Function:

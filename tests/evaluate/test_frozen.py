@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pandas.testing
@@ -16,6 +16,7 @@ import agents
 import jitgym
 from jitgym import catalog, evaluate
 from jitgym.control import Rule, pull_rule
+from jitgym.control.rules import CAP
 from jitgym.evaluate.loop import run_rules
 from jitgym.plant import Layout, episode_keys, frozen, lay_out
 from jitgym.scenario import Scenario
@@ -121,33 +122,82 @@ def test_a_plant_is_frozen_once_that_repays_itself(monkeypatch: pytest.MonkeyPat
         pandas.testing.assert_frame_equal(later, rows[0], check_exact=True)
 
 
-def test_what_is_compiled_after_a_frozen_plant_is_unrolled_as_before() -> None:
-    before = assembly(a_loop())
-    evaluate.rollout(
-        agents.make("base-stock", "lost-sales", level=7),
-        jitgym.load("lost-sales", penalty=5),
-        episodes=1,
-        frozen=True,
-    )
-    with frozen._unrolling_more():
-        more = assembly(a_loop())
+@pytest.mark.parametrize(("name", "limit"), [("LARGEST", 10), ("MOST", 0)])
+def test_a_large_plant_or_one_of_many_is_frozen_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    horizon = {"horizon.ongoing": 80 + limit, "horizon.warm_up": 0}  # one that nobody froze yet
+    scenario = jitgym.load("kanban-line", **horizon)
+    policy = agents.make("kanban", scenario)
+    monkeypatch.setattr(frozen, "REPAID", 0)
+    monkeypatch.setattr(frozen, name, limit)
 
-    assert len(assembly(a_loop())) == len(before) < len(more)
+    before = len(frozen._known)
+    evaluate.rollout(policy, scenario, episodes=2)
+    assert len(frozen._known) == before
+    evaluate.rollout(policy, scenario, episodes=2, frozen=True)
+    assert len(frozen._known) == before + 1
 
 
-def a_loop() -> Callable[[Any], float]:
-    def total(values: Any) -> float:
+def test_a_full_disk_only_costs_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError("no space left on device")
+
+    scenario = jitgym.load("kanban-line", **{"horizon.ongoing": 73, "horizon.warm_up": 0})
+    policy = agents.make("kanban", scenario)
+    monkeypatch.setattr(frozen, "REPAID", 0)
+    monkeypatch.setattr(frozen, "_put_together", full)
+
+    rows = evaluate.rollout(policy, scenario, episodes=2)
+    free = evaluate.rollout(policy, scenario, episodes=2, frozen=False)
+    pandas.testing.assert_frame_equal(rows, free, check_exact=True)
+
+
+def test_numbers_of_a_rule_may_be_changed_after_it_was_built() -> None:
+    layout = lay_out(jitgym.load("lost-sales"))
+    keys = episode_keys("tune", 1, np.arange(3))
+    capped = pull_rule(layout, levels={"supplier": 25.0}, caps={"supplier": 3.0})
+    changed = pull_rule(layout, levels={"supplier": 25.0})
+    before = run_rules(layout, changed, keys, "tune", is_frozen=True).cost
+    changed.numbers[0, 0, CAP] = 3.0
+
+    for is_frozen in (False, True):
+        expected = run_rules(layout, capped, keys, "tune", is_frozen=is_frozen).cost
+        found = run_rules(layout, changed, keys, "tune", is_frozen=is_frozen).cost
+        assert np.array_equal(found, expected)
+        assert not np.array_equal(found, before)
+
+
+UNROLLED = """
+import numba, numpy as np
+import agents, jitgym
+from jitgym import evaluate
+from jitgym.plant import frozen
+
+def length():
+    def total(values):
         found = 0.0
         for k in range(40):
             value = values[k]
             found += np.floor(value * found) if value > found else value / 3.0
         return found
-
-    return total
-
-
-def assembly(function: Callable[[Any], float]) -> str:
-    compiled: Any = numba.njit(function)
+    compiled = numba.njit(total)
     compiled(np.zeros(50))
-    (code,) = compiled.inspect_asm().values()
-    return str(code)
+    return len(*compiled.inspect_asm().values())
+
+before = length()
+policy = agents.make("base-stock", "lost-sales", level=7)
+evaluate.rollout(policy, jitgym.load("lost-sales"), episodes=1, frozen=True)
+after = length()
+with frozen._unrolling_more():
+    more = length()
+print(before, after, more)
+"""
+
+
+def test_what_is_compiled_after_a_frozen_plant_is_unrolled_as_before() -> None:
+    command = [sys.executable, "-c", UNROLLED]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, after, more = map(int, found.stdout.split())
+
+    assert before == after < more

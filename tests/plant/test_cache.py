@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numba
 import pytest
 
 import jitgym
@@ -120,6 +121,19 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
     open_to_all.chmod(0o777)
     assert not jit._is_private_and_writable(open_to_all)
     assert jit._is_private_and_writable(tmp_path / "own")
+
+
+def test_machine_code_is_kept_in_its_folder_or_nowhere(tmp_path: Path) -> None:
+    def twice(x: float) -> float:
+        return 2.0 * x
+
+    (tmp_path / "blocked").touch()
+    kept = jit._kept(lambda: numba.njit(twice), tmp_path / "folder")
+    not_kept = jit._kept(lambda: numba.njit(twice), tmp_path / "blocked" / "folder")
+
+    assert kept(2.0) == not_kept(2.0) == 4.0
+    assert list((tmp_path / "folder").rglob("*.nbc"))
+    assert not_kept._cache.cache_path is None
 
 
 def test_python_cannot_call_what_takes_a_whole_plant() -> None:
