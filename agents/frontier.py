@@ -29,6 +29,7 @@ SAME = 0.002  # fill rates that differ by no more are equal
 SAMPLE = 128
 MOST = 1500  # candidates of a policy
 FINAL_EPISODES = 512
+FINALISTS = 12  # of a fill rate, who are run again
 WINDOW = 4 * SAME  # around a fill rate: who is run again
 
 
@@ -71,17 +72,16 @@ class Explored:
     def again(self, rates: Sequence[float]) -> Explored:
         """Return who needs least stock near these fill rates, on many other episodes of `tune`.
 
-        The best of thousands fits its own episodes best of all, and few episodes do not tell fill
-        rates SAME apart.
+        Several of each fill rate: the best of thousands fits its own episodes best of all, and few
+        episodes do not tell fill rates SAME apart.
         """
         fresh = replace(self, seed=self.seed + FRESH, episodes=FINAL_EPISODES, found={})
-        best: dict[int, Point] = {}
-        for point, (rate, stock) in self.found.items():
+        near: dict[int, list[Point]] = {}
+        for point in sorted(self.found, key=lambda point: (self.found[point][1], point)):
+            rate, _ = self.found[point]
             if any(abs(rate - aim) <= WINDOW for aim in rates):
-                place = math.floor(rate / (SAME / 2))
-                if place not in best or stock < self.found[best[place]][1]:
-                    best[place] = point
-        fresh.run(best.values())
+                near.setdefault(math.floor(rate / (SAME / 2)), []).append(point)
+        fresh.run(point for points in near.values() for point in points[:FINALISTS])
         return fresh
 
     def near(self, rate: float) -> Point | None:

@@ -17,6 +17,8 @@ line has it is CONWIP; the tuner starts from the best of both as well.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from jitgym.control import Policy, RulePolicy, echelon_matrix, pull_rule
@@ -41,6 +43,10 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     at = stages(scenario)
     first = [name for name in at if name in first_sources(scenario)]
     (cards,) = KANBAN.parameters(scenario)
+    if not CONWIP.why_not(scenario):  # enough at every station that the line's cards bind alone
+        (all_cards,) = CONWIP.parameters(scenario)
+        unbound = of_conwip(scenario, {"cards": all_cards.high})["cards"]
+        cards = replace(cards, high=np.maximum(cards.high, unbound))
     textbook = np.array([_line(at, at[name]) for name in first])
     line = Parameter(
         name="line_cards",

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,6 +77,8 @@ def why_not(scenario: Scenario) -> str:
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return local levels of the first state, and the shift of each source that feels another."""
     levels, *others = [_levels(scenario, regime) for regime in (0, 1)]
+    without = level_parameter(scenario)  # levels that know no regime: with no shift it is those
+    levels = replace(levels, high=np.maximum(levels.high, without.textbook))
     place = list(stages(scenario)).index
     felt = [(owner, kind, source) for owner, kind, near in states(scenario) for source in near]
     second = others[0].textbook - levels.textbook

@@ -13,6 +13,7 @@ import agents
 import jitgym
 from agents.classic import CLASSICS, extended_kanban, hybrid
 from agents.classic.policy import Special
+from agents.space import Space, roles
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
@@ -73,6 +74,17 @@ def test_a_policy_does_what_it_holds_as_a_special_case(
     simple = held.classic.build(held.classic.name, layout, values)
     costs = [evaluate.rollout(policy, plant, 4)["cost"] for policy in (general, simple)]
     np.testing.assert_allclose(*costs, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "held", "scenario"), held_in(PLANTS, RICHER))
+def test_the_tuner_can_reach_what_a_policy_holds(name: str, held: Special, scenario: str) -> None:
+    plant = jitgym.load(scenario)
+    space = Space(CLASSICS[name].parameters(plant), roles(plant))
+    special = held.embed(plant, {p.name: p.textbook for p in held.classic.parameters(plant)})
+    reached = space.values(space.point(special))
+    for parameter in space.parameters:
+        steps = np.abs(reached[parameter.name] - special[parameter.name]) / parameter.step
+        assert (steps <= 0.5 + 1e-9).all(), parameter.name
 
 
 @pytest.mark.parametrize(
