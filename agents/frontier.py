@@ -73,7 +73,7 @@ class Explored:
         """Return who needs least stock near these fill rates, on many other episodes of `tune`.
 
         Several of each fill rate: the best of thousands fits its own episodes best of all, and few
-        episodes do not tell fill rates SAME apart.
+        episodes do not tell fill rates SAME apart. With them, who is to be had above these rates.
         """
         fresh = replace(self, seed=self.seed + FRESH, episodes=FINAL_EPISODES, found={})
         near: dict[int, list[Point]] = {}
@@ -82,12 +82,21 @@ class Explored:
             if any(abs(rate - aim) <= WINDOW for aim in rates):
                 near.setdefault(math.floor(rate / (SAME / 2)), []).append(point)
         fresh.run(point for points in near.values() for point in points[:FINALISTS])
+        fresh.run(self.frontier(min(rates), 1.0))
         return fresh
 
     def near(self, rate: float) -> Point | None:
-        """Return who needs least stock for this fill rate, half of SAME to either side."""
+        """Return who needs least stock for this fill rate, half of SAME to either side.
+
+        None where more service takes less stock: then the search has missed who is best here.
+        """
         fitting = [p for p, (found, _) in self.found.items() if abs(found - rate) <= SAME / 2]
-        return min(fitting, key=lambda point: self.found[point][1], default=None)
+        if not fitting:
+            return None
+        best = min(fitting, key=lambda point: self.found[point][1])
+        enough, least = self.found[best]
+        better = (found > enough and stock < least for found, stock in self.found.values())
+        return None if any(better) else best
 
 
 def explore(

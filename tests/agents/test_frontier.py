@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import jitgym
@@ -59,6 +61,17 @@ def test_policies_meet_at_equal_fill_rates_on_the_same_test_episodes(
     for told in text.splitlines():
         assert not told.startswith("- ") or "against conwip, at" in told
     assert frontier.meet(again, 0.0, episodes=2) == []
+
+
+def test_who_needs_more_stock_than_more_service_takes_stands_for_nobody(
+    explored: list[frontier.Explored],
+) -> None:
+    found = {(1,): (0.95, 4.0), (2,): (0.9505, 5.0), (3,): (0.98, 6.0), (4,): (0.965, 7.0)}
+    kanban = replace(explored[0], found=found)
+
+    assert [kanban.near(rate) for rate in (0.9501, 0.98)] == [(1,), (3,)]
+    assert kanban.near(0.965) is None
+    assert kanban.near(0.9) is None
 
 
 def test_figures_are_those_of_a_rollout(explored: list[frontier.Explored]) -> None:
