@@ -30,6 +30,7 @@ SAMPLE = 128
 MOST = 1500  # candidates of a policy
 FINAL_EPISODES = 512
 FINALISTS = 12  # of a fill rate, who are run again
+MISSED = 0.01  # of the stock: what a search may miss and still stand for its policy
 WINDOW = 4 * SAME  # around a fill rate: who is run again
 
 
@@ -88,14 +89,15 @@ class Explored:
     def near(self, rate: float) -> Point | None:
         """Return who needs least stock for this fill rate, half of SAME to either side.
 
-        None where more service takes less stock: then the search has missed who is best here.
+        None where more service takes clearly less: then the search has missed who is best here.
         """
         fitting = [p for p, (found, _) in self.found.items() if abs(found - rate) <= SAME / 2]
         if not fitting:
             return None
         best = min(fitting, key=lambda point: self.found[point][1])
         enough, least = self.found[best]
-        better = (found > enough and stock < least for found, stock in self.found.values())
+        clearly = (1 - MISSED) * least
+        better = (found > enough and stock < clearly for found, stock in self.found.values())
         return None if any(better) else best
 
 
