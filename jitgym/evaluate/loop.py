@@ -12,7 +12,7 @@ from jitgym.control.rules import Rule, ask_by_rule, lean
 from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, step
-from jitgym.plant.frozen import frozen, program_that_pays
+from jitgym.plant.frozen import Call, frozen, program_that_pays
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book, count_up, settle
 from jitgym.plant.records import Matrix, Plant, Records, Row
@@ -66,12 +66,12 @@ def run_rules(
         outcome.terms,
         outcome.sums,
     )
+    call = Call(simulate, fixed, rows, given)
     program = None
     if is_frozen is None:
-        work = outcome.cost.size * plant.periods * plant.sources.size
-        program = program_that_pays(simulate, fixed, rows, given, work)
+        program = program_that_pays(call, outcome.cost.size * plant.periods * plant.sources.size)
     elif is_frozen:
-        program = frozen(simulate, fixed, rows, given)
+        program = frozen(call)
     if program is not None:
         program(given)
     else:

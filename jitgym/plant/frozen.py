@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -45,70 +45,62 @@ UNROLLED, USUAL = 3000, 300
 """Instructions that a loop may come to when it is unrolled: here, and otherwise (LLVM's at -O3)."""
 
 
-def program_that_pays(
-    function: Callable[..., Any],
-    constants: tuple[Any, ...],
-    rows: tuple[int, ...],
-    arguments: tuple[Any, ...],
-    work: float,
-) -> Program | None:
+class Call(NamedTuple):
+    """A call of a compiled function, in the parts that freezing tells apart."""
+
+    function: Callable[..., Any]  # a `compiled` one
+    constants: tuple[Any, ...]  # its first arguments: tuples of arrays and numbers, arrays, numbers
+    rows: tuple[int, ...]  # sizes of its next ones: rows of float64 to work in, zeros at first
+    arguments: tuple[Any, ...]  # the others; a program takes a tuple of their types
+
+    @property
+    def digest(self) -> bytes:
+        """Digest of what a program is made of: all but the arguments."""
+        seen = hashlib.sha256(self.function.__qualname__.encode())
+        for constant in (*self.constants, self.rows):
+            for part in constant if isinstance(constant, tuple) else (constant,):
+                array = np.asarray(part)
+                # Between the fields of a record lies whatever was in memory.
+                content = repr(array.tolist()).encode() if array.dtype.names else array.tobytes()
+                seen.update(repr((array.shape, array.dtype.str)).encode() + content)
+        return seen.digest()
+
+
+def program_that_pays(call: Call, work: float) -> Program | None:
     """Return the frozen program if it pays by now; `work` (plant-periods x sources) is counted.
 
     It pays once as much was to be done as would have repaid the compiling. None also where the disk
     that it would be kept on fails: it is no more than a way to go faster.
     """
-    key = _digest(function, (*constants, rows))
+    key = call.digest
     _done[key] += int(work)
     if key not in _known:
-        if _done[key] < REPAID or sum(rows) > LARGEST or len(_known) >= MOST:
+        if _done[key] < REPAID or sum(call.rows) > LARGEST or len(_known) >= MOST:
             return None
         try:
-            return frozen(function, constants, rows, arguments)
+            return frozen(call)
         except OSError:
             return None
     return _known[key]
 
 
-def frozen(
-    function: Callable[..., Any],
-    constants: tuple[Any, ...],
-    rows: tuple[int, ...],
-    arguments: tuple[Any, ...],
-) -> Program:
-    """Return a compiled function whose first arguments are fixed; it takes a tuple of the others.
-
-    Parameters
-    ----------
-    function
-        A `compiled` function.
-    constants
-        Its first arguments: tuples of arrays and numbers, arrays, or numbers.
-    rows
-        Sizes of its next ones: rows of float64 to work in, zeros at first.
-    arguments
-        The others; what is returned is called with arguments of their types.
-    """
-    key = _digest(function, (*constants, rows))
+def frozen(call: Call) -> Program:
+    """Return a compiled function whose first arguments are fixed; it takes a tuple of the rest."""
+    key = call.digest
     with global_compiler_lock:
         if key not in _known:
-            _known[key] = _put_together(function, constants, rows, arguments)
+            _known[key] = _put_together(call)
     return _known[key]
 
 
-def _put_together(
-    function: Callable[..., Any],
-    constants: tuple[Any, ...],
-    rows: tuple[int, ...],
-    arguments: tuple[Any, ...],
-) -> Program:
-    inner: Any = _inner(function)
-    made: Any = stack_rows(rows)
-    typeof: Any = numba.typeof
+def _put_together(call: Call) -> Program:
+    constants, made, inner = call.constants, stack_rows(call.rows), _inner(call.function)
 
     def with_constants(rest: Any) -> Any:
         return inner(*constants, *made(), *rest)
 
-    given = typeof(arguments)
+    typeof: Any = numba.typeof
+    given = typeof(call.arguments)
     if not inner.overloads:  # what is kept on disk must not depend on how loops are unrolled here
         trial: Any = not_kept(with_constants)
         trial.compile((given,))
@@ -138,14 +130,3 @@ def _unrolling_more() -> Iterator[None]:
             yield
         finally:
             set_option("jitgym", f"-unroll-threshold={USUAL}")
-
-
-def _digest(function: Callable[..., Any], constants: tuple[Any, ...]) -> bytes:
-    seen = hashlib.sha256(function.__qualname__.encode())
-    for constant in constants:
-        for part in constant if isinstance(constant, tuple) else (constant,):
-            array = np.asarray(part)
-            # Between the fields of a record lies whatever was in memory.
-            content = repr(array.tolist()).encode() if array.dtype.names else array.tobytes()
-            seen.update(repr((array.shape, array.dtype.str)).encode() + content)
-    return seen.digest()
