@@ -1,40 +1,24 @@
-"""The one decorator of compiled code, its switches and its cache.
+"""The one decorator of compiled code and its switches.
 
 `kernel` marks an inner function: always inlined, never cached by itself (`separate`: called, not
 inlined). `compiled` marks an outer function, the only kind that Python calls; its machine code is
-kept on disk.
+kept on disk (`machine_code.py`).
 
 Two switches matter. `_nrt=False`: the plant is a namedtuple of arrays, and each stage call would
 count references on every one of them (a factor of twenty); without the runtime an allocation in
 compiled code is a compile error, which is welcome. `forceinline=True`: stages are small.
-
-numba stamps a cached function with the file of the outermost function only, so a change in a
-callee's file, or in a constant, would bring back the old machine code. Here the cache lies in a
-folder named after a digest of the whole package and numba's version: other source, other folder.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import stat
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
-from numba.misc.appdirs import AppDirs
+
+from .machine_code import keep
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-PACKAGE = Path(__file__).resolve().parents[1]
-KEPT_DIGESTS = (
-    4  # folders of older sources that stay, so that two checkouts do not evict each other
-)
 
 
 def kernel(function: Function) -> Function:
@@ -71,36 +55,17 @@ def _inner(function: Function, **switches: bool) -> Function:
 
 def compiled(function: Function) -> Function:
     """Compile an outer function and keep its machine code on disk."""
-    outer: Function = _kept(lambda: _njit(nogil=True)(function), cache_folder())
+    outer: Function = keep(_njit(nogil=True)(function))
     return outer
 
 
 def compiled_to_inline(function: Function) -> Function:
-    """Compile an inner function that is large, and keep it on disk: what is put together anew.
+    """Compile an inner function that is large, and keep it on disk: it is inlined into new callers.
 
-    It lies in a folder of its own: to numba it is the same function as the outer one it comes from.
+    To numba it is the same function as the outer one that it comes from: its code is kept apart.
     """
-    folder = cache_folder()
-    inner: Function = _kept(
-        lambda: _njit(forceinline=True)(function), folder and folder / "inlined"
-    )
+    inner: Function = keep(_njit(forceinline=True)(function), "inlined")
     return inner
-
-
-def _kept(made: Callable[[], Any], folder: Path | None) -> Any:
-    """Return a dispatcher that keeps its machine code in a folder, and nowhere else."""
-    if folder is None:
-        return made()
-    dispatcher = made()
-    try:
-        with _numba_cache_in(folder):
-            dispatcher.enable_caching()
-    except RuntimeError:  # no folder will do, not even one that numba would look for by itself
-        return made()
-    # Where the folder fails, numba takes one beside the source: that one gives old code back.
-    if not Path(dispatcher._cache.cache_path).is_relative_to(folder):
-        return made()
-    return dispatcher
 
 
 def not_kept(function: Function) -> Function:
@@ -110,7 +75,7 @@ def not_kept(function: Function) -> Function:
 
 
 def _njit(**switches: bool) -> Any:
-    # Of private and untyped parts of numba, these switches and the cache's folder: only here.
+    # These switches are private to numba or untyped: they stand only here.
     njit: Any = numba.njit
     return njit(_nrt=False, error_model="numpy", **switches)
 
@@ -172,61 +137,3 @@ def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     dispatcher.compile(signature)
     machine_code: Callable[..., Any] = dispatcher.overloads[signature].entry_point
     return machine_code
-
-
-@cache
-def cache_folder() -> Path | None:
-    """Return the folder of machine code: the user's cache, else a private one, else none."""
-    name = digest(PACKAGE)
-    temporary = Path(tempfile.gettempdir()) / f"jitgym-{os.getuid() if os.name == 'posix' else ''}"
-    user_folders: Any = AppDirs
-    for parent in (Path(user_folders("jitgym", appauthor=False).user_cache_dir), temporary):
-        if _is_private_and_writable(parent):
-            _prune(parent, keep=name)
-            return parent / name
-    return None
-
-
-def digest(package: Path) -> str:
-    """Digest of every Python file of a package, and of numba's version."""
-    seen = hashlib.sha256(numba.__version__.encode())
-    for file in sorted(package.rglob("*.py")):
-        seen.update(str(file.relative_to(package)).encode())
-        seen.update(file.read_bytes())
-    return seen.hexdigest()[:20]
-
-
-def _is_private_and_writable(folder: Path) -> bool:
-    # Cached machine code is run: a folder that somebody else may write to is not trusted.
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix":
-            found = folder.stat()
-            others_may_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            if found.st_uid != os.getuid() or others_may_write:
-                return False
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _prune(parent: Path, keep: str) -> None:
-    ages: list[tuple[float, Path]] = []
-    for folder in parent.iterdir():
-        with suppress(OSError):  # another process may prune at the same time
-            if folder.is_dir() and folder.name != keep:
-                ages.append((folder.stat().st_mtime, folder))
-    for _, folder in sorted(ages, reverse=True)[KEPT_DIGESTS:]:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _numba_cache_in(folder: Path) -> Iterator[None]:
-    config: Any = numba.config
-    previous = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = previous

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numba
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 import jitgym
-from jitgym.plant import jit
+from jitgym.plant import machine_code
 
 PACKAGE = Path(jitgym.__file__).parent
 
@@ -93,47 +95,115 @@ def test_without_a_home_that_can_be_written_to_it_still_imports_and_runs(
     assert not list(package.rglob("*.nbi"))
 
 
-def test_every_file_with_compiled_code_is_in_the_digest(tmp_path: Path, package: Path) -> None:
-    digests = {jit.digest(package)}
-    files = [file for file in package.rglob("*.py") if "import" in file.read_text()]
-    assert {"release.py", "dynamics.py", "rules.py", "engine.py", "loop.py"} <= {
-        file.name for file in files
+MODULE = """
+from typing import NamedTuple
+import numba, constants
+from constants import LIMIT
+
+class Pair(NamedTuple):
+    first: float
+    second: float
+
+@numba.njit
+def inner(x: float) -> float:
+    "Docstring."
+    return x + constants.FACTOR
+
+def outer(pair: Pair) -> float:
+    if pair.first > LIMIT:
+        return 0.0
+    return inner(pair.second)
+"""
+
+
+def digest_of(text: str, constants: str = "FACTOR, LIMIT = 2.0, 9") -> str:
+    """The digest of `outer` in a module of this text, beside a module of constants."""
+    other = ModuleType("constants")
+    exec(constants, other.__dict__)
+    module = ModuleType("outer_module")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "constants", other)
+        patch.setitem(sys.modules, "outer_module", module)
+        exec(compile(text, "outer_module.py", "exec"), module.__dict__)
+        return machine_code.digest(module.outer)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return inner(", "return 2.0 * inner("),
+        ("return x + ", "return x - "),
+        ("> LIMIT", ">= LIMIT"),
+        ("@numba.njit\n", "@numba.njit(fastmath=True)\n"),
+        ("first: float\n    second: float", "second: float\n    first: float"),
+    ],
+)
+def test_whatever_the_result_depends_on_is_in_the_digest(old: str, new: str) -> None:
+    assert MODULE.count(old) == 1
+    assert digest_of(MODULE) != digest_of(MODULE.replace(old, new))
+
+
+def test_a_changed_constant_is_in_the_digest_in_whatever_module_it_stands() -> None:
+    digests = {
+        digest_of(MODULE, f"FACTOR, LIMIT = {pair}") for pair in ("2.0, 9", "2.5, 9", "2.0, 8")
     }
-    for file in files:
-        file.write_text(file.read_text() + "\n# changed\n")
-        digests.add(jit.digest(package))
-    assert len(digests) == 1 + len(files)
+    assert len(digests) == 3
 
 
-def test_old_digests_are_pruned_and_the_present_one_never(tmp_path: Path) -> None:
-    for age in range(9):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"Docstring."', '"Another one."'), ("import numba", "\n# More.\nimport numba")],
+)
+def test_words_are_not_in_the_digest(old: str, new: str) -> None:
+    assert digest_of(MODULE) == digest_of(MODULE.replace(old, new))
+
+
+def test_the_least_recently_used_machine_code_is_pruned(tmp_path: Path) -> None:
+    for age in range(machine_code.KEPT_DIGESTS + 3):
         (tmp_path / f"digest-{age}").mkdir()
         os.utime(tmp_path / f"digest-{age}", (1e9 - age, 1e9 - age))
-    jit._prune(tmp_path, keep="digest-8")
+    machine_code._prune(tmp_path)
     left = {folder.name for folder in tmp_path.iterdir()}
-    assert "digest-8" in left
-    assert left == {"digest-8", *(f"digest-{age}" for age in range(jit.KEPT_DIGESTS))}
+    assert left == {f"digest-{age}" for age in range(machine_code.KEPT_DIGESTS)}
 
 
 def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
     open_to_all = tmp_path / "shared"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
-    assert not jit._is_private_and_writable(open_to_all)
-    assert jit._is_private_and_writable(tmp_path / "own")
+    assert not machine_code._is_private_and_writable(open_to_all)
+    assert machine_code._is_private_and_writable(tmp_path / "own")
 
 
-def test_machine_code_is_kept_in_its_folder_or_nowhere(tmp_path: Path) -> None:
+def test_machine_code_is_kept_in_its_folder_or_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the folder cannot be made, or the disk fills while code is written to it."""
+
     def twice(x: float) -> float:
         return 2.0 * x
 
-    (tmp_path / "blocked").touch()
-    kept = jit._kept(lambda: numba.njit(twice), tmp_path / "folder")
-    not_kept = jit._kept(lambda: numba.njit(twice), tmp_path / "blocked" / "folder")
+    def kept_in(folder: Path) -> float:
+        monkeypatch.setattr(machine_code, "cache_folder", lambda: folder)
+        return machine_code.keep(numba.njit(twice))(2.0)
 
-    assert kept(2.0) == not_kept(2.0) == 4.0
+    (tmp_path / "blocked").touch()
+    assert kept_in(tmp_path / "folder") == 4.0
     assert list((tmp_path / "folder").rglob("*.nbc"))
-    assert not_kept._cache.cache_path is None
+    assert kept_in(tmp_path / "blocked" / "folder") == 4.0
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_save_data", full)
+    assert kept_in(tmp_path / "full") == 4.0
+    assert not list((tmp_path / "full").rglob("*.nbc"))
+
+
+def test_compiling_is_announced_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    machine_code.announce("simulate")
+    machine_code.announce("a small function")
+    assert capsys.readouterr().err.startswith("jitgym: compiling simulate, once after installation")
 
 
 def test_python_cannot_call_what_takes_a_whole_plant() -> None:
