@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 import agents
 import jitgym
 from agents.classic import CLASSICS, values_of
-from agents.classic.eoq import reorder_point
-from agents.classic.sizing import (
+from agents.classic.base.sizing import (
     available_time,
     best_window,
     compound,
@@ -29,6 +28,7 @@ from agents.classic.sizing import (
     mean_of,
     stages,
 )
+from agents.classic.reorder.eoq import reorder_point
 from jitgym import ScenarioError, evaluate
 from jitgym.control import Policy, View, ViewLayout
 from jitgym.distributions import Deterministic, Poisson
