@@ -5,11 +5,13 @@ For every source, from the customer upward, and of one item from short to long l
     gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K cards (units), p in process at the item's sources, B parts still under a card: the stock less the
-cards that the item's consumers have free. S a level, E.v a weighted sum of the view's cells (the
-inventory position, or any linear rule) and of what this period's earlier asks add to it. With
-neither cards nor level a source pushes: it asks for all that its materials allow. Where several
-sources stand at one work center, a higher priority runs first.
+K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
+less the cards that the item's consumers have free. S a level, E.v a weighted sum of the view's
+cells (the inventory position of `positions`, or any linear rule) and of what this period's earlier
+asks add to it. Where another source of the item is asked later, no ask is larger than what can be
+granted: the other one gets the rest. With neither cards nor level a source pushes: it asks for all
+that its materials allow. Where several sources stand at one work center, a higher priority runs
+first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -18,7 +20,7 @@ Dallery 2000 for the lines). Quantities in units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,8 +28,19 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
-from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.release import whole_lots
+from jitgym.plant.stock import on_hand
 from jitgym.scenario import Scenario
+
+from .positions import (
+    Cells,
+    echelons,
+    on_order,
+    returning,
+    rework,
+    reworked,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -39,6 +52,9 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
+        ("on_order", "i4"),  # first and last weight of what counts under its cards beside the stock
+        ("on_order_end", "i4"),
+        ("has_rivals", "i4"),  # 1 where another source of the item is asked later
         # 1 where no rule of the population has such a number, so that it need not be looked at.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
@@ -96,12 +112,11 @@ def ask_by_rule(
         ask = asks[k]
         gap = UNLIMITED
         if not ask.lacks_cards and numbers[k, CARDS] < UNLIMITED:
-            gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
+            held = parts_under_cards(plant, ask.source, state, asked)
+            held += weighed(ask.on_order, ask.on_order_end, cells, weights, state, asked)
+            gap = numbers[k, CARDS] - held
         if not ask.lacks_levels and numbers[k, LEVEL] < UNLIMITED:
-            position = 0.0
-            for w in range(ask.weights, ask.weights_end):
-                cell = cells[w]
-                position += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+            position = weighed(ask.weights, ask.weights_end, cells, weights, state, asked)
             gap = min(gap, numbers[k, LEVEL] - position)
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
@@ -112,29 +127,58 @@ def ask_by_rule(
                 asked[ask.source] = np.floor(wanted + ROUNDING)
             else:
                 asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+            if ask.has_rivals:
+                asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
 @kernel
-def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return how many units of the item of source s are in process, asked, or wait under a card.
+def weighed(
+    first: int,
+    last: int,
+    cells: npt.NDArray[np.int32],
+    weights: Row,
+    state: Row,
+    asked: Row,
+) -> float:
+    """Return a weighted sum of cells of the state and of what was asked in this period."""
+    total = 0.0
+    for w in range(first, last):
+        cell = cells[w]
+        total += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+    return total
+
+
+@kernel
+def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
+    """Return how many units in stock of the item of source s wait under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
     item = plant.items[plant.sources[s].item]
-    held = 0.0
-    for a in range(item.ages):
-        held += state[item.stock + a]
+    held = on_hand(state, item)
     for k in range(item.users, item.users_end):
         user = plant.users[k]
         held -= user.quantity * asked[user.source]
-    held = max(held, 0.0)
-    for k in range(item.sources, item.sources_end):
-        source = plant.sources[plant.makers[k]]
-        held += asked[plant.makers[k]]
-        for a in range(source.ages):
-            held += state[source.pipeline + a]
-    return held
+    return max(held, 0.0)
+
+
+@kernel
+def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
+    """Return what can be granted of what is wanted from source s, as far as the state tells.
+
+    Not beyond its maximum order and its materials, not below its minimum order, and nothing while
+    it or its work center is down.
+    """
+    source = plant.sources[s]
+    if source.up != NONE and state[source.up] == 0.0:
+        return 0.0
+    if source.center != NONE:
+        center = plant.centers[source.center]
+        if center.up != NONE and state[center.up] == 0.0:
+            return 0.0
+    most = whole_lots(source, min(wanted, enough_material_for(plant, s, state)))
+    return most if most >= source.minimum else 0.0
 
 
 @kernel
@@ -144,21 +188,37 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
     units = source.maximum
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
-        item = plant.items[material.item]
-        stock = 0.0
-        for a in range(item.ages):
-            stock += state[item.stock + a]
-        units = min(units, stock / material.quantity)
+        units = min(units, on_hand(state, plant.items[material.item]) / material.quantity)
     return units
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, of one item from short to long lead time."""
+    """Return the sources from the customer upward, of one item from short to long lead time.
+
+    Rework comes before all other sources of its item: what it takes is there already.
+    """
+    reworks = rework(scenario)
     return [
         source
         for item in reversed(scenario.items_upstream_first)
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
+        for source in sorted(
+            scenario.sources_of(item),
+            key=lambda name: (name not in reworks, scenario.mean_lead_time(name)),
+        )
     ]
+
+
+def rivals(scenario: Scenario) -> dict[str, list[str]]:
+    """Return source -> the sources of its item that are asked before it, in the order of asking."""
+    order = asking_order(scenario)
+    return {
+        name: [
+            other
+            for other in order[:k]
+            if scenario.sources[other].makes == scenario.sources[name].makes
+        ]
+        for k, name in enumerate(order)
+    }
 
 
 def pull_rule(
@@ -200,8 +260,28 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    positions = [_inventory_position(layout, source, order, net) for source in order]
+    whole = echelons(layout, net)
+    positions = [seen_by(layout, source, whole[scenario.sources[source].makes]) for source in order]
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
+
+
+def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
+    """Return the position of an item as one of its sources sees it when it is asked.
+
+    With what was asked of the sources before it. Rework does not see the by-products that it is
+    there to take, and raises the position of nobody: by-products are in it already.
+    """
+    scenario = layout.scenario
+    place = list(scenario.sources).index
+    counted = reworked(scenario)
+    row = dict(position)
+    if source in counted:
+        for cell in returning(layout, scenario.sources[source].makes):
+            row.pop(cell, None)
+    for other in rivals(scenario)[source]:
+        if source in counted or other not in counted:
+            row[-1 - place(other)] = 1.0
+    return row
 
 
 def linear_rule(
@@ -214,64 +294,26 @@ def linear_rule(
 
     Numbers that are left out at the end (the priority) are 0.
     """
-    place = {name: k for k, name in enumerate(layout.scenario.sources)}
-    ends = np.cumsum([0, *(len(position) for position in positions)])
+    scenario = layout.scenario
+    place = {name: k for k, name in enumerate(scenario.sources)}
+    made = [scenario.sources[source].makes for source in order]
+    under = [
+        seen_by(layout, source, on_order(layout, item))
+        for source, item in zip(order, made, strict=True)
+    ]
+    rows = [*positions, *under]
+    ends = np.cumsum([0, *map(len, rows)])
     asks = np.zeros(len(order), dtype=ASK)
     asks["source"] = [place[name] for name in order]
-    asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
+    asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
+    asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
+    asks["has_rivals"] = [item in made[k + 1 :] for k, item in enumerate(made)]
     return Rule(
         asks,
-        np.array([cell for position in positions for cell in position], dtype=np.int32),
-        np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
+        np.array([cell for row in rows for cell in row], dtype=np.int32),
+        np.array([[w for row in rows for w in row.values()]], dtype=np.float64),
         np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
     )
-
-
-def _inventory_position(
-    layout: Layout, source: str, order: Sequence[str], net: bool
-) -> dict[int, float]:
-    scenario = layout.scenario
-    item = scenario.sources[source].makes
-    position = echelon(layout, item, net)
-    place = {name: k for k, name in enumerate(scenario.sources)}
-    for other in order[
-        : order.index(source)
-    ]:  # each ask raises the position that the next one sees
-        if scenario.sources[other].makes == item:
-            position[-1 - place[other]] = 1.0
-    return position
-
-
-def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
-    """Return {state cell: units of the item a unit of the cell}: in process, in stock, and below.
-
-    All in process at the item and below, down to the customer, summed over consuming branches and
-    weighted by the bill of materials, less the backorders where `net`.
-    """
-    scenario = layout.scenario
-    cells = {part.name: part for part in layout.state}
-    row: dict[int, float] = {}
-    parts = [cells[f"{item}.stock"]]
-    parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
-    for part in parts:
-        row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
-    if net:
-        for name, demand in scenario.demands.items():
-            if demand.item == item and f"{name}.backlog" in cells:
-                row[cells[f"{name}.backlog"].start] = -1.0
-    for consumer, quantity in _consuming_items(scenario, item).items():
-        for cell, units in echelon(layout, consumer, net).items():
-            row[cell] = row.get(cell, 0.0) + quantity * units
-    return row
-
-
-def _consuming_items(scenario: Scenario, item: str) -> dict[str, float]:
-    # Two sources that make one item of this one hold the same units below: counted once.
-    consuming: dict[str, float] = {}
-    for name in scenario.consumers_of(item):
-        source = scenario.sources[name]
-        consuming[source.makes] = max(consuming.get(source.makes, 0.0), source.consumes[item])
-    return consuming
 
 
 def echelon_matrix(scenario: Scenario) -> Array:
@@ -280,14 +322,14 @@ def echelon_matrix(scenario: Scenario) -> Array:
     The echelon level of a source is its own local level plus those of all below it, weighted by the
     bill of materials; of two sources of an item below, the one asked last speaks for it.
     """
-    names = list(scenario.sources)
+    names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))
     below: dict[str, Array] = {}
     for item in reversed(scenario.items_upstream_first):
-        consumers = _consuming_items(scenario, item).items()
+        consumers = scenario.made_of(item).items()
         rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
         below[item] = rest
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time):
+        for source in [name for name in order if scenario.sources[name].makes == item]:
             own = rest.copy()
             own[names.index(source)] += 1.0
             matrix[names.index(source)] = below[item] = own

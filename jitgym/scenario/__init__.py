@@ -13,7 +13,7 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 from .checks import RESERVED
 from .demand_scale import with_demand
 from .loading import load
-from .model import Scenario
+from .model import Scenario, economic_order_quantity
 from .parts import (
     Actions,
     Breakdown,
@@ -62,6 +62,7 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
+    "economic_order_quantity",
     "load",
     "with_demand",
 ]

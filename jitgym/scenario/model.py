@@ -128,11 +128,19 @@ class Scenario(Part):
     def _required(self, item: str, asked: Mapping[str, float]) -> float:
         """Units of an item that one period's demands (name -> units) need."""
         direct = math.fsum(asked[n] for n, d in self.demands.items() if d.item == item)
+        made = self.made_of(item)
+        return direct + math.fsum(n * self._required(other, asked) for other, n in made.items())
+
+    def made_of(self, item: str) -> dict[str, float]:
+        """What is made of an item: item -> units that a unit of it needs.
+
+        Where an item can be made in several ways, the one that needs most counts.
+        """
         made: dict[str, float] = {}
         for name in self.consumers_of(item):
             source = self.sources[name]
             made[source.makes] = max(made.get(source.makes, 0.0), source.consumes[item])
-        return direct + math.fsum(n * self._required(other, asked) for other, n in made.items())
+        return made
 
     def mean_lead_time(self, source: str) -> float:
         """Mean lead time of a source, in periods."""
@@ -173,13 +181,11 @@ class Scenario(Part):
         return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
 
     def _economic_order(self, name: str) -> float:
-        """sqrt(2 K D / h) (Harris 1913); 0 without a fixed cost or a holding cost."""
+        """The economic order quantity; 0 without a fixed cost or a holding cost."""
         source = self.sources[name]
         holding = self.items[source.makes].holding_cost
-        if holding == 0:
-            return 0.0
         fixed = source.shipment_cost + source.setup_cost
-        return math.sqrt(2 * fixed * self.mean_requirement(source.makes) / holding)
+        return economic_order_quantity(fixed, self.mean_requirement(source.makes), holding)
 
     def level_bound(self, item: str) -> float:
         """The largest base-stock level or card count of the environment's actions, in units.
@@ -208,6 +214,15 @@ class Scenario(Part):
     @staticmethod
     def _worth(demand: Demand) -> float:
         return (demand.shortage_cost or demand.price) * demand.mean
+
+
+def economic_order_quantity(fixed: float, demand: float, holding: float) -> float:
+    """Return sqrt(2 K D / h) (Harris 1913), in units; 0 without a fixed or a holding cost.
+
+    >>> economic_order_quantity(fixed=8, demand=1300, holding=0.225)  # Snyder, Shen, example 3.1
+    304.0468
+    """
+    return math.sqrt(2 * fixed * demand / holding) if holding > 0 else 0.0
 
 
 def _whole_lots(quantity: float, lot: float) -> float:

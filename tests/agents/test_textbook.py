@@ -15,7 +15,6 @@ from scipy.special import ndtr
 
 import agents
 import jitgym
-from agents.classic.base.sizing import mass
 from agents.classic.formulas import economic_order as eoq
 from agents.classic.formulas.economic_order import economic_cost, economic_order_quantity
 from agents.classic.formulas.newsvendor import level_with_disruptions, normal_level
@@ -26,6 +25,7 @@ from agents.classic.pull.kanban import number_of_cards
 from agents.classic.reorder.min_max import best_min_max
 from agents.classic.reorder.reorder_batch import NormalBatch, best_batch
 from jitgym import exact
+from jitgym.control.masses import mass
 from jitgym.distributions import Poisson
 
 with (Path(__file__).parents[1] / "published" / "textbook.csv").open(newline="") as stream:

@@ -21,19 +21,20 @@ the textbook's base-stock policy while the forecast is the mean. Quantities in u
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy, echelon_matrix
-from jitgym.plant import Layout
+from jitgym.control import echelon_matrix
+from jitgym.control.masses import deviation_of, mean_of
+from jitgym.control.sizing import Stage, stages
 from jitgym.scenario import Scenario, Smoothing
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..base.sizing import Stage, deviation_of, mean_of, stages
-from ..pull.base_stock import level_parameter
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, parameter
 
 WEIGHT = 0.2
 
@@ -105,27 +106,28 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         for demand in scenario.demands.values()
         if isinstance(demand.forecast, Smoothing)
     ]
-    weight = Parameter(
-        name="weight",
-        unit="share",
-        of=("policy",),
-        textbook=np.array([own[0] if own else WEIGHT]),
-        high=np.ones(1),
-        step=np.array([0.01]),
-        most=1.0,
+    return weight_parameter(own[0] if own else WEIGHT), safety_parameter(
+        _safety_factors(scenario, at), of=at, low=-3.0
     )
-    factors = _safety_factors(scenario, at)
-    safety = Parameter(
-        name="safety",
-        unit="standard deviations",
-        of=tuple(at),
-        textbook=factors,
+
+
+def weight_parameter(textbook: float = WEIGHT) -> Parameter:
+    """Return the weight of the newest demand in a forecast."""
+    return parameter("weight", "share", textbook, high=1.0, step=0.01, most=1.0)
+
+
+def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter:
+    """Return safety factors of some sources."""
+    return parameter(
+        "safety",
+        "standard deviations",
+        factors,
+        of=of,
         high=np.maximum(factors + 1.0, 6.0),
-        step=np.full(len(at), 0.05),
-        low=-3.0,
+        step=0.05,
+        low=np.minimum(factors, low),
         least=-math.inf,
     )
-    return weight, safety
 
 
 def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
@@ -145,9 +147,4 @@ def _factor(stage: Stage, level: float) -> float:
     return math.ceil(1e4 * (level - mean_of(covered)) / deviation) / 1e4
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this weight and these safety factors."""
-    return OrderUpToForecast(name, layout, rows(values))
-
-
-SMOOTHED = Classic("smoothed", why_not, parameters, build)
+SMOOTHED = Classic("smoothed", why_not, parameters, acting(OrderUpToForecast))

@@ -24,12 +24,14 @@ import math
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.masses import mean_of
+from jitgym.control.sizing import Stage, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Classic, Parameter, Values, plain
-from ..base.sizing import Stage, from_supplier_to_customer, stages
+from ..base.common import lots_of, units_of_cards
+from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 
 SAFETY = 0.10
 
@@ -41,35 +43,27 @@ def number_of_cards(
     return math.ceil(demand * periods * (1 + safety) / container - 1e-9)
 
 
+def cards_of(stage: Stage, demand: float, periods: float) -> float:
+    """Return the cards that cover so many periods of this demand, in containers of a stage.
+
+    And how far whole lots and a minimum order leave the position below all cards, on the average:
+    with fewer cards than the smallest order takes, nothing would ever be ordered.
+    """
+    covered = demand * periods * (1 + SAFETY) + mean_of(stage.below)
+    return max(1.0, stage.smallest_order / stage.lot, math.ceil(covered / stage.lot - 1e-9))
+
+
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of every source, in containers."""
     at = stages(scenario)
-    textbook = np.array([max(1.0, _textbook(stage)) for stage in at.values()])
-    ceilings = np.array([stage.ceiling / stage.lot for stage in at.values()])
-    return (
-        Parameter(
-            name="cards",
-            unit="containers",
-            of=tuple(at),
-            textbook=textbook,
-            high=np.maximum(ceilings, textbook),
-            step=np.ones(len(at)),
-            whole=True,
-        ),
-    )
+    cards = [cards_of(stage, stage.requirement, stage.flow_time) for stage in at.values()]
+    most = np.array([stage.ceiling for stage in at.values()]) / lots_of(at)
+    return (parameter("cards", "containers", cards, of=at, high=most, whole=True),)
 
 
-def _textbook(stage: Stage) -> float:
-    least = stage.smallest_order / stage.lot  # with fewer cards nothing would ever be ordered
-    return max(least, number_of_cards(stage.requirement, stage.flow_time, stage.lot))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these cards."""
+    return pull_rule(layout, cards=units_of_cards(layout, values["cards"]))
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards."""
-    scenario = layout.scenario
-    counts = zip(from_supplier_to_customer(scenario), values["cards"].tolist(), strict=True)
-    cards = {source: count * scenario.sources[source].lot_size for source, count in counts}
-    return RulePolicy(name, layout, pull_rule(layout, cards=cards), plain(values))
-
-
-KANBAN = Classic("kanban", lambda scenario: "", parameters, build)
+KANBAN = Classic("kanban", lambda scenario: "", parameters, ruled(rule))

@@ -25,13 +25,14 @@ import math
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.masses import deviation_of
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Classic, Parameter, Values, plain
-from ..base.sizing import Stage, deviation_of, from_supplier_to_customer, outside_suppliers, stages
-from ..pull.base_stock import echelon_levels, level_parameter
+from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
+from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
 
@@ -54,23 +55,20 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the order of every outside supplier, and the stations' levels."""
-    at = stages(scenario)
     suppliers = outside_suppliers(scenario)
-    ordered = [at[name] for name in suppliers]
-    deviations = [deviation_of(stage.demand) for stage in ordered]
-    needed = np.array([stage.requirement for stage in ordered])
-    lots = np.array([stage.lot for stage in ordered])
-    order = Parameter(
-        name="order",
-        unit="units a period",
-        of=tuple(suppliers),
-        textbook=np.array([_textbook(stage) for stage in ordered]),
-        high=lots * np.ceil((needed + 2 * np.array(deviations)) / lots),
+    at = [stages(scenario)[name] for name in suppliers]
+    lots = lots_of(stages(scenario), suppliers)
+    needed = np.array([stage.requirement + 2 * deviation_of(stage.demand) for stage in at])
+    order = parameter(
+        "order",
+        "units a period",
+        [_textbook(stage) for stage in at],
+        of=suppliers,
+        high=lots * np.ceil(needed / lots),
         step=lots,
         whole=True,
     )
-    stations = [name for name in at if name not in suppliers]
-    return (order, *([level_parameter(scenario, stations)] if stations else []))
+    return order, *station_levels(scenario)
 
 
 def _textbook(stage: Stage) -> float:
@@ -82,18 +80,14 @@ def _textbook(stage: Stage) -> float:
     return stage.lot * round(order / rivals / stage.lot)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these orders and stations' levels."""
-    scenario = layout.scenario
-    suppliers = outside_suppliers(scenario)
-    stations = [s for s in from_supplier_to_customer(scenario) if s not in suppliers]
-    levels = echelon_levels(layout, stations, values.get("levels", np.empty(0)).tolist())
-    rule = pull_rule(
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these orders and stations' levels."""
+    levels, suppliers = levels_of_stations(layout, values), outside_suppliers(layout.scenario)
+    return pull_rule(
         layout,
-        levels={source: levels[source] for source in stations},
-        caps=dict(zip(suppliers, values["order"].tolist(), strict=True)),
+        levels={source: level for source, level in levels.items() if source not in suppliers},
+        caps=at_suppliers(layout, values["order"]),
     )
-    return RulePolicy(name, layout, rule, plain(values))
 
 
-CONSTANT = Classic("constant", why_not, parameters, build)
+CONSTANT = Classic("constant", why_not, parameters, ruled(rule))
