@@ -134,17 +134,19 @@ def steadied(demand: Demand) -> Distribution:
     >>> steadied(Demand(**months, pattern=(0.5, 1.5))).pmf()
     (array([10.]), array([1.]))
     """
-    mean = demand.mean
-    chances: dict[float, float] = {}
-    for phase in demand.phases:
+    phases, mean = demand.phases, demand.mean
+    kinds = {id(phase): phase for phase in phases}
+    found = np.zeros(1)
+    for key, phase in kinds.items():
         support, probabilities = phase.pmf()
-        for value, chance in zip(support.tolist(), probabilities.tolist(), strict=True):
-            units = round(max(mean + value - phase.expectation, 0.0), 6)
-            chances[units] = chances.get(units, 0.0) + chance / len(demand.phases)
-    total = math.fsum(chances.values())
-    values = sorted(chances)
+        units = np.maximum(mean + support - phase.expectation, 0.0)
+        below = np.floor(units).astype(np.int64)
+        share = sum(id(other) == key for other in phases) / len(phases)
+        found = np.append(found, np.zeros(max(0, int(below.max()) + 2 - found.size)))
+        np.add.at(found, below, share * probabilities * (1 - units + below))
+        np.add.at(found, below + 1, share * probabilities * (units - below))
+    values = np.flatnonzero(found)
+    chances = found[values] / found[values].sum()
     return Finite(
-        distribution="finite",
-        values=tuple(values),
-        probabilities=tuple(chances[value] / total for value in values),
+        distribution="finite", values=tuple(values.tolist()), probabilities=tuple(chances.tolist())
     )

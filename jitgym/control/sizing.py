@@ -7,6 +7,7 @@ array: entry k is the probability of k units.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,9 +41,20 @@ LONGEST_WAIT = 100.0  # periods; nor is it sized for queues beyond this
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
-    """Return every source as a stage, from supplier to customer."""
+    """Return every source as a stage, from supplier to customer.
+
+    What is worked out of the last scenarios is kept: every policy asks for the same.
+    """
+    for known, at in _LAST:
+        if known is scenario:
+            return at
     matrix = echelon_matrix(scenario)
-    return {name: Stage(scenario, name, matrix) for name in from_supplier_to_customer(scenario)}
+    at = {name: Stage(scenario, name, matrix) for name in from_supplier_to_customer(scenario)}
+    _LAST.append((scenario, at))
+    return at
+
+
+_LAST: deque[tuple[Scenario, dict[str, Stage]]] = deque(maxlen=4)
 
 
 def from_supplier_to_customer(scenario: Scenario) -> list[str]:
@@ -103,7 +115,7 @@ class Stage:
         source = self.scenario.sources[self.source]
         return source.shipment_cost + source.setup_cost
 
-    @property
+    @cached_property
     def economic_order(self) -> float:
         """The economic order quantity (Harris 1913); a period's need where nothing is fixed.
 
@@ -129,7 +141,7 @@ class Stage:
         """Periods that an economic order lasts; 1 where no order has a fixed cost."""
         return self.economic_order / self.requirement if self.requirement else 1.0
 
-    @property
+    @cached_property
     def carrying(self) -> float:
         """Cost of holding a unit for a period, at least so much that orders are economic ones."""
         least = holding_at_least(self.shortage, self.holding)
@@ -142,7 +154,7 @@ class Stage:
         """The finest difference of a level that matters, in units."""
         return min(1.0, self.lot)
 
-    @property
+    @cached_property
     def requirement(self) -> float:
         """Mean units needed a period."""
         return self.scenario.mean_requirement(self.item)
@@ -184,7 +196,7 @@ class Stage:
         """
         return max(self._queue_at_its_center, self._queue_for_its_orders)
 
-    @property
+    @cached_property
     def _queue_for_its_orders(self) -> float:
         """The same where not the work center but the largest order is what limits a period."""
         rivals = self.scenario.sources_of(self.item)
@@ -200,7 +212,7 @@ class Stage:
         slack = max(most - self.requirement, LEAST_SLACK * self.requirement)
         return min(variance / (2 * slack), LONGEST_WAIT * self.requirement)
 
-    @property
+    @cached_property
     def _queue_at_its_center(self) -> float:
         source = self.scenario.sources[self.source]
         if source.at is None or source.time_per_unit == 0 or self.requirement == 0:
@@ -280,6 +292,18 @@ class Stage:
         return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
 
     @cached_property
+    def uncertainty(self) -> float:
+        """Deviation of it, in units; 0 where demand, lead times and capacity are all certain."""
+        sources = [self.scenario.sources[name] for name in self.route]
+        demands = [self.scenario.demands[name] for name in self.units]
+        is_certain = (
+            all(phase.variance == 0 for demand in demands for phase in demand.phases)
+            and all(s.lead_time.variance == 0 and s.disruption is None for s in sources)
+            and all(s.at is None for s in sources)
+        )
+        return 0.0 if is_certain else deviation_of(self.surprises)
+
+    @cached_property
     def surprise(self) -> Array:
         """Mass of a period's demand where pattern and season are known, and forecast."""
         if not any(self.scenario.demands[name].varies for name in self.units):
@@ -309,7 +333,7 @@ class Stage:
             total = compound(mass_of(self.scenario.demands[name], units), ONCE, total)
         return total
 
-    @property
+    @cached_property
     def shortage(self) -> float:
         """Cost of a unit short: a period where demand waits, once where it is lost."""
         return self._mean_over_demands(
@@ -324,12 +348,12 @@ class Stage:
         """Whether all unmet demand is lost."""
         return not any(self.scenario.demands[name].waits for name in self.units)
 
-    @property
+    @cached_property
     def holding(self) -> float:
         """Cost of a unit too many: for a period, or where a season ends, of having it left then."""
         return overage(self.scenario, self.item)
 
-    @property
+    @cached_property
     def ratios(self) -> tuple[float, float]:
         """Newsvendor ratios that bound this stage's echelon level from below and from above.
 
@@ -360,7 +384,7 @@ class Stage:
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 
-    @property
+    @cached_property
     def ceiling(self) -> float:
         """No level beyond this is worth a look: nearly all lead time demand, in whole lots.
 

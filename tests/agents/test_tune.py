@@ -16,7 +16,8 @@ import pytest
 import agents
 import jitgym
 from agents.classic import CLASSICS
-from agents.classic.base.declaration import Classic, parameter
+from agents.classic.base.declaration import Classic
+from agents.classic.base.declaration import parameter as sized
 from agents.tuning.search import FINAL_EPISODES, FRESH, search
 from agents.tuning.space import Space, moves_of
 from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
@@ -112,7 +113,7 @@ def test_tandem_finds_the_best_cards() -> None:
 def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
     """A trial whose cost is known: a bowl with its bottom `best` steps from the textbook's."""
     numbers = len(best)
-    levels = parameter("levels", "units", 10.0, of="abcdef"[:numbers], high=high)
+    levels = sized("levels", "units", 10.0, of="abcdef"[:numbers], high=high)
 
     class Bowl(Trial):
         def run(self, points: Any) -> None:

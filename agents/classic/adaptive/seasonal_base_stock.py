@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control.masses import deviation_of, mean_of
+from jitgym.control.masses import mean_of
 from jitgym.control.sizing import Stage, stages
 from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
@@ -87,7 +87,7 @@ class SeasonalBaseStock(Acting):
 
     @cached_property
     def _deviations(self) -> Array:
-        return np.array([deviation_of(stage.surprises) for stage in self.plan.stages])
+        return np.array([stage.uncertainty for stage in self.plan.stages])
 
     @cached_property
     def _means(self) -> Array:

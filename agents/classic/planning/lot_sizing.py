@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control.masses import deviation_of, mean_of
+from jitgym.control.masses import mean_of
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.scenario import Scenario
 
@@ -96,7 +96,7 @@ class RollingLots(Acting):
 
     @cached_property
     def _deviations(self) -> Array:
-        return np.array([deviation_of(stage.surprises) for stage in self.plan.stages])
+        return np.array([stage.uncertainty for stage in self.plan.stages])
 
     @cached_property
     def _horizon(self) -> int:
@@ -138,8 +138,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _factor(stage: Stage) -> float:
-    covered = stage.surprises
-    deviation = deviation_of(covered)
+    covered, deviation = stage.surprises, stage.uncertainty
     if deviation < 1e-9:
         return 0.0
     # Due when the position is at or below r, that is below r + 1; rounded down, not at r + 1.
