@@ -10,7 +10,7 @@ for one lot of the first source.
 
 Textbook sizing is Little's law (1961), units on the line = demand a period x periods that a unit
 takes through it (at each source one of review, the lead time, and the wait for the work center),
-with the 10 % allowance of kanban.
+with the 10 % allowance of kanban, and at least the echelon base-stock level of the first source.
 
 >>> from .kanban import number_of_cards
 >>> number_of_cards(demand=0.5, periods=8, safety=0)  # Penny Fab One, Hopp and Spearman 1996
@@ -19,8 +19,10 @@ with the 10 % allowance of kanban.
 
 from __future__ import annotations
 
+import math
+
 from jitgym.control import Rule, pull_rule
-from jitgym.control.sizing import stages
+from jitgym.control.sizing import echelon_level, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
@@ -44,10 +46,11 @@ def first_sources(scenario: Scenario) -> list[str]:
 
 
 def line_cards(scenario: Scenario, first: str) -> float:
-    """Return the cards of the line that begins at a source, by Little's law."""
+    """Return the cards of the line that begins at a source: Little's law, or its echelon level."""
     at = stages(scenario)
     periods = sum(at[name].flow_time for name in at[first].route)
-    return cards_of(at[first], at[first].requirement, periods)
+    level = math.ceil(echelon_level(at[first]) / at[first].lot - 1e-9)
+    return max(level, cards_of(at[first], at[first].requirement, periods))
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -11,7 +11,8 @@ container, alpha a safety allowance of 10 %):
 
     N = D T (1 + alpha) / C
 
-T is one period of review, the mean lead time, and the mean wait for the work center
+Where customers take from a stage, it has at least the cards of its base-stock level: an allowance
+of 10 % knows neither how demand varies nor what a shortage costs. T is one period of review, the mean lead time, and the mean wait for the work center
 (`Stage.queue`).
 
 >>> number_of_cards(demand=2000, periods=0.4, container=200, safety=0.10)
@@ -26,7 +27,7 @@ import numpy as np
 
 from jitgym.control import Rule, pull_rule
 from jitgym.control.masses import mean_of
-from jitgym.control.sizing import Stage, stages
+from jitgym.control.sizing import Stage, base_stock_levels, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
@@ -53,10 +54,22 @@ def cards_of(stage: Stage, demand: float, periods: float) -> float:
     return max(1.0, stage.smallest_order / stage.lot, math.ceil(covered / stage.lot - 1e-9))
 
 
+def cards_for(stage: Stage) -> float:
+    """Return the textbook's cards of a stage; with those that customers take from, what they need.
+
+    An allowance of 10 % knows nothing of how much demand varies, nor of what a shortage costs.
+    """
+    cards = cards_of(stage, stage.requirement, stage.flow_time)
+    sold = {demand.item for demand in stage.scenario.demands.values()}
+    if stage.item not in sold:
+        return cards
+    return max(cards, math.ceil(base_stock_levels(stage.scenario)[stage.source] / stage.lot - 1e-9))
+
+
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of every source, in containers."""
     at = stages(scenario)
-    cards = [cards_of(stage, stage.requirement, stage.flow_time) for stage in at.values()]
+    cards = [cards_for(stage) for stage in at.values()]
     most = np.array([stage.ceiling for stage in at.values()]) / lots_of(at)
     return (parameter("cards", "containers", cards, of=at, high=most, whole=True),)
 

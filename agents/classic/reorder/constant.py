@@ -4,7 +4,7 @@
 
 Where demand is lost and lead times are long this is nearly optimal (Goldberg et al. 2016; Xin and
 Goldberg 2016): a long lead time makes today's stock worthless as a signal. Where demand waits it
-drifts, with no feedback at all, and is shown for that. Outside suppliers are ordered from so;
+would drift, with no feedback at all, and does not apply. Outside suppliers are ordered from so;
 stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: q falls short of mean demand m by the slack that balances the stock of the random
@@ -12,8 +12,7 @@ walk demand - q, v / (2 (m - q)) with v the variance of demand (Kingman 1962), a
 
     q = m - sqrt(h v / (2 p))
 
-Where demand waits, q is the mean demand. Both in whole lots: the nearest, or where demand waits the
-next above. Quantities in units a period.
+In the nearest whole lots. Quantities in units a period.
 
 >>> constant_order(mean=5, variance=5, holding=1, penalty=4)
 4.2094
@@ -45,6 +44,19 @@ def constant_order(mean: float, variance: float, holding: float, penalty: float)
 
 def why_not(scenario: Scenario) -> str:
     """Return why no constant order can be placed, or nothing."""
+    if reason := below_the_minimum(scenario):
+        return reason
+    at = stages(scenario)
+    for name in outside_suppliers(scenario):
+        if not at[name].is_lost:
+            return "demand waits here: a constant order never answers to who waits, and drifts"
+        if at[name].requirement and not _textbook(at[name]):
+            return f"a period's need of {name} is less than half a lot: it would order nothing"
+    return ""
+
+
+def below_the_minimum(scenario: Scenario) -> str:
+    """Return why a constant order would never be granted, or nothing."""
     at = stages(scenario)
     for name in outside_suppliers(scenario):
         least = scenario.sources[name].minimum_order
@@ -73,11 +85,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 def _textbook(stage: Stage) -> float:
     rivals = len(stage.scenario.sources_of(stage.item))
-    if not stage.is_lost:
-        return stage.lot * math.ceil(stage.requirement / rivals / stage.lot - 1e-9)
     variance = deviation_of(stage.demand) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
-    return stage.lot * round(order / rivals / stage.lot)
+    return min(stage.lot * round(order / rivals / stage.lot), stage.largest_order)
 
 
 def rule(layout: Layout, values: Values) -> Rule:

@@ -35,7 +35,7 @@ from . import dual_sourcing
 
 def why_not(scenario: Scenario) -> str:
     """Return why there is no base and no surge, or nothing."""
-    return dual_sourcing.why_not(scenario) or constant.why_not(scenario)
+    return dual_sourcing.why_not(scenario) or constant.below_the_minimum(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
