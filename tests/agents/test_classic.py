@@ -31,6 +31,7 @@ from tests.scenarios import plant, scenarios
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 REFUSED = {(name, "tandem") for name in ("eoq", "constant", "smoothed", "mrp")}
+REFUSED |= {("constant", "kanban-line")}  # demand waits
 GENERAL = ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed", "mrp")
 PAIRS = [
     (name, scenario)

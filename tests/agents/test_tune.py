@@ -122,7 +122,7 @@ def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
                 self.cost[point] = float(away @ away + 0.9 * abs(away.sum()))
 
     classic = Classic("bowl", lambda _: "", lambda _: (levels,), CLASSICS["kanban"].build)
-    return Bowl(classic, lay_out(scenario), Space((parameter,)), 0, 1)
+    return Bowl(classic, lay_out(scenario), Space((levels,)), 0, 1)
 
 
 @pytest.mark.parametrize("best", [(7,), (-10, 33), (90, 0, 5), (1, 2, 3, 40), (20, -9, 3, 1, 5)])

@@ -1,13 +1,15 @@
 """Order-up-to on a forecast: a base-stock policy whose levels follow exponentially smoothed demand.
 
     F' = F + w (demand of the period before - F)                               (Brown 1959)
-    order = max(0, T F + z sigma - inventory position)
+    order = max(0, T F + z sigma + q - inventory position)
 
 T is the number of periods that a level must last: lead times down to the customer, one review
 period, and the mean waits for the work centers on the way (`Stage.queue`); sigma the standard
-deviation of demand over them, z the safety factor, one for each source. There is one forecast for
-each demand, which begins at its mean; on a line position and level are the echelon's, weighted by
-the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and Simchi-Levi (2000).
+deviation of demand over them, z the safety factor, one for each source; q how far whole lots and a
+minimum order leave the position below the level on the average, 0 for single units. There is one
+forecast for each demand, which begins at its mean; on a line position and level are the echelon's,
+weighted by the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and
+Simchi-Levi (2000).
 
 Textbook sizing: w as the scenario's own forecast has it, else 0.2; z such that the level is that of
 the textbook's base-stock policy while the forecast is the mean. Quantities in units.
@@ -29,7 +31,7 @@ import numpy as np
 
 from jitgym.control import echelon_matrix
 from jitgym.control.masses import deviation_of, mean_of
-from jitgym.control.sizing import Stage, stages
+from jitgym.control.sizing import Stage, echelon_level, stages
 from jitgym.scenario import Scenario, Smoothing
 
 from ..base.acting import Acting, acting, in_scenario_order
@@ -67,7 +69,7 @@ class OrderUpToForecast(Acting):
         """Return the asks with these forecasts a period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
         levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
-        return self.plan.up_to(state, levels)
+        return self.plan.up_to(state, levels + self._below)
 
     @cached_property
     def _units(self) -> Array:
@@ -81,6 +83,11 @@ class OrderUpToForecast(Acting):
         return np.array([_periods(stage) for stage in self.plan.stages])
 
     @cached_property
+    def _below(self) -> Array:
+        """How far below the level lots and minimum orders leave the position, (sources,)."""
+        return np.array([_below(stage) for stage in self.plan.stages])
+
+    @cached_property
     def _deviations(self) -> Array:
         """Standard deviation of lead time demand, (sources,)."""
         return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
@@ -88,6 +95,12 @@ class OrderUpToForecast(Acting):
 
 def _periods(stage: Stage) -> float:
     return mean_of(stage.lead_time_demand) / stage.requirement if stage.requirement else 0.0
+
+
+def _below(stage: Stage) -> float:
+    if deviation_of(stage.lead_time_demand) < 1e-9:  # no safety factor says it
+        return echelon_level(stage) - mean_of(stage.lead_time_demand)
+    return mean_of(stage.below)
 
 
 def why_not(scenario: Scenario) -> str:
@@ -144,7 +157,7 @@ def _factor(stage: Stage, level: float) -> float:
     if deviation < 1e-9:
         return 0.0
     # Rounded up: a level just below a whole unit would order one unit less.
-    return math.ceil(1e4 * (level - mean_of(covered)) / deviation) / 1e4
+    return math.ceil(1e4 * (level - mean_of(covered) - _below(stage)) / deviation) / 1e4
 
 
 SMOOTHED = Classic("smoothed", why_not, parameters, acting(OrderUpToForecast))

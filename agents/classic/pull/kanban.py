@@ -11,9 +11,9 @@ container, alpha a safety allowance of 10 %):
 
     N = D T (1 + alpha) / C
 
-Where customers take from a stage, it has at least the cards of its base-stock level: an allowance
-of 10 % knows neither how demand varies nor what a shortage costs. T is one period of review, the mean lead time, and the mean wait for the work center
-(`Stage.queue`).
+T is one period of review, the mean lead time, and the mean wait for the work center
+(`Stage.queue`). Where customers take from a stage, it has at least the cards of its base-stock
+level: an allowance of 10 % knows neither how demand varies nor what a shortage costs.
 
 >>> number_of_cards(demand=2000, periods=0.4, container=200, safety=0.10)
 5
@@ -47,10 +47,10 @@ def number_of_cards(
 def cards_of(stage: Stage, demand: float, periods: float) -> float:
     """Return the cards that cover so many periods of this demand, in containers of a stage.
 
-    And how far whole lots and a minimum order leave the position below all cards, on the average:
-    with fewer cards than the smallest order takes, nothing would ever be ordered.
+    And how far whole lots and a minimum order leave the position below all cards: with fewer cards than the smallest order takes, nothing would ever be ordered.
     """
-    covered = demand * periods * (1 + SAFETY) + mean_of(stage.below)
+    open_below = max(mean_of(stage.below), stage.smallest_order - stage.lot)
+    covered = demand * periods * (1 + SAFETY) + open_below
     return max(1.0, stage.smallest_order / stage.lot, math.ceil(covered / stage.lot - 1e-9))
 
 

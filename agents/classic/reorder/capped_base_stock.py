@@ -9,7 +9,8 @@ so; stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: S that of base-stock. Xin (2021) lets r tend to the best constant order q for long
 lead times L; we start at q + sd / (L + 1), with q of `constant` and sd the standard deviation of a
-period's demand, rounded up to whole lots. Quantities in units.
+period's demand, rounded up to whole lots. Where demand waits, r lets it be caught up with: mean
+demand and sd, at least 1.25 times the mean. Quantities in units.
 
 >>> capped_order(position=20, level=26, cap=5), capped_order(position=23, level=26, cap=5)
 (5, 3)
@@ -43,9 +44,13 @@ def capped_order(position: float, level: float, cap: float) -> float:
 
 
 def cap_of(mean: float, variance: float, holding: float, penalty: float, lead_time: float) -> float:
-    """Return q + sd / (L + 1) with the constant order q; without a penalty, q is mean demand."""
-    base = constant_order(mean, variance, holding, penalty) if penalty else mean
-    return base + math.sqrt(variance) / (lead_time + 1)
+    """Return q + sd / (L + 1) with the constant order q.
+
+    Without a penalty demand waits, and what waits must be caught up with: m + sd, at least 1.25 m.
+    """
+    if not penalty:
+        return mean + max(math.sqrt(variance), mean / 4)
+    return constant_order(mean, variance, holding, penalty) + math.sqrt(variance) / (lead_time + 1)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -12,7 +12,7 @@ walk demand - q, v / (2 (m - q)) with v the variance of demand (Kingman 1962), a
 
     q = m - sqrt(h v / (2 p))
 
-In the nearest whole lots. Quantities in units a period.
+In the nearest whole lots below mean demand. Quantities in units a period.
 
 >>> constant_order(mean=5, variance=5, holding=1, penalty=4)
 4.2094
@@ -34,6 +34,8 @@ from ..base.common import at_suppliers, levels_of_stations, lots_of, station_lev
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
+MOST_ROUNDING = 1.5  # times the cost of the order that would be best were units not whole
+
 
 def constant_order(mean: float, variance: float, holding: float, penalty: float) -> float:
     """Return q = m - sqrt(h v / (2 p)), at least 0, for lost sales."""
@@ -50,8 +52,9 @@ def why_not(scenario: Scenario) -> str:
     for name in outside_suppliers(scenario):
         if not at[name].is_lost:
             return "demand waits here: a constant order never answers to who waits, and drifts"
-        if at[name].requirement and not _textbook(at[name]):
-            return f"a period's need of {name} is less than half a lot: it would order nothing"
+        order, ideal = _textbook(at[name]), _ideal(at[name])
+        if _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
+            return f"no whole order from {name} is near enough to {ideal:.3g} units a period"
     return ""
 
 
@@ -84,10 +87,27 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> float:
-    rivals = len(stage.scenario.sources_of(stage.item))
+    ideal, rivals = _ideal(stage), len(stage.scenario.sources_of(stage.item))
+    order = stage.lot * round(ideal / stage.lot)
+    if deviation_of(stage.demand) and order * rivals >= stage.requirement:  # stock would drift
+        order = stage.lot * math.floor(ideal / stage.lot)
+    return min(order, stage.largest_order)
+
+
+def _cost(stage: Stage, order: float) -> float:
+    """Cost a period of what is left and what is lost, h v / (2 (m - q)) + p (m - q)."""
+    short = stage.requirement - order * len(stage.scenario.sources_of(stage.item))
+    variance = deviation_of(stage.demand) ** 2
+    if short <= 1e-9:
+        return math.inf if variance > 1e-9 else 0.0
+    return stage.holding * variance / (2 * short) + stage.shortage * short
+
+
+def _ideal(stage: Stage) -> float:
+    """The textbook's q before it is rounded to lots; its share, where the item has more sources."""
     variance = deviation_of(stage.demand) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
-    return min(stage.lot * round(order / rivals / stage.lot), stage.largest_order)
+    return order / len(stage.scenario.sources_of(stage.item))
 
 
 def rule(layout: Layout, values: Values) -> Rule:

@@ -26,7 +26,7 @@ from functools import cached_property
 import numpy as np
 
 from jitgym.control import ViewLayout
-from jitgym.control.sizing import from_supplier_to_customer
+from jitgym.control.sizing import echelon_level, from_supplier_to_customer, stages
 from jitgym.envs.encodings import Entry, ObservationEncoding
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
@@ -99,6 +99,11 @@ def why_not(scenario: Scenario) -> str:
     """Return why its numbers cannot be found, or nothing."""
     if (count := numbers(scenario)) > MOST_NUMBERS:
         return f"it would have {count} numbers: more than {MOST_NUMBERS} are beyond the search"
+    shown = {entry.name: entry.high for entry in entries(scenario) if entry.unit == "units"}
+    for name, stage in stages(scenario).items():
+        most = shown.get(f"{stage.item}.stock", math.inf)
+        if echelon_level(stage) > most:
+            return f"{name} needs a level above {most:g} units, the most stock that is shown to it"
     return ""
 
 

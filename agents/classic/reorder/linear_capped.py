@@ -29,8 +29,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from jitgym.control import Rule, linear_rule
+from jitgym.control.masses import mean_of
 from jitgym.control.positions import waiting
-from jitgym.control.sizing import Stage, bounded_level, stages
+from jitgym.control.sizing import Stage, echelon_level, stages
 from jitgym.plant import Layout, lay_out
 from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
@@ -100,10 +101,10 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 def _level(stage: Stage, weights: Array) -> float:
     """The w0 that orders the mean requirement when stock and pipeline are base-stock's mean."""
-    level = bounded_level(stage.lead_time_demand, *stage.ratios)
+    gap = stage.requirement + mean_of(stage.below)
     coming = np.full(weights.size - 1, stage.requirement)
-    stock = max(level - stage.requirement - coming.sum(), 0.0)
-    w0 = stage.requirement + float(weights @ np.append(coming, stock))
+    stock = max(echelon_level(stage) - gap - coming.sum(), 0.0)
+    w0 = gap + float(weights @ np.append(coming, stock))
     return round(max(w0, stage.smallest_order) / FINEST) * FINEST
 
 

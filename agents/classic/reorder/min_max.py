@@ -159,6 +159,8 @@ def _textbook(stage: Stage) -> tuple[float, float]:
     s, top, _ = best_min_max(
         stage.demand, stage.lead_time_demand, stage.fixed, stage.carrying, stage.shortage
     )
+    if stage.is_lost:  # nobody waits who could bring a position below 0
+        s = max(s, 0)
     least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
     return float(s), float(max(min(max(top, s + least), s + most), 0))
 

@@ -158,6 +158,8 @@ def why_not(scenario: Scenario) -> str:
         return "it orders from an outside supplier"
     if not isinstance(source.lead_time, Deterministic):
         return "the lead time is random: it looks at the one period in which an order arrives"
+    if stage.smallest_order > stage.lot:
+        return "orders have a minimum: it orders for a single period"
     if source.partial is not None:
         return "deliveries fall short: it counts on all that is ordered, in time"
     if item.shelf_life or item.obsolescence:

@@ -29,6 +29,7 @@ from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 from . import eoq
 
+SLACK = 1.25  # of its need that an interval must be able to order at most
 LONGEST = 52  # periods between two reviews that a tuner tries, at least
 
 
@@ -90,7 +91,7 @@ def _interval(stage: Stage) -> int:
     if not stage.requirement:
         return 1
     usual = max(1, round(stage.order_lasts)) if stage.fixed else 1
-    most = stage.largest_order / stage.requirement
+    most = stage.largest_order / (SLACK * stage.requirement)
     return usual if most == math.inf else max(1, min(usual, math.floor(most)))
 
 

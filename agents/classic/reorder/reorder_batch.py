@@ -171,8 +171,8 @@ def _textbook(stage: Stage) -> tuple[float, float]:
         lot=int(stage.lot),
     )
     least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
-    if least <= quantity <= most:
-        return float(point), float(quantity)
+    if least <= quantity <= most:  # at 0 nobody waits who could bring a position below it
+        return float(max(point, 0) if stage.is_lost else point), float(quantity)
     bounded = min(max(float(quantity), least), most)
     return eoq.reorder_point(stage.lead_time_demand, bounded, *stage.ratios), bounded
 
