@@ -1,4 +1,4 @@
-"""Textbook sizes know what limits an order: no policy of the registry is absurd on a small plant."""
+"""Textbook sizes know what limits an order: no policy is absurd on a small plant."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def number_of_cards(
 def cards_of(stage: Stage, demand: float, periods: float) -> float:
     """Return the cards that cover so many periods of this demand, in containers of a stage.
 
-    And how far whole lots and a minimum order leave the position below all cards: with fewer cards than the smallest order takes, nothing would ever be ordered.
+    And how far whole lots and a minimum order leave the position below all cards: with fewer cards
+    than the smallest order takes, nothing would ever be ordered.
     """
     open_below = max(mean_of(stage.below), stage.smallest_order - stage.lot)
     covered = demand * periods * (1 + SAFETY) + open_below

@@ -53,7 +53,7 @@ def why_not(scenario: Scenario) -> str:
         if not at[name].is_lost:
             return "demand waits here: a constant order never answers to who waits, and drifts"
         order, ideal = _textbook(at[name]), _ideal(at[name])
-        if _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
+        if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
             return f"no whole order from {name} is near enough to {ideal:.3g} units a period"
     return ""
 
