@@ -32,6 +32,12 @@ FREQUENT = 0.999
 """An order bound by default covers this quantile of a period's demand."""
 
 
+LONGEST_WAIT = 10
+"""The plant tells waits of up to so many periods apart (WAITS in jitgym/plant/records.py)."""
+
+Waited = Annotated[int, Field(ge=0, le=LONGEST_WAIT)]
+
+
 class Scenario(Part):
     """A plant and how it is judged; frozen, and checked across its parts.
 
@@ -56,6 +62,9 @@ class Scenario(Part):
     emission_price: Nonnegative = 0.0  # a unit of emissions
     actions: Actions = Actions()
     parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
+    within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # for the KPIs within_n
+    unit: str = "units"  # what a unit is called, in the plural
+    words: dict[str, str] = Field(default={})  # KPI -> what the trade calls it, most wanted first
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
     _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
