@@ -65,9 +65,18 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
 
 @kernel
 def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
-    """Return storage less stock, pipeline, and what sources of the item before s were allowed."""
-    item = plant.items[plant.sources[s].item]
+    """Return what the item's storage will have room for when all that is on the way has come.
+
+    Storage and backlog less stock, pipeline, and what sources of the item before s were allowed:
+    goods for waiting customers pass over the dock.
+    """
+    i = plant.sources[s].item
+    item = plant.items[i]
     room = item.storage
+    for d in range(plant.demands.size):
+        demand = plant.demands[d]
+        if demand.item == i and demand.backlog != NONE:
+            room += state[demand.backlog]
     for a in range(item.ages):
         room -= state[item.stock + a]
     for k in range(item.sources, item.sources_end):
