@@ -137,9 +137,9 @@ def test_an_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
 
 
 def test_an_interval_is_worth_its_setups() -> None:
-    # sqrt(2 x 400 / (8.4 (1 - 8.4 / p) + 3.6 (1 - 3.6 / p))), p some 14 kits an hour
+    # sqrt(2 x 40 / .098 (8.4 (1 - 8.4 / p) + 3.6 (1 - 3.6 / p))), p some 14 kits an hour
     policy = agents.make("heijunka", "automotive-line")
-    assert policy.parameters["interval"] == 11
+    assert policy.parameters["interval"] == 12
 
 
 def test_priority_is_cost_times_rate_and_over_abandonment() -> None:
