@@ -41,10 +41,27 @@ def results(name: str, folder: Path) -> list[tuple[str, str]]:
                 title = line.removeprefix("# ")
             elif line.startswith("## "):
                 anchor = f"#{slug(line.removeprefix('## '))}"
-            if f"`{name}`" in line:
+            if reports(line, name):
                 found.append((title or path.stem, f"../{path.name}{anchor}"))
                 break
     return found
+
+
+def reports(line: str, name: str) -> bool:
+    """Whether a line is about a scenario: it names it, its environment, or its published figures.
+
+    >>> reports("| lost_sales_long_lead_times | 1 | optimal: cost |", "lost-sales")
+    True
+    >>> reports("    python scripts/frontier.py serial-system", "serial-system")
+    True
+    >>> reports("A serial system with perishable goods", "perishable")
+    False
+    """
+    if f"`{name}`" in line or environment_id(name) in line:
+        return True
+    if "scripts/" in line and re.search(rf"(?<![\w-]){name}(?![\w-])", line):
+        return True
+    return re.match(rf"\| (\w+_)?{name.replace('-', '_')}(_\w+)? \|", line) is not None
 
 
 def slug(heading: str) -> str:
