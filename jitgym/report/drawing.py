@@ -150,8 +150,9 @@ def _parts(scenario: Scenario) -> tuple[dict[str, Box], list[Link]]:
             links.append(Link(f"truck {source.carrier}", key, "dashed"))
         if source.quality is not None and source.quality.by_product is not None:
             links.append(Link(key, f"item {source.quality.by_product}", "dotted", color))
-    for name, item in scenario.items.items():
-        boxes[f"item {name}"] = Box("item", _plain(name), words_of_item(item), names=(name,))
+    for name in scenario.items:
+        text = words_of_item(scenario, name)
+        boxes[f"item {name}"] = Box("item", _plain(name), text, names=(name,))
     for name, demand in scenario.demands.items():
         text = words_of_demand(scenario, demand)
         boxes[f"demand {name}"] = Box("demand", _plain(name), text, names=(name,))

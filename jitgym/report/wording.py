@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jitgym.distributions import Distribution, PartOf, Recorded
-from jitgym.scenario import Demand, Item, Scenario, Source, WorkCenter
+from jitgym.scenario import Demand, Scenario, Source, WorkCenter
 
 
-def words_of_item(item: Item) -> tuple[str, ...]:
+def words_of_item(scenario: Scenario, name: str) -> tuple[str, ...]:
     """Return what bounds an item's stock, or makes it perish."""
-    return tuple(_of_item(item))
+    return tuple(_of_item(scenario, name))
 
 
-def _of_item(item: Item) -> Iterator[str]:
-    if item.storage == 0:
+def _of_item(scenario: Scenario, name: str) -> Iterator[str]:
+    item = scenario.items[name]
+    if scenario.is_made_to_order(name):
         yield "made to order: no stock"
     elif item.storage is not None:
         yield f"storage {item.storage:g}"

@@ -115,6 +115,11 @@ class Scenario(Part):
         """Sources that consume an item, in scenario order."""
         return tuple(name for name, source in self.sources.items() if item in source.consumes)
 
+    def is_made_to_order(self, item: str) -> bool:
+        """Whether an item is held for waiting customers only: no storage, and demand that waits."""
+        waits = any(demand.item == item and demand.waits for demand in self.demands.values())
+        return self.items[item].storage == 0 and waits
+
     @property
     def items_upstream_first(self) -> tuple[str, ...]:
         """Items, materials before what is made of them, else in scenario order."""
