@@ -205,8 +205,8 @@ class Engine:
             )
         if split != self._split and self.placed[~rows].any():
             raise ValueError(
-                f"reset_mask leaves environments in the split {self._split!r}; expected no mask with "
-                f"the split {split!r}, because a batch lives in one split"
+                f"reset_mask leaves environments in the split {self._split!r}, and all of a batch "
+                f"live in one split; expected no mask with the split {split!r}"
             )
         if episode is None:
             return rows, split, None

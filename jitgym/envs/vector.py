@@ -16,7 +16,7 @@ from jitgym.scenario import Scenario
 
 from .encodings import Control
 from .engine import SATURATED, Engine
-from .render import MODES, Picture, expect_mode, render
+from .render import MODES, expect_mode, render
 from .spaces import OfOnePlant
 
 Info = dict[str, Any]
@@ -150,7 +150,7 @@ class VectorPlant(
         found["saturated"] = engine.totals[:, SATURATED] / (engine.width * engine.plant.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
-    def render(self) -> tuple[str | Picture | None, ...] | None:
+    def render(self) -> tuple[Any, ...] | None:
         """Return what `PlantEnv.render` does, for each environment."""
         if self.render_mode is None:
             return None
