@@ -16,11 +16,9 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, load
 
 from . import classic
-from .service import Target
-
-# Imported now, not on first use: importing the module `agents.tune` later would put the module in
-# the place of the function of the same name.
-from .tune import TunedPolicy, Tuning, tune
+from . import improve as improve  # its policies join the registry
+from .tuning.search import TunedPolicy, Tuning, tune
+from .tuning.target import Target
 
 __all__ = [
     "LEARNERS",

@@ -15,7 +15,7 @@ from typing import Any
 
 import agents
 import jitgym
-from agents.tune_exactly import tune_exactly
+from agents.tuning.exactly import tune_exactly
 from jitgym import exact
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "tests" / "published"
@@ -241,7 +241,7 @@ NOT_COVERED = (
 REMARK = (
     "Example 6.1 with Poisson demand does not hold: exact evaluation of the printed levels gives "
     "52.0467 (72.0467 with the constant), and so does Clark and Scarf's recursion "
-    "(`agents/classic/clark_scarf.py`). The printed 72.0435 is, to its last digit, the cost of "
-    "demand that ends 4.5 standard deviations above its mean over each lead time, the rest put "
+    "(`agents/classic/pull/clark_scarf.py`). The printed 72.0435 is, to its last digit, the cost "
+    "of demand that ends 4.5 standard deviations above its mean over each lead time, the rest put "
     "there (`tests/agents/test_textbook.py`)."
 )

@@ -10,8 +10,8 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
-from agents import comparison
-from agents import experiment as experiments
+from agents.studies import comparison
+from agents.studies import experiment as experiments
 from jitgym import Scenario
 from jitgym.evaluate import Run
 from jitgym.report import policies, tables

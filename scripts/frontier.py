@@ -8,7 +8,7 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
-from agents import frontier
+from agents.studies import frontier
 from jitgym.evaluate import Run
 
 POLICIES = "classic policies; all are held against the first"

@@ -13,7 +13,7 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 import agents
-from agents import comparison
+from agents.studies import comparison
 from jitgym import ScenarioError, exact
 from jitgym.report import policies as drawn
 

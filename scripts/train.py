@@ -10,7 +10,7 @@ import _common as common
 from tyro.conf import arg
 
 import agents
-from agents import comparison
+from agents.studies import comparison
 from jitgym.evaluate import Run
 from jitgym.report import tables
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 import agents
-from agents import comparison
-from agents.service import STOCK
+from agents.studies import comparison
+from agents.tuning.target import STOCK
 from jitgym.evaluate import Run
 
 POLICIES = "classic policies by name; all that apply if none is named"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jitgym import ScenarioError
@@ -10,46 +11,48 @@ from jitgym.documents import suggest
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
-from .accurate_response import ACCURATE_RESPONSE
-from .adaptive_kanban import ADAPTIVE_KANBAN
-from .balanced import BALANCED
-from .base_stock import BASE_STOCK
-from .bayesian_base_stock import BAYESIAN_BASE_STOCK
-from .c_mu import C_MU
-from .can_order import CAN_ORDER
-from .capped_base_stock import CAPPED_BASE_STOCK
-from .capped_dual_index import CAPPED_DUAL_INDEX
-from .clark_scarf import CLARK_SCARF
-from .constant import CONSTANT
-from .conwip import CONWIP
-from .conwip_hot import CONWIP_HOT
-from .dual_index import DUAL_INDEX
-from .eoq import EOQ
-from .extended_kanban import EXTENDED_KANBAN
-from .generalized_kanban import GENERALIZED_KANBAN
-from .heijunka import HEIJUNKA
-from .hybrid import HYBRID
-from .intermittent import CROSTON, TSB
-from .kanban import KANBAN
-from .linear import LINEAR
-from .linear_capped import LINEAR_CAPPED
-from .longest_queue import LONGEST_QUEUE
-from .look_ahead import LOOK_AHEAD, on
-from .min_max import MIN_MAX
-from .mrp import MRP
-from .myopic import MYOPIC
-from .myopic_two import MYOPIC_TWO
-from .periodic_review import PERIODIC_REVIEW
-from .policy import Classic, Parameter, Values, plain, values_of
-from .regime_base_stock import REGIME_BASE_STOCK
-from .reorder_batch import REORDER_BATCH
-from .rolling_lp import ROLLING_LP
-from .seasonal_base_stock import SEASONAL_BASE_STOCK
-from .silver_meal import SILVER_MEAL
-from .single_index import SINGLE_INDEX
-from .smoothed import SMOOTHED
-from .tailored_base_surge import TAILORED_BASE_SURGE
-from .wagner_whitin import WAGNER_WHITIN
+from .adaptive.accurate_response import ACCURATE_RESPONSE
+from .adaptive.bayesian_base_stock import BAYESIAN_BASE_STOCK
+from .adaptive.conwip_hot import CONWIP_HOT
+from .adaptive.intermittent import CROSTON, TSB
+from .adaptive.regime_base_stock import REGIME_BASE_STOCK
+from .adaptive.seasonal_base_stock import SEASONAL_BASE_STOCK
+from .adaptive.smoothed import SMOOTHED
+from .base.declaration import Classic, Parameter, Values, plain, values_of
+from .planning.mrp import MRP
+from .planning.rolling_lp import ROLLING_LP
+from .planning.silver_meal import SILVER_MEAL
+from .planning.wagner_whitin import WAGNER_WHITIN
+from .pull.adaptive_kanban import ADAPTIVE_KANBAN
+from .pull.base_stock import BASE_STOCK
+from .pull.clark_scarf import CLARK_SCARF
+from .pull.conwip import CONWIP
+from .pull.extended_kanban import EXTENDED_KANBAN
+from .pull.generalized_kanban import GENERALIZED_KANBAN
+from .pull.hybrid import HYBRID
+from .pull.kanban import KANBAN
+from .reorder.capped_base_stock import CAPPED_BASE_STOCK
+from .reorder.constant import CONSTANT
+from .reorder.eoq import EOQ
+from .reorder.linear import LINEAR
+from .reorder.linear_capped import LINEAR_CAPPED
+from .reorder.min_max import MIN_MAX
+from .reorder.myopic import MYOPIC
+from .reorder.myopic_two import MYOPIC_TWO
+from .reorder.periodic_review import PERIODIC_REVIEW
+from .reorder.reorder_batch import REORDER_BATCH
+from .scheduling.c_mu import C_MU
+from .scheduling.heijunka import HEIJUNKA
+from .scheduling.longest_queue import LONGEST_QUEUE
+from .sourcing.balanced import BALANCED
+from .sourcing.can_order import CAN_ORDER
+from .sourcing.capped_dual_index import CAPPED_DUAL_INDEX
+from .sourcing.dual_index import DUAL_INDEX
+from .sourcing.single_index import SINGLE_INDEX
+from .sourcing.tailored_base_surge import TAILORED_BASE_SURGE
+
+OnABase = Callable[[str, Callable[[Scenario], Classic]], Classic]
+"""(name, scenario -> the base) -> a policy that improves its base."""
 
 CLASSICS: dict[str, Classic] = {
     classic.name: classic
@@ -92,10 +95,11 @@ CLASSICS: dict[str, Classic] = {
         GENERALIZED_KANBAN,
         ADAPTIVE_KANBAN,
         LONGEST_QUEUE,
-        LOOK_AHEAD,
         ROLLING_LP,
     )
 }
+
+_ON_A_BASE: dict[str, OnABase] = {}
 
 __all__ = [
     "CLASSICS",
@@ -106,8 +110,15 @@ __all__ = [
     "find",
     "make",
     "plain",
+    "register",
     "values_of",
 ]
+
+
+def register(classic: Classic, on_a_base: OnABase) -> None:
+    """Add a policy that improves another one; `NAME:OTHER` then improves the policy OTHER."""
+    CLASSICS[classic.name] = classic
+    _ON_A_BASE[classic.name] = on_a_base
 
 
 def find(name: str) -> Classic:
@@ -115,12 +126,12 @@ def find(name: str) -> Classic:
 
     `look-ahead:NAME` looks ahead with the policy of that name.
     """
-    ahead, _, base = name.partition(":")
-    if ahead == LOOK_AHEAD.name and base:
+    improver, _, base = name.partition(":")
+    if improver in _ON_A_BASE and base:
         if base not in CLASSICS:
             raise ScenarioError(f"{name}: unknown base {base!r}; {suggest(base, CLASSICS)}")
         named = find(base)
-        return on(name, lambda _: named)
+        return _ON_A_BASE[improver](name, lambda _: named)
     if name not in CLASSICS:
         raise ScenarioError(f"unknown policy {name!r}; {suggest(name, CLASSICS)}")
     return CLASSICS[name]

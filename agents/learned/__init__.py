@@ -5,9 +5,9 @@ Importing this imports torch; importing `agents` does not.
 
 from .checkpoint import expect_folder
 from .policy import LearnedPolicy
-from .ppo import Trained, load, train
+from .sb3.ppo import Trained, load, train
+from .sb3.vecenv import PlantVecEnv
 from .settings import Settings, read_settings, suited
-from .vecenv import PlantVecEnv
 
 __all__ = [
     "LearnedPolicy",

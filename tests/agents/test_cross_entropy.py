@@ -12,8 +12,8 @@ import pytest
 import agents
 import jitgym
 from agents.classic import CLASSICS
-from agents.cross_entropy import GENERATIONS, POPULATION, RUNGS, cross_entropy
-from agents.space import Space
+from agents.tuning.cross_entropy import GENERATIONS, POPULATION, RUNGS, cross_entropy
+from agents.tuning.space import Space
 from jitgym import evaluate
 from jitgym.control import ViewLayout
 from jitgym.plant import lay_out

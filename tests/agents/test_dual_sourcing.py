@@ -10,7 +10,7 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic.dual_sourcing import expedited_position
+from agents.classic.sourcing.dual_sourcing import expedited_position
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario

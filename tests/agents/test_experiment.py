@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from agents import experiment as experiments
+from agents.studies import experiment as experiments
 from jitgym import ScenarioError
 from jitgym.evaluate import Run
 from jitgym.scenario import load

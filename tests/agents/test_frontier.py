@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import jitgym
-from agents import frontier
+from agents.studies import frontier
 from jitgym import evaluate
 from jitgym.scenario import Scenario
 

@@ -22,7 +22,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 import agents
 import jitgym
 from agents import learned
-from agents.learned import LearnedPolicy, PlantVecEnv, callbacks, ppo
+from agents.learned import LearnedPolicy, PlantVecEnv
+from agents.learned.sb3 import callbacks, ppo
 from jitgym.envs import CONTROLS, Control, PlantEnv, VectorPlant
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError, rollout

@@ -9,9 +9,9 @@ import pytest
 
 import agents
 import jitgym
-from agents import comparison
 from agents.classic import find
-from agents.classic.look_ahead import SPLIT, even_draws, paths_for, usual_base
+from agents.improve.look_ahead import SPLIT, even_draws, paths_for, usual_base
+from agents.studies import comparison
 from jitgym import ScenarioError, evaluate, exact
 from jitgym.control import ViewLayout
 from jitgym.plant import Layout

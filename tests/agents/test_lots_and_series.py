@@ -10,9 +10,10 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic import CLASSICS, silver_meal, wagner_whitin
-from agents.classic.clark_scarf import echelon_base_stock, exact
-from agents.classic.forecasting import Forecasts
+from agents.classic import CLASSICS
+from agents.classic.base.forecasting import Forecasts
+from agents.classic.planning import silver_meal, wagner_whitin
+from agents.classic.pull.clark_scarf import echelon_base_stock, exact
 from jitgym import evaluate
 from jitgym.plant import lay_out
 

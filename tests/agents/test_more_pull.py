@@ -10,8 +10,8 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic.intermittent import revise_croston, revise_tsb
-from agents.classic.longest_queue import GOES_ON
+from agents.classic.adaptive.intermittent import revise_croston, revise_tsb
+from agents.classic.scheduling.longest_queue import GOES_ON
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario

@@ -10,8 +10,8 @@ import pytest
 
 import agents
 import jitgym
-from agents import comparison
-from agents.tune_exactly import tune_exactly
+from agents.studies import comparison
+from agents.tuning.exactly import tune_exactly
 from jitgym import ScenarioError, exact
 from jitgym.exact import OptimalPolicy
 from jitgym.report import policies
@@ -83,9 +83,9 @@ def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
 def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where only the textbook's sizes are known to begin with, and simulation chooses neighbors."""
     line = jitgym.load("line", stations=2, utilization=0.4, mean_time_to_repair=1.2, backorder=5)
-    monkeypatch.setattr("agents.tune_exactly.tune", lambda *_: SimpleNamespace(parameters={}))
-    monkeypatch.setattr("agents.tune_exactly.FEW", 0)
-    monkeypatch.setattr("agents.tune_exactly.LONGER", 2)
+    monkeypatch.setattr("agents.tuning.exactly.tune", lambda *_: SimpleNamespace(parameters={}))
+    monkeypatch.setattr("agents.tuning.exactly.FEW", 0)
+    monkeypatch.setattr("agents.tuning.exactly.LONGER", 2)
     names = ("extended-kanban", "hybrid", "kanban", "conwip", "base-stock")
     best, left_out = comparison.classics_exactly(line, names)
     assert not left_out

@@ -11,9 +11,10 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic import CLASSICS, extended_kanban, hybrid
-from agents.classic.policy import Special
-from agents.space import Space, roles
+from agents.classic import CLASSICS
+from agents.classic.base.declaration import Special
+from agents.classic.pull import extended_kanban, hybrid
+from agents.tuning.space import Space, roles
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario

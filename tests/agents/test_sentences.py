@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
-from agents.sentences import sentences
+from agents.studies.sentences import sentences
 
 NOISE = np.array([0.0, 1.0, -1.0, 0.5, -0.5])
 

@@ -10,8 +10,8 @@ import pytest
 
 import agents
 import jitgym
-from agents.service import MISSED, Target
-from agents.tune import FINAL_EPISODES, FRESH
+from agents.tuning.search import FINAL_EPISODES, FRESH
+from agents.tuning.target import MISSED, Target
 from jitgym import ScenarioError, evaluate
 from jitgym.scenario import Scenario
 

@@ -11,16 +11,16 @@ import pytest
 import agents
 import jitgym
 from agents.classic import CLASSICS
-from agents.classic.accurate_response import brought_up
-from agents.classic.balanced import balance
-from agents.classic.c_mu import index
-from agents.classic.can_order import truck_interval
-from agents.classic.forecasting import Forecasts, Life
-from agents.classic.heijunka import every_part_every
-from agents.classic.mrp import plan
-from agents.classic.ordering import rows, shared
-from agents.classic.seasonal_base_stock import mean_ahead
-from agents.space import FEW_NUMBERS, MANY_NUMBERS, Space, roles
+from agents.classic.adaptive.accurate_response import brought_up
+from agents.classic.adaptive.seasonal_base_stock import mean_ahead
+from agents.classic.base.acting import rows, shared
+from agents.classic.base.forecasting import Forecasts, Life
+from agents.classic.planning.mrp import plan
+from agents.classic.scheduling.c_mu import index
+from agents.classic.scheduling.heijunka import every_part_every
+from agents.classic.sourcing.balanced import balance
+from agents.classic.sourcing.can_order import truck_interval
+from agents.tuning.space import FEW_NUMBERS, MANY_NUMBERS, Space, roles
 from jitgym import evaluate
 from jitgym.control import ViewLayout
 from jitgym.plant import Layout, lay_out

@@ -16,10 +16,10 @@ import pytest
 import agents
 import jitgym
 from agents.classic import CLASSICS
-from agents.classic.policy import Classic, Parameter
-from agents.space import Space, moves_of
-from agents.trial import FINALISTS, SAMPLE, Trial, mean_costs
-from agents.tune import FINAL_EPISODES, FRESH, search
+from agents.classic.base.declaration import Classic, Parameter
+from agents.tuning.search import FINAL_EPISODES, FRESH, search
+from agents.tuning.space import Space, moves_of
+from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario

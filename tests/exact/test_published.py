@@ -7,8 +7,8 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic import clark_scarf
-from agents.tune_exactly import tune_exactly
+from agents.classic.pull import clark_scarf
+from agents.tuning.exactly import tune_exactly
 from jitgym import exact
 
 PUBLISHED = Path(__file__).parents[1] / "published"

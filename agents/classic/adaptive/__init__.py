@@ -1,0 +1,1 @@
+"""Adaptive policies: levels follow a forecast, a season, a regime or what has been learned."""

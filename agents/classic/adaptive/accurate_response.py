@@ -1,0 +1,188 @@
+"""Accurate response: commit to what is certain, and wait for early sales with the rest.
+
+    early order = m + z1 s from the slow source, before the season begins
+    late order  = m' + z2 s' - position from the fast source, once, when sales have told
+
+m, s mean and deviation of a product's demand as it was foreseen; m', s' those of what is still to
+come, given the demand so far (`forecasting.Life`; Fisher and Raman 1996). With z1 below 0 the risky
+products are bought least before anything is known. An order is brought up to the minimum where it
+is worth `share` of it, else it is left out.
+
+Textbook sizing: z2 the normal quantile of the newsvendor ratio of the fast source, price - cost
+against cost - salvage; z1 0; the late order when a fifth of the sales are expected to be over;
+share 0.5. Quantities in units, times in periods.
+
+>>> brought_up(np.array([200.0, 400.0, 900.0]), minimum=600, share=0.5)
+array([  0., 600., 900.])
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.distributions import LifeCycle
+from jitgym.plant import Layout
+from jitgym.scenario import Demand, Scenario
+
+from ..base.acting import Acting, rows
+from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.forecasting import Life
+from ..base.sizing import critical_ratio
+
+EARLY = 0.2  # share of the sales that tell enough
+SHARE = 0.5
+
+
+def brought_up(quantity: Array, minimum: float, share: Array | float) -> Array:
+    """Return whole orders: at least the minimum where it is worth this share of it, else 0."""
+    worthy = (quantity >= share * minimum) & (quantity >= 1.0)
+    return np.where(worthy, np.maximum(np.floor(quantity), minimum), 0.0)
+
+
+@dataclass(frozen=True)
+class Style:
+    """One product: its demand, and the two ways to buy it."""
+
+    demand: str
+    slow: int
+    fast: int
+    life: Life
+
+
+@dataclass(frozen=True, eq=False)
+class Seasonal(Acting):
+    """What policies for new products share: the early order."""
+
+    @cached_property
+    def styles(self) -> list[Style]:
+        """Every product."""
+        scenario = self.layout.scenario
+        found = []
+        for name, demand in scenario.demands.items():
+            ways = sorted(scenario.sources_of(demand.item), key=scenario.mean_lead_time)
+            fast, slow = (list(scenario.sources).index(way) for way in (ways[0], ways[-1]))
+            found.append(Style(name, slow, fast, Life(self.layout, name)))
+        return found
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units."""
+        scenario, sources = self.layout.scenario, list(self.layout.scenario.sources.values())
+        now = state[:, self.layout.plant.clock]
+        asked = np.zeros((len(state), len(sources)))
+        end = scenario.horizon.periods
+        for style in self.styles:
+            life = scenario.demands[style.demand].quantity
+            assert isinstance(life, LifeCycle)
+            slow, fast = sources[style.slow], sources[style.fast]
+            begin = max(0, life.first - math.ceil(slow.lead_time.expectation))
+            cells = np.flatnonzero(self.plan.matrix[:, style.slow])
+            position = state[:, cells] @ self.plan.matrix[cells, style.slow]
+            share = self.values["share"][:, 0]
+            if (now == begin).any():
+                mean, variance = style.life.predicted(state, 0, end)
+                wanted = mean + self.values["early"][:, 0] * np.sqrt(variance) - position
+                order = brought_up(wanted, slow.minimum_order, share)
+                asked[:, style.slow] = np.where(now == begin, order, 0.0)
+            if style.fast != style.slow:
+                order = brought_up(self.late(state, style, position), fast.minimum_order, share)
+                asked[:, style.fast] += np.where(now > begin, order, 0.0)
+        return asked
+
+    def late(self, state: Array, style: Style, position: Array) -> Array:
+        """Return what is wanted from the fast source, (batch,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class AccurateResponse(Seasonal):
+    """One late order, in the period `review`."""
+
+    def late(self, state: Array, style: Style, position: Array) -> Array:
+        """Return m' + z2 s' - position in the period of the review, else 0."""
+        is_now = state[:, self.layout.plant.clock] == self.values["review"][:, 0]
+        wanted = np.zeros(len(state))
+        if is_now.any():
+            end = self.layout.scenario.horizon.periods
+            mean, variance = style.life.predicted(state[is_now], 0, end)
+            late = np.broadcast_to(self.values["late"][:, 0], (len(state),))[is_now]
+            wanted[is_now] = mean + late * np.sqrt(variance) - position[is_now]
+        return wanted
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why this is no season of new products, or nothing."""
+    if not scenario.horizon.ends or not all(
+        isinstance(demand.quantity, LifeCycle) for demand in scenario.demands.values()
+    ):
+        return "it buys new products for a season that ends"
+    if any(source.consumes or source.at for source in scenario.sources.values()):
+        return "it buys from outside suppliers; sources here make or move"
+    if len({demand.item for demand in scenario.demands.values()}) < len(scenario.demands):
+        return "it has one demand for an item; here are several"
+    return ""
+
+
+def single(
+    name: str,
+    unit: str,
+    textbook: float,
+    low: float,
+    high: float,
+    step: float,
+    *,
+    whole: bool = False,
+) -> Parameter:
+    """Return one number of the policy."""
+    return Parameter(
+        name=name,
+        unit=unit,
+        of=("policy",),
+        textbook=np.array([textbook]),
+        high=np.array([max(high, textbook)]),
+        step=np.array([step]),
+        low=low,
+        least=-math.inf if low < 0 else low,
+        whole=whole,
+    )
+
+
+def textbook_factor(scenario: Scenario) -> float:
+    """Return z2: the normal quantile of the fast sources' mean newsvendor ratio."""
+    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+
+    ratios = []
+    for demand in scenario.demands.values():
+        cost = max(scenario.sources[s].unit_cost for s in scenario.sources_of(demand.item))
+        over = cost - scenario.items[demand.item].salvage_value
+        ratios.append(critical_ratio(demand.price + demand.shortage_cost - cost, max(over, 1e-9)))
+    return round(float(ndtri(np.clip(np.mean(ratios), 0.01, 0.99))), 2)
+
+
+def _review(demand: Demand) -> int:
+    assert isinstance(demand.quantity, LifeCycle)
+    life = demand.quantity
+    return life.first + int(np.argmax(np.cumsum(life.shares) >= EARLY)) + 1
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return both safety factors, the period of the late order, and the share of a minimum."""
+    review = max(_review(demand) for demand in scenario.demands.values())
+    return (
+        single("early", "standard deviations", 0.0, -3.0, 3.0, 0.05),
+        single("late", "standard deviations", textbook_factor(scenario), -3.0, 3.0, 0.05),
+        single("review", "period", review, 1.0, scenario.horizon.periods - 1.0, 1.0, whole=True),
+        single("share", "of the minimum order", SHARE, 0.0, 1.5, 0.05),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these numbers."""
+    return AccurateResponse(name, layout, rows(values))
+
+
+ACCURATE_RESPONSE = Classic("accurate-response", why_not, parameters, build)

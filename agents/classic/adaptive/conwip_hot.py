@@ -1,0 +1,142 @@
+"""CONWIP by kind and regime, hot first: how many of each kind may be under way, wave or calm.
+
+    release of a kind = max(0, cards(regime) - all in process and in stock of that kind)
+
+Every kind of work has cards of its own, given out where it begins and gross of backorders
+(Spearman, Woodruff and Hopp 1990), and every stage has kanban cards, so that drafts wait where they
+keep best and no wave is released at once (Bonvik, Couch and Gershwin 1997). All kinds have cards
+for each regime, since a wave of one is the time to pause the others. With `hot_first` 1 a kind
+whose demand has regimes goes first at a work center, then what is dearest to miss for the time it
+takes, c mu; with 0 what is set up goes on. Cards in containers. With as many cards of a kind as its
+stages have together it is kanban, and the tuner starts from the best of that as well.
+
+Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as kanban.
+
+>>> from ..pull.kanban import number_of_cards
+>>> [number_of_cards(demand=mean, periods=3) for mean in (1, 6)]  # calm and wave, three days
+[4, 20]
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.distributions import Regimes
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
+from ..base.sizing import Stage, stages, worth
+from ..pull.conwip import first_sources
+from ..pull.hybrid import line_cards_that_never_bind
+from ..pull.kanban import KANBAN, number_of_cards
+from .regime_base_stock import REGIME, shifted
+from .regime_base_stock import why_not as no_states
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there are no kinds in waves, or nothing."""
+    if not _hot(scenario):
+        return "no demand has regimes that the view shows"
+    if not any(source.consumes for source in scenario.sources.values()):
+        return "it rules lines; no source here consumes what another makes"
+    return no_states(scenario)
+
+
+def _hot(scenario: Scenario) -> list[str]:
+    return [
+        name
+        for name, demand in scenario.demands.items()
+        if isinstance(demand.quantity, Regimes) and demand.quantity.seen
+    ]
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the cards of every kind in each regime, and those of the stages."""
+    at = stages(scenario)
+    kinds = [name for name in at if name in first_sources(scenario)]
+    (stage_cards,) = KANBAN.parameters(scenario)
+    most = line_cards_that_never_bind(scenario, stage_cards.high)
+    return (
+        _cards("cards", scenario, at, kinds, 0, most),
+        _cards("wave_cards", scenario, at, kinds, 1, most),
+        replace(stage_cards, name="stage_cards"),
+        Parameter(
+            name="hot_first",
+            unit="0 or 1",
+            of=("policy",),
+            textbook=np.ones(1),
+            high=np.ones(1),
+            step=np.ones(1),
+            most=1.0,
+            whole=True,
+        ),
+    )
+
+
+def _cards(
+    name: str, scenario: Scenario, at: dict[str, Stage], kinds: list[str], regime: int, most: Array
+) -> Parameter:
+    textbook = np.array([_textbook(scenario, at, at[kind], regime) for kind in kinds])
+    return Parameter(
+        name=name,
+        unit="containers",
+        of=tuple(kinds),
+        textbook=textbook,
+        high=np.maximum(most, textbook),
+        step=np.ones(len(kinds)),
+        whole=True,
+    )
+
+
+def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: int) -> float:
+    needed = 0.0
+    for name, units in first.units.items():
+        quantity = scenario.demands[name].quantity
+        if isinstance(quantity, Regimes):
+            quantity = list(quantity.regimes.values())[regime]
+        needed += units * quantity.expectation
+    periods = sum(at[name].flow_time for name in first.route)
+    return float(max(1, number_of_cards(needed, periods, first.lot)))
+
+
+def priorities(scenario: Scenario) -> dict[str, float]:
+    """Return source -> priority: ranks by what has regimes first, then by c mu."""
+    at = stages(scenario)
+
+    def key(name: str) -> tuple[bool, float]:
+        cost = max((worth(scenario, scenario.demands[d]) for d in at[name].units), default=0.0)
+        hot = bool(set(at[name].units) & set(_hot(scenario)))
+        return hot, cost / (scenario.sources[name].time_per_unit or 1.0)
+
+    return {name: float(rank) for rank, name in enumerate(sorted(at, key=key))}
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these cards."""
+    scenario = layout.scenario
+    calm, wave, stage, _ = parameters(scenario)
+    lots = {source: about.lot_size for source, about in scenario.sources.items()}
+    levels = {s: n * lots[s] for s, n in zip(calm.of, values["cards"].tolist(), strict=True)}
+    cards = {s: n * lots[s] for s, n in zip(stage.of, values["stage_cards"].tolist(), strict=True)}
+    ranks = priorities(scenario) if values["hot_first"][0] else {}
+    rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=ranks)
+    # Of several demands in waves the first one's regime is the time to go by.
+    shifts = np.zeros(len(scenario.sources))
+    for source, count in zip(wave.of, values["wave_cards"].tolist(), strict=True):
+        shifts[list(scenario.sources).index(source)] = count * lots[source] - levels[source]
+    rule = shifted(layout, rule, f"{_hot(scenario)[0]}.{REGIME}", REGIME, shifts)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+def of_kanban(scenario: Scenario, values: Values) -> Values:
+    """Return the policy that is kanban with these cards, in every regime."""
+    most = line_cards_that_never_bind(scenario, values["cards"])
+    stage = {"stage_cards": values["cards"], "hot_first": np.zeros(1)}
+    return {"cards": most, "wave_cards": most, **stage}
+
+
+CONWIP_HOT = Classic("conwip-hot", why_not, parameters, build, holds=(Special(KANBAN, of_kanban),))

@@ -1,0 +1,153 @@
+"""Base-stock levels for each state of the world that the view shows.
+
+    order = max(0, S(state) - inventory position)
+
+One set of levels for each regime of demand (Song and Zipkin 1993 prove it optimal for a single
+item), and another while a supplier or a work center is down: state-aware levels. They are written
+as the local levels of the first regime with everything up, and a shift for each other state, which
+moves the levels of the items that feel it: all that a demand with regimes needs; what a work center
+or supplier makes, its materials, and what is made of it. Without shifts it is base-stock, and the
+tuner starts from the best of that as well.
+
+Textbook sizing: levels of base-stock in each regime as if it lasted; no shift for what is down.
+Levels in units.
+
+>>> from jitgym.distributions import Poisson
+>>> from ..pull.base_stock import newsvendor_level
+>>> [newsvendor_level(Poisson(mean=3 * m), holding=1, shortage=9) for m in (2, 8)]  # L = 2
+[9, 30]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from jitgym.control import Policy, Rule, RulePolicy, echelon_matrix, pull_rule
+from jitgym.control.rules import LEVEL
+from jitgym.distributions import Regimes
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
+from ..base.sizing import from_supplier_to_customer, stages
+from ..pull.base_stock import BASE_STOCK, echelon_levels, level_parameter
+
+REGIME, UP = "regime", "up"
+
+
+def states(scenario: Scenario) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield what the view shows: its owner, `regime` or `up`, and the sources that feel it."""
+    at = stages(scenario)
+    for name, demand in scenario.demands.items():
+        if isinstance(demand.quantity, Regimes) and demand.quantity.seen:
+            yield name, REGIME, [source for source, stage in at.items() if name in stage.units]
+    for name, center in scenario.work_centers.items():
+        if center.breakdown is not None:
+            crew = [source for source, about in scenario.sources.items() if about.at == name]
+            yield name, UP, _near(scenario, crew)
+    for name, source in scenario.sources.items():
+        if source.disruption is not None:
+            yield name, UP, _near(scenario, [name])
+
+
+def _near(scenario: Scenario, sources: list[str]) -> list[str]:
+    """These sources, those that make their materials, and those that consume what they make."""
+    items = {scenario.sources[name].makes for name in sources}
+    materials = {item for name in sources for item in scenario.sources[name].consumes}
+    return [
+        name
+        for name in from_supplier_to_customer(scenario)
+        if scenario.sources[name].makes in items | materials
+        or items & set(scenario.sources[name].consumes)
+    ]
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there are no such levels, or nothing."""
+    for demand in scenario.demands.values():
+        if isinstance(demand.quantity, Regimes) and len(demand.quantity.regimes) > 2:
+            return "it has levels for two regimes; here are more"
+    return "" if any(states(scenario)) else "the view shows neither regimes nor what is down"
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return local levels of the first state, and the shift of each source that feels another."""
+    levels, *others = [_levels(scenario, regime) for regime in (0, 1)]
+    without = level_parameter(scenario)  # levels that know no regime: with no shift it is those
+    levels = replace(levels, high=np.maximum(levels.high, without.textbook))
+    place = list(stages(scenario)).index
+    felt = [(owner, kind, source) for owner, kind, near in states(scenario) for source in near]
+    second = others[0].textbook - levels.textbook
+    textbook = np.array([second[place(s)] if kind == REGIME else 0.0 for _, kind, s in felt])
+    high = np.array([max(levels.high[place(s)], others[0].high[place(s)]) for _, _, s in felt])
+    shifts = Parameter(
+        name="shifts",
+        unit="units",
+        of=tuple(f"{owner}:{source}" for owner, _, source in felt),
+        textbook=textbook,
+        high=np.maximum(high, textbook),
+        step=np.array([levels.step[place(s)] for _, _, s in felt]),
+        low=-high,
+        least=-math.inf,
+    )
+    return levels, shifts
+
+
+def _levels(scenario: Scenario, regime: int) -> Parameter:
+    """Local levels as if demands stayed in this regime."""
+    fixed = {
+        name: demand.model_copy(
+            update={"quantity": list(demand.quantity.regimes.values())[regime], "forecast": None}
+        )
+        for name, demand in scenario.demands.items()
+        if isinstance(demand.quantity, Regimes)
+    }
+    demands = {**scenario.demands, **fixed}
+    return level_parameter(scenario.model_copy(update={"demands": demands}))
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these local levels and shifts."""
+    scenario = layout.scenario
+    names = from_supplier_to_customer(scenario)
+    levels = echelon_levels(layout, names, values["levels" if len(names) > 1 else "level"].tolist())
+    rule = pull_rule(layout, levels=levels)
+    given = iter(values["shifts"].tolist())
+    for owner, kind, near in states(scenario):
+        local = np.array([0.0] * len(scenario.sources))
+        for source in near:
+            local[list(scenario.sources).index(source)] = next(given)
+        rule = shifted(layout, rule, f"{owner}.{kind}", kind, echelon_matrix(scenario) @ local)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> Rule:
+    """Return a rule whose levels move by these shifts in the second regime, or while down."""
+    column = next(part.start for part in layout.state if part.name == cell)
+    asks, cells, weights = rule.asks.copy(), list(rule.cells), list(rule.weights[0])
+    numbers = rule.numbers.copy()
+    for k in range(len(asks)):
+        shift = shifts[asks[k]["source"]]
+        # Level + shift x regime, or level + shift x (1 - up).
+        cells.insert(asks[k]["weights_end"], column)
+        weights.insert(asks[k]["weights_end"], -shift if kind == REGIME else shift)
+        numbers[0, k, LEVEL] += 0.0 if kind == REGIME else shift
+        asks["weights_end"][k:] += 1
+        asks["weights"][k + 1 :] += 1
+    return Rule(asks, np.array(cells, dtype=np.int32), np.array([weights]), numbers)
+
+
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the same levels in every state."""
+    levels, shifts = parameters(scenario)
+    (local,) = values.values()
+    return {levels.name: local, shifts.name: np.zeros(shifts.textbook.size)}
+
+
+REGIME_BASE_STOCK = Classic(
+    "regime-base-stock", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+)

@@ -1,0 +1,179 @@
+"""Seasonal base-stock: levels follow the mean demand of the periods that they must last.
+
+    order = m(t) + z sigma(t) + Q - inventory position,   where that is at least Q
+
+m(t) is the mean of the echelon's demand over the coming lead time and one review period, by pattern
+and season; sigma(t) its deviation, that of the long run in proportion to the root of m(t). Whoever
+orders so has stock before the peak and none after it (Zipkin 2000, section 9.4: the myopic levels
+of a cyclic demand). Q is the least that is worth a shipment, as in an (s,S) policy. Work centers
+follow local levels that stay; 0 there means made to order, since positions are net of backorders.
+
+Textbook sizing: z the normal quantile of the newsvendor ratio; Q the economic order quantity where
+a shipment has a fixed cost, else one lot; local levels as base-stock has them.
+Levels in units.
+
+>>> mean_ahead([10, 10, 30, 30], periods=2)  # of a cycle of four periods
+[20.0, 40.0, 60.0, 40.0]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.plant.records import NONE
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, in_scenario_order, rows
+from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.forecasting import Forecasts
+from ..base.sizing import Stage, deviation_of, mean_of, stages
+from ..formulas.economic_order import economic_order_quantity
+from ..pull.base_stock import level_parameter
+
+
+def mean_ahead(means: Sequence[float], periods: float) -> list[float]:
+    """Return the sum of the coming periods' means, of the last one its share, from each on."""
+    cycle = np.array(means, dtype=np.float64)
+    whole = int(periods)
+    total = sum((np.roll(cycle, -k) for k in range(whole)), np.zeros_like(cycle))
+    return list((total + (periods - whole) * np.roll(cycle, -whole)).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class SeasonalBaseStock(Acting):
+    """Levels by the clock for what is bought or moved, constant ones at work centers."""
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units."""
+        return self.worth_a_shipment(self.plan.up_to(state, self.levels(state)))
+
+    def worth_a_shipment(self, asked: Array) -> Array:
+        """Return the asks; what is less than Q waits."""
+        return np.where(asked >= self._least - 1e-9, asked, 0.0)
+
+    def levels(self, state: Array) -> Array:
+        """Return the echelon levels of this period, (batch, sources)."""
+        safety = in_scenario_order(self.layout, self.values["safety"], self._moved)
+        clock = self.layout.plant.clock
+        now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
+        mean = self._means[now % len(self._means)]
+        deviation = self._deviations * np.sqrt(mean / np.maximum(self._means.mean(axis=0), 1e-9))
+        levels = mean + safety * deviation + self._least
+        local = self.values.get("levels", np.zeros((1, 0)))
+        stay = in_scenario_order(self.layout, local, self._made) @ self.plan.to_echelon
+        return np.where(self._is_made, stay, levels)
+
+    @cached_property
+    def _least(self) -> Array:
+        """Q of each source, 0 at work centers, (policies, sources)."""
+        return in_scenario_order(self.layout, self.values["quantity"], self._moved)
+
+    @cached_property
+    def _moved(self) -> list[str]:
+        return moved(self.layout.scenario)
+
+    @cached_property
+    def _made(self) -> list[str]:
+        return [name for name in stages(self.layout.scenario) if name not in self._moved]
+
+    @cached_property
+    def _is_made(self) -> Array:
+        return np.array([name in self._made for name in self.layout.scenario.sources])
+
+    @cached_property
+    def _deviations(self) -> Array:
+        return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
+
+    @cached_property
+    def _means(self) -> Array:
+        """Mean demand over lead time and review from each period on, (cycle, sources)."""
+        scenario = self.layout.scenario
+        factors = Forecasts(self.layout).factors
+        columns = []
+        for stage in self.plan.stages:
+            means = sum(
+                factors[:, k] * demand.mean * stage.units.get(name, 0.0)
+                for k, (name, demand) in enumerate(scenario.demands.items())
+            )
+            columns.append(mean_ahead(np.asarray(means).tolist(), lasts(stage)))
+        return np.array(columns).T
+
+
+def lasts(stage: Stage) -> float:
+    """Return how many periods a level must last: lead times on the way, queues, one of review."""
+    usual = mean_of(stage.demand)
+    return mean_of(stage.lead_time_demand) / usual if usual else 1.0
+
+
+def least_order(stage: Stage) -> float:
+    """Return the economic order quantity in whole lots; one lot without a fixed cost."""
+    source = stage.scenario.sources[stage.source]
+    if not source.shipment_cost:
+        return stage.lot
+    quantity = economic_order_quantity(source.shipment_cost, stage.requirement, stage.holding)
+    return float(stage.lot * max(1, round(quantity / stage.lot)))
+
+
+def moved(scenario: Scenario) -> list[str]:
+    """Return the sources at no work center, from supplier to customer."""
+    return [name for name in stages(scenario) if scenario.sources[name].at is None]
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there is no season to follow, or nothing."""
+    if not any(demand.varies for demand in scenario.demands.values()):
+        return "no demand has a pattern or seasons: it would be base-stock"
+    if not moved(scenario):
+        return "its levels are those of what is bought or moved; all here is made"
+    return ""
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
+    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+
+    at = stages(scenario)
+    factors = np.array(
+        [ndtri(np.clip(np.mean(at[n].ratios), 1e-3, 0.999)) for n in moved(scenario)]
+    )
+    safety = Parameter(
+        name="safety",
+        unit="standard deviations",
+        of=tuple(moved(scenario)),
+        textbook=factors.round(2),
+        high=np.full(factors.size, 8.0),
+        step=np.full(factors.size, 0.05),
+        low=-4.0,
+        least=-math.inf,
+    )
+    quantities = np.array([least_order(at[name]) for name in moved(scenario)])
+    lots = np.array([at[name].lot for name in moved(scenario)])
+    quantity = Parameter(
+        name="quantity",
+        unit="units",
+        of=tuple(moved(scenario)),
+        textbook=quantities,
+        high=2 * quantities + 4 * lots,
+        step=lots,
+        whole=True,
+    )
+    made = [name for name in at if name not in moved(scenario)]
+    if not made:
+        return safety, quantity
+    levels = level_parameter(scenario, made)
+    return safety, quantity, replace(levels, name="levels", alias="")
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these safety factors and local levels."""
+    return SeasonalBaseStock(name, layout, rows(values))
+
+
+SEASONAL_BASE_STOCK = Classic("seasonal-base-stock", why_not, parameters, build)

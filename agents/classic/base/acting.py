@@ -1,0 +1,224 @@
+"""What policies that are no compiled rule share: positions, asks in lots, levels by local numbers.
+
+Arrays stand in the scenario's order of sources, one row a plant of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import View, ViewLayout, asking_order, echelon_matrix
+from jitgym.control.rules import ROUNDING, echelon
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from .declaration import Array, Values, plain
+from .sizing import Stage, from_supplier_to_customer, stages
+
+MOST_KNOWN = 200_000  # rows that are remembered
+
+
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """A policy that looks at the view: values are rows, one policy or one for each row of a batch.
+
+    A subclass says what it asks for; with memory it also says how that begins.
+    """
+
+    name: str
+    layout: Layout
+    values: Values  # parameter -> (policies, of), see `rows`
+    rule: None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As it was made, for tables and files."""
+        return plain({name: value[0] for name, value in self.values.items()})
+
+    def start(self, batch: int) -> Array:
+        """Return no memory."""
+        return np.empty((batch, 0))
+
+    def act(self, view: View, memory: Array) -> Array:
+        """Return what it asks for, (batch, sources) in units, or with priorities beside it."""
+        return self.asks(ViewLayout(self.layout).state(np.asarray(view, np.float64)), memory)
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the same of a matrix of states, (batch, cells)."""
+        raise NotImplementedError
+
+    def crowd(self, others: Sequence[Self], episodes: int) -> Self:
+        """Return this policy and others as one, each for as many rows of a batch as episodes."""
+        policies = (self, *others)
+        values = {
+            name: np.repeat(np.concatenate([p.values[name] for p in policies]), episodes, axis=0)
+            for name in self.values
+        }
+        return replace(self, values=values)
+
+    @cached_property
+    def plan(self) -> Positions:
+        """Positions and asks of this plant."""
+        return Positions(self.layout)
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The echelon positions of a plant, and asks from levels."""
+
+    layout: Layout
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """Every source as a stage, in scenario order."""
+        at = stages(self.layout.scenario)
+        return [at[name] for name in self.layout.scenario.sources]
+
+    @cached_property
+    def lots(self) -> Array:
+        """Lot size of each source, (sources,)."""
+        return np.array([source.lot_size for source in self.layout.scenario.sources.values()])
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Units of each echelon's position for a unit of each state cell, (cells, sources)."""
+        matrix = np.zeros((self.layout.cells, len(self.stages)))
+        for k, stage in enumerate(self.stages):
+            for cell, units in echelon(self.layout, stage.item).items():
+                matrix[cell, k] = units
+        return matrix
+
+    @cached_property
+    def to_echelon(self) -> Array:
+        """Echelon levels = local levels @ this, (sources, sources)."""
+        return echelon_matrix(self.layout.scenario).T
+
+    @cached_property
+    def order(self) -> list[tuple[int, npt.NDArray[np.intp]]]:
+        """In the order of asking: source, and the sources of its item that asked before it."""
+        scenario = self.layout.scenario
+        place = {name: k for k, name in enumerate(scenario.sources)}
+        order = asking_order(scenario)
+        return [
+            (
+                place[name],
+                np.array(
+                    [
+                        place[other]
+                        for other in order[:k]
+                        if scenario.sources[other].makes == scenario.sources[name].makes
+                    ],
+                    dtype=np.intp,
+                ),
+            )
+            for k, name in enumerate(order)
+        ]
+
+    def cell(self, name: str) -> int:
+        """Return the cell of the state with this name."""
+        return next(part.start for part in self.layout.state if part.name == name)
+
+    def total(self, state: Array, name: str) -> Array:
+        """Return the total of the cells with this name, (batch,); 0 where there are none."""
+        for part in self.layout.state:
+            if part.name == name:
+                return np.asarray(state[:, part.start : part.stop].sum(axis=1))
+        return np.zeros(state.shape[0])
+
+    def up_to(self, state: Array, levels: Array) -> Array:
+        """Return whole lots up to these echelon levels, (batch, sources)."""
+        return self.closing(levels - state @ self.matrix)
+
+    def closing(self, gaps: Array) -> Array:
+        """Return whole lots that close these gaps, (batch, sources).
+
+        Of several sources of an item what one asks for closes the next one's too.
+        """
+        asked = np.zeros_like(gaps)
+        for k, rivals in self.order:
+            gap = gaps[:, k]
+            if rivals.size:
+                gap = gap - asked[:, rivals].sum(axis=1)
+            asked[:, k] = self.whole(np.maximum(gap, 0.0), k)
+        return asked
+
+    def hold_back(self, state: Array, asked: Array, least: Array) -> Array:
+        """Return the asks; what its work center is not set up for waits until it is worth a setup.
+
+        `least` is the smallest run of each source in units, (..., sources).
+        """
+        begins = asked >= np.maximum(least, 0.0) - ROUNDING
+        for source, center in self.set_up:
+            begins[:, source] |= state[:, center] == source + 1.0
+        return np.where(begins, asked, 0.0)
+
+    @cached_property
+    def set_up(self) -> list[tuple[int, int]]:
+        """Sources at work centers that several share and set up for: source, cell of the setup."""
+        names = list(self.layout.scenario.sources)
+        return [
+            (names.index(name), self.cell(f"{self.layout.scenario.sources[name].at}.setup"))
+            for name in shared(self.layout.scenario)
+        ]
+
+    def whole(self, quantity: Array, k: int) -> Array:
+        """Return a quantity of source k rounded down to whole lots."""
+        if self.lots[k] == 1.0:
+            return np.floor(quantity + ROUNDING)
+        return np.asarray(np.floor(quantity / self.lots[k] + ROUNDING) * self.lots[k])
+
+
+def shared(scenario: Scenario) -> list[str]:
+    """Return the sources that take a setup at a work center with others, supplier to customer."""
+    takes = {
+        source.at
+        for source in scenario.sources.values()
+        if source.at and (source.setup_time or source.setup_cost)
+    }
+    crews = {
+        center: [name for name, source in scenario.sources.items() if source.at == center]
+        for center in takes
+    }
+    return [
+        name
+        for name in from_supplier_to_customer(scenario)
+        if (center := scenario.sources[name].at) in crews and len(crews[center]) > 1
+    ]
+
+
+def remembered(
+    known: dict[bytes, Array], cells: Array, work: Callable[[list[int]], Array]
+) -> Array:
+    """Return what was found for each row of cells, one row each, and find it where it is new.
+
+    `work` is given the places of new rows, each once, and returns their findings in that order.
+    """
+    keys = [row.tobytes() for row in np.ascontiguousarray(cells)]
+    if len(known) > MOST_KNOWN:
+        known.clear()
+    new = list({key: k for k, key in enumerate(keys) if key not in known}.values())
+    if new:
+        known.update(zip((keys[k] for k in new), work(new), strict=True))
+    return np.array([known[key] for key in keys])
+
+
+def rows(values: Values) -> dict[str, Array]:
+    """Return the values of one policy as rows, (1, of)."""
+    return {name: value[np.newaxis, :] for name, value in values.items()}
+
+
+def in_scenario_order(layout: Layout, listed: Array, names: Sequence[str] | None = None) -> Array:
+    """Return (..., of) numbers by source, listed from supplier to customer, in scenario order.
+
+    With `names` they belong to these sources, and all others get 0.
+    """
+    order = from_supplier_to_customer(layout.scenario) if names is None else list(names)
+    found = np.zeros((*listed.shape[:-1], len(layout.scenario.sources)))
+    found[..., [list(layout.scenario.sources).index(name) for name in order]] = listed
+    return found

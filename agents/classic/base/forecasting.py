@@ -1,0 +1,142 @@
+"""Forecasts of the coming periods, and of a new product's rest, from what the view shows.
+
+    F' = F + w (demand of the period before - F)                               (Brown 1959)
+
+Where pattern or season make a demand vary, it is smoothed and forecast by its factors. A new
+product's level is gamma; given n units over a share c of its life, demand over a share s more is
+negative binomial of size shape + n and mean s (shape + n) / (rate + c) (Fisher and Raman 1996).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.distributions import LifeCycle
+from jitgym.plant import Layout
+from jitgym.plant.records import NONE
+from jitgym.scenario import Revealed
+
+from .declaration import Array
+
+LONGEST = 64  # periods ahead
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Smoothed forecasts of every demand; the memory holds F of each, and the period."""
+
+    layout: Layout
+
+    @property
+    def width(self) -> int:
+        """Cells of memory."""
+        return len(self.layout.scenario.demands) + 1
+
+    def start(self, batch: int) -> Array:
+        """Return mean demand, and that no period has passed, (batch, demands + 1)."""
+        means = [demand.mean for demand in self.layout.scenario.demands.values()]
+        return np.tile([*means, 0.0], (batch, 1))
+
+    def revise(self, state: Array, memory: Array, weight: Array) -> None:
+        """Smooth the demand of the period before into the memory, and count the period."""
+        last = state[:, self.layout.plant.demands["last"]]
+        before = (memory[:, -1].astype(np.int64) - 1) % self.factors.shape[0]
+        factors = self.factors[before]
+        known = (memory[:, -1:] > 0) & (factors > 0)
+        error = np.where(known, last / np.where(factors > 0, factors, 1.0) - memory[:, :-1], 0.0)
+        memory[:, :-1] += weight * error
+        memory[:, -1] += 1.0
+
+    def ahead(self, memory: Array, periods: int) -> Array:
+        """Return the forecasts of this and the coming periods, (batch, periods, demands)."""
+        now = memory[:, -1].astype(np.int64) - 1
+        coming = (now[:, np.newaxis] + np.arange(periods)) % self.factors.shape[0]
+        return memory[:, np.newaxis, :-1] * self.factors[coming]
+
+    def shown(self, state: Array, expected: Array) -> Array:
+        """Return forecasts, (batch, periods, demands), with what the view itself forecasts.
+
+        Of what is revealed ahead the periods that it tells, of a causal forecast all of them.
+        """
+        found = expected
+        for part in self.layout.state:
+            if part.kind != "forecast" or not part.name.endswith(".forecast"):
+                continue
+            if found is expected:
+                found = expected.copy()
+            k = list(self.layout.scenario.demands).index(part.owner)
+            told = state[:, part.start : part.stop]
+            if isinstance(self.layout.scenario.demands[part.owner].forecast, Revealed):
+                count = min(part.size, found.shape[1])
+                found[:, :count, k] = told[:, :count]
+            else:
+                found[:, :, k] = told
+        return found
+
+    @cached_property
+    def factors(self) -> Array:
+        """Each period's mean over the long run's, (cycle, demands).
+
+        Of a new product by the plan of its life, and nothing when the season is over.
+        """
+        scenario = self.layout.scenario
+        lives = [isinstance(d.quantity, LifeCycle) for d in scenario.demands.values()]
+        cycle = int(np.lcm.reduce([len(d.phases) for d in scenario.demands.values()]))
+        if scenario.horizon.ends or any(lives):
+            cycle = scenario.horizon.periods + LONGEST
+        table = np.ones((cycle, len(lives)))
+        for k, demand in enumerate(scenario.demands.values()):
+            if isinstance(demand.quantity, LifeCycle):
+                plan = np.zeros(cycle)
+                shares = np.array(demand.quantity.shares)
+                first = demand.quantity.first
+                plan[first : first + shares.size] = shares[: max(cycle - first, 0)]
+                table[:, k] = plan * demand.quantity.mean / demand.mean
+            else:
+                means = np.array([phase.expectation for phase in demand.phases])
+                table[:, k] = np.resize(means, cycle) / (demand.mean or 1.0)
+        if scenario.horizon.ends:
+            table[scenario.horizon.periods :] = 0.0
+        return table
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is known of a new product's demand."""
+
+    layout: Layout
+    demand: str
+
+    @cached_property
+    def _cell(self) -> int:
+        name = f"{self.demand}.so_far"
+        return next(part.start for part in self.layout.state if part.name == name)
+
+    @cached_property
+    def _passed(self) -> Array:
+        """Share of its life that has passed before each period, (periods + LONGEST,)."""
+        life = self._life
+        shares = np.concatenate([np.zeros(life.first), life.shares])
+        periods = self.layout.scenario.horizon.periods + LONGEST
+        return np.minimum(np.cumsum([0.0, *shares, *np.zeros(periods)])[:periods], 1.0)
+
+    @property
+    def _life(self) -> LifeCycle:
+        quantity = self.layout.scenario.demands[self.demand].quantity
+        assert isinstance(quantity, LifeCycle)
+        return quantity
+
+    def predicted(self, state: Array, first: float, last: Array | float) -> tuple[Array, Array]:
+        """Return mean and variance of demand from so many periods ahead to before so many."""
+        life, clock = self._life, self.layout.plant.clock
+        now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
+        most = self._passed.size - 1
+        begin = self._passed[np.minimum(now + int(first), most)]
+        until = np.minimum(now + np.asarray(last).astype(np.int64), most)
+        share = np.maximum(self._passed[until] - begin, 0.0)
+        size = life.shape + state[:, self._cell]
+        mean = share * size / (life.shape / life.mean + self._passed[now])
+        return mean, mean + mean**2 / size

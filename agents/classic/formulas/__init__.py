@@ -1,0 +1,1 @@
+"""Closed forms of the inventory literature, without a policy."""

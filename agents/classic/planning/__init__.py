@@ -1,0 +1,1 @@
+"""Planning policies: orders come from a plan over the coming periods."""

@@ -1,0 +1,1 @@
+"""Pull policies: cards and levels release work when stock is taken."""

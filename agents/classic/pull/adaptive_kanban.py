@@ -1,0 +1,162 @@
+"""Adaptive kanban: CONWIP cards, and extra ones while stock is short of demand.
+
+    release = max(0, K + X - all in process and in stock on the line)
+    X' = min(X + D, E)  where stock net of backorders <= R;   max(X - D, 0)  where it is > C
+
+Extra cards X, at most E, come in with a customer's demand D while the stock of what is sold is at
+or below the release threshold R, and are taken out with a demand while it is above the capture
+threshold C (Tardif and Maaseidvaag 2001, with C >= R). As with CONWIP the first source is
+given cards and the rest push; without extra cards it is CONWIP, and the tuner starts from the best
+of that as well. A card stands for one lot of the first source; stock in units.
+
+Sizing (theirs is a search; this is a start for it): K that of CONWIP, E a third of it, R that
+nothing is left, C a period's mean demand.
+
+>>> extra_cards(1.0, demand=2, net_stock=0, release=0, capture=4, most=5)
+3.0
+>>> extra_cards(3.0, demand=2, net_stock=5, release=0, capture=4, most=5)
+1.0
+>>> extra_cards(3.0, demand=2, net_stock=2, release=0, capture=4, most=5)
+3.0
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, rows
+from ..base.declaration import Array, Classic, Parameter, Special, Values
+from ..base.sizing import stages
+from ..planning.mrp import write_material_for
+from . import conwip
+from .conwip import CONWIP, first_sources
+
+
+def extra_cards(
+    extra: Any, demand: Any, net_stock: Any, release: Any, capture: Any, most: Any
+) -> Any:
+    """Return how many extra cards there are after a period's demand."""
+    more = np.where(
+        net_stock <= release, np.minimum(extra + demand, np.maximum(most, extra)), extra
+    )
+    fewer = np.where(
+        net_stock > np.maximum(capture, release), np.maximum(extra - demand, 0.0), more
+    )
+    return fewer if np.ndim(fewer) else float(fewer)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveKanban(Acting):
+    """CONWIP with extra cards; its memory: how many there are, and whether a period has passed."""
+
+    def start(self, batch: int) -> Array:
+        """Return no extra cards."""
+        return np.zeros((batch, 2))
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Release or capture extra cards, and return the asks, (batch, sources) in units."""
+        layout, value = self.layout, {name: v[:, 0] for name, v in self.values.items()}
+        lot = self.plan.lots[self._first]
+        last = state[:, layout.plant.demands["last"]].sum(axis=1) * memory[:, 1]
+        memory[:, 0] = extra_cards(
+            memory[:, 0],
+            last / lot,
+            state @ self._sold,
+            value["release"],
+            value["capture"],
+            value["extra"],
+        )
+        memory[:, 1] = 1.0
+        asked = np.zeros((len(state), len(self.plan.stages)))
+        for k in range(asked.shape[1]):
+            if k != self._first:
+                write_material_for(layout.plant, k, state, asked)
+                asked[:, k] = self.plan.whole(asked[:, k], k)
+        cards = np.floor(value["cards"] + memory[:, 0] + 1e-9) * lot
+        gap = np.maximum(cards - state @ self._on_the_line, 0.0)
+        asked[:, self._first] = self.plan.whole(gap, self._first)
+        return asked
+
+    @cached_property
+    def _first(self) -> int:
+        scenario = self.layout.scenario
+        return list(scenario.sources).index(first_sources(scenario)[0])
+
+    @cached_property
+    def _on_the_line(self) -> Array:
+        """The first source's echelon gross of backorders, (cells,)."""
+        return np.maximum(self.plan.matrix[:, self._first], 0.0)
+
+    @cached_property
+    def _sold(self) -> Array:
+        """Stock of what is sold, net of backorders, (cells,)."""
+        demands = self.layout.scenario.demands
+        stocks = {f"{demand.item}.stock" for demand in demands.values()}
+        backlogs = {f"{name}.backlog" for name in demands}
+        row = np.zeros(self.layout.cells)
+        for part in self.layout.state:
+            row[part.start : part.stop] = float(part.name in stocks) - float(part.name in backlogs)
+        return row
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why one set of cards cannot rule this plant, or nothing."""
+    return conwip.why_not(scenario)
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the cards, the extra ones, and the two thresholds."""
+    (cards,) = CONWIP.parameters(scenario)
+    (first,) = first_sources(scenario)
+    stage = stages(scenario)[first]
+    mean = math.ceil(sum(demand.mean for demand in scenario.demands.values()))
+    high = max(math.ceil(float(cards.high[0]) * stage.lot), mean)
+
+    def number(
+        name: str, unit: str, textbook: float, most: float, low: float, whole: bool
+    ) -> Parameter:
+        return Parameter(
+            name=name,
+            unit=unit,
+            of=("policy",),
+            textbook=np.array([float(textbook)]),
+            high=np.array([float(most)]),
+            step=np.ones(1),
+            low=low,
+            least=0.0 if whole else -math.inf,
+            whole=whole,
+        )
+
+    extra = math.ceil(float(cards.textbook[0]) / 3)
+    return (
+        cards,
+        number("extra", "containers", extra, max(extra, float(cards.high[0])), 0.0, True),
+        number("release", "units", 0.0, high, -float(high), False),
+        number("capture", "units", mean, high, -float(high), False),
+    )
+
+
+def of_conwip(scenario: Scenario, values: Values) -> Values:
+    """Return the adaptive kanban without extra cards."""
+    _, _, *thresholds = parameters(scenario)
+    kept = {threshold.name: threshold.textbook for threshold in thresholds}
+    return {"cards": values["cards"], "extra": np.zeros(1), **kept}
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these cards and thresholds."""
+    return AdaptiveKanban(name, layout, rows(values))
+
+
+ADAPTIVE_KANBAN = Classic(
+    "adaptive-kanban", why_not, parameters, build, holds=(Special(CONWIP, of_conwip),)
+)

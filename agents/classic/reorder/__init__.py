@@ -1,0 +1,1 @@
+"""Reorder policies of a single item: when to order, and how much."""

@@ -1,0 +1,159 @@
+"""Linear rule on a learner's own features: the separator between learning and information.
+
+    order = floor(max(0, w0 - w . x))      of every source, in whole lots
+
+x are the entries of the environment's observation, all that a learned policy sees, saturation
+included: stocks, pipelines and backlogs in units; what is up, set up, revealed or forecast, and the
+clock as the observation shows them. Tuned by the cross-entropy method like the other rules of real
+numbers, it uses the same information with the simplest function there is. What a net gains beyond
+it is learning; what it gains beyond base-stock is information too.
+
+Of several sources of an item each ask counts against the next one's, as in a single index.
+
+Sizing (ours, a start for the tuner): base-stock, a linear rule of echelon stocks; the tuner starts
+from the best of that as well. w0 in units, weights in units a unit, or in units at a full entry.
+
+>>> linear_orders(np.array([[8.0, 1.0]]), np.array([[10.0]]), np.array([[[1.0, 0.5]]])).tolist()
+[[1.5]]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.control import Policy, ViewLayout
+from jitgym.envs.encodings import Entry, ObservationEncoding
+from jitgym.plant import Layout, lay_out
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, Positions, in_scenario_order, rows
+from ..base.declaration import Array, Classic, Parameter, Special, Values
+from ..base.sizing import from_supplier_to_customer
+from ..pull.base_stock import BASE_STOCK, echelon_levels, level_parameter
+
+MOST_NUMBERS = 80  # more are beyond the search
+REACH = 0.8  # a tuner moves weights so far from base-stock's, in units a unit
+FINEST = 1e-3
+BLUR = 1e-3  # units: the observation has single precision
+
+
+def linear_orders(features: Array, levels: Array, weights: Array) -> Array:
+    """Return w0 - w . x, (batch, sources), before it is cut off and rounded.
+
+    Features (batch, entries), levels (batch or 1, sources), weights (batch or 1, sources, entries).
+    """
+    if len(weights) == 1:
+        return np.asarray(levels - features @ weights[0].T)
+    return np.asarray(levels - np.einsum("be,bse->bs", features, weights))
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Acting):
+    """The rule."""
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units."""
+        shown = self._observation.encode(state[:, ViewLayout(self.layout).columns])
+        features = shown.astype(np.float64) * self._scales
+        levels = in_scenario_order(self.layout, self.values["level"])
+        weights = self.values["weights"].reshape(len(levels), levels.shape[1], -1)
+        gaps = linear_orders(features, levels, weights[:, self._places]) + BLUR
+        return self.plan.closing(gaps)
+
+    @cached_property
+    def _observation(self) -> ObservationEncoding:
+        return ObservationEncoding(self.layout)
+
+    @cached_property
+    def _scales(self) -> Array:
+        return np.array([scale(entry) for entry in self._observation.entries])
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Where each source of the scenario stands from supplier to customer."""
+        order = from_supplier_to_customer(self.layout.scenario)
+        return [order.index(name) for name in self.layout.scenario.sources]
+
+
+def scale(entry: Entry) -> float:
+    """Return what an entry is multiplied by: units for what is a quantity, else as it is shown."""
+    return entry.high if entry.unit == "units" else 1.0
+
+
+def entries(scenario: Scenario) -> tuple[Entry, ...]:
+    """Return the entries of the observation."""
+    return ObservationEncoding(lay_out(scenario)).entries
+
+
+def numbers(scenario: Scenario) -> int:
+    """Return how many numbers the rule has."""
+    return len(scenario.sources) * (len(entries(scenario)) + 1)
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why its numbers cannot be found, or nothing."""
+    if (count := numbers(scenario)) > MOST_NUMBERS:
+        return f"it would have {count} numbers: more than {MOST_NUMBERS} are beyond the search"
+    return ""
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return w0 and the weights of every source, from supplier to customer."""
+    plan = Positions(lay_out(scenario))
+    order, shown = from_supplier_to_customer(scenario), entries(scenario)
+    usual = level_parameter(scenario)
+    echelon, high = (
+        echelon_levels(plan.layout, usual.of, local.tolist())
+        for local in (usual.textbook, usual.high)
+    )
+    weights = []
+    for name in order:
+        k = list(scenario.sources).index(name)
+        weights.append([plan.matrix[e.column, k] if scale(e) == e.high else 0.0 for e in shown])
+    textbook = np.array(weights).ravel()
+    most = [scenario.order_bound(name) for name in order]
+    units = np.array([e.unit == "units" for e in shown])
+    reach = np.concatenate([np.where(units, REACH, REACH * bound) for bound in most])
+    return (
+        Parameter(
+            name="level",
+            unit="units",
+            of=tuple(order),
+            textbook=np.array([echelon[name] for name in order]),
+            high=np.array([max(high[name], echelon[name]) for name in order]),
+            step=np.full(len(order), FINEST),
+            least=-math.inf,
+            real=True,
+        ),
+        Parameter(
+            name="weights",
+            unit="units a unit",
+            of=tuple(f"{name}: {entry.name}" for name in order for entry in shown),
+            textbook=textbook,
+            high=textbook + reach,
+            step=np.full(textbook.size, FINEST),
+            low=textbook - reach,
+            least=-math.inf,
+            real=True,
+        ),
+    )
+
+
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the linear rule that is base-stock with these levels, while nothing saturates."""
+    level, weights = parameters(scenario)
+    (local,) = values.values()
+    echelon = echelon_levels(lay_out(scenario), level.of, local.tolist())
+    return {"level": np.array([echelon[name] for name in level.of]), "weights": weights.textbook}
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these numbers."""
+    return Linear(name, layout, rows(values))
+
+
+LINEAR = Classic("linear", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),))

@@ -1,0 +1,145 @@
+"""Linear-capped rule: a weighted sum of stock and pipeline, cell by cell, instead of the position.
+
+    order = floor(min(cap, max(0, w0 - w . x)))
+
+x is the view of one item with one source: what is on order by its age, youngest first, then the
+stock by its age, youngest first and net of backorders. Base-stock weighs all cells by 1 and has no
+cap. Where demand is lost, the order of the optimal policy falls by at most 1 with a unit more of
+any cell, and by less the older the unit is (Karlin and Scarf 1958; Zipkin 2008): a linear rule can
+follow that, no base-stock level can. The cap is that of capped base-stock (Xin 2021).
+
+Sizing (ours, a start for the tuner; the literature has no formula): weights that fall evenly from
+1, on what was ordered last, to 1/2 on the oldest stock where demand is lost, and stay at 1 where it
+waits; w0 so that the mean requirement is ordered at the mean pipeline and stock of base-stock; the
+cap of capped base-stock. The numbers are real: the tuner searches them by the cross-entropy method.
+Level and cap in units, weights in units a unit.
+
+>>> linear_order([5, 5, 4, 6], weights=[0.9, 0.8, 0.7, 0.6], level=19, cap=5)
+4
+>>> falling_weights(3, 0.5).tolist()
+[1.0, 0.75, 0.5]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from jitgym.control import Policy, RulePolicy, linear_rule
+from jitgym.plant import Layout, lay_out
+from jitgym.plant.records import UNLIMITED
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Array, Classic, Parameter, Values, plain
+from ..base.sizing import Stage, stages
+from ..pull.base_stock import bounded_level
+from .capped_base_stock import cap_sizes
+
+LEAST_WEIGHT = 0.5  # of the oldest stock, where demand is lost
+FINEST = 1e-3  # difference of weights
+
+
+def linear_order(cells: Sequence[float], weights: Sequence[float], level: float, cap: float) -> int:
+    """Return floor(min(cap, max(0, w0 - w . x)))."""
+    return math.floor(min(cap, max(0.0, level - float(np.dot(weights, cells)))))
+
+
+def falling_weights(count: int, least: float) -> Array:
+    """Return weights that fall evenly from 1 to the least, (count,)."""
+    return np.linspace(1.0, least, count).round(3)
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there is no item to rule, or nothing."""
+    if len(scenario.items) > 1:
+        return f"it rules a single item; here are {len(scenario.items)}"
+    if len(scenario.sources) > 1:
+        return f"it orders from a single source; here are {len(scenario.sources)}"
+    return ""
+
+
+def cells_of(layout: Layout) -> dict[str, dict[int, float]]:
+    """Return cell of the rule -> {cell of the state: units}: youngest order to oldest stock."""
+    parts = {part.name: part for part in layout.state}
+    (item,), (source,) = layout.scenario.items, layout.scenario.sources
+    coming, stock = parts[f"{source}.in_process"], parts[f"{item}.stock"]
+    # The pipeline's first cell, what is granted this period, is empty when the rule looks.
+    cells = {
+        f"{source}.in_process[{age}]": {coming.start + age: 1.0} for age in range(1, coming.size)
+    }
+    for age in range(stock.size):
+        name = f"{item}.stock[{age}]" if stock.size > 1 else f"{item}.stock"
+        cells[name] = {stock.start + age: 1.0}
+    for name in layout.scenario.demands:
+        if f"{name}.backlog" in parts:
+            cells[list(cells)[-1]][parts[f"{name}.backlog"].start] = -1.0
+    return cells
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return w0, the weights and the cap."""
+    (stage,) = stages(scenario).values()
+    cells = tuple(cells_of(lay_out(scenario)))
+    weights = falling_weights(len(cells), LEAST_WEIGHT if stage.is_lost else 1.0)
+    level = _level(stage, weights)
+    cap, most = cap_sizes(stage)
+    source = (stage.source,)
+    return (
+        Parameter(
+            name="level",
+            unit="units",
+            of=source,
+            textbook=np.array([level]),
+            high=np.array([max(stage.ceiling, level)]),
+            step=np.array([FINEST * stage.lot]),
+            real=True,
+        ),
+        Parameter(
+            name="weights",
+            unit="units a unit",
+            of=cells,
+            textbook=weights,
+            high=np.full(len(cells), 1.2),
+            step=np.full(len(cells), FINEST),
+            real=True,
+        ),
+        Parameter(
+            name="cap",
+            unit="units a period",
+            of=source,
+            textbook=np.array([cap]),
+            high=np.array([most]),
+            step=np.array([FINEST * stage.lot]),
+            low=stage.smallest_order,
+            least=stage.smallest_order,
+            real=True,
+        ),
+    )
+
+
+def _level(stage: Stage, weights: Array) -> float:
+    """The w0 that orders the mean requirement when stock and pipeline are base-stock's mean."""
+    level = bounded_level(stage.lead_time_demand, *stage.ratios)
+    coming = np.full(weights.size - 1, stage.requirement)
+    stock = max(level - stage.requirement - coming.sum(), 0.0)
+    w0 = stage.requirement + float(weights @ np.append(coming, stock))
+    return round(max(w0, stage.smallest_order) / FINEST) * FINEST
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these numbers."""
+    level, weights, cap = (array.tolist() for array in values.values())
+    ((source, about),) = layout.scenario.sources.items()
+    position = {
+        cell: weight * units
+        for weight, cells in zip(weights, cells_of(layout).values(), strict=True)
+        for cell, units in cells.items()
+    }
+    numbers = (UNLIMITED, level[0], cap[0], float(about.lot_size), 0.0)
+    rule = linear_rule(layout, [source], [position], [numbers])
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+LINEAR_CAPPED = Classic("linear-capped", why_not, parameters, build)

@@ -1,0 +1,189 @@
+"""(s,S) policy, also called min-max: when the position is at or below s, order up to S.
+
+    order = S - inventory position  where it is at or below s, else 0
+
+Optimal for a fixed cost of ordering (Scarf 1960). Outside suppliers are ordered from so, on the
+echelon's position net of backorders; stations between them and the customer follow local base-stock
+levels, since a batch saves them no order.
+
+Textbook sizing: the best s and S exactly, by the algorithm of Zheng and Federgruen (1991). With
+G(y) the mean cost a period of an inventory position y, over the demand of the lead time and one
+period; m(j) the mean number of periods of a cycle in which the position lies j below S; K the fixed
+cost:
+
+    c(s, S) = (K + sum_j m(j) G(S - j)) / sum_j m(j),   j = 0 ... S - s - 1
+
+Where demand is lost the same, as an approximation. Quantities in units, costs a period.
+
+>>> from jitgym.distributions import Poisson
+>>> from ..base.sizing import mass
+>>> best_min_max(mass(Poisson(mean=6)), mass(Poisson(mean=6)), fixed=5, holding=1, shortage=4)
+(4, 10, 8.034112)
+
+That is example 4.7 of Snyder and Shen; this is the first row of Zheng and Federgruen's table:
+
+>>> best_min_max(mass(Poisson(mean=10)), mass(Poisson(mean=10)), fixed=64, holding=1, shortage=9)
+(6, 40, 35.022)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Array, Classic, Parameter, Values, plain
+from ..base.sizing import (
+    MOST_RATIO,
+    Stage,
+    critical_ratio,
+    from_supplier_to_customer,
+    mean_of,
+    outside_suppliers,
+    quantile,
+    stages,
+)
+from ..pull.base_stock import echelon_levels, level_parameter
+from . import eoq
+
+NEVER = 1 - 1e-9  # chance of a period without demand from which on there is none to speak of
+
+
+class PositionCost:
+    """G(y) = h E (y - D)+ + b E (D - y)+, the mean cost a period of a position y."""
+
+    def __init__(self, covered: Array, holding: float, shortage: float) -> None:
+        self.holding, self.shortage = holding, shortage
+        self.mean = mean_of(covered)
+        # What is left on the average of 0, 1, ..., as far as demand reaches.
+        self.left = np.concatenate([[0.0], np.cumsum(np.minimum(np.cumsum(covered), 1.0))])
+
+    def of(self, y: npt.NDArray[np.int64]) -> Array:
+        """Return G of each position."""
+        last = self.left.size - 1
+        left = np.where(y < 0, 0.0, self.left[np.clip(y, 0, last)] + np.maximum(0, y - last))
+        return np.asarray(self.holding * left + self.shortage * (left + self.mean - y))
+
+    def __call__(self, y: int) -> float:
+        """Return G(y)."""
+        return float(self.of(np.array([y]))[0])
+
+
+class Cycle:
+    """What a cycle between two orders costs, by the renewals of demand."""
+
+    def __init__(self, demand: Array, of_position: PositionCost, fixed: float) -> None:
+        self.demand = demand  # of a period, its mass
+        self.of_position = of_position
+        self.fixed = fixed
+        self.renewals = np.array([1 / (1 - demand[0])])
+
+    def cost(self, s: int, S: int) -> float:
+        """Return c(s, S), the average cost a period."""
+        while self.renewals.size < S - s:
+            self._renew()
+        m = self.renewals[: S - s]
+        return float((self.fixed + m @ self.of_position.of(np.arange(S, s, -1))) / m.sum())
+
+    def _renew(self) -> None:
+        """Append m(j) = sum of p(l) m(j - l) over l = 0 ... j."""
+        reach = min(self.renewals.size, self.demand.size - 1)
+        recent = self.renewals[::-1][:reach]
+        m = self.demand[1 : reach + 1] @ recent / (1 - self.demand[0])
+        self.renewals = np.append(self.renewals, m)
+
+
+def best_min_max(
+    demand: Array, covered: Array, fixed: float, holding: float, shortage: float
+) -> tuple[int, int, float]:
+    """Return the best s and S, and their average cost a period (Zheng and Federgruen 1991).
+
+    Parameters
+    ----------
+    demand, covered
+        Mass of a period's demand, and of demand over the lead time and one period.
+    fixed, holding, shortage
+        Cost of an order, of a unit left and of a unit short, a period.
+    """
+    if shortage <= 0 or demand[0] > NEVER:
+        return -1, 0, 0.0
+    # What costs nothing to hold is held as in every other textbook size: to the same ratio.
+    holding = max(holding, shortage * (1 / MOST_RATIO - 1))
+    G = PositionCost(covered, holding, shortage)
+    c = Cycle(demand, G, fixed).cost
+    best = int(quantile(covered, critical_ratio(shortage, holding)))
+    s = best - 1
+    while c(s, best) > G(s):
+        s -= 1
+    top, cost = best, c(s, best)
+    S = best + 1
+    while G(S) <= cost:
+        if c(s, S) < cost:
+            top = S
+            while c(s, top) <= G(s + 1):
+                s += 1
+            cost = c(s, top)
+        S += 1
+    return s, top, cost
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return s and S of the outside suppliers, and the stations' levels."""
+    at = stages(scenario)
+    suppliers = outside_suppliers(scenario)
+    ordered = [at[name] for name in suppliers]
+    points, tops = np.array([_textbook(stage) for stage in ordered]).T
+    steps = np.array([stage.resolution for stage in ordered])
+    most = np.array([stage.ceiling for stage in ordered])
+    reorder = Parameter(
+        name="reorder_point",
+        unit="units",
+        of=tuple(suppliers),
+        textbook=points,
+        high=np.maximum(most, points),
+        step=steps,
+        low=np.minimum(points, 0.0),
+        least=-math.inf,
+    )
+    order_up_to = Parameter(
+        name="order_up_to",
+        unit="units",
+        of=tuple(suppliers),
+        textbook=tops,
+        high=np.maximum(most, 3 * tops - 2 * points),
+        step=steps,
+    )
+    stations = [name for name in at if name not in suppliers]
+    return (reorder, order_up_to, *([level_parameter(scenario, stations)] if stations else []))
+
+
+def _textbook(stage: Stage) -> tuple[float, float]:
+    """The textbook's s and S; an order is not below the smallest."""
+    source = stage.scenario.sources[stage.source]
+    fixed = source.shipment_cost + source.setup_cost
+    s, top, _ = best_min_max(
+        stage.demand, stage.lead_time_demand, fixed, stage.holding, stage.shortage
+    )
+    return float(s), float(max(top, s + stage.smallest_order, 0))
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these reorder points, order-up-to and stations' levels."""
+    scenario = layout.scenario
+    suppliers = outside_suppliers(scenario)
+    stations = [s for s in from_supplier_to_customer(scenario) if s not in suppliers]
+    points = dict(zip(suppliers, values["reorder_point"].tolist(), strict=True))
+    tops = dict(zip(suppliers, values["order_up_to"].tolist(), strict=True))
+    levels = echelon_levels(layout, stations, values.get("levels", np.empty(0)).tolist())
+    levels |= tops
+    triggers = {source: max(0.0, tops[source] - points[source]) for source in suppliers}
+    rule = pull_rule(layout, levels=levels, triggers=triggers)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+MIN_MAX = Classic("s-S", eoq.why_not, parameters, build)

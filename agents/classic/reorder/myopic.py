@@ -1,0 +1,195 @@
+"""Myopic policy for lost sales: order for the one period in which the order arrives.
+
+    order = the least q with P(D <= X + q) >= p / (p + h)
+
+X is the stock that will be there when the order arrives, L periods from now, its distribution
+worked out from the stock and all that is on order, sale by sale; D the demand of that period
+(Morton 1971; Zipkin 2008). Unlike base-stock it sees by how much the stock can fall at most until
+then. Where demand waits it would be base-stock.
+
+Textbook sizing: the ratio is the newsvendor's. A tuner may move it. Quantities in units.
+
+>>> coin = np.array([0.5, 0.5])  # a unit of demand or none
+>>> stock, coming = np.array([0.0, 1.0, 2.0]), np.empty((3, 0))
+>>> myopic_orders(stock, coming, lead_time=1, demand=coin, ratio=0.9, most=4).tolist()
+[1, 1, 0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.control import Policy
+from jitgym.distributions import Deterministic
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, remembered, rows
+from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.sizing import MOST_RATIO, Stage, quantile, stages
+from . import linear_capped
+
+Method = Callable[[Array, Array, int, Array, Array, int], npt.NDArray[np.intp]]
+"""(stock, on order, lead time, demand, ratio, most) -> orders; see `myopic_orders`."""
+
+LARGEST = 400  # units: where more is on order at times, working it through unit by unit is slow
+
+
+def myopic_orders(
+    stock: Array,
+    coming: Array,
+    lead_time: int,
+    demand: Array,
+    ratio: float | Array,
+    most: int,
+) -> npt.NDArray[np.intp]:
+    """Return the order of each row, (batch,), at most `most`.
+
+    Parameters
+    ----------
+    stock, coming
+        Units in stock, (batch,); on order, what arrives next first, (batch, lead time - 1).
+    demand
+        Mass of a period's demand.
+    ratio
+        p / (p + h), a number or (batch, 1).
+    """
+    there = stock_on_arrival(stock, coming, lead_time, demand)
+    size = there.shape[1]
+    covered = np.minimum(np.cumsum(demand), 1.0)
+    reach = np.add.outer(np.arange(size), np.arange(most + 1))
+    enough = there @ covered[np.minimum(reach, covered.size - 1)] >= ratio - 1e-12
+    return np.where(enough.any(axis=1), enough.argmax(axis=1), most)
+
+
+def stock_on_arrival(stock: Array, coming: Array, lead_time: int, demand: Array) -> Array:
+    """Return the chance of each stock that will be there when an order arrives, (batch, units + 1).
+
+    Without the order itself, and before the demand of that period.
+    """
+    batch = stock.size
+    size = int((stock + coming.sum(axis=1)).max()) + 1
+    there = np.zeros((batch, size))  # as far as is known now
+    there[np.arange(batch), stock.astype(np.intp)] = 1.0
+    sales = after_demand(demand, size)
+    for period in range(lead_time):
+        there = there @ sales
+        if period < lead_time - 1:
+            before = np.arange(size) - coming[:, period, np.newaxis].astype(np.intp)
+            moved = np.take_along_axis(there, np.maximum(before, 0), axis=1)
+            there = np.where(before >= 0, moved, 0.0)
+    return there
+
+
+def after_demand(demand: Array, size: int) -> Array:
+    """Return the chance of each stock after a period's demand, given that before, (size, size)."""
+    gone = np.subtract.outer(np.arange(size), np.arange(size))  # before - after
+    chance = np.append(demand, np.zeros(max(0, size - demand.size)))
+    left = np.where(gone >= 0, chance[np.maximum(gone, 0)], 0.0)
+    left[:, 0] = 1.0 - left[:, 1:].sum(axis=1)
+    return left
+
+
+AT_ONCE = 256  # states that are worked out together, to save memory
+
+
+@dataclass(frozen=True, eq=False)
+class Myopic(Acting):
+    """The policy; it remembers the orders of the states that it met, which come again and again."""
+
+    method: Method = field(default=myopic_orders, kw_only=True)
+    known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, 1) in units."""
+        (stage,) = self.plan.stages
+        stock, coming = self._seen(state)
+        ratio = np.broadcast_to(self.values["ratio"], (len(state), 1))
+        seen = np.column_stack([stock, coming, ratio])
+
+        def orders(new: list[int]) -> Array:
+            parts = [new[k : k + AT_ONCE] for k in range(0, len(new), AT_ONCE)]
+            return np.concatenate(
+                [
+                    self.method(
+                        stock[p], coming[p], self._lead_time, stage.demand, ratio[p], self._most
+                    )
+                    for p in parts
+                ]
+            )
+
+        found = remembered(self.known, seen, orders)[:, np.newaxis]
+        return np.asarray(np.ceil(found / stage.lot) * stage.lot, dtype=np.float64)
+
+    def _seen(self, state: Array) -> tuple[Array, Array]:
+        """Stock, (batch,), and what is on order, what arrives next first."""
+        (stage,) = self.plan.stages
+        parts = {part.name: part for part in self.layout.state}
+        stock = self.plan.total(state, f"{stage.item}.stock")
+        on_order = parts[f"{stage.source}.in_process"]
+        # By age, youngest first; what is granted this period is not there yet.
+        return stock, state[:, on_order.start + 1 : on_order.stop][:, ::-1]
+
+    @cached_property
+    def _lead_time(self) -> int:
+        (stage,) = self.plan.stages
+        return round(stage.scenario.mean_lead_time(stage.source))
+
+    @cached_property
+    def _most(self) -> int:
+        (stage,) = self.plan.stages
+        return int(quantile(stage.demand, MOST_RATIO))
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why no order can be matched to one period, or nothing."""
+    if reason := linear_capped.why_not(scenario):
+        return reason
+    (stage,) = stages(scenario).values()
+    source, item = scenario.sources[stage.source], scenario.items[stage.item]
+    if not stage.is_lost:
+        return "demand waits here: it would be base-stock"
+    if source.consumes or source.at:
+        return "it orders from an outside supplier"
+    if not isinstance(source.lead_time, Deterministic):
+        return "the lead time is random: it looks at the one period in which an order arrives"
+    if item.shelf_life or item.obsolescence:
+        return "stock spoils here: it works out what is left after sales alone"
+    if len({id(phase) for demand in scenario.demands.values() for phase in demand.phases}) > 1:
+        return "periods differ: it takes every period's demand for the same"
+    if stage.ceiling > LARGEST:
+        return f"it works demand through unit by unit: above {LARGEST} units too many"
+    return ""
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the ratio."""
+    (stage,) = stages(scenario).values()
+    return (
+        Parameter(
+            name="ratio",
+            unit="share",
+            of=(stage.source,),
+            textbook=np.array([_ratio(stage)]),
+            high=np.array([0.9999]),
+            step=np.array([0.005]),
+            most=1.0,
+        ),
+    )
+
+
+def _ratio(stage: Stage) -> float:
+    return float(np.mean(stage.ratios))
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with this ratio."""
+    return Myopic(name, layout, rows(values))
+
+
+MYOPIC = Classic("myopic", why_not, parameters, build)

@@ -1,0 +1,114 @@
+"""(R,S) policy: every R periods, order up to S.
+
+    order = max(0, S - inventory position) in every R-th period, else 0
+
+What stores with a fixed delivery day do (Silver, Pyke and Thomas 2017, section 6.9). Outside
+suppliers are ordered from so, from the first period on; stations between them and the customer
+follow local base-stock levels every period.
+
+Textbook sizing: R the periods that an economic order quantity lasts, sqrt(2 K / (h D)), at least 1;
+S that of base-stock over the lead time and R periods. Levels local, in units, intervals in periods.
+
+>>> review_interval(fixed=64, demand=10, holding=1)
+4
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, in_scenario_order, rows
+from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.sizing import Stage, compound, outside_suppliers, stages
+from ..formulas.economic_order import economic_order_quantity
+from ..pull.base_stock import bounded_level, level_parameter
+from . import eoq
+
+LONGEST = 52  # periods between two reviews that a tuner tries, at least
+
+
+def review_interval(fixed: float, demand: float, holding: float) -> int:
+    """Return R = Q / D, Q the economic order quantity, in whole periods and at least 1."""
+    if demand == 0:
+        return 1
+    return max(1, round(economic_order_quantity(fixed, demand, holding) / demand))
+
+
+class PeriodicReview(Acting):
+    """The (R,S) policy; its memory is the number of periods so far, (batch, 1)."""
+
+    def start(self, batch: int) -> Array:
+        """Return period 0."""
+        return np.zeros((batch, 1))
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units; what is not reviewed asks for nothing."""
+        levels = in_scenario_order(self.layout, self._levels) @ self.plan.to_echelon
+        asked = self.plan.up_to(state, levels)
+        every = self.values["interval"]
+        asked[:, self._suppliers] *= np.mod(memory, every) == 0
+        memory += 1
+        return asked
+
+    @property
+    def _levels(self) -> Array:
+        return next(value for name, value in self.values.items() if name != "interval")
+
+    @cached_property
+    def _suppliers(self) -> list[int]:
+        names = list(self.layout.scenario.sources)
+        return [names.index(name) for name in outside_suppliers(self.layout.scenario)]
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the interval of every outside supplier, and the local levels."""
+    at = stages(scenario)
+    suppliers = outside_suppliers(scenario)
+    intervals = {name: _interval(at[name]) for name in suppliers}
+    interval = Parameter(
+        name="interval",
+        unit="periods",
+        of=tuple(suppliers),
+        textbook=np.array([float(intervals[name]) for name in suppliers]),
+        high=np.array([max(2.0 * intervals[name], LONGEST) for name in suppliers]),
+        step=np.ones(len(suppliers)),
+        low=1.0,
+        least=1.0,
+        whole=True,
+    )
+    level = level_parameter(scenario)
+    more = np.array([_more(stage, intervals.get(name, 1)) for name, stage in at.items()])
+    return interval, replace(level, textbook=level.textbook + more, high=level.high + 2 * more)
+
+
+def _interval(stage: Stage) -> int:
+    source = stage.scenario.sources[stage.source]
+    fixed = source.shipment_cost + source.setup_cost
+    return review_interval(fixed, stage.requirement, stage.holding)
+
+
+def _more(stage: Stage, interval: int) -> float:
+    """What a level over R periods holds more than one over a single period, in units."""
+    if interval == 1:
+        return 0.0
+    others = np.append(np.zeros(interval - 1), 1.0)
+    longer = compound(stage.demand, others, stage.lead_time_demand)
+    return max(
+        0.0,
+        bounded_level(longer, *stage.ratios) - bounded_level(stage.lead_time_demand, *stage.ratios),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these intervals and local levels."""
+    return PeriodicReview(name, layout, rows(values))
+
+
+PERIODIC_REVIEW = Classic("R-S", eoq.why_not, parameters, build)

@@ -1,0 +1,182 @@
+"""(r,nQ) policy with the best Q and r together: at or below r, order as many Q as come above it.
+
+    order = Q x the least n with inventory position + n Q > r
+
+What `eoq` does in two steps (Q first, then r) is done at once here: Q and r that cost least,
+exactly where demand waits. In the long run the position after ordering is equally likely at r + 1
+to r + Q (Hadley and Whitin 1963), so that with G(y) the mean cost a period of a position y
+
+    c(Q) = (K n(Q) + min over r of sum of G(y), y = r + 1 ... r + Q) / Q
+
+with n(Q) = E min(D, Q) orders x Q a period when demand D comes once a period (Zheng and Chen 1992),
+and the demand rate when it comes one by one (Federgruen and Zheng 1992). The best r is found by
+widening the window where G is lower. Outside suppliers are ordered from so; stations between them
+and the customer follow local base-stock levels. Where demand is lost the sizes are an
+approximation. Quantities in units, costs a period.
+
+>>> from jitgym.distributions import Poisson
+>>> from ..base.sizing import mass
+>>> one_by_one = lambda quantity: 1.5  # Snyder and Shen, example 5.8: rate 1.5, lead time 2
+>>> best_batch(mass(Poisson(mean=3)), one_by_one, fixed=100, holding=20, shortage=150)
+(3, 5, 107.92358)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Array, Classic, Parameter
+from ..base.sizing import MOST_RATIO, Stage, critical_ratio, outside_suppliers, quantile, stages
+from . import eoq
+from .min_max import NEVER, PositionCost
+
+NORMAL = NormalDist()
+
+
+def best_batch(
+    covered: Array,
+    orders: Callable[[int], float],
+    fixed: float,
+    holding: float,
+    shortage: float,
+    lot: int = 1,
+) -> tuple[int, int, float]:
+    """Return the best r and Q, a multiple of the lot, and their average cost a period.
+
+    Parameters
+    ----------
+    covered
+        Mass of demand over the lead time (and the period of review, where there is one).
+    orders
+        Q -> mean orders a period x Q.
+    fixed, holding, shortage
+        Cost of an order, of a unit left and of a unit short, a period.
+    """
+    cost_of = PositionCost(covered, holding, shortage)
+    low = high = int(quantile(covered, critical_ratio(shortage, holding)))
+    below, above = cost_of(low - 1), cost_of(high + 1)
+    total = cost_of(low)
+    best = (np.inf, low - 1, 1)
+    while True:
+        size = high - low + 1
+        if size % lot == 0:
+            best = min(best, ((fixed * orders(size) + total) / size, low - 1, size))
+        if min(below, above) >= best[0]:  # any wider window costs more on the average
+            cost, point, quantity = best
+            return point, quantity, float(cost)
+        if below <= above:
+            low, total, below = low - 1, total + below, cost_of(low - 2)
+        else:
+            high, total, above = high + 1, total + above, cost_of(high + 2)
+
+
+@dataclass(frozen=True)
+class NormalBatch:
+    """What r and Q cost a period where demand flows and r is watched always.
+
+        c(r, Q) = (K D + integral of G(y), y = r ... r + Q) / Q
+
+    Demand over the lead time is normal with this mean and deviation; `rate` is D, demand a period
+    (Hadley and Whitin 1963; Zheng 1992; section 5.1 of Snyder and Shen).
+    """
+
+    mean: float  # of demand over the lead time, in units
+    deviation: float
+    rate: float  # units a period
+    fixed: float  # cost of an order
+    holding: float  # cost of a unit left, a period
+    shortage: float  # of a unit short, a period
+
+    def cost(self, point: float, quantity: float) -> float:
+        """Return c(r, Q)."""
+        held = self.holding * quantity * (point - self.mean + quantity / 2)
+        short = self._short_from(point) - self._short_from(point + quantity)
+        both = self.holding + self.shortage
+        return (self.fixed * self.rate + held + both * short) / quantity
+
+    def of_position(self, y: float) -> float:
+        """Return G(y), the mean cost a period of a position y."""
+        z = (y - self.mean) / self.deviation
+        short = self.deviation * (NORMAL.pdf(z) - z * NORMAL.cdf(-z))
+        return self.holding * (y - self.mean) + (self.holding + self.shortage) * short
+
+    def _short_from(self, y: float) -> float:
+        z = (y - self.mean) / self.deviation
+        return self.deviation**2 * ((z * z + 1) * NORMAL.cdf(-z) - z * NORMAL.pdf(z)) / 2
+
+    def best(self) -> tuple[float, float, float]:
+        """Return the best r and Q, where G(r) = G(r + Q), and their cost.
+
+        >>> lead_time = 1 / 12  # example 5.1, printed as r = 126.8, Q = 328.5, cost 78.0712
+        >>> NormalBatch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5).best()
+        (126.867, 328.449, 78.0711)
+        """
+        from scipy.optimize import brentq, minimize_scalar  # takes a while to import
+
+        reach = math.sqrt(2 * self.fixed * self.rate * (1 / self.holding + 1 / self.shortage))
+        far = 10 * self.deviation + reach
+
+        def point(quantity: float) -> float:
+            def slope(r: float) -> float:
+                return self.of_position(r) - self.of_position(r + quantity)
+
+            return float(brentq(slope, self.mean - far - quantity, self.mean + far))
+
+        found = minimize_scalar(
+            lambda quantity: self.cost(point(quantity), quantity),
+            bounds=(1e-6 * far, 2 * far),
+            method="bounded",
+            options={"xatol": 1e-7 * far},
+        )
+        return point(found.x), float(found.x), float(found.fun)
+
+
+def once_a_period(demand: Array) -> Callable[[int], float]:
+    """Return Q -> E min(D, Q), for demand that comes at once."""
+    beyond = np.concatenate([[0.0], np.cumsum(1 - np.minimum(np.cumsum(demand), 1.0))])
+    return lambda quantity: float(beyond[min(quantity, beyond.size - 1)])
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return quantity and reorder point of the outside suppliers, and the stations' levels."""
+    quantity, point, *rest = eoq.parameters(scenario)
+    at = stages(scenario)
+    sizes = np.array([_textbook(at[name]) for name in outside_suppliers(scenario)])
+    points, quantities = sizes.T
+    return (
+        replace(quantity, textbook=quantities, high=np.maximum(quantity.high, quantities)),
+        replace(
+            point,
+            textbook=points,
+            low=np.minimum(points, point.low),
+            least=-math.inf,
+            high=np.maximum(point.high, points),
+        ),
+        *rest,
+    )
+
+
+def _textbook(stage: Stage) -> tuple[float, float]:
+    """The textbook's r and Q, in whole lots and not below the smallest order."""
+    if stage.shortage <= 0 or stage.demand[0] > NEVER or stage.lot != round(stage.lot):
+        return 0.0, stage.smallest_order
+    source = stage.scenario.sources[stage.source]
+    point, quantity, _ = best_batch(
+        stage.lead_time_demand,
+        once_a_period(stage.demand),
+        source.shipment_cost + source.setup_cost,
+        max(stage.holding, stage.shortage * (1 / MOST_RATIO - 1)),
+        stage.shortage,
+        lot=int(stage.lot),
+    )
+    return float(point), max(float(quantity), stage.smallest_order)
+
+
+REORDER_BATCH = Classic("r-nQ", eoq.why_not, parameters, eoq.build)

@@ -1,0 +1,1 @@
+"""Scheduling policies: what a shared work center makes next."""

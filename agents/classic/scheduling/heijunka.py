@@ -1,0 +1,146 @@
+"""Heijunka: a levelled cycle for products that share a work center and take a setup.
+
+    run of a product = its need a period x interval, in whole lots
+    interval >= setup times of a cycle / (time - work)           (Monden 1983; Liker and Meier 2006)
+    interval >= sqrt(2 sum K / sum h d (1 - d / p))              (Hanssmann 1962, where setups cost)
+
+"Every part every interval": a product is asked for when its gap is worth a run, and then for as
+long as the work center is set up for it and there is a gap; so all come round about once an
+interval, each in proportion to its need. Gaps are those of an echelon base-stock policy; sources
+without setups follow it alone.
+
+Without an interval it is base-stock, and the tuner starts from the best of that as well.
+
+Textbook sizing: the least whole interval that leaves time for the setups, with an allowance of
+10 % and the mean time of breakdowns taken off, or the common cycle that is worth its setups: K cost
+of a setup, h of holding, d units needed and p units that can be made in a period; levels of
+base-stock, and half a run beside them. Quantities in units, times in periods.
+
+>>> every_part_every(setups=2 * 0.1667, time=0.97, work=0.83)
+3
+>>> round(common_cycle(setups=[200, 200], holding=[1, 1], needs=[8.4, 3.6], rates=[14.5, 14.5]), 2)
+11.32
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.acting import Acting, in_scenario_order, rows, shared
+from ..base.declaration import Array, Classic, Parameter, Special, Values
+from ..base.sizing import available_time, stages
+from ..pull.base_stock import BASE_STOCK, level_parameter
+
+ALLOWANCE = 0.10
+LONGEST = 40.0  # periods
+
+
+def every_part_every(setups: float, time: float, work: float) -> int:
+    """Return the least interval, in whole periods, in which all setups of a cycle fit."""
+    spare = time - work
+    if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
+        return 1 if setups <= 0 else int(LONGEST)
+    return math.ceil(setups * (1 + ALLOWANCE) / spare - 1e-9)
+
+
+def common_cycle(
+    setups: Sequence[float],
+    holding: Sequence[float],
+    needs: Sequence[float],
+    rates: Sequence[float],
+) -> float:
+    """Return the cheapest common cycle of products that share a machine, in periods."""
+    held = math.fsum(
+        h * d * max(0.0, 1.0 - d / p) for h, d, p in zip(holding, needs, rates, strict=True)
+    )
+    return math.sqrt(2 * math.fsum(setups) / held) if held > 0 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Heijunka(Acting):
+    """Echelon base-stock levels, and runs of an interval's need where there are setups."""
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Return the asks, (batch, sources) in units."""
+        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
+        asked = self.plan.up_to(state, levels)
+        needs = np.zeros(asked.shape[1])
+        for source, _ in self.plan.set_up:
+            needs[source] = self.plan.stages[source].requirement
+        runs = np.floor(self.values["interval"] * needs / self.plan.lots + 0.5) * self.plan.lots
+        return self.plan.hold_back(state, asked, runs)
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there is no cycle, or nothing."""
+    return "" if shared(scenario) else "no two sources take setups at one work center"
+
+
+def textbook_interval(scenario: Scenario) -> float:
+    """Return the longest interval that a shared work center needs."""
+    names = shared(scenario)
+    intervals = []
+    for center in dict.fromkeys(scenario.sources[name].at for name in names):
+        assert center is not None
+        crew = [s for s in scenario.sources.values() if s.at == center]
+        work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+        time, _ = available_time(scenario, center)
+        cycle = common_cycle(
+            [s.setup_cost for s in crew],
+            [scenario.items[s.makes].holding_cost for s in crew],
+            [scenario.mean_requirement(s.makes) for s in crew],
+            [time / s.time_per_unit if s.time_per_unit else math.inf for s in crew],
+        )
+        least = every_part_every(math.fsum(s.setup_time for s in crew), time, work)
+        intervals.append(max(float(least), min(round(cycle), LONGEST)))
+    return max(intervals)
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the local levels, and the interval."""
+    interval = textbook_interval(scenario)
+    at = stages(scenario)
+    levels = level_parameter(scenario)
+    half = np.array([at[n].requirement * interval / 2 if n in shared(scenario) else 0 for n in at])
+    textbook = levels.textbook + np.ceil(half)
+    return (
+        Parameter(
+            name="levels",
+            unit="units",
+            of=levels.of,
+            textbook=textbook,
+            high=np.maximum(levels.high, textbook),
+            step=levels.step,
+        ),
+        Parameter(
+            name="interval",
+            unit="periods",
+            of=("policy",),
+            textbook=np.array([interval]),
+            high=np.array([max(12.0, interval)]),
+            step=np.array([0.25]),
+        ),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these local levels and this interval."""
+    return Heijunka(name, layout, rows(values))
+
+
+def of_base_stock(scenario: Scenario, values: Values) -> Values:
+    """Return the cycle without an interval: nothing waits for a run."""
+    return {"levels": values["levels"], "interval": np.zeros(1)}
+
+
+HEIJUNKA = Classic(
+    "heijunka", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+)

@@ -1,0 +1,1 @@
+"""Sourcing policies: which of several sources, trucks or places gets an order."""

@@ -1,0 +1,194 @@
+"""Balanced allocation on an adaptive forecast: one warehouse, many stores.
+
+    F' = F + w (demand of the period before - F)
+    level = (T + interval + z cv) F,   z of the stores one: equal fractiles (Eppen and Schrage 1981)
+    where the warehouse is short, stores get what makes their z equal (Federgruen and Zipkin 1984)
+
+Levels are the echelon's: the warehouse orders up to what it and its stores need, T the periods that
+a level lasts and cv the deviation of that demand over a period's mean. All that comes on one
+carrier waits for each other: nothing is ordered until the gaps are worth `interval` periods of need
+together, and then everything is (the joint Q,S policy; Renberg and Planche 1967).
+
+Textbook sizing: w 0.2; z the normal quantile of the mean newsvendor ratio; intervals as can-order.
+Quantities in units.
+
+>>> shares_of(stock=10.0, gaps=[8, 4], deviations=[2, 1]).tolist()  # z the same below its target
+[6.67, 3.33]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..adaptive import smoothed
+from ..adaptive.seasonal_base_stock import lasts
+from ..base.acting import Acting, rows
+from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.forecasting import Forecasts
+from ..base.sizing import deviation_of, stages
+from . import can_order
+
+
+def shares_of(stock: float, gaps: Sequence[float], deviations: Sequence[float]) -> Array:
+    """Return what each store gets of a stock that does not fill all gaps."""
+    given = balance(np.array([stock]), np.array([gaps], np.float64), np.array([deviations]))
+    return np.asarray(given[0].round(2))
+
+
+def balance(stock: Array, gaps: Array, deviations: Array) -> Array:
+    """Return shares with gap - share proportional to deviation, at least 0, that sum to stock.
+
+    Stores with the most deviations short come first; the shortfall that all of them share is the
+    largest of what the first one, two, ... would have to bear.
+    """
+    spread = np.maximum(deviations, 1e-9)
+    order = np.argsort(-gaps / spread, axis=1)
+    total = np.cumsum(np.take_along_axis(gaps, order, axis=1), axis=1)
+    bears = np.cumsum(np.take_along_axis(spread, order, axis=1), axis=1)
+    less = ((total - stock[:, np.newaxis]) / bears).max(axis=1, keepdims=True)
+    return np.asarray(np.maximum(gaps - np.maximum(less, 0.0) * spread, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Balanced(Acting):
+    """Forecasts, equal fractiles, joint orders; its memory is the forecasts."""
+
+    forecasts: Forecasts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Forecasts of this plant."""
+        object.__setattr__(self, "forecasts", Forecasts(self.layout))
+
+    def start(self, batch: int) -> Array:
+        """Return the forecasts with which an episode begins."""
+        return self.forecasts.start(batch)
+
+    def asks(self, state: Array, memory: Array) -> Array:
+        """Revise the forecasts, and return the asks, (batch, sources) in units."""
+        values = self.values
+        self.forecasts.revise(state, memory, values["weight"])
+        need = memory[:, :-1] @ self._units
+        safety = np.where(self._is_store, values["store_safety"], values["safety"])
+        wait = np.where(self._is_store, values["store_interval"], values["interval"])
+        levels = need * (self._lasts + wait + safety * self._cv)
+        gaps = np.maximum(levels - state @ self.plan.matrix, 0.0)
+        for sources in self._joint:
+            is_store = self._is_store[sources[0]]
+            interval = values["store_interval" if is_store else "interval"][:, 0]
+            goes = gaps[:, sources].sum(axis=1) >= interval * need[:, sources].sum(axis=1)
+            gaps[:, sources] *= goes[:, np.newaxis]
+        for item, stores in self._shared.items():
+            stock = self.plan.total(state, f"{item}.stock")
+            short = gaps[:, stores].sum(axis=1) > stock
+            if short.any():
+                wanted, spread = gaps[short][:, stores], (need * self._cv)[short][:, stores]
+                gaps[np.ix_(short, stores)] = balance(stock[short], wanted, spread)
+        return np.floor(gaps / self.plan.lots + 1e-9) * self.plan.lots
+
+    @cached_property
+    def _is_store(self) -> Array:
+        return np.array([bool(s.consumes) for s in self.layout.scenario.sources.values()])
+
+    @cached_property
+    def _units(self) -> Array:
+        demands = self.layout.scenario.demands
+        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
+
+    @cached_property
+    def _lasts(self) -> Array:
+        return np.array([lasts(stage) for stage in self.plan.stages])
+
+    @cached_property
+    def _cv(self) -> Array:
+        return np.array(
+            [
+                deviation_of(stage.lead_time_demand) / (stage.requirement or 1.0)
+                for stage in self.plan.stages
+            ]
+        )
+
+    @cached_property
+    def _shared(self) -> dict[str, list[int]]:
+        """Item -> the sources that move it on."""
+        scenario = self.layout.scenario
+        place = list(scenario.sources).index
+        users = {item: [place(n) for n in scenario.consumers_of(item)] for item in scenario.items}
+        return {item: stores for item, stores in users.items() if stores}
+
+    @cached_property
+    def _joint(self) -> list[list[int]]:
+        """Sources that are ordered from together: those of a carrier, else each alone."""
+        scenario = self.layout.scenario
+        crews = can_order.carried(scenario)
+        alone = [[n] for n in scenario.sources if not any(n in crew for crew in crews.values())]
+        place = list(scenario.sources).index
+        return [[place(name) for name in crew] for crew in [*crews.values(), *alone]]
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why this is no warehouse with stores, or nothing."""
+    sources = scenario.sources
+    if any(source.at for source in sources.values()):
+        return "it rules warehouses and stores; here are work centers"
+    if not any(len(scenario.consumers_of(item)) > 1 for item in scenario.items):
+        return "no item goes on to several places"
+    if any(list(s.consumes.values()) not in ([], [1.0]) for s in sources.values()):
+        return "it moves one unit for one; sources here consume otherwise"
+    if any(len(scenario.sources_of(item)) > 1 for item in scenario.items):
+        return "it has one source for an item; here are several"
+    return smoothed.why_not(scenario)
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return weight, safety factors, and intervals of warehouse and stores."""
+    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+
+    at = stages(scenario)
+    ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, 0.99)) for name in at}
+    stores = [name for name in at if scenario.sources[name].consumes]
+    z = float(ndtri(np.mean([ratios[name] for name in at if name not in stores])))
+    z_store = float(ndtri(np.mean([ratios[name] for name in stores])))
+    crews = can_order.carried(scenario)
+    trips = dict(zip(crews, can_order.textbook_intervals(scenario).tolist(), strict=True))
+
+    def interval(is_store: bool) -> float:
+        found = [trips[c] for c, crew in crews.items() if (crew[0] in stores) == is_store]
+        return round(min(max([*found, 0.0]), 12.0), 1)
+
+    def single(name: str, unit: str, textbook: float, high: float, step: float) -> Parameter:
+        low = -3.0 if "safety" in name else 0.0
+        return Parameter(
+            name=name,
+            unit=unit,
+            of=("policy",),
+            textbook=np.array([textbook]),
+            high=np.array([max(high, textbook)]),
+            step=np.array([step]),
+            low=low,
+            least=-math.inf if low else 0.0,
+        )
+
+    return (
+        single("weight", "share", smoothed.WEIGHT, 1.0, 0.01),
+        single("safety", "standard deviations", round(z, 2), 8.0, 0.05),
+        single("store_safety", "standard deviations", round(z_store, 2), 8.0, 0.05),
+        single("interval", "periods of need", interval(False), 12.0, 0.1),
+        single("store_interval", "periods of need", interval(True), 12.0, 0.1),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with this forecast, these safety factors and intervals."""
+    return Balanced(name, layout, rows(values))
+
+
+BALANCED = Classic("balanced", why_not, parameters, build)

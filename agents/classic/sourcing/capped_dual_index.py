@@ -1,0 +1,44 @@
+"""Capped dual index: dual index with a bound on the regular order.
+
+    expedited order = max(0, S_e - expedited position)
+    regular order   = min(r, max(0, S_r - inventory position - expedited order))
+
+Positions as in `dual-index`, which it is without a cap; with a high S_r it is
+`tailored-base-surge`. The cap smooths the slow source, whose order is worth little as an answer to
+today's stock (Sun and Van Mieghem 2019; nearly optimal in Gijsbrechts et al. 2022).
+
+Textbook sizing: the levels of `dual-index`, the cap of `capped-base-stock`. Levels in units, caps
+in units a period.
+
+>>> from .dual_index import dual_orders
+>>> expedited, regular = dual_orders(soon=1, all_on_order=6, expedited_level=2, regular_level=10)
+>>> expedited, min(2, regular)
+(1, 2)
+"""
+
+from __future__ import annotations
+
+from jitgym.control import Policy, RulePolicy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Classic, Parameter, Values, plain
+from . import dual_sourcing
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return both levels and the cap of every item."""
+    return (
+        *dual_sourcing.level_parameters(scenario),
+        dual_sourcing.cap_parameter(scenario),
+    )
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these levels and caps."""
+    expedited, regular, caps = (array.tolist() for array in values.values())
+    rule = dual_sourcing.two_source_rule(layout, expedited, regular, caps)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+CAPPED_DUAL_INDEX = Classic("capped-dual-index", dual_sourcing.why_not, parameters, build)

@@ -1,0 +1,48 @@
+"""Single index: two order-up-to levels on one position, that of everything on order.
+
+    expedited order = max(0, S_e - inventory position)
+    regular order   = max(0, S_r - inventory position - expedited order)
+
+The dear fast source is asked only when the position has fallen below its lower level
+(Scheller-Wolf, Veeraraghavan and van Houtum 2007). Simple, but an expedited order here waits until
+the whole position is low, also where what is on order comes too late to help: see `dual-index`.
+
+Textbook sizing: S_r the newsvendor level over the regular lead time and one period; S_e that over
+the expedited lead time, and the mean demand of the periods whose regular orders come later, at most
+S_r. Levels in units.
+
+>>> index_orders(position=3, expedited_level=5, regular_level=9)
+(2, 4)
+"""
+
+from __future__ import annotations
+
+from jitgym.control import Policy, RulePolicy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Classic, Parameter, Values, plain
+from . import dual_sourcing
+
+
+def index_orders(
+    position: float, expedited_level: float, regular_level: float
+) -> tuple[float, float]:
+    """Return the expedited and the regular order."""
+    expedited = max(0, expedited_level - position)
+    return expedited, max(0, regular_level - position - expedited)
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return both levels of every item."""
+    return dual_sourcing.level_parameters(scenario, single_index=True)
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these levels."""
+    expedited, regular = (array.tolist() for array in values.values())
+    rule = dual_sourcing.two_source_rule(layout, expedited, regular, single_index=True)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+SINGLE_INDEX = Classic("single-index", dual_sourcing.why_not, parameters, build)

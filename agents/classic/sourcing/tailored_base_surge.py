@@ -1,0 +1,76 @@
+"""Tailored base-surge: a constant order from the slow source, base-stock from the fast one.
+
+    regular order = q,   expedited order = max(0, S - expedited position)
+
+The cheap source brings the base of demand, the dear one its surges (Allon and Van Mieghem 2010;
+asymptotically optimal for a long slow lead time, Xin and Goldberg 2018). The expedited position is
+the stock net of backorders and all that arrives no later than an expedited order placed now would,
+as in `dual-index`.
+
+Textbook sizing: q the mean demand less the slack of `constant`, with what the fast source costs
+more in place of the penalty, m - sqrt(h v / (2 dc)); S the level of base-stock over the fast lead
+time and one period. Quantities in units.
+
+>>> from ..reorder.constant import constant_order
+>>> constant_order(mean=2, variance=2, holding=5, penalty=5)  # 105 against 100
+1.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from jitgym.control import Policy, RulePolicy
+from jitgym.plant import Layout
+from jitgym.scenario import Scenario
+
+from ..base.declaration import Classic, Parameter, Values, plain
+from ..base.sizing import Stage, deviation_of, stages
+from ..reorder import constant
+from . import dual_sourcing
+
+
+def why_not(scenario: Scenario) -> str:
+    """Return why there is no base and no surge, or nothing."""
+    return dual_sourcing.why_not(scenario) or constant.why_not(scenario)
+
+
+def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
+    """Return the constant order and the level of every item."""
+    at = stages(scenario)
+    slowest = [at[way] for way, _ in dual_sourcing.pairs(scenario).values()]
+    fastest = [at[way] for _, way in dual_sourcing.pairs(scenario).values()]
+    textbook = np.array([_order(*pair) for pair in zip(slowest, fastest, strict=True)])
+    lots = np.array([stage.lot for stage in slowest])
+    needed = np.array([stage.requirement for stage in slowest])
+    order = Parameter(
+        name="order",
+        unit="units a period",
+        of=tuple(stage.source for stage in slowest),
+        textbook=textbook,
+        high=np.maximum(lots * np.ceil(2 * needed / lots), textbook),
+        step=lots,
+        whole=True,
+    )
+    level, _ = dual_sourcing.level_parameters(scenario)
+    return order, replace(level, name="level")
+
+
+def _order(slow: Stage, fast: Stage) -> float:
+    sources = slow.scenario.sources
+    dearer = sources[fast.source].unit_cost - sources[slow.source].unit_cost
+    variance = deviation_of(fast.demand) ** 2
+    order = constant.constant_order(fast.requirement, variance, fast.holding, dearer)
+    return slow.lot * round(order / slow.lot)
+
+
+def build(name: str, layout: Layout, values: Values) -> Policy:
+    """Return the policy with these orders and levels."""
+    order, level = (array.tolist() for array in values.values())
+    rule = dual_sourcing.two_source_rule(layout, expedited=level, caps=order)
+    return RulePolicy(name, layout, rule, plain(values))
+
+
+TAILORED_BASE_SURGE = Classic("tailored-base-surge", why_not, parameters, build)

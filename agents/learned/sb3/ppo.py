@@ -1,0 +1,236 @@
+"""Proximal policy optimization (Schulman et al. 2017) by stable-baselines3, on the vector env.
+
+    train -> a folder (see checkpoint) and a policy;  load: a folder -> a policy
+
+Rewards and observations are normalized by the environment; the learner multiplies rewards by
+1 - discount, so that a value is of the order of one period's reward whatever the discount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import stable_baselines3
+import torch
+from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from jitgym import ScenarioError
+from jitgym.envs import VectorPlant
+from jitgym.envs.spaces import Spaces
+from jitgym.evaluate import RunError
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario
+from jitgym.scenario import load as load_scenario
+
+from ..checkpoint import Checkpoint, Stored, described, read_tensors, write_tensors
+from ..policy import LearnedPolicy, one_thread
+from ..settings import Settings
+from .callbacks import Best, Budget, ProgressBar, Stop, Validation, postponed_interrupt
+from .vecenv import PlantVecEnv
+
+NAME = "ppo"
+FOREVER = 1 << 62  # steps; the budget ends training
+UPDATES_A_LOG = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to."""
+
+    policy: LearnedPolicy  # the best on the split `validate`
+    cost: float  # of it there
+    steps: int  # of all environments together, sessions before included
+    seconds: float  # likewise
+
+
+def train(
+    scenario: Scenario | str | Path,
+    settings: Settings,
+    folder: str | Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    references: Mapping[str, float] | None = None,
+    progress: bool = False,
+) -> Trained:
+    """Train on the split `train` and return the policy that was best on the split `validate`.
+
+    Parameters
+    ----------
+    scenario
+        The plant: a Scenario, a name of the catalog, or a path.
+    settings
+        Hyperparameters.
+    folder
+        Where checkpoints and TensorBoard's curves go.
+    steps, minutes
+        When to end, sessions before this one included: after so many steps of all environments
+        together, or so long; at least one of them.
+    seed
+        Of the weights, of exploration, and of the environments.
+    resume
+        Go on where the training in `folder` stopped.
+    references
+        Costs of other policies by name, drawn beside the curve.
+    progress
+        Show a bar on standard error.
+
+    A run with `steps` can be repeated to the last bit, interrupted and resumed or not; one with
+    `minutes` cannot, because the learning rate follows the clock.
+
+    Raises
+    ------
+    RunError
+        If the folder holds an agent already or, resuming, not this one.
+    ScenarioError
+        If the scenario is wrong, or neither steps nor minutes are given.
+    KeyboardInterrupt
+        After Ctrl-C, once the checkpoint is written.
+    """
+    if not (steps or 0) > 0 and not (minutes or 0) > 0:
+        raise ScenarioError("neither steps nor minutes are given; expected one of them, above 0")
+    scenario = load_scenario(scenario)
+    spaces = Spaces(lay_out(scenario), settings.control_for(scenario))
+    checkpoint = Checkpoint(Path(folder))
+    record = described(spaces, settings.model_dump(), seed)
+    stored = checkpoint.resume(record) if resume else None
+    if stored is None:
+        checkpoint.begin(record)
+    budget = Budget(steps, minutes)
+    with one_thread(), postponed_interrupt() as interrupt:
+        model = build(spaces, settings, seed, budget)
+        best = restore(model, budget, stored) if stored else Best()
+        model.set_logger(configure(str(checkpoint.folder / "tensorboard"), ["tensorboard"]))
+
+        def keep(is_best: bool) -> None:
+            if is_best:
+                weights = model.policy.state_dict()
+                write_tensors(checkpoint.best, {"policy": weights, "steps": best.steps})
+            write_tensors(checkpoint.last, snapshot(model, budget, best))
+
+        stop = Stop(budget, interrupt)
+        validation = Validation(
+            LearnedPolicy(NAME, spaces, model.policy),
+            scenario,
+            stop,
+            best,
+            keep,
+            every=settings.validation.every,
+            episodes=settings.validation.episodes,
+            seed=seed,
+            references=references or {},
+        )
+        with ProgressBar(f"{NAME} on {scenario.name}", budget, best, shown=progress) as bar:
+            callbacks = CallbackList([stop, validation, bar])
+            model.learn(FOREVER, callbacks, UPDATES_A_LOG, reset_num_timesteps=stored is None)
+        model.logger.close()
+    if interrupt.is_set():
+        raise KeyboardInterrupt(
+            f"interrupted after {validation.last:,} steps; resume goes on from {checkpoint.folder}"
+        )
+    policy = load(checkpoint.folder, scenario)
+    return Trained(policy, best.cost, validation.last, budget.seconds)
+
+
+def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
+    """Return the best policy of a training, for a scenario whose states and actions mean the same.
+
+    Raises RunError where the folder holds none, or one that was trained for other entries.
+    """
+    checkpoint = Checkpoint(Path(folder))
+    record = checkpoint.read_record()
+    settings = Settings.model_validate(record["settings"])
+    spaces = Spaces(lay_out(load_scenario(scenario)), record["control"])
+    expected = described(spaces, {}, 0)
+    changed = [name for name in ("observation", "action") if record[name] != expected[name]]
+    if changed:
+        raise RunError(
+            f"{checkpoint.folder}: its agent was trained with another {' and '.join(changed)} than "
+            f"{spaces.layout.scenario.name} has; expected the scenario it was trained on"
+        )
+    net = ActorCriticPolicy(
+        spaces.observation, spaces.action, lambda _: 0.0, **policy_arguments(settings)
+    )
+    net.load_state_dict(read_tensors(checkpoint.best)["policy"])
+    return LearnedPolicy(NAME, spaces, net)
+
+
+def build(spaces: Spaces, settings: Settings, seed: int, budget: Budget) -> stable_baselines3.PPO:
+    """Return an untrained learner; its learning rate falls as the budget is used up."""
+    same_step = gymnasium.vector.AutoresetMode.SAME_STEP
+    plants = VectorPlant(
+        spaces.layout.scenario, settings.environments, spaces.control, autoreset_mode=same_step
+    )
+    environments = PlantVecEnv(plants, gain=1.0 - settings.discount)
+    model = stable_baselines3.PPO(
+        ActorCriticPolicy,
+        environments,
+        n_steps=settings.periods,
+        batch_size=settings.minibatch,
+        n_epochs=settings.epochs,
+        gamma=settings.discount,
+        gae_lambda=settings.gae_lambda,
+        clip_range=settings.clip,
+        ent_coef=settings.entropy_bonus,
+        policy_kwargs=policy_arguments(settings),
+        seed=seed % 2**32,
+        device="cpu",  # nets this small lose more on the way to a GPU than they gain there
+    )
+    model.lr_schedule = lambda _: settings.learning_rate * (1.0 - budget.share(model.num_timesteps))
+    # Environment i has the seed first + i: scattered, so that no two trainings share a world.
+    first = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(2))
+    environments.seed(first)
+    return model
+
+
+def environments_of(model: stable_baselines3.PPO) -> PlantVecEnv:
+    """Return the environments of a learner that `build` made."""
+    assert isinstance(model.env, PlantVecEnv)
+    return model.env
+
+
+def policy_arguments(settings: Settings) -> dict[str, Any]:
+    """Return what stable-baselines3 builds the net of."""
+    return {"net_arch": settings.layers, "log_std_init": float(np.log(settings.deviation))}
+
+
+def snapshot(model: stable_baselines3.PPO, budget: Budget, best: Best) -> Stored:
+    """Return all that the rest of the training depends on, as tensors and plain numbers."""
+    name, keys, *rest = np.random.get_state()
+    return {
+        "steps": model.num_timesteps,
+        "updates": model._n_updates,
+        "seconds": budget.seconds,
+        "best": {"cost": best.cost, "steps": best.steps},
+        "policy": model.policy.state_dict(),
+        "optimizer": model.policy.optimizer.state_dict(),
+        "environments": environments_of(model).snapshot(),
+        "observation": torch.from_numpy(model._last_obs),
+        "starts": torch.from_numpy(model._last_episode_starts),
+        "torch": torch.get_rng_state(),
+        "numpy": {"name": name, "keys": torch.from_numpy(keys), "rest": rest},
+    }
+
+
+def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored) -> Best:
+    """Put a learner where the snapshot was taken; return the best policy's record."""
+    model.num_timesteps, model._n_updates = stored["steps"], stored["updates"]
+    budget.earlier = stored["seconds"]
+    model.policy.load_state_dict(stored["policy"])
+    model.policy.optimizer.load_state_dict(stored["optimizer"])
+    environments_of(model).restore(stored["environments"])
+    model._last_obs = stored["observation"].numpy()
+    model._last_episode_starts = stored["starts"].numpy()
+    torch.set_rng_state(stored["torch"])
+    numpys = stored["numpy"]
+    np.random.set_state((numpys["name"], numpys["keys"].numpy(), *numpys["rest"]))
+    return Best(**stored["best"])

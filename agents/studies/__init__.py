@@ -1,0 +1,1 @@
+"""Studies: comparisons, experiments and frontiers that put policies beside each other."""

@@ -1,0 +1,192 @@
+"""A comparison: every policy of a scenario on the same episodes of the split `test`.
+
+    contestants -> rows -> the table of `jitgym.report`
+
+Each classic policy stands in it twice, sized by the textbook and tuned by simulation on the split
+`tune`; each learned one was trained on `train` and chosen on `validate`. None has seen `test`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+
+from jitgym import exact
+from jitgym.control import Policy
+from jitgym.distributions import Recorded
+from jitgym.evaluate import rollout
+from jitgym.scenario import Scenario
+
+from .. import classic
+from ..tuning.exactly import ExactlyTuned, tune_exactly
+from ..tuning.search import TunedPolicy, tune
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Classics:
+    """The classic policies of a scenario."""
+
+    textbook: tuple[Policy, ...]
+    tuned: tuple[TunedPolicy, ...]
+    left_out: dict[str, str]  # name -> in one line why it does not apply
+
+    @property
+    def entrants(self) -> list[Policy]:
+        """Both of each, but of one that is slow, because it simulates on a base, only the tuned."""
+        quick = [p for p in self.textbook if classic.find(p.name.split(" ")[0]).base is None]
+        return [*quick, *self.tuned]
+
+    @property
+    def tuned_names(self) -> tuple[str, ...]:
+        """What tables call the tuned ones."""
+        return tuple(policy.name for policy in self.tuned)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of them: budgets, parameters, and who is left out."""
+        found = [
+            f"{policy.name}: {_written(policy)}; {policy.tuning.periods / 1e6:.1f} million "
+            f"periods, {policy.tuning.seconds:.1f} CPU seconds"
+            for policy in self.tuned
+        ]
+        return found + [f"{name} does not apply: {why}" for name, why in self.left_out.items()]
+
+
+def _written(policy: TunedPolicy) -> str:
+    return ", ".join(f"{name} {value}" for name, value in policy.parameters.items())
+
+
+def classics(
+    scenario: Scenario,
+    names: Sequence[str],
+    seed: int = 0,
+    *,
+    target: Mapping[str, float] | None = None,
+    progress: bool = False,
+) -> Classics:
+    """Return the classic policies with these names that apply, by the textbook and tuned.
+
+    With a target: tuned to the least stock that reaches it.
+    """
+    left_out = {name: _why_not(name, scenario, target) for name in names}
+    fitting = [name for name, why in left_out.items() if not why]
+    return Classics(
+        textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
+        tuned=tuple(
+            tune(name, scenario, seed, target=target, progress=progress) for name in fitting
+        ),
+        left_out={name: why for name, why in left_out.items() if why},
+    )
+
+
+def classics_exactly(
+    scenario: Scenario, names: Sequence[str], seed: int = 0, *, progress: bool = False
+) -> tuple[dict[str, ExactlyTuned], dict[str, str]]:
+    """Return the classics with these names that no neighboring parameters beat, each by its name.
+
+    And of the others in one line why not: they do not apply, or cannot be evaluated exactly.
+    """
+    found: dict[str, ExactlyTuned] = {}
+    left_out = {name: classic.find(name).why_not(scenario) for name in names}
+    # Those that hold others come last: what they hold is known by then.
+    for name in sorted(names, key=lambda name: len(classic.find(name).holds)):
+        if left_out[name]:
+            continue
+        try:
+            found[name] = tune_exactly(name, scenario, seed, known=found, progress=progress)
+        except (exact.NotFinite, exact.TooLarge) as error:
+            left_out[name] = str(error)
+    return found, {name: why for name, why in left_out.items() if why}
+
+
+def _why_not(name: str, scenario: Scenario, target: Mapping[str, float] | None) -> str:
+    found = classic.find(name)
+    if target is not None and found.base is not None:
+        return "it follows costs, and is tuned to no target"
+    return found.why_not(scenario)
+
+
+def contest(
+    policies: Sequence[Policy],
+    scenario: Scenario,
+    episodes: int = 256,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> pandas.DataFrame:
+    """Return the rows of all policies on the same episodes of the split `test`."""
+    import pandas
+
+    def rows() -> Iterator[pandas.DataFrame]:
+        shown = track(
+            policies,
+            f"evaluating on {scenario.name}",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not progress,
+        )
+        for policy in shown:
+            yield rollout(policy, scenario, episodes=episodes, seed=seed)
+
+    return pandas.concat(list(rows()), ignore_index=True)
+
+
+DECISIONS = 3000
+"""In one state, that a comparison tries: more take minutes before memory ends."""
+
+MEMORY = 60e6
+"""Bytes that the exact solution may take in a comparison: some seconds of work."""
+
+
+def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
+    """Return the exact optimum where the plant is small enough, and what to say of it."""
+    try:
+        orders = exact.first_bounds(scenario).order
+        lots = [units // scenario.sources[name].lot_size for name, units in orders.items()]
+        if (decisions := math.prod(1 + most for most in lots)) > DECISIONS:
+            return None, (
+                f"not solved exactly: {decisions:,.0f} decisions in one state; at most "
+                f"{DECISIONS:,} are tried in a comparison, scripts/solve.py has no such limit"
+            )
+        solution = exact.solve(scenario, memory=MEMORY)
+    except (exact.NotFinite, exact.TooLarge) as error:
+        return None, f"not solved exactly: {error}"
+    return solution, (
+        f"optimal: {solution.cost:.6g}, exact, of {solution.states:,} states in "
+        f"{solution.seconds:.1f} s; gaps are over it"
+    )
+
+
+def effort(agent: str, steps: int, seconds: float) -> str:
+    """Return what a learner's row cost, and what its interval does not cover."""
+    return (
+        f"{agent}: {steps:,} steps, {seconds:.0f} s; one training seed: the interval covers the "
+        "episodes, not the chance of training"
+    )
+
+
+def cautions(scenario: Scenario) -> list[str]:
+    """Return what the intervals of this scenario do not cover."""
+    found = ["the reference is the tuned classic that is cheapest on these very episodes"]
+    replayed = [
+        name
+        for name, demand in scenario.demands.items()
+        if isinstance(demand.quantity, Recorded) and demand.quantity.block("test") == 0
+    ]
+    if not replayed:
+        return found
+    return [
+        *found,
+        f"the demand of {', '.join(replayed)} is one recorded path, the same in every episode: the "
+        "intervals cover the supplier's chance only, not another year's demand. Policies were "
+        "tuned and trained on resampled weeks of earlier records, so a tuned policy may lose to "
+        "the textbook's here",
+    ]

@@ -1,0 +1,191 @@
+"""An experiment written down: scenarios x policies, judged by cost, KPIs and steps in demand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, ValidationError, model_validator
+
+from jitgym import ScenarioError
+from jitgym.control import Policy
+from jitgym.distributions import Part, Positive
+from jitgym.documents import explain, read_file
+from jitgym.errors import PlacedError
+from jitgym.evaluate import Run, interval, paired, step_response
+from jitgym.plant import KPIS
+from jitgym.scenario import Scenario, with_demand
+
+from .. import classic
+from . import comparison
+from .sentences import sentences
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Experiment(Part):
+    """What is compared with what, and by which yardsticks."""
+
+    title: str
+    scenarios: Annotated[list[str], Field(min_length=1)]
+    agents: Annotated[list[str], Field(min_length=1)]  # each tuned
+    opponents: dict[str, list[str]] = Field(default={})  # scenario -> more policies, for it alone
+    references: list[str] = Field(default=[])  # what gains are over; by default the first agent
+    demand: Annotated[list[Positive], Field(min_length=1, default=[1.0])]  # times the mean demand
+    episodes: Annotated[int, Field(ge=2)] = 128
+    seed: Annotated[int, Field(ge=0)] = 0
+    kpis: list[str] = Field(default=list(KPIS))
+    steps: list[Positive] = Field(default=[])  # multiples of the mean demand
+    step_episodes: Annotated[int, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _known(self) -> Experiment:
+        for k, name in enumerate(self.kpis):
+            if name not in KPIS:
+                raise PlacedError(f"no KPI {name!r}; expected one of {', '.join(KPIS)}", "kpis", k)
+        for k, name in enumerate(self.agents):
+            _expect_policy(name, "agents", k)
+        for scenario, names in self.opponents.items():
+            if scenario not in self.scenarios:
+                known = ", ".join(self.scenarios)
+                raise PlacedError(
+                    f"no scenario {scenario!r}; expected one of {known}", "opponents", scenario
+                )
+            for k, name in enumerate(names):
+                _expect_policy(name, "opponents", scenario, k)
+        for k, name in enumerate(self.references):
+            if name not in self.agents:
+                raise PlacedError(
+                    f"{name!r} is no agent of all scenarios; expected one of "
+                    f"{', '.join(self.agents)}",
+                    "references",
+                    k,
+                )
+        return self
+
+    @property
+    def gains_over(self) -> list[str]:
+        """The policies that the others are measured against."""
+        return self.references or self.agents[:1]
+
+
+def _expect_policy(name: str, *place: str | int) -> None:
+    try:
+        classic.find(name)
+    except ScenarioError:
+        known = ", ".join(classic.CLASSICS)
+        raise PlacedError(f"no policy {name!r}; expected one of {known}", *place) from None
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file. Raises ScenarioError with file, line and expectation."""
+    if not path.is_file():
+        raise ScenarioError(f"{path}: no such file; expected an experiment in YAML")
+    document = read_file(path)
+    try:
+        return Experiment.model_validate(document.data)
+    except ValidationError as error:
+        raise explain(error, Experiment, document) from None
+
+
+def kpi_lines(
+    rows: pandas.DataFrame, kpis: Sequence[str], references: Sequence[str]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return head and lines of a table: a policy's cost, its gain over each reference, its KPIs.
+
+    A gain is the paired difference of cost, reference less policy, in percent of the reference's
+    cost, with its 95 % interval: above 0 the policy is cheaper.
+    """
+    frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
+    head = (
+        "policy",
+        "cost",
+        *(f"gain over {name.removesuffix(' (tuned)')} (%)" for name in references),
+        *(f"{KPIS[k].title} ({KPIS[k].unit})" for k in kpis),
+    )
+    lines = []
+    for name, frame in frames.items():
+        cost = interval(frame["cost"].to_numpy())
+        gains = [
+            "reference" if name == other else gain(frames[other], frame) for other in references
+        ]
+        shown = [_written(interval(frame[kpi].to_numpy()).mean) for kpi in kpis]
+        lines.append((name, f"{cost.mean:.5g} ± {cost.half_width:.2g}", *gains, *shown))
+    return head, lines
+
+
+def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> str:
+    """Return what is gained over a reference on the same episodes, in percent of its cost."""
+    gained = paired(reference, rows)
+    percent = 100.0 / abs(float(reference["cost"].mean()))
+    return f"{gained.mean * percent:+.2f} ± {gained.half_width * percent:.2f}"
+
+
+def step_lines(
+    policies: Sequence[Policy], scenario: Scenario, experiment: Experiment
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return head and lines of a table: each policy's answer to each step in demand."""
+    head = ("policy", "step", "cost before", "cost settled", "periods to settle", "area")
+    lines = []
+    for policy in policies:
+        for factor in experiment.steps:
+            found = step_response(
+                policy, scenario, factor, episodes=experiment.step_episodes, seed=experiment.seed
+            )
+            cells = (found.before, found.settled, found.periods, found.area)
+            lines.append((policy.name, f"{factor - 1:+.0%}", *map(_written, cells)))
+    return head, lines
+
+
+def _written(value: float) -> str:
+    return "n/a" if value != value else f"{value:.4g}"
+
+
+def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: bool = False) -> str:
+    """Tune and judge the policies on a scenario; save rows, return its section as Markdown.
+
+    At each multiple of the mean demand all policies are tuned anew.
+    """
+    import pandas
+
+    lines = [f"## {scenario.title or scenario.name}", ""]
+    lines += [f"`{scenario.name}`; cost: {scenario.yardstick}; {experiment.episodes} episodes."]
+    saved = []
+    for factor in experiment.demand:
+        plant = scenario if factor == 1.0 else with_demand(scenario, factor)
+        if len(experiment.demand) > 1:
+            lines += ["", f"### Mean demand × {factor:g}"]
+        section, rows = judge(experiment, plant, scenario.name, progress=progress)
+        lines += section
+        saved.append(rows.assign(demand=factor))
+    run.save(pandas.concat(saved, ignore_index=True))
+    return "\n".join(lines)
+
+
+def judge(
+    experiment: Experiment, scenario: Scenario, name: str, *, progress: bool = False
+) -> tuple[list[str], pandas.DataFrame]:
+    """Tune and judge the policies on one plant; return its tables as Markdown, and the rows."""
+    names = [*experiment.agents, *experiment.opponents.get(name, ())]
+    found = comparison.classics(scenario, names, experiment.seed, progress=progress)
+    rows = comparison.contest(
+        found.tuned, scenario, experiment.episodes, experiment.seed, progress=progress
+    )
+    references = [f"{known} (tuned)" for known in experiment.gains_over]
+    references = [known for known in references if known in found.tuned_names]
+    lines = ["", *markdown_table(*kpi_lines(rows, experiment.kpis, references))]
+    lines += ["", " ".join(sentences(rows, references, experiment.kpis))]
+    if experiment.steps and not scenario.horizon.ends:
+        lines += ["", *markdown_table(*step_lines(found.tuned, scenario, experiment))]
+    elif experiment.steps:
+        lines += ["", "No step test: a season has no level to settle at."]
+    lines += ["", *(f"- {note}" for note in (*comparison.cautions(scenario), *found.notes)), ""]
+    return lines, rows
+
+
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table in Markdown, line by line."""
+    rule = ["---", *("---:" for _ in head[1:])]
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *lines)]

@@ -1,0 +1,1 @@
+"""Tuning: parameters of a classic policy by search, in simulation or exactly."""

@@ -1,0 +1,168 @@
+"""The space of a policy's numbers: what a tuner may try, as steps from the textbook's sizes.
+
+Few numbers move alone or by two. With more than six, those of a group move together, each by its
+own step, or one alone (with more than 32, groups only). A group is one parameter of all sources
+that stand alike: at one work center, or as far from the customer, and of one rank among the sources
+of their items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.scenario import Scenario
+
+from ..classic import Parameter, Values
+from .cross_entropy import GENERATIONS
+
+Array = npt.NDArray[np.float64]
+
+FEW_NUMBERS = 6  # with more of them, groups move
+MANY_NUMBERS = 32  # with more of them, nothing moves alone
+
+Point = tuple[int, ...]
+"""A candidate: how many steps each number is away from the textbook's."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The numbers that a tuner moves, one after the other, on the grid of their steps."""
+
+    parameters: Sequence[Parameter]
+    roles: Mapping[str, object] = field(default_factory=dict)  # source -> what it shares with some
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """Group of each number, (numbers,): each its own where there are few."""
+        keys = [(p.name, self.roles.get(of, of)) for p in self.parameters for of in p.of]
+        if len(keys) <= FEW_NUMBERS:
+            return np.arange(len(keys))
+        number = {key: k for k, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys])
+
+    @property
+    def moves(self) -> npt.NDArray[np.int64]:
+        """Ways to move the numbers, in steps, (moves, numbers)."""
+        groups, count = self.groups, self.size
+        if count <= FEW_NUMBERS:
+            return moves_of(count)
+        together = moves_of(int(groups.max()) + 1)[:, groups]
+        if count > MANY_NUMBERS:
+            return together
+        alone = np.eye(count, dtype=np.int64)
+        return np.unique(np.vstack([together, alone, -alone]), axis=0)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return self.textbook.size
+
+    @property
+    def origin(self) -> Point:
+        """The textbook's sizes."""
+        return (0,) * self.textbook.size
+
+    @property
+    def textbook(self) -> Array:
+        """The textbook's values, (numbers,)."""
+        return np.concatenate([parameter.textbook for parameter in self.parameters])
+
+    @property
+    def step(self) -> Array:
+        """Finest differences, (numbers,)."""
+        return np.concatenate([parameter.step for parameter in self.parameters])
+
+    @property
+    def bounds(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Lowest and highest steps from the textbook, (numbers,) each."""
+        low = np.concatenate([np.broadcast_to(p.low, p.textbook.size) for p in self.parameters])
+        high = np.concatenate([p.high for p in self.parameters])
+        down = np.ceil((low - self.textbook) / self.step - 1e-9)
+        up = np.floor((high - self.textbook) / self.step + 1e-9)
+        return np.minimum(down, 0).astype(np.int64), np.maximum(up, 0).astype(np.int64)
+
+    def values(self, point: Point) -> Values:
+        """Return the values of a candidate, by parameter."""
+        numbers = np.round(self.textbook + np.array(point) * self.step, 9)
+        sizes = np.cumsum([parameter.textbook.size for parameter in self.parameters])
+        parts = np.split(numbers, sizes[:-1])
+        return {p.name: part for p, part in zip(self.parameters, parts, strict=True)}
+
+    def point(self, values: Values) -> Point:
+        """Return the candidate nearest to these values, within the bounds."""
+        numbers = np.concatenate([values[parameter.name] for parameter in self.parameters])
+        steps = np.rint((numbers - self.textbook) / self.step).astype(np.int64)
+        (found,) = self.clipped(steps[np.newaxis])
+        return found
+
+    def clipped(self, points: npt.NDArray[np.int64]) -> list[Point]:
+        """Return points within the bounds, each once."""
+        inside = np.clip(points, *self.bounds)
+        return list(dict.fromkeys(tuple(point) for point in inside.tolist()))
+
+    def sample(self, count: int, seed: int) -> list[Point]:
+        """Return the textbook's sizes and other points, evenly spread: a Latin hypercube."""
+        low, high = self.bounds
+        rng = np.random.default_rng(seed)
+        groups = self.groups
+        cells = rng.permuted(np.tile(np.arange(count), (groups.max() + 1, 1)), axis=1).T
+        spread: Array = ((cells + rng.random(cells.shape)) / count)[:, groups]
+        if low.size <= FEW_NUMBERS:
+            spread = np.asarray(low + spread * (high - low + 1), dtype=np.float64)
+        else:  # from the lowest by way of the textbook's to the highest
+            spread = np.where(spread < 0.5, (1 - 2 * spread) * low, (2 * spread - 1) * high)
+        return self.clipped(np.concatenate([[self.origin], np.floor(spread).astype(np.int64)]))
+
+    @property
+    def coarse(self) -> npt.NDArray[np.int64]:
+        """Return the steps of the first pattern: powers of two, about an eighth of the range."""
+        low, high = self.bounds
+        return 1 << np.maximum(np.log2(np.maximum(high - low, 1) / 8), 0).astype(np.int64)
+
+    @property
+    def halvings(self) -> int:
+        """Rounds of the search, each with steps of half the size: down to 1 for one or two numbers.
+
+        With more of them at most four, down to about a hundredth of each range: what is finer than
+        that drowns in the noise, and costs most of the time.
+        """
+        down_to_one = int(self.coarse.max()).bit_length()
+        return down_to_one if self.coarse.size <= 2 else min(down_to_one, 4)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether some of the numbers are real."""
+        return any(parameter.real for parameter in self.parameters)
+
+    @property
+    def rounds(self) -> int:
+        """How often a search yields."""
+        return GENERATIONS if self.is_real else 1 + self.halvings
+
+
+def roles(scenario: Scenario) -> dict[str, object]:
+    """Return of each source what makes it like others: center, way to the customer, rank."""
+    far: dict[str, int] = {}
+    for item in reversed(scenario.items_upstream_first):
+        users = [scenario.sources[name].makes for name in scenario.consumers_of(item)]
+        far[item] = 1 + max((far[user] for user in users), default=-1)
+    return {
+        name: (
+            source.at,
+            0 if source.at else far[source.makes],
+            scenario.sources_of(source.makes).index(name),
+        )
+        for name, source in scenario.sources.items()
+    }
+
+
+def moves_of(numbers: int) -> npt.NDArray[np.int64]:
+    """Return every way to move one or two of the numbers up or down, (moves, numbers)."""
+    units = np.vstack([np.eye(numbers, dtype=np.int64), -np.eye(numbers, dtype=np.int64)])
+    pairs = [a + b for a, b in combinations(units, 2) if np.any(a + b)]
+    return np.array([*units, *pairs])
