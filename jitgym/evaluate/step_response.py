@@ -37,6 +37,14 @@ class StepResponse:
     periods: float  # until the smoothed cost is within 5 % of `settled`; nan: it does not settle
     area: float  # cost beyond `settled`, summed over the periods until then: what the step cost
 
+    def __repr__(self) -> str:
+        """Return it in a line, without the cost of each period."""
+        settles = f"after {self.periods:g} periods"
+        return (
+            f"demand x {self.factor:g}: cost {self.before:.4g} before, {self.settled:.4g} "
+            f"{'without settling' if np.isnan(self.periods) else settles}, area {self.area:.4g}"
+        )
+
 
 def step_response(
     policy: Policy,
