@@ -34,6 +34,8 @@ from .encodings import (
 # the next period's cost in the yardstick.
 TOTALS = COST, SATURATED, WEIGHT = range(3)
 
+NUMBERS = "?bBhHiIlLqQefdg"  # numpy's kinds of them that an action may have
+
 # A seed is a 64-bit number; an episode leaves room to count on from it.
 MOST_SEED = 2**63 - 1
 MOST_EPISODE = 2**62
@@ -79,13 +81,12 @@ class Engine:
         self._tape = np.zeros(plant.channels.size)
         self._numbers = action.table.rule.numbers[0].copy()
         self._levels = np.zeros(plant.sources.size)
-        self._shapes = self._accepted_shapes()
         self._scale = 1.0 / layout.scenario.reward_scale
         self._bind()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what can be stored: all but the machine code and what is bound to it."""
-        bound = ("_advance", "_arguments")
+        bound = ("_advance", "_arguments", "_places")
         return {name: value for name, value in self.__dict__.items() if name not in bound}
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
@@ -93,24 +94,24 @@ class Engine:
         self.__dict__.update(stored)
         self._bind()
 
-    def _accepted_shapes(self) -> list[tuple[int, ...]]:
+    def _accepted(self) -> dict[tuple[int, ...], npt.NDArray[np.float64]]:
+        """Return where actions of each shape that is accepted go, the expected shape first."""
         # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
         batch, width = self.actions.shape
-        shapes: list[tuple[int, ...]] = [(batch, width)]
-        if width == 1 and self.action.is_discrete:  # a batch of `Discrete`
-            shapes.insert(0, (batch,))
-        if batch == 1:
-            shapes.insert(0, self.action.shape)
-            shapes.append((width,))
-        if self.action.table.kind == UNITS:
-            shapes += [(batch, fewer) for fewer in range(width)]
-        return shapes
+        one = self.action.shape
+        expected = one if batch == 1 else (batch, *one)
+        shapes = [expected, (batch, *one), (batch, width), *([(width,)] if batch == 1 else [])]
+        places = {shape: self.actions.reshape(shape) for shape in shapes}
+        if self.action.table.kind == UNITS:  # priorities and projects may be left out
+            places |= {(batch, fewer): self.actions[:, :fewer] for fewer in range(width)}
+        return places
 
     def _bind(self) -> None:
         # The arrays below are the engine's own and stay where they are, so that their types and
         # addresses are looked up once and not at every step.
         self._arguments = self._gather()
         self._advance = entry(advance, *self._arguments)
+        self._places = self._accepted()
 
     def _gather(self) -> tuple[Any, ...]:
         return (
@@ -258,14 +259,13 @@ class Engine:
         or (batch,) where an action is a single choice.
         """
         given = np.asarray(actions)
-        if given.shape not in self._shapes:
-            raise ValueError(f"an action of shape {given.shape}; expected {self._shapes[0]}")
-        if given.dtype.kind not in "fiub":
+        place = self._places.get(given.shape)
+        if place is None:
+            expected = next(iter(self._places))
+            raise ValueError(f"an action of shape {given.shape}; expected {expected}")
+        if given.dtype.char not in NUMBERS:
             raise ValueError(f"an action of {given.dtype} is {actions!r}; expected numbers")
-        if given.size == self.actions.size:
-            self.actions.reshape(given.shape)[...] = given
-        else:  # priorities and projects are left out
-            self.actions[:, : given.shape[-1]] = given
+        place[...] = given
         row = self._advance(*self._arguments)
         if row >= 0:
             raise ValueError(
