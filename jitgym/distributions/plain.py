@@ -444,7 +444,7 @@ def multiplied(values: Floats, probabilities: Floats, factor: float) -> Distribu
     rest = product - below
     support, which = np.unique(np.concatenate([below, below + 1]), return_inverse=True)
     weights = np.concatenate([probabilities * (1 - rest), probabilities * rest])
-    return _finite(support, np.bincount(which, weights=weights))
+    return _finite(support, np.asarray(np.bincount(which, weights=weights), dtype=np.float64))
 
 
 def _finite(values: Floats, probabilities: Floats) -> Distribution:
