@@ -123,7 +123,7 @@ class Records:
             f"for every {apart.name}: add it (with quantity 0 where nothing was asked for), or "
             "write missing: zero in the scenario where periods without a row had no demand"
         )
-        if apart.unit == "day" and all((d - 1) % 7 < 5 for d in self.days):
+        if apart.name == "day" and all((d - 1) % 7 < 5 for d in self.days):
             text += "; where only Monday to Friday are periods, write every: business day"
         nearest = self._nearest(apart) if len(self.days) > 1 else 1
         if nearest > 1:
