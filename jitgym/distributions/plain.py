@@ -258,8 +258,6 @@ class Rounded(Counts):
     @cached_property
     def place(self) -> float | None:
         """Where the steps lie: None where rounding to the nearest keeps the mean."""
-        from scipy.optimize import brentq
-
         k = np.arange(int(min(self._reach(), MOST_STEPS)) + 32, dtype=np.float64)
         while self._beyond(k[-1:], None)[0] >= SMALLEST and k.size < MOST_STEPS:
             k = np.arange(2 * k.size, dtype=np.float64)
@@ -270,6 +268,8 @@ class Rounded(Counts):
         large, small = self._places()
         if abs(excess(None)) <= UNBIASED * self.written or not excess(large) > 0 > excess(small):
             return None
+        from scipy.optimize import brentq  # takes a moment to import: only where it is needed
+
         return float(brentq(excess, large, small, xtol=1e-14, rtol=1e-14))
 
 

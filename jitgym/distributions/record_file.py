@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import datetime
 import functools
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,9 @@ from jitgym.errors import ScenarioError
 
 from . import spacing
 from .spacing import Spacing
+
+Fault = Callable[[str], ScenarioError]
+"""Makes the error of a row of what is wrong with it."""
 
 COLUMNS = ("date", "item", "quantity")
 
@@ -59,7 +63,7 @@ class Records:
             return self._checked(spacing.stated(every, self.days))
         apart = spacing.found(self.days, self.dated)
         self._agrees(item, apart, missing)
-        if missing is not None and len(self.days) > 1 and self._nearest(apart) > 1:
+        if missing is not None and self.dated and self._nearest(apart) > 1:
             raise ScenarioError(
                 f"{self.path}: no two dates are one {apart.name} apart, so that nothing says how "
                 "long a period is; expected it in the scenario, beside `missing`, such as "
@@ -71,17 +75,19 @@ class Records:
         for rows in self.items.values():
             for day, (_, line) in rows.items():
                 if apart.index(day) is None:
+                    steps = f"is {apart.name} after {self.shown(apart.origin)}, or several times it"
+                    if apart.unit == "month":
+                        steps += f", on day {apart.day_of_month} of its month or its last"
                     raise ScenarioError(
                         f"{self.path}, line {line}: date is {self.shown(day)}; expected one that "
-                        f"is a multiple of {apart.name} after {self.shown(apart.origin)}, as "
-                        f"every: {apart.name} says"
+                        f"{steps}, as every: {apart.name} says"
                     )
         return apart
 
     def _nearest(self, apart: Spacing) -> int:
-        """Periods between the two dates that are nearest to each other."""
+        """Periods between the two dates that are nearest to each other; 1 for a single date."""
         numbers = [apart.index(day) or 0 for day in self.days]
-        return min(after - before for before, after in pairwise(numbers))
+        return min((after - before for before, after in pairwise(numbers)), default=1)
 
     def _agrees(self, item: str, apart: Spacing, missing: str | None) -> None:
         """Raise ScenarioError where an item's dates are even, and those of others lie between."""
@@ -125,8 +131,8 @@ class Records:
         )
         if apart.name == "day" and all((d - 1) % 7 < 5 for d in self.days):
             text += "; where only Monday to Friday are periods, write every: business day"
-        nearest = self._nearest(apart) if len(self.days) > 1 else 1
-        if nearest > 1:
+        nearest = self._nearest(apart)
+        if self.dated and nearest > 1:
             text += f"; where dates are further apart, write every: {nearest * apart.step} "
             text += f"{apart.unit}s"
         return ScenarioError(text)
@@ -135,8 +141,7 @@ class Records:
 def read(path: Path) -> Records:
     """The records of a file, every row checked; raises ScenarioError with file and line."""
     try:
-        about = path.stat()
-        return _read(path, about.st_mtime_ns, about.st_size)
+        return _parsed(path, path.read_bytes())
     except UnicodeDecodeError:
         raise ScenarioError(
             f"{path}: is not UTF-8 text; expected a CSV file saved as UTF-8 (in Excel: 'CSV UTF-8')"
@@ -146,43 +151,47 @@ def read(path: Path) -> Records:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: Path, changed: int, size: int) -> Records:
-    """Read once for all demands that a file has records of; a changed file is read again."""
+def _parsed(path: Path, content: bytes) -> Records:
+    """Parse once for all demands that a file has records of."""
     items: dict[str, dict[int, tuple[float, int]]] = {}
-    days: dict[str, int] = {}  # by text: most dates come many times
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    days: dict[str, tuple[int, bool]] = {}  # by their texts: most come many times
+    quantities: dict[str, float] = {}
+    dated: bool | None = None
+    with io.StringIO(content.decode("utf-8-sig"), newline="") as stream:
         reader = csv.reader(stream, strict=True)
         header = next(reader, [])
         at_date, at_item, at_quantity = _columns(path, header)
-        dated: bool | None = None
+
+        def fault(text: str) -> ScenarioError:
+            return ScenarioError(f"{path}, line {reader.line_num}: {text}")
+
         for cells in reader:
             if not cells:
                 continue
-            where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
-                raise ScenarioError(f"{where}: {_cell_count(cells, header)}")
+                raise fault(_cell_count(cells, header))
             text = cells[at_date]
             if text not in days:
-                days[text], is_date = _day(where, text.strip())
-                if dated is not None and dated != is_date:
-                    raise ScenarioError(
-                        f"{where}: date is {text!r}, unlike those before it; expected dates "
-                        "YYYY-MM-DD in all rows, or numbers of periods in all"
+                days[text] = _day(text.strip(), fault)
+                if dated not in (None, days[text][1]):
+                    raise fault(
+                        f"date is {text!r}, unlike those before it; expected dates YYYY-MM-DD in "
+                        "all rows, or numbers of periods in all"
                     )
-                dated = is_date
-            day = days[text]
+            day, dated = days[text]
             item = cells[at_item].strip()
             if not item:
-                raise ScenarioError(f"{where}: item is empty; expected a name")
-            quantity = _quantity(where, cells[at_quantity].strip())
+                raise fault("item is empty; expected a name")
+            text = cells[at_quantity]
+            if text not in quantities:
+                quantities[text] = _quantity(text.strip(), fault)
             rows = items.setdefault(item, {})
             if day in rows:
-                raise ScenarioError(
-                    f"{where}: a second row of {item!r} on {spacing.shown(day, bool(dated))}; "
-                    f"expected 1 (the first is on line {rows[day][1]}; where both count, write "
-                    "their sum)"
+                raise fault(
+                    f"a second row of {item!r} on {spacing.shown(day, dated)}; expected 1 (the "
+                    f"first is on line {rows[day][1]}; where both count, write their sum)"
                 )
-            rows[day] = (quantity, reader.line_num)
+            rows[day] = (quantities[text], reader.line_num)
     if not items:
         raise ScenarioError(f"{path}: has no rows; expected at least one below the first line")
     return Records(path, items, bool(dated))
@@ -219,7 +228,7 @@ def _cell_count(cells: Sequence[str], header: Sequence[str]) -> str:
     return told
 
 
-def _day(where: str, text: str) -> tuple[int, bool]:
+def _day(text: str, fault: Fault) -> tuple[int, bool]:
     """The ordinal of a date, or the number of a period; and whether it is a date."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text), False
@@ -227,11 +236,10 @@ def _day(where: str, text: str) -> tuple[int, bool]:
         try:
             return datetime.date.fromisoformat(text).toordinal(), True
         except ValueError:
-            raise ScenarioError(
-                f"{where}: date is {text!r}, which is no day of the calendar; expected YYYY-MM-DD"
-            ) from None
+            told = f"date is {text!r}, which is no day of the calendar; expected YYYY-MM-DD"
+            raise fault(told) from None
     hint = _meant(text)
-    raise ScenarioError(f"{where}: date is {text!r}; expected YYYY-MM-DD" + (hint and f": {hint}"))
+    raise fault(f"date is {text!r}; expected YYYY-MM-DD" + (hint and f": {hint}"))
 
 
 def _meant(text: str) -> str:
@@ -252,16 +260,16 @@ def _meant(text: str) -> str:
     return ""
 
 
-def _quantity(where: str, text: str) -> float:
+def _quantity(text: str, fault: Fault) -> float:
     """A number of at least 0, written with digits and at most one point."""
     if re.fullmatch(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", text):
         quantity = float(text)
         if quantity <= LARGEST:
             return quantity
-        raise ScenarioError(f"{where}: quantity is {text!r}; expected at most {LARGEST:g}")
-    told = f"{where}: quantity is {text!r}; expected a number of at least 0"
+        raise fault(f"quantity is {text!r}; expected at most {LARGEST:g}")
+    told = f"quantity is {text!r}; expected a number of at least 0"
     if not text:
-        told = f"{where}: quantity is empty; expected a number (0 where nothing was asked for)"
+        told = "quantity is empty; expected a number (0 where nothing was asked for)"
     elif re.fullmatch(r"-[0-9.]+", text):
         told += " (a return is no demand: leave it out, or write what was asked for)"
     elif re.fullmatch(r"[0-9]{1,3}([,' ’\u00a0\u202f][0-9]{3})+(\.[0-9]*)?", text):
@@ -273,4 +281,4 @@ def _quantity(where: str, text: str) -> float:
         told += f", with a point: {text.replace(',', '.')}"
     elif re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?", text):
         told += f", with a point: {text.replace('.', '').replace(',', '.')}"
-    raise ScenarioError(told)
+    raise fault(told)

@@ -241,7 +241,8 @@ class Recorded(Distribution):
         return self._first[split]
 
     def _times(self, factor: float) -> Distribution:
-        return made(Recorded, **self.parameters() | {"scale": self.scale * factor})
+        file = str(_shipped() / self.file)  # the same file, whatever the folder is
+        return made(Recorded, **self.parameters() | {"file": file, "scale": self.scale * factor})
 
     def _tabulate(self) -> tuple[Floats, Floats]:
         values, counts = np.unique(self.series("train"), return_counts=True)
