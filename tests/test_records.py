@@ -163,6 +163,18 @@ def test_how_long_a_period_is_is_not_guessed_from_far_apart_dates(shop: Shop) ->
     assert sum(shop.series(whole, missing="zero", every="14 days")) == 8
 
 
+@pytest.mark.parametrize("more", [{}, {"missing": "zero"}])
+def test_a_date_that_is_out_of_step_is_named(more: dict[str, str], shop: Shop) -> None:
+    days = dates("2024-01-01", 9, days=7)
+    days[5] = "2024-02-06"
+    shop.write([(day, "a", 1) for day in days])
+    whole = f"from: {days[0]}, to: {days[-1]}"
+    told = shop.told(whole, **more)
+    assert "line 7: date 2024-02-06 comes after 2024-01-29, but most dates are 7 days" in told
+    assert "expected 2024-02-05, or how long a period is" in told
+    assert sum(shop.series(whole, every="day", missing="zero")) == 9
+
+
 def test_items_of_one_file_have_the_same_periods(shop: Shop) -> None:
     mondays, tuesdays = dates("2024-01-01", 8, days=7), dates("2024-01-02", 8, days=7)
     shop.write([(d, "a", 1) for d in mondays] + [(d, "b", 1) for d in tuesdays])

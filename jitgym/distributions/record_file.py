@@ -11,6 +11,7 @@ import datetime
 import functools
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,6 +64,8 @@ class Records:
             return self._checked(spacing.stated(every, self.days))
         apart = spacing.found(self.days, self.dated)
         self._agrees(item, apart, missing)
+        if apart.name == "day":
+            self._is_even()
         if missing is not None and self.dated and self._nearest(apart) > 1:
             raise ScenarioError(
                 f"{self.path}: no two dates are one {apart.name} apart, so that nothing says how "
@@ -70,6 +73,21 @@ class Records:
                 f"every: {apart.name}, or every: {self._nearest(apart) * apart.step} {apart.unit}s"
             )
         return apart
+
+    def _is_even(self) -> None:
+        """Raise ScenarioError where most dates are further apart than a day, all alike."""
+        gaps = [after - before for before, after in pairwise(self.days)]
+        usual, count = max(Counter(gaps).items(), key=lambda pair: pair[1], default=(1, 0))
+        if usual == 1 or 2 * count <= len(gaps):
+            return
+        k = next(k for k, gap in enumerate(gaps) if gap != usual)
+        before, after = self.days[k], self.days[k + 1]
+        line = next(rows[after][1] for rows in self.items.values() if after in rows)
+        raise ScenarioError(
+            f"{self.path}, line {line}: date {self.shown(after)} comes after {self.shown(before)}, "
+            f"but most dates are {usual} days apart; expected {self.shown(before + usual)}, or how "
+            "long a period is in the scenario, such as every: day"
+        )
 
     def _checked(self, apart: Spacing) -> Spacing:
         for rows in self.items.values():
