@@ -97,6 +97,7 @@ SPACINGS = {
 }
 STATED = {
     "14 days": dates("2024-01-30", 40, days=14),
+    "10 days": dates("2024-01-30", 40, days=10),
     "2 months": dates("2024-01-31", 40, months=2),
     "business day": [
         d for d in dates("2024-01-01", 60, days=1) if datetime.date.fromisoformat(d).weekday() < 5
@@ -151,6 +152,15 @@ def test_half_of_the_weeks_without_a_row_halve_the_mean(shop: Shop) -> None:
     first, last = days.index(rows[0][0]), days.index(rows[-1][0])
     mean = shop.load(whole, missing="zero").demands["d0"].mean
     assert mean == pytest.approx(np.mean(quantities[first : last + 1]))
+
+
+def test_dates_at_the_ends_of_the_calendar_are_told(shop: Shop) -> None:
+    shop.write([("0001-01-01", "a", 1), ("9999-12-31", "a", 1)])
+    assert "are 3,652,059 periods of one day; expected at most 1,000,000" in shop.told(
+        "from: 0001-01-01, to: 9999-12-31"
+    )
+    shop.write([("9998-01-01", "a", 1), ("9999-01-01", "a", 2)])
+    assert shop.series("from: 9998-01-01, to: 9999-12-31") == [1, 2]
 
 
 def test_how_long_a_period_is_is_not_guessed_from_far_apart_dates(shop: Shop) -> None:
@@ -324,6 +334,7 @@ WRONG = {
     "two kinds of dates": (GOOD.replace("2024-01-02", "45293"), "line 3: date is '45293', unlike"),
     "an open quote": (GOOD + '2024-01-04,"a,2\n', "cannot be read (unexpected end of data)"),
     "another encoding": (GOOD.replace("a,2", "ä,2").encode("latin-1"), "is not UTF-8 text; exp"),
+    "zero bytes": (GOOD.replace("a,2", "a\0,2"), "is not UTF-8 text; expected a CSV file"),
     "UTF-16": (GOOD.encode("utf-16"), "is not UTF-8 text; expected a CSV file saved as UTF-8"),
 }
 
@@ -377,6 +388,9 @@ def test_fractions_of_units_are_multiplied_as_they_are(shop: Shop) -> None:
 def test_a_scale_that_whole_units_cannot_follow_is_told(shop: Shop) -> None:
     shop.write(GOOD)
     told = shop.told("from: 2024-01-01, to: 2024-01-03", scale=1.1)
+    assert "scale: makes 3e+300 of 3; expected at most 1e+12 in a period" in shop.told(
+        "from: 2024-01-01, to: 2024-01-03", scale="1.0e+300"
+    )
     assert "train has mean 2.2, but would be drawn in whole units with mean 2.33333" in told
 
 

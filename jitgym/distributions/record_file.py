@@ -27,6 +27,8 @@ Fault = Callable[[str], ScenarioError]
 
 COLUMNS = ("date", "item", "quantity")
 
+NO_TEXT = "is not UTF-8 text; expected a CSV file saved as UTF-8 (in Excel: 'CSV UTF-8')"
+
 MOST_PERIODS = 1_000_000
 """A file whose first and last dates are further apart than this is refused."""
 
@@ -78,8 +80,8 @@ class Records:
         """Raise ScenarioError where most dates are further apart than a day, all alike."""
         gaps = [after - before for before, after in pairwise(self.days)]
         usual, count = max(Counter(gaps).items(), key=lambda pair: pair[1], default=(1, 0))
-        if usual == 1 or 2 * count <= len(gaps):
-            return
+        if usual == 1 or not len(gaps) / 2 < count < len(gaps):
+            return  # where all are alike, the days between them are missing
         k = next(k for k, gap in enumerate(gaps) if gap != usual)
         before, after = self.days[k], self.days[k + 1]
         line = next(rows[after][1] for rows in self.items.values() if after in rows)
@@ -93,7 +95,7 @@ class Records:
         for rows in self.items.values():
             for day, (_, line) in rows.items():
                 if apart.index(day) is None:
-                    steps = f"is {apart.name} after {self.shown(apart.origin)}, or several times it"
+                    steps = f"is reached from {self.shown(apart.origin)} in whole periods"
                     if apart.unit == "month":
                         steps += f", on day {apart.day_of_month} of its month or its last"
                     raise ScenarioError(
@@ -147,7 +149,7 @@ class Records:
             f"for every {apart.name}: add it (with quantity 0 where nothing was asked for), or "
             "write missing: zero in the scenario where periods without a row had no demand"
         )
-        if apart.name == "day" and all((d - 1) % 7 < 5 for d in self.days):
+        if apart.name == "day" and (day - 1) % 7 >= 5 and all((d - 1) % 7 < 5 for d in self.days):
             text += "; where only Monday to Friday are periods, write every: business day"
         nearest = self._nearest(apart)
         if self.dated and nearest > 1:
@@ -159,11 +161,12 @@ class Records:
 def read(path: Path) -> Records:
     """The records of a file, every row checked; raises ScenarioError with file and line."""
     try:
-        return _parsed(path, path.read_bytes())
+        content = path.read_bytes()
+        if b"\0" in content:
+            raise ScenarioError(f"{path}: {NO_TEXT}")
+        return _parsed(path, content)
     except UnicodeDecodeError:
-        raise ScenarioError(
-            f"{path}: is not UTF-8 text; expected a CSV file saved as UTF-8 (in Excel: 'CSV UTF-8')"
-        ) from None
+        raise ScenarioError(f"{path}: {NO_TEXT}") from None
     except (OSError, csv.Error) as error:
         raise ScenarioError(f"{path}: cannot be read ({error}); expected a CSV file") from None
 

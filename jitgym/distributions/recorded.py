@@ -16,7 +16,7 @@ from jitgym.errors import PlacedError
 from . import record_file
 from .base import SPLITS, Distribution, Floats, Part, Positive
 from .plain import TOLERANCE, made
-from .record_file import Records
+from .record_file import LARGEST, Records
 from .spacing import Every, Spacing
 
 Day = datetime.date | Annotated[int, Field(ge=0)]
@@ -209,6 +209,12 @@ class Recorded(Distribution):
 
     def _multiplied(self, array: Floats, name: str) -> Floats:
         """The records times the scale; whole ones stay whole, what is left over is carried on."""
+        if array.max() * self.scale > LARGEST:
+            raise PlacedError(
+                f"makes {array.max() * self.scale:g} of {array.max():g}; expected at most "
+                f"{LARGEST:g} in a period",
+                "scale",
+            )
         if self.scale == 1.0 or np.any(array != np.floor(array)):
             return array * self.scale
         written = float(array.mean()) * self.scale
