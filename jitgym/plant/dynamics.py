@@ -19,9 +19,10 @@ from .demand import abandon, grow_older, leave_queue, requested_by
 from .draws import draw, share_of
 from .jit import kernel
 from .quality import inspect
-from .records import NONE, UNLIMITED, Plant, Record, Row
+from .records import NONE, Plant, Record, Row
 from .release import release
-from .stock import on_hand, take
+from .stock import on_hand, take, take_oldest
+from .whole import at_least, is_some, whole, whole_up
 
 
 @kernel
@@ -103,7 +104,7 @@ def ship_part(
         shipped = 0.0
     else:
         share = draw(plant, partial.share, tape)
-        shipped = due if share >= 1.0 else np.floor(due * share + 1e-9)
+        shipped = due if share >= 1.0 else min(whole(due * share), due)
     flows[partial.shipped] = shipped
     if partial.waiting != NONE:
         state[partial.waiting] = due - shipped
@@ -123,9 +124,7 @@ def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
             ships = plant.partials[source.partial].shipped
         units += flows[ships]
     if units > 0.0:
-        flows[carrier.trips] = np.ceil(units / carrier.capacity - 1e-9)
-        if carrier.capacity >= UNLIMITED:
-            flows[carrier.trips] = 1.0
+        flows[carrier.trips] = max(whole_up(units / carrier.capacity), 1.0)
 
 
 @kernel
@@ -137,9 +136,11 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     abandon(plant, state, tape, flows)
     for d in range(plant.demands.size):
         demand = plant.demands[d]
+        if flows[plant.items[demand.item].arrived] > 0.0:  # at lead time 0
+            end_cycle(state, demand, flows)
         if demand.backlog != NONE and state[demand.backlog] > 0.0:
             item = plant.items[demand.item]
-            served = min(state[demand.backlog], on_hand(state, item))
+            served = as_far_as(on_hand(state, item), state[demand.backlog])
             take(state, item, served)
             leave_queue(state, demand, served, flows)
             state[demand.backlog] -= served
@@ -150,7 +151,7 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         demand = plant.demands[d]
         item = plant.items[demand.item]
         requested = requested_by(plant, state, demand, tape, flows)
-        served = min(requested, on_hand(state, item))
+        served = as_far_as(on_hand(state, item), requested)
         take(state, item, served)
         flows[demand.requested] = requested
         flows[demand.at_once] = served
@@ -163,6 +164,20 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         state[demand.last] = requested
         total += requested
     flows[plant.totals[0].demand_squared] = total * total
+
+
+@kernel
+def as_far_as(stock: float, wanted: float) -> float:
+    """Return what a stock serves: all that is wanted where it is short of that by rounding only."""
+    return wanted if at_least(stock, wanted) else stock
+
+
+@kernel
+def end_cycle(state: Row, demand: Record, flows: Row) -> None:
+    """Goods arrive: a replenishment cycle ends, in which every request was met, or was not."""
+    flows[demand.cycles] += 1.0
+    flows[demand.full_cycles] += 1.0 - state[demand.short]
+    state[demand.short] = 0.0
 
 
 @kernel
@@ -180,7 +195,10 @@ def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) 
 
 @kernel
 def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete."""
+    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete.
+
+    The oldest units become obsolete first, whichever are issued first.
+    """
     for k in range(plant.items.size):
         item = plant.items[k]
         if item.perishes:
@@ -192,7 +210,7 @@ def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         decay = plant.obsolescence[k]
         item = plant.items[decay.item]
         lost = share_of(tape[decay.channel], on_hand(state, item), decay.chance)
-        take(state, item, lost)
+        take_oldest(state, item, lost)
         flows[decay.obsolete] = lost
         flows[item.wasted] += lost
 
@@ -206,9 +224,13 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
         flows[plant.sources[s].in_process] = in_process(plant, state, plant.sources[s])
     for d in range(plant.demands.size):
         demand = plant.demands[d]
-        flows[demand.ready] = 1.0 if flows[plant.items[demand.item].on_hand] > 0.0 else 0.0
+        flows[demand.ready] = 1.0 if is_some(flows[plant.items[demand.item].on_hand]) else 0.0
+        if flows[demand.in_full] < flows[demand.orders]:
+            state[demand.short] = 1.0
         if demand.backlog != NONE:
             flows[demand.waiting] = state[demand.backlog]
+            if is_some(state[demand.backlog]):
+                state[demand.short] = 1.0
             grow_older(state, demand)
     for k in range(plant.savings.size):
         saving = plant.savings[k]
@@ -243,6 +265,11 @@ def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         state[source.pipeline] = 0.0
         if arrived > 0.0:
             inspect(plant, state, source, arrived, tape, flows)
+    for d in range(plant.demands.size):
+        demand = plant.demands[d]
+        item = plant.items[demand.item]
+        if on_hand(state, item) > flows[item.on_hand]:
+            end_cycle(state, demand, flows)
     for k in range(plant.salvage.size):
         left = plant.salvage[k]
         if state[plant.clock] == plant.periods - 1.0:  # the season ends: what is left is sold off

@@ -161,7 +161,19 @@ def check_limits(period: Period) -> None:
                 for source in scenario.sources_of(name)
             )
             granted = sum(period.flow(source, "granted") for source in scenario.sources_of(name))
-            assert granted <= max(item.storage - lying, 0.0) + TIGHT, (name, period)
+            demands = {n: d for n, d in scenario.demands.items() if d.item == name}
+            waiting = sum(period.opening(f"{n}.backlog") for n in demands)
+            room = item.storage + waiting - lying
+            assert granted <= max(room, 0.0) + TIGHT, (name, period)
+            # More can only be there by itself: at first, as a by-product, or left by who gave up.
+            may_exceed = name in by_products(scenario) or any(d.abandons for d in demands.values())
+            if item.initial_stock <= item.storage and not may_exceed:
+                assert period.flow(name, "on_hand") <= item.storage + TIGHT, (name, period)
+
+
+def by_products(scenario: Scenario) -> set[str | None]:
+    qualities = [source.quality for source in scenario.sources.values() if source.quality]
+    return {quality.by_product for quality in qualities}
 
 
 def setup_time(period: Period, source: str) -> float:
@@ -225,7 +237,8 @@ def check_nothing_is_left_undone(period: Period) -> None:
             continue
         if source.at is not None:
             idle = period.flow(source.at, "available") - period.flow(source.at, "used")
-            if idle <= TIGHT:
+            takes_time = source.time_per_unit > 0 or source.setup_time > 0 or source.setup_cost > 0
+            if idle <= TIGHT and takes_time:
                 continue
         granted = period.flow(name, "granted")
         more = period.flow(name, "allowed") - granted

@@ -35,6 +35,7 @@ import numpy.typing as npt
 from jitgym.control import Policy
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, UpDown
+from jitgym.units import whole_up
 
 from ..adaptive import smoothed
 from ..base.acting import Acting, remembered, rows, shared
@@ -68,7 +69,7 @@ class Program:
     def leads(self) -> list[int]:
         """Whole periods from an order to its use, (sources,)."""
         names = self.scenario.sources
-        return [math.ceil(self.scenario.mean_lead_time(name) - 1e-9) for name in names]
+        return [int(whole_up(self.scenario.mean_lead_time(name))) for name in names]
 
     @cached_property
     def periods(self) -> int:
