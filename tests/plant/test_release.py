@@ -303,6 +303,7 @@ def test_a_source_that_takes_no_time_runs_in_both_passes_when_the_time_is_out() 
             "saw": {"makes": "board", "consumes": {"steel": 1}, "at": "shop", "time_per_unit": 1},
             "stamp": {"makes": "badge", "consumes": {"steel": 1}, "at": "shop"},
         },
+        demands={"nobody": NOBODY | {"item": "badge"}},
     )
     assert grants(Probe(scenario).step(saw=5, stamp=5), "saw", "stamp") == [1, 4]
 

@@ -156,9 +156,11 @@ def test_a_large_storage_is_a_limit_too(storage: float) -> None:
 
 
 def test_a_large_maximum_and_a_large_truck_are_limits_too() -> None:
-    scenario = bought(maximum_order=2e9, carrier="ship").document()
-    scenario["carriers"] = {"ship": {"cost": 1, "capacity": 1.5e9}}
-    probe = Probe(Scenario.from_document(scenario))
+    scenario = plant(
+        sources={"supplier": {"makes": "product", "maximum_order": 2e9, "carrier": "ship"}},
+        carriers={"ship": {"cost": 1, "capacity": 1.5e9}},
+    )
+    probe = Probe(scenario)
     flows = probe.step(supplier=5e9)
     assert (flows["supplier.granted"], flows["ship.trips"]) == (2e9, 2)
 
