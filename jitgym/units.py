@@ -4,7 +4,7 @@ Lots of .1 or .3 have no exact number in binary: three lots of .3 are .899999999
 units that were added up may be 13.999999999999996. A quantity counts as the whole number that it
 misses by a billionth of a unit or by its last bits, and as enough where no more is missing.
 
-These functions take numbers and arrays; compiled code uses them through `jitgym.plant.whole`.
+These functions take numbers and arrays from 0 up; compiled code uses them through `jitgym.plant.whole`.
 
 >>> [float(whole(quantity)) for quantity in (13.999999999999996, 0.9 / 0.3, 0.99999, 1.5e9 / 0.3)]
 [14.0, 3.0, 0.0, 5000000000.0]
@@ -25,17 +25,18 @@ Number = TypeVar("Number", float, npt.NDArray[np.float64], npt.NDArray[np.floati
 
 TOLERANCE = 1e-9  # units or lots
 LAST_BITS = 2.0**-50  # share of a large number that rounding may have cost
+MORE, LESS = 1.0 + LAST_BITS, 1.0 - LAST_BITS
 
 
 def whole(quantity: Number) -> Number:
     """Return a quantity rounded down to a whole number; what misses one by rounding is that one."""
-    number: Number = np.floor(quantity + (TOLERANCE + LAST_BITS * abs(quantity)))
+    number: Number = np.floor(quantity * MORE + TOLERANCE)
     return number
 
 
 def whole_up(quantity: Number) -> Number:
     """Return a quantity rounded up to a whole number; what exceeds one by rounding is that one."""
-    number: Number = np.ceil(quantity - (TOLERANCE + LAST_BITS * abs(quantity)))
+    number: Number = np.ceil(quantity * LESS - TOLERANCE)
     return number
 
 
@@ -46,7 +47,7 @@ def is_whole(quantity: Number) -> Any:
 
 def at_least(quantity: Number, least: Number) -> Any:
     """Return whether a quantity reaches what is needed, but for rounding."""
-    return quantity >= least - (TOLERANCE + LAST_BITS * abs(least))
+    return quantity * MORE + TOLERANCE >= least
 
 
 def is_some(quantity: Number) -> Any:

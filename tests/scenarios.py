@@ -121,7 +121,7 @@ DEMANDED = st.one_of(
     st.just({"distribution": "normal", "mean": 8, "standard_deviation": 5}),
     EVENTS,
 )
-STRANGE = (0.0, -1.0, 1e-12, 0.99999, 1e6, 1e12)
+STRANGE = (0.0, -1.0, 1e-12, 0.99999, 1e6, 3e9)
 
 
 @st.composite

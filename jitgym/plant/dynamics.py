@@ -136,11 +136,9 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
     abandon(plant, state, tape, flows)
     for d in range(plant.demands.size):
         demand = plant.demands[d]
-        if flows[plant.items[demand.item].arrived] > 0.0:  # at lead time 0
-            end_cycle(state, demand, flows)
         if demand.backlog != NONE and state[demand.backlog] > 0.0:
             item = plant.items[demand.item]
-            served = as_far_as(on_hand(state, item), state[demand.backlog])
+            served = min(state[demand.backlog], on_hand(state, item))
             take(state, item, served)
             leave_queue(state, demand, served, flows)
             state[demand.backlog] -= served
@@ -151,33 +149,19 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         demand = plant.demands[d]
         item = plant.items[demand.item]
         requested = requested_by(plant, state, demand, tape, flows)
-        served = as_far_as(on_hand(state, item), requested)
+        served = min(requested, on_hand(state, item))
         take(state, item, served)
         flows[demand.requested] = requested
         flows[demand.at_once] = served
         flows[demand.served] += served
         if requested > 0.0:
             flows[demand.orders] = 1.0
-            flows[demand.in_full] = 1.0 if served == requested else 0.0
+            flows[demand.in_full] = 1.0 if at_least(served, requested) else 0.0
         flows[item.served] += served
         wait_or_go(state, demand, requested - served, tape, flows)
         state[demand.last] = requested
         total += requested
     flows[plant.totals[0].demand_squared] = total * total
-
-
-@kernel
-def as_far_as(stock: float, wanted: float) -> float:
-    """Return what a stock serves: all that is wanted where it is short of that by rounding only."""
-    return wanted if at_least(stock, wanted) else stock
-
-
-@kernel
-def end_cycle(state: Row, demand: Record, flows: Row) -> None:
-    """Goods arrive: a replenishment cycle ends, in which every request was met, or was not."""
-    flows[demand.cycles] += 1.0
-    flows[demand.full_cycles] += 1.0 - state[demand.short]
-    state[demand.short] = 0.0
 
 
 @kernel
@@ -225,12 +209,8 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
     for d in range(plant.demands.size):
         demand = plant.demands[d]
         flows[demand.ready] = 1.0 if is_some(flows[plant.items[demand.item].on_hand]) else 0.0
-        if flows[demand.in_full] < flows[demand.orders]:
-            state[demand.short] = 1.0
         if demand.backlog != NONE:
             flows[demand.waiting] = state[demand.backlog]
-            if is_some(state[demand.backlog]):
-                state[demand.short] = 1.0
             grow_older(state, demand)
     for k in range(plant.savings.size):
         saving = plant.savings[k]
@@ -265,11 +245,6 @@ def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         state[source.pipeline] = 0.0
         if arrived > 0.0:
             inspect(plant, state, source, arrived, tape, flows)
-    for d in range(plant.demands.size):
-        demand = plant.demands[d]
-        item = plant.items[demand.item]
-        if on_hand(state, item) > flows[item.on_hand]:
-            end_cycle(state, demand, flows)
     for k in range(plant.salvage.size):
         left = plant.salvage[k]
         if state[plant.clock] == plant.periods - 1.0:  # the season ends: what is left is sold off
@@ -289,6 +264,32 @@ def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         state[plant.clock] += 1.0
         if plant.cycle > 0 and state[plant.clock] >= plant.cycle:
             state[plant.clock] = 0.0
+
+
+@kernel
+def count_cycles(plant: Plant, state: Row, flows: Row) -> None:
+    """Count the replenishment cycles that end in a period, after its last stage.
+
+    Nothing but a KPI depends on them: whoever looks at costs only leaves this out.
+    """
+    for d in range(plant.demands.size):
+        demand = plant.demands[d]
+        item = plant.items[demand.item]
+        received = on_hand(state, item) - flows[item.on_hand]  # after demand was served
+        if is_some(flows[item.arrived] - received):  # before: at lead time 0
+            end_cycle(state, demand, flows)
+        if flows[demand.in_full] < flows[demand.orders] or is_some(flows[demand.waiting]):
+            state[demand.short] = 1.0
+        if is_some(received):
+            end_cycle(state, demand, flows)
+
+
+@kernel
+def end_cycle(state: Row, demand: Record, flows: Row) -> None:
+    """Goods arrive: a replenishment cycle ends, in which every request was met, or was not."""
+    flows[demand.cycles] += 1.0
+    flows[demand.full_cycles] += 1.0 - state[demand.short]
+    state[demand.short] = 0.0
 
 
 @kernel
