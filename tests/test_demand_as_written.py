@@ -272,6 +272,9 @@ def test_what_is_kept_when_a_distribution_is_multiplied() -> None:
     assert times(kind("negative-binomial", mean=10, size=3), 2).size == 3
     assert times(kind("intermittent", probability=0.1, quantity=3), 2).probability == 0.1
     assert times(kind("uniform", low=2, high=6), 1.5).model_dump() == kind("uniform", low=3, high=9)
+    assert times(kind("uniform", low=0, high=10), 1.1).model_dump() == kind(
+        "uniform", low=0, high=11
+    )
     assert times(kind("uniform", low=0, high=1), 1.5).pmf()[0].tolist() == [0, 1, 2]
     assert times(kind("binomial", trials=10, probability=0.5), 2).probability == 0.5
     assert times(kind("finite", values=[0, 3], probabilities=[0.5, 0.5]), 1.5).pmf()[
