@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from jitgym.errors import ScenarioError
 from jitgym.scenario import Scenario
+from jitgym.units import at_least
 
 from .layout import Layout
 from .records import NONE, WAITS
@@ -166,9 +167,16 @@ def ready_rate(total: Totals) -> Array:
 
 @kpi("cycle service level", "share", "high")
 def cycle_service_level(total: Totals) -> Array:
-    """Review cycles (periods) without a stockout / periods, mean over demands (Silver, Pyke and
-    Thomas 2017: P1, with a cycle of one review period).
+    """Replenishment cycles without a stockout / replenishment cycles, over all demands (Silver,
+    Pyke and Thomas 2017: P1). A cycle ends when goods arrive in stock; in a stockout a request is
+    not met at once, or somebody still waits.
     """
+    return ratio(total.of("full_cycles", "demands"), total.of("cycles", "demands"))
+
+
+@kpi("period service level", "share", "high")
+def period_service_level(total: Totals) -> Array:
+    """Periods in which every request is met at once / periods, mean over demands."""
     orders, in_full = total.each("orders", "demands"), total.each("in_full", "demands")
     return np.asarray((1.0 - (orders - in_full) / total.periods).mean(axis=1))
 
@@ -199,7 +207,7 @@ def waiting_p95(total: Totals) -> Array:
     and more. Where nothing waits it is 0 for all that is served.
     """
     served = total.of("served", "demands")
-    within = _served_within(total) >= 0.95 * served[:, np.newaxis] - 1e-9
+    within = at_least(_served_within(total), 0.95 * served[:, np.newaxis])
     return np.where(served > 0, np.argmax(within, axis=1).astype(np.float64), np.nan)
 
 
@@ -489,12 +497,14 @@ def utilization(total: Totals) -> Array:
 @kpi("OEE", "share", "high")
 def oee(total: Totals) -> Array:
     """Overall equipment effectiveness (Nakajima 1988), availability x performance x quality: good
-    units made x time per unit / planned time, over all work centers.
+    units made x time per unit / planned time, over all work centers. Overtime that is worked is
+    planned time.
     """
     sources = total.layout.scenario.sources.values()
     time = np.array([source.time_per_unit if source.at else 0.0 for source in sources])
     good = weighed(total.each("received", "sources"), time)
-    return ratio(good, total.of("planned", "work_centers"))
+    planned = total.of("planned", "work_centers") + total.of("over", "work_centers")
+    return ratio(good, planned)
 
 
 @kpi("setups", "a period", "low")
