@@ -7,9 +7,10 @@ from functools import cache
 import pytest
 
 from agents.classic.pull.base_stock import level_parameter
+from jitgym import ScenarioError
 from jitgym.plant import kpis
 from jitgym.scenario import load
-from tests.scenarios import Probe
+from tests.scenarios import Probe, plant
 
 BUYERS = {
     "print_shirt": "shirt_buyers",
@@ -56,6 +57,14 @@ def test_no_level_of_a_print_is_above_the_storage_that_its_page_states() -> None
     for name, high, textbook in zip(levels.of, levels.high, levels.textbook, strict=True):
         if name in BUYERS:
             assert high == textbook == 0
+
+
+def test_an_item_without_storage_must_be_made_to_order() -> None:
+    waiting = {"item": "product", "quantity": 4, "unmet": "backordered"}
+    made = plant(items={"product": {"storage": 0}}, demands={"buyers": waiting})
+    assert made.is_made_to_order("product")
+    with pytest.raises(ScenarioError, match="storage: is 0, and source 'supplier' delivers"):
+        plant(items={"product": {"storage": 0}}, demands={"buyers": waiting | {"unmet": "lost"}})
 
 
 def test_demand_is_40_a_half_day_100_at_the_peak_and_55_over_the_year() -> None:
