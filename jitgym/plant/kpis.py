@@ -412,7 +412,8 @@ def profit(total: Totals) -> Array:
     prices = total.layout.plant.prices
     if not _has_prices(total):
         return undefined(total)
-    earned = -weighed(total.sums[:, prices["flow"]], prices["price"])
+    # take(), as an index would lay the rows out otherwise, and round by their number
+    earned = -weighed(total.sums.take(prices["flow"], axis=1), prices["price"])
     return earned if total.layout.scenario.horizon.ends else earned / total.periods
 
 
