@@ -34,6 +34,7 @@ class Layout:
     flows: tuple[Slice, ...]
     terms: tuple[str, ...]  # the ledger's terms that this scenario books
     emissions: npt.NDArray[np.float64]  # of a unit of each flow, (flow cells,)
+    channels: tuple[str, ...]  # names of the tape's cells
     key_cells: int  # the first cells of a state row determine the future; the rest only reports
 
     def __repr__(self) -> str:
@@ -221,6 +222,7 @@ def lay_out(scenario: Scenario) -> Layout:
         tuple(plan.flows.slices),
         terms,
         emission_weights(plan),
+        tuple(name for name, *_ in tables.channels),
         key_cells,
     )
 
