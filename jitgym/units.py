@@ -4,7 +4,8 @@ Lots of .1 or .3 have no exact number in binary: three lots of .3 are .899999999
 units that were added up may be 13.999999999999996. A quantity counts as the whole number that it
 misses by a billionth of a unit or by its last bits, and as enough where no more is missing.
 
-These functions take numbers and arrays from 0 up; compiled code uses them through `jitgym.plant.whole`.
+These functions take numbers and arrays from 0 up; compiled code uses them through
+`jitgym.plant.whole`.
 
 >>> [float(whole(quantity)) for quantity in (13.999999999999996, 0.9 / 0.3, 0.99999, 1.5e9 / 0.3)]
 [14.0, 3.0, 0.0, 5000000000.0]
@@ -34,6 +35,12 @@ def whole(quantity: Number) -> Number:
     return number
 
 
+def whole_units(quantity: Number) -> Number:
+    """Return the same of units that were never divided by a lot: one product less to wait for."""
+    number: Number = np.floor(quantity + TOLERANCE)
+    return number
+
+
 def whole_up(quantity: Number) -> Number:
     """Return a quantity rounded up to a whole number; what exceeds one by rounding is that one."""
     number: Number = np.ceil(quantity * LESS - TOLERANCE)
@@ -47,7 +54,7 @@ def is_whole(quantity: Number) -> Any:
 
 def at_least(quantity: Number, least: Number) -> Any:
     """Return whether a quantity reaches what is needed, but for rounding."""
-    return quantity * MORE + TOLERANCE >= least
+    return quantity >= least * LESS - TOLERANCE
 
 
 def is_some(quantity: Number) -> Any:
