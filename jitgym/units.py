@@ -4,7 +4,7 @@ Lots of .1 or .3 have no exact number in binary: three lots of .3 are .899999999
 units that were added up may be 13.999999999999996. A quantity counts as the whole number that it
 misses by a billionth of a unit or by its last bits, and as enough where no more is missing.
 
-These functions take numbers and arrays from 0 up; compiled code uses them through
+These functions take numbers and arrays from 0 up. Compiled code uses them through
 `jitgym.plant.whole`.
 
 >>> [float(whole(quantity)) for quantity in (13.999999999999996, 0.9 / 0.3, 0.99999, 1.5e9 / 0.3)]

@@ -270,10 +270,10 @@ def _limited(scenario: Scenario, name: str, wanted: float) -> float:
         time = float(center.time.support_max) + over
         # One lot more than can be finished: time spent on it is kept, where anything can be.
         alone = sum(other.at == source.at for other in scenario.sources.values()) == 1
-        whole = alone and source.setup_time == 0
+        takes_all = alone and source.setup_time == 0
         lots = int(whole(time / (source.time_per_unit * lot)))
         bound = min(
-            bound, (lots if whole and _divides(center.time, over, source) else lots + 2) * lot
+            bound, (lots if takes_all and _divides(center.time, over, source) else lots + 2) * lot
         )
     return bound
 
