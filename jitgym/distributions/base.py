@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, overload
+from typing import Annotated, Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
+
+from jitgym.errors import PlacedError
 
 Floats = NDArray[np.float64]
 
@@ -26,17 +31,70 @@ MOST_STEPS = 1_000_000
 
 SPLITS = ("train", "tune", "validate", "test")
 
+LARGEST = 1e15
+"""No number of a document is larger: sums and squares stay finite, whole numbers exact."""
+
+SMALLEST_DIVISOR = 1e-12
+"""Nor is what something is divided by, such as a lot, smaller."""
+
+
+def _no_trace(value: float) -> float:
+    if value < SMALLEST_DIVISOR:
+        raise ValueError(f"is {value!r}; expected at least {SMALLEST_DIVISOR:g}")
+    return value
+
+
 Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_no_trace)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Part(BaseModel):
-    """A part of a scenario: frozen, without unknown keys, without silent conversions."""
+    """A part of a scenario: frozen, without unknown keys, without silent conversions.
+
+    Every number in it, whatever field it stands in, is finite and at most `LARGEST` in size.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True
     )
+
+    @model_validator(mode="after")
+    def _numbers_are_finite(self) -> Self:
+        for name, about in type(self).model_fields.items():
+            expect_finite(getattr(self, name), about.alias or name)
+        return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy without what was computed of the original and kept."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
+
+
+def _power_of_ten(number: int) -> str:
+    """A whole number that may have more digits than a float can count."""
+    return f"about {'-' if number < 0 else ''}10^{round(math.log10(2) * number.bit_length())}"
+
+
+def expect_finite(value: object, *place: str | int) -> None:
+    """Raise PlacedError for the first number that is not finite or too large to reckon with.
+
+    Parts are left out: they have looked at their own numbers.
+    """
+    if isinstance(value, float | int):
+        if not abs(value) <= LARGEST:
+            shown = repr(value) if isinstance(value, float) else _power_of_ten(value)
+            raise PlacedError(
+                f"is {shown}; expected a finite number of at most {LARGEST:g}", *place
+            )
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            expect_finite(inner, *place, key)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            expect_finite(inner, *place, position)
 
 
 class Distribution(Part):

@@ -17,6 +17,9 @@ from .plain import Binomial, NegativeBinomial
 if TYPE_CHECKING:
     from .named import AnyDistribution
 
+MOST_REGIMES = 100
+"""A demand with more regimes is refused: the chances of each after each are tabulated."""
+
 
 class Event(Distribution):
     """1 when this event of a clock happens in the period, else 0.
@@ -97,6 +100,10 @@ class Regimes(Distribution):
     def _consistent(self) -> Self:
         if len(self.regimes) < 2:
             raise PlacedError(f"has {len(self.regimes)}; expected at least 2", "regimes")
+        if len(self.regimes) > MOST_REGIMES:
+            raise PlacedError(
+                f"has {len(self.regimes)}; expected at most {MOST_REGIMES}", "regimes"
+            )
         if set(self.stay) != set(self.regimes):
             raise PlacedError(f"expected a chance for each of {', '.join(self.regimes)}", "stay")
         if sum(chance == 1 for chance in self.stay.values()) > 1:
