@@ -1,6 +1,8 @@
 """Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
 
-from .results import Run, RunError, load_rows
+from jitgym.errors import RunError
+
+from .results import Run, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
 from .step_response import StepResponse, step_response

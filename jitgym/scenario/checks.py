@@ -166,7 +166,9 @@ def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
 def _check_bill_of_materials(scenario: Scenario) -> None:
     if cycle := _cycle(scenario):
         material, made = cycle[:2]
-        source = next(n for n in scenario.consumers_of(material) if scenario.sources[n].makes == made)
+        source = next(
+            n for n in scenario.consumers_of(material) if scenario.sources[n].makes == made
+        )
         raise PlacedError(
             f"closes a cycle in the bill of materials, {_way(cycle)}; "
             "expected that no item goes into itself",

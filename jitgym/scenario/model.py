@@ -118,6 +118,14 @@ class Scenario(Part):
     def _consumers(self) -> dict[str, tuple[str, ...]]:
         return _grouped((m, name) for name, source in self.sources.items() for m in source.consumes)
 
+    def crew_of(self, center: str) -> tuple[str, ...]:
+        """Sources that stand at a work center, in scenario order."""
+        return self._crews.get(center, ())
+
+    @cached_property
+    def _crews(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((source.at, name) for name, source in self.sources.items() if source.at)
+
     def goes_into(self, item: str) -> dict[str, float]:
         """Items that are made of an item, with its units in one of each.
 
@@ -182,6 +190,37 @@ class Scenario(Part):
             passed_on = [n * units[other] for other, n in self.goes_into(item).items()]
             units[item] = wanted[item] + math.fsum(passed_on)
         return units
+
+    def unit_cost(self, item: str) -> float:
+        """What a unit costs to buy with its materials, by its cheapest source; 0 without one."""
+        return self._unit_costs[item]
+
+    @cached_property
+    def _unit_costs(self) -> dict[str, float]:
+        costs: dict[str, float] = {}
+        for item in self.items_upstream_first:
+            ways = map(self.sources.__getitem__, self.sources_of(item))
+            costs[item] = min(
+                (
+                    source.unit_cost + math.fsum(q * costs[m] for m, q in source.consumes.items())
+                    for source in ways
+                ),
+                default=0.0,
+            )
+        return costs
+
+    def route(self, source: str) -> tuple[str, ...]:
+        """Sources from this one down to a customer, by the way with the longest lead times."""
+        return self._routes[source]
+
+    @cached_property
+    def _routes(self) -> dict[str, tuple[str, ...]]:
+        routes: dict[str, tuple[str, ...]] = {}
+        for item in reversed(self.items_upstream_first):
+            ways = [routes[name] for name in self.consumers_of(item)]
+            longest = max(ways, key=lambda way: sum(map(self.mean_lead_time, way)), default=())
+            routes |= {name: (name, *longest) for name in self.sources_of(item)}
+        return routes
 
     def mean_lead_time(self, source: str) -> float:
         """Mean lead time of a source, in periods."""

@@ -68,7 +68,9 @@ class Item(Part):
     value: Nonnegative | None = None  # a unit
     storage: Nonnegative | None = None  # units; None: unlimited
     initial_stock: Nonnegative = 0.0
-    shelf_life: Annotated[int, Field(ge=1, le=MOST_AGES)] | None = None  # periods it can be sold; None: for ever
+    shelf_life: Annotated[int, Field(ge=1, le=MOST_AGES)] | None = (
+        None  # periods it can be sold; None: for ever
+    )
     issuing: Issuing = "fifo"  # which age is sold or consumed first
     obsolescence: Probability = 0.0  # of each unit in stock, a period
     disposal_cost: Nonnegative = 0.0  # a unit expired, obsolete or scrapped
@@ -370,9 +372,7 @@ class Demand(Part):
             return scaled(self.quantity, factor)
         except ValidationError as error:
             reason = str(error.errors()[0].get("ctx", {}).get("error", error.errors()[0]["msg"]))
-            raise PlacedError(
-                f"{factor:g} times the mean: {reason}", self._varied_by
-            ) from None
+            raise PlacedError(f"{factor:g} times the mean: {reason}", self._varied_by) from None
 
     @property
     def _varied_by(self) -> str:
