@@ -74,10 +74,9 @@ def read(text: str, name: str) -> Document:
         hint = _syntax_hint(error, text.splitlines())
         raise ScenarioError(f"{name}{line}: {error.problem}; expected valid YAML{hint}") from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ScenarioError(
-            f"{name}, line {line}: holds the character #x{int(error.character):04x}; expected text"
-        ) from None
+        where = f"{name}, line {text.count(chr(10), 0, error.position) + 1}"
+        code = int(error.character)
+        raise ScenarioError(f"{where}: holds the character #x{code:04x}; expected text") from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, ScenarioError):
             raise
@@ -513,6 +512,15 @@ def paths_to(key: str, model: type[BaseModel]) -> list[str]:
     NAME stands for what the writer chose: ``sources.NAME.lead_time``.
     """
     return [path for path in _paths(model, "") if path.rpartition(".")[2] == key and "." in path]
+
+
+def written_paths(data: Any, key: str, path: str = "") -> Iterator[str]:
+    """Dotted paths to everything in plain data that stands under a key, below the top."""
+    if isinstance(data, Mapping):
+        for name, inner in data.items():
+            if name == key and path:
+                yield f"{path}.{name}"
+            yield from written_paths(inner, key, f"{path}.{name}".strip("."))
 
 
 def _paths(annotation: Any, path: str) -> Iterator[str]:

@@ -26,9 +26,10 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
-        drawing.draw(scenario, out / f"{name}.svg")
-        (out / f"{name}.md").write_text(pages.page(scenario, f"{name}.svg"), encoding="utf-8")
-        print(out / f"{name}.md")
+        page, picture = (out / f"{scenario.name}.{kind}" for kind in ("md", "svg"))
+        drawing.draw(scenario, picture)
+        page.write_text(pages.page(scenario, picture.name), encoding="utf-8")
+        print(page)
 
 
 if __name__ == "__main__":

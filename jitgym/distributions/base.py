@@ -34,6 +34,9 @@ SPLITS = ("train", "tune", "validate", "test")
 LARGEST = 1e15
 """No number of a document is larger: sums and squares stay finite, whole numbers exact."""
 
+LARGEST_SEED = 2**62
+"""Nor is a whole number that only names something, such as a seed."""
+
 SMALLEST_DIVISOR = 1e-12
 """Nor is what something is divided by, such as a lot, smaller."""
 
@@ -47,6 +50,7 @@ def _no_trace(value: float) -> float:
 Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_no_trace)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Whole = Annotated[int, Field(ge=0, le=int(LARGEST))]
 
 
 class Part(BaseModel):
@@ -84,7 +88,7 @@ def expect_finite(value: object, *place: str | int) -> None:
     Parts are left out: they have looked at their own numbers.
     """
     if isinstance(value, float | int):
-        if not abs(value) <= LARGEST:
+        if not abs(value) <= (LARGEST if isinstance(value, float) else LARGEST_SEED):
             shown = repr(value) if isinstance(value, float) else _power_of_ten(value)
             raise PlacedError(
                 f"is {shown}; expected a finite number of at most {LARGEST:g}", *place

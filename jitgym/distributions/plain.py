@@ -18,6 +18,7 @@ from .base import (
     Nonnegative,
     Positive,
     Probability,
+    Whole,
 )
 
 
@@ -143,8 +144,8 @@ class Uniform(Distribution):
     """Whole numbers from low to high, all equally likely."""
 
     distribution: Literal["uniform"] = "uniform"
-    low: Annotated[int, Field(ge=0)]
-    high: Annotated[int, Field(ge=0)]
+    low: Whole
+    high: Whole
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -208,7 +209,7 @@ class Binomial(Counts):
     """Successes in a number of trials."""
 
     distribution: Literal["binomial"] = "binomial"
-    trials: Annotated[int, Field(ge=0)]
+    trials: Whole
     probability: Probability
 
     def _below(self, k: Floats) -> Floats:

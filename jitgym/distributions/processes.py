@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from jitgym.errors import PlacedError
 
-from .base import Distribution, Floats, Nonnegative, Positive, Probability
+from .base import Distribution, Floats, Nonnegative, Positive, Probability, Whole
 from .plain import Binomial, NegativeBinomial
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class LifeCycle(Distribution):
     mean: Positive  # units over the whole life
     standard_deviation_of_level: Positive
     shares: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
-    first: Annotated[int, Field(ge=0)] = 0  # period of the first share
+    first: Whole = 0  # period of the first share
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from jitgym.errors import PlacedError, ScenarioError
 
-from .base import SPLITS, Distribution, Floats, Part, Positive
+from .base import SPLITS, Distribution, Floats, Part, Positive, Whole
 
 
 class Split(Part):
@@ -25,7 +25,7 @@ class Split(Part):
 
     first: datetime.date = Field(alias="from")
     last: datetime.date = Field(alias="to")
-    block: int = Field(default=0, ge=0)
+    block: Whole = 0
 
 
 class Splits(Part):

@@ -93,15 +93,16 @@ def _dealt(base: Scenario, name: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def _paths_to(base: Scenario, field: str) -> list[str]:
-    """Dotted paths to the fields of this name, of everything that the scenario has."""
+    """Dotted paths to everything of this name that the scenario has, else that it could have."""
     if field in Scenario.model_fields:
         return []
-    found = []
+    possible = dict.fromkeys(documents.written_paths(base.document(), field))
     for path in documents.paths_to(field, Scenario):
         section, _, rest = path.partition(".NAME")
         named = getattr(base, section) if section in NAMED else {}
-        found += [f"{section}.{name}{rest}" for name in named] if rest else [path]
-    return [path for path in found if "NAME" not in path]
+        possible |= dict.fromkeys([f"{section}.{name}{rest}" for name in named] if rest else [path])
+    found = [path for path in possible if "NAME" not in path]
+    return [path for path in found if exists(base, path)] or found
 
 
 MOST_PATHS = 4
@@ -120,9 +121,12 @@ def _check_path(base: Scenario, name: str, path: str) -> None:
         )
     settable = [key for key in Scenario.model_fields if key not in ("parameters", "known_optimum")]
     if section not in settable:
-        known = [*base.parameters, *settable]
+        hint = documents.suggest(name, [*base.parameters, *settable])
+        hint += "" if hint.endswith("?") else "."
+        item = next(iter(base.items))
         raise ScenarioError(
-            f"{base.file}: unknown parameter {name!r}; {documents.suggest(name, known)}"
+            f"{base.file}: unknown parameter {documents.cut(name)!r}; {hint} A part of these is "
+            f"reached by its path, such as items.{item}.holding_cost"
         )
     part = rest.partition(".")[0]
     if section in NAMED and part not in getattr(base, section):

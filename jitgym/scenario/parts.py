@@ -30,6 +30,7 @@ from jitgym.distributions import (
     Probability,
     Recorded,
     Regimes,
+    Whole,
     hazard,
     is_monotone,
     scaled,
@@ -436,7 +437,7 @@ class Horizon(Part):
 
     ongoing: Periods | None = None
     season: Annotated[int, Field(ge=1, le=LONGEST_SEASON)] | None = None
-    warm_up: Annotated[int, Field(ge=0)] = 0  # periods left out of cost and KPIs
+    warm_up: Whole = 0  # periods left out of cost and KPIs
     training: Periods | None = None  # periods of an episode of `train`
 
     @model_validator(mode="after")
