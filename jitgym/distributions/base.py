@@ -37,18 +37,27 @@ LARGEST = 1e15
 LARGEST_SEED = 2**62
 """Nor is a whole number that only names something, such as a seed."""
 
-SMALLEST_DIVISOR = 1e-12
+LEAST_POSITIVE = 1e-12
 """Nor is what something is divided by, such as a lot, smaller."""
 
+LEAST_TRACE = 1e-100
+"""Nor is any other number that is not 0: its inverse stays finite."""
 
-def _no_trace(value: float) -> float:
-    if value < SMALLEST_DIVISOR:
-        raise ValueError(f"is {value!r}; expected at least {SMALLEST_DIVISOR:g}")
+
+def _divides(value: float) -> float:
+    if value < LEAST_POSITIVE:
+        raise ValueError(f"is {value!r}; expected at least {LEAST_POSITIVE:g}")
     return value
 
 
-Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_no_trace)]
+def _is_no_trace(value: float) -> float:
+    if 0 < value < LEAST_TRACE:
+        raise ValueError(f"is {value!r}; expected 0, or at least {LEAST_TRACE:g}")
+    return value
+
+
+Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_is_no_trace)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_divides)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=0, le=int(LARGEST))]
 

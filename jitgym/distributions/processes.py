@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from jitgym.errors import PlacedError
 
-from .base import Distribution, Floats, Nonnegative, Positive, Probability, Whole
+from .base import Distribution, Floats, Nonnegative, Positive, Probability
 from .plain import Binomial, NegativeBinomial
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_REGIMES = 100
 """A demand with more regimes is refused: the chances of each after each are tabulated."""
+
+MOST_WAIT = 1_000_000
+"""Periods before the first of a life cycle."""
 
 
 class Event(Distribution):
@@ -181,12 +184,20 @@ class LifeCycle(Distribution):
     mean: Positive  # units over the whole life
     standard_deviation_of_level: Positive
     shares: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
-    first: Whole = 0  # period of the first share
+    first: Annotated[int, Field(ge=0, le=MOST_WAIT)] = 0  # period of the first share
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if abs(math.fsum(self.shares) - 1.0) > 1e-6:
             raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
+        try:
+            _ = self.table
+        except ValidationError:
+            raise PlacedError(
+                f"is {self.standard_deviation_of_level:g}, with a mean of {self.mean:g}: demand "
+                "spreads over too many values; expected less of one or the other",
+                "standard_deviation_of_level",
+            ) from None
         return self
 
     @property

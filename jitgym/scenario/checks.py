@@ -41,6 +41,9 @@ NAMED = (
 MOST_UNITS = 1e100
 """No more units of an item than this go into what is made of it: products stay finite."""
 
+MOST_UNITS_SHARED = 100_000
+"""Nor more units of a stream in a period: they are drawn apart one by one."""
+
 MOST_SHARED = 20_000_000
 """A stream is refused where the table of one of its parts would take more steps than this."""
 
@@ -289,7 +292,7 @@ def _place_parts(scenario: Scenario) -> None:
                 part.stream,
                 "quantity",
             )
-        if float(support.sum()) > MOST_SHARED:
+        if support[-1] > MOST_UNITS_SHARED or float(support.sum()) > MOST_SHARED:
             raise PlacedError(
                 f"is up to {support[-1]:g} units, too many to share one by one; expected fewer, "
                 "in larger units",

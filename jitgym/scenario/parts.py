@@ -43,8 +43,8 @@ MOST_AGES = 1000
 LONGEST_CYCLE = 100_000
 """Periods after which pattern and seasons of a demand come again: every one of them is a row."""
 
-MOST_PHASE_STEPS = 10_000_000
-"""Steps of the distributions of all those periods together."""
+MOST_TABULATED = 10_000_000
+"""Values, from 0 on, that the distributions of all those periods are tabulated over together."""
 
 LONGEST_SEASON = 1_000_000
 """Periods of a season that ends: policies plan for every one of them."""
@@ -351,14 +351,14 @@ class Demand(Part):
         ]
         # Equal factors share one distribution, and so one table.
         known: dict[float, Distribution] = {}
-        steps = 0
+        tabulated = 0.0
         for factor in dict.fromkeys(factors):
             known[factor] = self._scaled(factor)
-            steps += known[factor].table[0].size
-            if steps > MOST_PHASE_STEPS:
+            tabulated += known[factor].support_max
+            if tabulated > MOST_TABULATED:
                 raise PlacedError(
-                    f"take more than {MOST_PHASE_STEPS:,} steps of distributions; expected fewer "
-                    "different factors, or a smaller demand",
+                    f"make distributions of more than {MOST_TABULATED:,} values together; expected "
+                    "fewer different factors, or a smaller demand",
                     self._varied_by,
                 )
         return tuple(known[factor] for factor in factors)
