@@ -51,8 +51,7 @@ class Document:
         """``FILE, line N: PLACE`` with the line of the nearest part that is written."""
         known = next((n for n in range(len(place), -1, -1) if place[:n] in self.lines), None)
         line = "" if known is None else f", line {self.lines[place[:known]]}"
-        dotted = ".".join(map(str, place))
-        return f"{self.name}{line}: {dotted}" if dotted else f"{self.name}{line}"
+        return f"{self.name}{line}: {_dotted(place)}" if place else f"{self.name}{line}"
 
 
 def read(text: str, name: str) -> Document:
@@ -129,7 +128,8 @@ def value(text: str, name: str) -> Any:
     try:
         return read(text, name).data
     except ScenarioError as error:
-        raise ScenarioError(str(error).replace(f"{name}, line 1:", f"{name}:", 1)) from None
+        said = re.sub(r"^, line \d+", "", str(error).removeprefix(name))
+        raise ScenarioError(f"{name}{said}") from None
 
 
 _RESOLVER: Any = yaml.resolver.Resolver()
@@ -256,8 +256,7 @@ class _Reader:
 
     def _fault(self, event: Any, text: str, place: Place) -> NoReturn:
         line = event.start_mark.line + 1
-        dotted = ".".join(map(str, place))
-        where = f"{self.document.name}, line {line}" + (f": {dotted}" if dotted else "")
+        where = f"{self.document.name}, line {line}" + (f": {_dotted(place)}" if place else "")
         raise ScenarioError(f"{where}: {text}")
 
 
@@ -313,6 +312,12 @@ def _syntax_hint(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
         return " (commas, not semicolons, between entries)"
     problem = str(error.problem)
     return next((hint for known, hint in _SYNTAX.items() if known in problem), "")
+
+
+def _dotted(place: Place) -> str:
+    """A place on one line, whatever its keys are made of."""
+    keys = [cut(str(key)) for key in place]
+    return ".".join(key if key.isprintable() else repr(key) for key in keys)
 
 
 def cut(text: str) -> str:
@@ -511,7 +516,18 @@ def paths_to(key: str, model: type[BaseModel]) -> list[str]:
 
     NAME stands for what the writer chose: ``sources.NAME.lead_time``.
     """
-    return [path for path in _paths(model, "") if path.rpartition(".")[2] == key and "." in path]
+    return [path for path in field_paths(model) if path.rpartition(".")[2] == key and "." in path]
+
+
+def field_paths(model: type[BaseModel]) -> Iterator[str]:
+    """Dotted paths to all fields of a model and of its parts."""
+    return _paths(model, "")
+
+
+def kinds(model: type[BaseModel], field: str) -> list[str]:
+    """Names of the kinds of distribution that a field may hold."""
+    several = _bare(model.model_fields[field].annotation)
+    return [str(kind) for each in several for kind in _kinds(each)]
 
 
 def written_paths(data: Any, key: str, path: str = "") -> Iterator[str]:

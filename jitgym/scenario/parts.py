@@ -43,7 +43,7 @@ MOST_AGES = 1000
 LONGEST_CYCLE = 100_000
 """Periods after which pattern and seasons of a demand come again: every one of them is a row."""
 
-MOST_TABULATED = 10_000_000
+MOST_TABULATED = 4_000_000
 """Values, from 0 on, that the distributions of all those periods are tabulated over together."""
 
 LONGEST_SEASON = 1_000_000
