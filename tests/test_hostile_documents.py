@@ -197,7 +197,7 @@ REGIMES = {
          "come again after 20,000,000 periods; expected at most 100,000"),
         ({"demands.customers.seasons": {"factors": [1, 2], "periods": 49_999},
           "demands.customers.pattern": [1.0, 1.0, 1.0]}, "come again after 299,994 periods"),
-        ({"demands.customers.pattern": [1e9]}, "1e+09 times the mean: spreads over more than"),
+        ({"demands.customers.pattern": [1e9]}, "spreads over more than"),
         ({"demands.customers.pattern": [1 + k / 1e4 for k in range(3_000)],
           "demands.customers.quantity.mean": 1e5}, "distributions of more than 4,000,000 values"),
         ({"items.milk.shelf_life": 10**6}, "shelf_life: is 1000000; expected at most 1000"),

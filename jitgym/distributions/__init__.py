@@ -25,6 +25,8 @@ from .plain import (
     Normal,
     Poisson,
     Uniform,
+    made,
+    multiplied,
     scaled,
 )
 from .processes import Event, Intermittent, LifeCycle, PartOf, Regimes
@@ -60,5 +62,7 @@ __all__ = [
     "Whole",
     "hazard",
     "is_monotone",
+    "made",
+    "multiplied",
     "scaled",
 ]

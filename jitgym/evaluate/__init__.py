@@ -2,6 +2,7 @@
 
 from jitgym.errors import RunError
 
+from .judging import NetPolicy, net_policy
 from .results import Run, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
@@ -9,12 +10,14 @@ from .step_response import StepResponse, step_response
 
 __all__ = [
     "Interval",
+    "NetPolicy",
     "Run",
     "RunError",
     "StepResponse",
     "familywise",
     "interval",
     "load_rows",
+    "net_policy",
     "paired",
     "rollout",
     "step_response",

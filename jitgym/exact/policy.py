@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import documents
-from jitgym.control import View, ViewLayout
+from jitgym.control import Printed, View, ViewLayout
 from jitgym.errors import RunError
 from jitgym.plant import Layout
 from jitgym.stored import read_arrays
@@ -23,7 +23,7 @@ NEAREST = 256  # states outside are compared with all of the table so many at a 
 
 
 @dataclass(frozen=True, eq=False)
-class OptimalPolicy:
+class OptimalPolicy(Printed):
     """What to ask for in each state of a table; outside of it, what the nearest state asks for.
 
     A state outside is first cut to the largest value of each cell in the table; if that is none of
@@ -48,6 +48,11 @@ class OptimalPolicy:
         decided = choice >= 0
         asks[decided] = enumerated.asked(layout, choice[decided])
         return cls(layout, enumerated.box.key, enumerated.states, asks, enumerated.slots)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """How large its table is, for print."""
+        return {"a table of": f"{len(self.states):,} states"}
 
     @property
     def outside(self) -> int:

@@ -35,7 +35,15 @@ class Layout:
     flows: tuple[Slice, ...]
     terms: tuple[str, ...]  # the ledger's terms that this scenario books
     emissions: npt.NDArray[np.float64]  # of a unit of each flow, (flow cells,)
+    channels: tuple[str, ...]  # names of the tape's cells
     key_cells: int  # the first cells of a state row determine the future; the rest only reports
+
+    def __repr__(self) -> str:
+        """Return in a line what it lays out, not the arrays."""
+        return (
+            f"layout of {self.scenario.name}: a state of {self.cells} cells, "
+            f"{self.flow_cells} flows a period"
+        )
 
     @property
     def cells(self) -> int:
@@ -216,6 +224,7 @@ def lay_out(scenario: Scenario) -> Layout:
         tuple(plan.flows.slices),
         terms,
         emission_weights(plan),
+        tuple(name for name, *_ in tables.channels),
         key_cells,
     )
 

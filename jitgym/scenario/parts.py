@@ -36,6 +36,7 @@ from jitgym.distributions import (
     scaled,
 )
 from jitgym.errors import PlacedError
+from jitgym.units import at_least, whole_up
 
 MOST_AGES = 1000
 """Periods of a lead time or a shelf life: every one of them is a cell of the plant's state."""
@@ -160,6 +161,11 @@ class Source(Part):
     commitment: Commitment | None = None
     pays_after: Nonnegative = 0.0  # periods until the supplier is paid
 
+    @property
+    def smallest_order(self) -> float:
+        """The minimum order in whole lots, at least one lot."""
+        return max(1.0, float(whole_up(self.minimum_order / self.lot_size))) * self.lot_size
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.at is None and (self.time_per_unit or self.setup_time):
@@ -174,14 +180,14 @@ def _check_order_sizes(source: Source) -> None:
     if most is None:
         return
     for name, least in (("minimum_order", source.minimum_order), ("lot_size", source.lot_size)):
-        if most < least:
+        if not at_least(most, least):
             raise PlacedError(
                 f"is {most:g}; expected at least {name}, which is {least:g}", "maximum_order"
             )
-    lots = math.ceil(source.minimum_order / source.lot_size - 1e-9) * source.lot_size
-    if lots > most * (1 + 1e-9):
+    if not at_least(most, source.smallest_order):
         raise PlacedError(
-            f"is {most:g}; expected at least {lots:g}, the minimum order in whole lots",
+            f"is {most:g}; expected at least {source.smallest_order:g}, the minimum order in whole "
+            "lots",
             "maximum_order",
         )
 
@@ -283,7 +289,7 @@ Unmet = Annotated[
 
 
 class Seasons(Part):
-    """Factors of the mean that last for many periods each, one after the other, and again."""
+    """Factors of the quantity that last for many periods each, one after the other, and again."""
 
     factors: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
     periods: Periods  # of each
@@ -317,14 +323,19 @@ class Project(Part):
 
 
 class Demand(Part):
-    """A stream of requests on one item, and what happens to those that are not met."""
+    """A stream of requests on one item, and what happens to those that are not met.
+
+    `pattern` and `seasons` multiply the quantity: its mean exactly, and what else is multiplied
+    stands with each distribution (a normal's standard deviation is; a gamma keeps its coefficient
+    of variation, a negative binomial its size).
+    """
 
     item: str
     quantity: DemandDistribution  # units a period
     unmet: Unmet
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
-    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
+    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the quantity
     seasons: Seasons | None = None  # factors that each last many periods, on top of the pattern
     abandons: Probability = 0.0  # of each waiting customer, a period
     abandonment_cost: Nonnegative = 0.0  # a unit
@@ -337,11 +348,13 @@ class Demand(Part):
         seasons = 1 if self.seasons is None else self.seasons.periods * len(self.seasons.factors)
         return math.lcm(max(1, len(self.pattern)), seasons)
 
-    @cached_property
+    @property
     def phases(self) -> tuple[Distribution, ...]:
         """The distribution of each period of pattern and seasons; without them, a single one."""
-        if not self.pattern and self.seasons is None:
-            return (self.quantity,)
+        return self._varied if self.varies else (self.quantity,)
+
+    @cached_property
+    def _varied(self) -> tuple[Distribution, ...]:
         pattern = self.pattern or (1.0,)
         seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
         cycle = self.cycle
@@ -357,9 +370,8 @@ class Demand(Part):
             tabulated += known[factor].support_max
             if tabulated > MOST_TABULATED:
                 raise PlacedError(
-                    f"make distributions of more than {MOST_TABULATED:,} values together; expected "
-                    "fewer different factors, or a smaller demand",
-                    self._varied_by,
+                    f"brings distributions of more than {MOST_TABULATED:,} values together; "
+                    "expected fewer different factors, or a smaller demand"
                 )
         return tuple(known[factor] for factor in factors)
 
@@ -373,11 +385,7 @@ class Demand(Part):
             return scaled(self.quantity, factor)
         except ValidationError as error:
             reason = str(error.errors()[0].get("ctx", {}).get("error", error.errors()[0]["msg"]))
-            raise PlacedError(f"{factor:g} times the mean: {reason}", self._varied_by) from None
-
-    @property
-    def _varied_by(self) -> str:
-        return "pattern" if self.seasons is None else "seasons"
+            raise PlacedError(f"of {factor:g}: {reason}") from None
 
     @cached_property
     def mean(self) -> float:
@@ -410,18 +418,24 @@ class Demand(Part):
                 "the same from period to period, without a clock",
                 "forecast",
             )
-        scales = hasattr(self.quantity, "mean") or isinstance(self.quantity, Deterministic)
         for name in ("pattern", "seasons"):
-            if getattr(self, name) and (not scales or isinstance(self.quantity, LifeCycle)):
-                raise PlacedError("scales a mean; expected a distribution that has one", name)
+            if getattr(self, name) and not is_latent(self.quantity):
+                raise PlacedError(
+                    "scales a mean; expected a distribution that stays the same from period to "
+                    "period, without a clock",
+                    name,
+                )
+        varied_by = "pattern" if self.pattern else "seasons"
         if self.cycle > LONGEST_CYCLE:
             raise PlacedError(
                 f"pattern and seasons come again after {self.cycle:,} periods; expected at most "
                 f"{LONGEST_CYCLE:,}",
-                self._varied_by,
+                varied_by,
             )
-        if self.varies:
+        try:
             _ = self.phases  # refused here, where its place is known
+        except PlacedError as error:
+            raise PlacedError(f"times the quantity, a factor {error}", varied_by) from None
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self
