@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Self, overload
+from typing import Annotated, Any, ClassVar, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +41,7 @@ LEAST_POSITIVE = 1e-12
 """Nor is what something is divided by, such as a lot, smaller."""
 
 LEAST_TRACE = 1e-100
-"""Nor is any other number that is not 0: its inverse stays finite."""
+"""Nor is any other number, outside of distributions, that is not 0: its inverse stays finite."""
 
 
 def _divides(value: float) -> float:
@@ -50,13 +50,7 @@ def _divides(value: float) -> float:
     return value
 
 
-def _is_no_trace(value: float) -> float:
-    if 0 < value < LEAST_TRACE:
-        raise ValueError(f"is {value!r}; expected 0, or at least {LEAST_TRACE:g}")
-    return value
-
-
-Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_is_no_trace)]
+Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_divides)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=0, le=int(LARGEST))]
@@ -72,10 +66,12 @@ class Part(BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True
     )
 
+    least: ClassVar[float] = LEAST_TRACE
+
     @model_validator(mode="after")
     def _numbers_are_finite(self) -> Self:
         for name, about in type(self).model_fields.items():
-            expect_finite(getattr(self, name), about.alias or name)
+            expect_finite(getattr(self, name), self.least, about.alias or name)
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -91,8 +87,8 @@ def _power_of_ten(number: int) -> str:
     return f"about {'-' if number < 0 else ''}10^{round(math.log10(2) * number.bit_length())}"
 
 
-def expect_finite(value: object, *place: str | int) -> None:
-    """Raise PlacedError for the first number that is not finite or too large to reckon with.
+def expect_finite(value: object, least: float, *place: str | int) -> None:
+    """Raise PlacedError for the first number that is too large or too small to reckon with.
 
     Parts are left out: they have looked at their own numbers.
     """
@@ -102,17 +98,20 @@ def expect_finite(value: object, *place: str | int) -> None:
             raise PlacedError(
                 f"is {shown}; expected a finite number of at most {LARGEST:g}", *place
             )
+        if 0 < abs(value) < least:
+            raise PlacedError(f"is {value!r}; expected 0, or at least {least:g}", *place)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            expect_finite(inner, *place, key)
+            expect_finite(inner, least, *place, key)
     elif isinstance(value, list | tuple):
         for position, inner in enumerate(value):
-            expect_finite(inner, *place, position)
+            expect_finite(inner, least, *place, position)
 
 
 class Distribution(Part):
     """What all distributions share; a subclass states its parameters and `_tabulate`."""
 
+    least: ClassVar[float] = 0.0
     distribution: str
 
     def __eq__(self, other: object) -> bool:
