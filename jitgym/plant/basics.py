@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,7 @@ from .records import (
     UNLIMITED,
     WAITS,
 )
-from .rows import records
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan, records
 
 Records = npt.NDArray[Any]
 

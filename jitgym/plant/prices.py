@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .records import PRICE
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan
 
 Booking = tuple[str, int, float]  # term, flow cell, price
 
