@@ -25,6 +25,7 @@ from jitgym.distributions import Part
 from jitgym.envs import Control
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError
+from jitgym.scenario import Scenario
 from jitgym.stored import UNREADABLE, expect_file, reason
 
 from .settings import Settings
@@ -120,11 +121,17 @@ class Checkpoint:
             raise RunError(f"{self.record}: no such file; expected the folder of a training")
         try:
             document = documents.read_file(self.record)
-            return document.data, Record.model_validate(document.data)
+            record = Record.model_validate(document.data)
         except ValidationError as error:
             raise RunError(str(documents.explain(error, Record, document))) from None
         except ScenarioError as error:
             raise RunError(str(error)) from None
+        needed = (name for name, about in Scenario.model_fields.items() if about.is_required())
+        if missing := [name for name in needed if name not in record.scenario]:
+            raise RunError(
+                f"{self.record}: scenario.{missing[0]}: is missing; expected a whole file"
+            )
+        return document.data, record
 
 
 def expect_folder(folder: Path | None, resume: bool) -> None:

@@ -343,7 +343,8 @@ def rewritten(name: str, change: Any) -> Any:
 
     def damage(folder: Path) -> None:
         stored = torch.load(folder / name, weights_only=True)
-        torch.save(change(stored) or stored, folder / name)
+        kept = change(stored)
+        torch.save(kept if isinstance(kept, list | dict) else stored, folder / name)
 
     return damage
 
@@ -408,7 +409,7 @@ DAMAGES = {
     "a list of weights": rewritten("best.pt", lambda stored: [stored]),
     "weights without policy": rewritten("best.pt", lambda stored: {"steps": 3}),
     "a number as policy": rewritten("best.pt", lambda stored: stored.update(policy=3)),
-    "a weight less": rewritten("best.pt", lambda stored: stored["policy"].popitem()[1] and None),
+    "a weight less": rewritten("best.pt", lambda stored: stored["policy"].popitem()),
     "a weight of another shape": rewritten(
         "best.pt",
         lambda stored: stored["policy"].update({"action_net.weight": weight(stored)[:, :3]}),
@@ -420,7 +421,7 @@ DAMAGES = {
     "a number as weight": rewritten(
         "best.pt", lambda stored: stored["policy"].update({"action_net.weight": 3.0})
     ),
-    "nan weights": rewritten("best.pt", lambda stored: weight(stored).fill_(float("nan")) and None),
+    "nan weights": rewritten("best.pt", lambda stored: weight(stored).fill_(float("nan"))),
 }
 
 
@@ -440,19 +441,19 @@ def test_a_damaged_agent_is_refused_with_its_file(
 RESUMED = {
     "empty": content("last.pt", lambda _: b""),
     "cut": content("last.pt", lambda old: old[: len(old) // 2]),
-    "without steps": rewritten("last.pt", lambda stored: stored.pop("steps") and None),
+    "without steps": rewritten("last.pt", lambda stored: stored.pop("steps")),
     "steps in words": rewritten("last.pt", lambda stored: stored.update(steps="many")),
     "an optimizer of nothing": rewritten("last.pt", lambda stored: stored.update(optimizer={})),
     "fewer environments": rewritten(
         "last.pt", lambda stored: stored.update(starts=stored["starts"][:3])
     ),
     "nan states": rewritten(
-        "last.pt", lambda stored: stored["environments"]["state"].fill_(float("nan")) and None
+        "last.pt", lambda stored: stored["environments"]["state"].fill_(float("nan"))
     ),
     "other random numbers": rewritten(
         "last.pt", lambda stored: stored.update(torch=stored["torch"][:8])
     ),
-    "nan weights": rewritten("last.pt", lambda stored: weight(stored).fill_(float("nan")) and None),
+    "nan weights": rewritten("last.pt", lambda stored: weight(stored).fill_(float("nan"))),
 }
 
 
