@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.status import Status
 
 from jitgym import exact
+from jitgym.catalog import load
 from jitgym.control import Policy
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from ..classic import applicable, plain, values_of
 from .search import tune

@@ -38,10 +38,11 @@ from rich.console import Console
 from rich.progress import track
 
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.control import Policy, Printed, Rule, View
 from jitgym.control.policy import printed
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain, values_of
 from .cross_entropy import RUNGS, cross_entropy

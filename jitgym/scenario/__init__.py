@@ -3,6 +3,7 @@
 Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
 it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
 
+>>> from jitgym import load
 >>> scenario = load("lost-sales", penalty=19)
 >>> scenario.demands["customers"].shortage_cost
 19.0
@@ -10,10 +11,9 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 'average cost a period'
 """
 
+from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
-from .loading import load
-from .model import Scenario
 from .parts import (
     Actions,
     Breakdown,
@@ -62,6 +62,6 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
-    "load",
+    "build",
     "with_demand",
 ]

@@ -22,12 +22,12 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from jitgym import ScenarioError
+from jitgym.catalog import load as load_scenario
 from jitgym.envs import VectorPlant
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from jitgym.scenario import load as load_scenario
 
 from ..checkpoint import Checkpoint, Stored, described, expect_like, read_tensors, write_tensors
 from ..policy import LearnedPolicy, one_thread
