@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy, ViewLayout
-from jitgym.envs import ActionEncoding, Engine
-from jitgym.plant import Layout, lay_out
+from jitgym.control import Policy
+from jitgym.envs import Engine
+from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, with_demand
 
-from .rollout import checked
+from . import closed_loop
 
 Array = npt.NDArray[np.float64]
 
@@ -61,13 +61,14 @@ def step_response(
     before = horizon.warm_up if before is None else before
     after = horizon.periods - before if after is None else after
     start, then = lay_out(scenario), lay_out(with_demand(scenario, factor))
-    engine = _engine(start, episodes, seed)
-    memory = policy.start(episodes)
-    calm = _run(engine, policy, memory, before)
-    stepped = _engine(then, episodes, seed)
+    rows = np.arange(episodes)
+    engine = closed_loop.at_start(start, "test", seed, rows)
+    decide = closed_loop.deciding(policy, start, episodes)  # both plants have the same cells
+    calm = _mean_costs(engine, decide, before)
+    stepped = closed_loop.at_start(then, "test", seed, rows)
     stepped.state[:] = engine.state
     stepped.period[:] = engine.period
-    cost = _run(stepped, policy, memory, after)
+    cost = _mean_costs(stepped, decide, after)
     return respond(factor, calm, cost)
 
 
@@ -88,20 +89,6 @@ def respond(factor: float, calm: Array, cost: Array) -> StepResponse:
     return StepResponse(factor, cost, before, settled, periods, area)
 
 
-def _engine(layout: Layout, episodes: int, seed: int) -> Engine:
-    engine = Engine(layout, episodes, ActionEncoding(layout, "asked"))
-    engine.split = "test"
-    engine.seed[:] = seed
-    engine.episode[:] = np.arange(episodes)
-    engine.place(np.ones(episodes, dtype=np.bool_))
-    return engine
-
-
-def _run(engine: Engine, policy: Policy, memory: Array, periods: int) -> Array:
-    view = ViewLayout(engine.layout)
-    cost = np.zeros(periods)
-    for period in range(periods):
-        asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
-        engine.step(checked(asked, engine.batch, engine.layout, policy.name))
-        cost[period] = engine.cost.mean()
-    return cost
+def _mean_costs(engine: Engine, decide: closed_loop.Decide, periods: int) -> Array:
+    """Return the mean cost over the episodes in each period, (periods,)."""
+    return np.array([engine.cost.mean() for _ in closed_loop.run(engine, decide, periods)])
