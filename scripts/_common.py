@@ -63,12 +63,15 @@ def run(main: Callable[..., None]) -> None:
 
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
-    """Load a scenario, varied by `--set`. Raises ScenarioError."""
+    """Load a scenario, varied by `--set`; say what its user should know. Raises ScenarioError."""
     pairs = [assignment("--set", text) for text in chain.from_iterable(given)]
     names = [each for each, _ in pairs]
     for each in names:
         expect(names.count(each) == 1, f"--set {each} is given twice; expected it once")
-    return jitgym.load(name, **dict(pairs))
+    found = jitgym.load(name, **dict(pairs))
+    for caution in found.cautions:
+        print(f"{found.file}: {caution}", file=sys.stderr)
+    return found
 
 
 def assignment(option: str, text: str) -> tuple[str, Any]:

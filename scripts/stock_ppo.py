@@ -6,6 +6,7 @@ docs/learning.md.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import _common as common
@@ -17,6 +18,7 @@ import jitgym
 from jitgym.envs import ActionEncoding, ObservationEncoding, ask
 from jitgym.evaluate import interval, rollout
 from jitgym.plant import lay_out
+from jitgym.report import tables
 
 
 def main(
@@ -28,12 +30,19 @@ def main(
     from stable_baselines3 import PPO
 
     common.expect(bool(seeds) and steps > 0, "no seed or no steps; expected at least one")
-    print("| seed | steps | average cost a period | 95 % half-width |\n|---|---:|---:|---:|")
+    rows = []
     for seed in seeds:
         model = PPO("MlpPolicy", gymnasium.make("jitgym/LostSales-v0"), seed=seed, device="cpu")
         model.learn(steps)
         cost = interval(rollout(policy_of(model), "lost-sales", episodes=episodes)["cost"])
-        print(f"| {seed} | {steps:,} | {cost.mean:.4f} | {cost.half_width:.4f} |", flush=True)
+        rows.append((str(seed), steps, cost))
+        print(f"seed {seed}: {cost}", file=sys.stderr, flush=True)
+    columns = (
+        tables.Column("seed", importance=tables.KEPT, align="left"),
+        tables.Column("steps"),
+        tables.Column("cost", "average cost a period", importance=tables.KEPT),
+    )
+    print(tables.markdown(tables.Table(columns, rows, notes=["±: 95 % half-width"])))
 
 
 def policy_of(model: Any) -> Any:

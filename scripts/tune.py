@@ -6,14 +6,14 @@ import json
 from typing import Annotated, Any
 
 import _common as common
-from rich.console import Console
-from rich.table import Table
 from tyro.conf import Positional, arg
 
 import agents
 from agents.studies import comparison
 from agents.tuning.target import STOCK
-from jitgym.evaluate import Run
+from jitgym.evaluate import Run, interval
+from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.report import tables
 
 POLICIES = "classic policies by name; all that apply if none is named"
 TARGET = "a KPI and its bound, such as fill_rate=0.98: tune to the least stock that reaches it"
@@ -33,7 +33,7 @@ def main(
 
     Tuned is cost, or with --target the average inventory of those who reach that service.
 
-    The folder of the run holds run.json and rows.csv.
+    The folder of the run holds run.json, rows.csv and report.md (the whole table).
     """
     plant = common.scenario(scenario, given)
     common.expect_sample(seed, episodes)
@@ -49,41 +49,63 @@ def main(
         common.expect(bool(classics.tuned), "; ".join(classics.notes))
         rows = comparison.contest([*classics.textbook, *classics.tuned], plant, episodes, seed)
         run.save(rows)
-    mean = rows.groupby("policy")[["cost", STOCK, *bounds]].mean()
-    cost = mean["cost"]
-    found: list[dict[str, Any]] = [
-        {
-            "policy": textbook.name.removesuffix(" (textbook)"),
-            "textbook": policy.tuning.textbook,
-            "textbook_cost": float(cost[textbook.name]),
-            "tuned": policy.parameters,
-            "tuned_cost": float(cost[policy.name]),
-            **({STOCK: float(mean[STOCK][policy.name])} if bounds else {}),
-            **{kpi: float(mean[kpi][policy.name]) for kpi in bounds},
-            "periods": policy.tuning.periods,
-            "seconds": policy.tuning.seconds,
+        mean = rows.groupby("policy")[["cost", STOCK, *bounds]].mean()
+        cost = mean["cost"]
+        found: list[dict[str, Any]] = [
+            {
+                "policy": textbook.name.removesuffix(" (textbook)"),
+                "textbook": policy.tuning.textbook,
+                "textbook_cost": float(cost[textbook.name]),
+                "tuned": policy.parameters,
+                "tuned_cost": float(cost[policy.name]),
+                **({STOCK: float(mean[STOCK][policy.name])} if bounds else {}),
+                **{kpi: float(mean[kpi][policy.name]) for kpi in bounds},
+                "periods": policy.tuning.periods,
+                "seconds": policy.tuning.seconds,
+            }
+            for textbook, policy in zip(classics.textbook, classics.tuned, strict=True)
+        ]
+        intervals = {
+            str(name): interval(frame["cost"].to_numpy()) for name, frame in rows.groupby("policy")
         }
-        for textbook, policy in zip(classics.textbook, classics.tuned, strict=True)
-    ]
+        growing = set(rows.loc[rows[GROWS], "policy"])
+        lines = [
+            line
+            | {
+                f"{kind}_cost": "no steady state" if p.name in growing else intervals[p.name]
+                for kind, p in (("textbook", textbook), ("tuned", tuned))
+            }
+            for line, textbook, tuned in zip(found, classics.textbook, classics.tuned, strict=True)
+        ]
+        notes = ["±: half-width of the 95 % interval", *plant.cautions]
+        notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
+        notes += [f"{name} does not apply: {why}" for name, why in classics.left_out.items()]
+        columns = tuple(column(name) for name in found[0])
+        title = f"{plant.title or plant.name}: {plant.yardstick}, split test"
+        shown = tables.Table(columns, [list(line.values()) for line in lines], title, notes)
+        run.report(tables.markdown(shown))
     if json_:
-        print(json.dumps({"scenario": plant.name, "yardstick": plant.yardstick, "policies": found}))
+        told = [
+            line | {"steady": p.name not in growing}
+            for line, p in zip(found, classics.tuned, strict=True)
+        ]
+        about = {"scenario": plant.name, "yardstick": plant.yardstick, "cautions": plant.cautions}
+        print(json.dumps(about | {"policies": told}))
         return
-    table = Table(title=f"{plant.title or plant.name}: {plant.yardstick}, split test")
-    for column in found[0]:
-        table.add_column(column.replace("_", " "))
-    for line in found:
-        table.add_row(*(f"{v:.5g}" if isinstance(v, float) else _written(v) for v in line.values()))
-    console = Console()
-    console.width = max(console.width, 100)  # what is not a terminal gets them too
-    console.print(table)
-    for name, why in classics.left_out.items():
-        console.print(f"{name} does not apply: {why}")
+    tables.show(shown)
 
 
-def _written(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {numbers}" for name, numbers in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)
+IMPORTANCE = {"textbook_cost": 40, "textbook": 30, "periods": 20, "seconds": 10}
+
+
+def column(name: str) -> tables.Column:
+    """One column of the table: what was tuned, and what that gave, is never left out."""
+    return tables.Column(
+        name,
+        unit="CPU s" if name == "seconds" else "",
+        importance=IMPORTANCE.get(name, tables.KEPT),
+        align="left" if name in ("policy", "textbook", "tuned") else "right",
+    )
 
 
 if __name__ == "__main__":

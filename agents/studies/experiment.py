@@ -15,6 +15,7 @@ from jitgym.documents import explain, read_file
 from jitgym.errors import PlacedError
 from jitgym.evaluate import Run, interval, paired, step_response
 from jitgym.plant import KPIS
+from jitgym.report import tables
 from jitgym.scenario import Scenario, with_demand
 
 from .. import classic
@@ -128,14 +129,17 @@ def step_lines(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return head and lines of a table: each policy's answer to each step in demand."""
     head = ("policy", "step", "cost before", "cost settled", "periods to settle", "area")
+    before = "no steady state" if scenario.cautions else ""
     lines = []
     for policy in policies:
         for factor in experiment.steps:
             found = step_response(
                 policy, scenario, factor, episodes=experiment.step_episodes, seed=experiment.seed
             )
-            cells = (found.before, found.settled, found.periods, found.area)
-            lines.append((policy.name, f"{factor - 1:+.0%}", *map(_written, cells)))
+            settled = "no steady state" if found.is_growing else _written(found.settled)
+            cells = (before or _written(found.before), settled)
+            rest = map(_written, (found.periods, found.area))
+            lines.append((policy.name, f"{factor - 1:+.0%}", *cells, *rest))
     return head, lines
 
 
@@ -187,5 +191,5 @@ def judge(
 
 def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """Return a table in Markdown, line by line."""
-    rule = ["---", *("---:" for _ in head[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *lines)]
+    columns = [tables.Column(name, align="right" if k else "left") for k, name in enumerate(head)]
+    return tables.markdown(tables.Table(tuple(columns), lines)).splitlines()

@@ -3,6 +3,7 @@
 from .results import Run, RunError, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
+from .steadiness import is_growing
 from .step_response import StepResponse, step_response
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "StepResponse",
     "familywise",
     "interval",
+    "is_growing",
     "load_rows",
     "paired",
     "rollout",

@@ -10,6 +10,7 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 'average cost a period'
 """
 
+from .capacity import Load, can_pile_up, utilization
 from .checks import RESERVED
 from .demand_scale import with_demand
 from .loading import load
@@ -49,6 +50,7 @@ __all__ = [
     "Horizon",
     "Item",
     "KnownOptimum",
+    "Load",
     "Oracle",
     "Overtime",
     "Partial",
@@ -62,6 +64,8 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
+    "can_pile_up",
     "load",
+    "utilization",
     "with_demand",
 ]

@@ -13,7 +13,7 @@ from jitgym import documents
 from jitgym.distributions import Nonnegative, Part, Positive
 from jitgym.errors import ScenarioError
 
-from . import checks
+from . import capacity, checks
 from .parts import (
     Actions,
     Carrier,
@@ -82,6 +82,11 @@ class Scenario(Part):
         if self.discount is not None:
             return "discounted cost"
         return "total cost" if self.horizon.ends else "average cost a period"
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What its user should know: which limits are too tight for its demand, in sentences."""
+        return capacity.cautions(self)
 
     def document(self) -> dict[str, Any]:
         """Plain data that says the same; what has its default value is left out."""
