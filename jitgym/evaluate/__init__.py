@@ -1,5 +1,6 @@
 """Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
 
+from .judging import NetPolicy, net_policy
 from .results import Run, RunError, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
@@ -8,6 +9,7 @@ from .step_response import StepResponse, step_response
 
 __all__ = [
     "Interval",
+    "NetPolicy",
     "Run",
     "RunError",
     "StepResponse",
@@ -15,6 +17,7 @@ __all__ = [
     "interval",
     "is_growing",
     "load_rows",
+    "net_policy",
     "paired",
     "rollout",
     "step_response",

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from jitgym.control import Policy
 from jitgym.envs import Engine
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario, can_pile_up, with_demand
 
@@ -39,6 +41,16 @@ class StepResponse:
     area: float  # cost beyond `settled`, summed over the periods until then: what the step cost
     is_growing: bool = False  # there is no steady state after the step: cost grows with the horizon
 
+    def __repr__(self) -> str:
+        """Return it in a line, without the cost of each period."""
+        if self.is_growing:
+            return f"demand x {self.factor:g}: cost {self.before:.4g} before, then no steady state"
+        settles = f"after {self.periods:g} periods"
+        return (
+            f"demand x {self.factor:g}: cost {self.before:.4g} before, {self.settled:.4g} "
+            f"{'without settling' if np.isnan(self.periods) else settles}, area {self.area:.4g}"
+        )
+
 
 def step_response(
     policy: Policy,
@@ -57,13 +69,17 @@ def step_response(
     Raises
     ------
     ValueError
-        If the scenario is a season, which has no level to settle at.
+        If the scenario is a season, which has no level to settle at, or a number makes no sense.
     """
     horizon = scenario.horizon
     if horizon.ends:
         raise ValueError(f"{scenario.name} is a season; expected an ongoing scenario")
     before = horizon.warm_up if before is None else before
     after = horizon.periods - before if after is None else after
+    episodes = whole_number("episodes", episodes, least=1)
+    seed = whole_number("seed", seed, 0, MOST_SEED)
+    before = whole_number("before", before, least=0)
+    after = whole_number("after", after, least=1)
     start, then = lay_out(scenario), lay_out(with_demand(scenario, factor))
     rows = np.arange(episodes)
     engine = closed_loop.at_start(start, "test", seed, rows)

@@ -36,6 +36,13 @@ class Layout:
     emissions: npt.NDArray[np.float64]  # of a unit of each flow, (flow cells,)
     key_cells: int  # the first cells of a state row determine the future; the rest only reports
 
+    def __repr__(self) -> str:
+        """Return in a line what it lays out, not the arrays."""
+        return (
+            f"layout of {self.scenario.name}: a state of {self.cells} cells, "
+            f"{self.flow_cells} flows a period"
+        )
+
     @property
     def cells(self) -> int:
         """Cells of a state row."""

@@ -71,6 +71,20 @@ class Scenario(Part):
     def __hash__(self) -> int:
         return hash(self.to_yaml())
 
+    def __repr__(self) -> str:
+        """Return in a line what it is; `to_yaml` tells all."""
+        parts = ((self.items, "item"), (self.sources, "source"), (self.demands, "demand"))
+        counts = [f"{len(part)} {word}{'' if len(part) == 1 else 's'}" for part, word in parts]
+        centers = len(self.work_centers)
+        if centers:
+            counts.insert(2, f"{centers} work center{'' if centers == 1 else 's'}")
+        length = f"{self.horizon.periods:,} periods"
+        if self.horizon.warm_up:
+            length += f", the first {self.horizon.warm_up:,} left out"
+        return f"{self.name}: {', '.join(counts)}; {self.yardstick}, {length}"
+
+    __str__ = __repr__
+
     @property
     def file(self) -> str:
         """The file that it was read from, or its name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, model_validator
@@ -255,7 +256,7 @@ Unmet = Annotated[
 
 
 class Seasons(Part):
-    """Factors of the mean that last for many periods each, one after the other, and again."""
+    """Factors of the quantity that last for many periods each, one after the other, and again."""
 
     factors: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
     periods: Annotated[int, Field(ge=1)]  # of each
@@ -289,14 +290,19 @@ class Project(Part):
 
 
 class Demand(Part):
-    """A stream of requests on one item, and what happens to those that are not met."""
+    """A stream of requests on one item, and what happens to those that are not met.
+
+    `pattern` and `seasons` multiply the quantity: its mean exactly, and what else is multiplied
+    stands with each distribution (a normal's standard deviation is; a gamma keeps its coefficient
+    of variation, a negative binomial its size).
+    """
 
     item: str
     quantity: DemandDistribution  # units a period
     unmet: Unmet
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
-    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
+    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the quantity
     seasons: Seasons | None = None  # factors that each last many periods, on top of the pattern
     abandons: Probability = 0.0  # of each waiting customer, a period
     abandonment_cost: Nonnegative = 0.0  # a unit
@@ -306,8 +312,10 @@ class Demand(Part):
     @property
     def phases(self) -> tuple[Distribution, ...]:
         """The distribution of each period of pattern and seasons; without them, a single one."""
-        if not self.pattern and self.seasons is None:
-            return (self.quantity,)
+        return self._varied if self.varies else (self.quantity,)
+
+    @cached_property
+    def _varied(self) -> tuple[Distribution, ...]:
         pattern = self.pattern or (1.0,)
         seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
         cycle = math.lcm(len(pattern), seasons.periods * len(seasons.factors))
@@ -350,10 +358,18 @@ class Demand(Part):
                 "the same from period to period, without a clock",
                 "forecast",
             )
-        scales = hasattr(self.quantity, "mean") or isinstance(self.quantity, Deterministic)
         for name in ("pattern", "seasons"):
-            if getattr(self, name) and (not scales or isinstance(self.quantity, LifeCycle)):
-                raise PlacedError("scales a mean; expected a distribution that has one", name)
+            if getattr(self, name) and not is_latent(self.quantity):
+                raise PlacedError(
+                    "scales a mean; expected a distribution that stays the same from period to "
+                    "period, without a clock",
+                    name,
+                )
+        try:
+            _ = self.phases
+        except PlacedError as error:
+            name = "pattern" if self.pattern else "seasons"
+            raise PlacedError(f"times the quantity, a factor {error}", name) from None
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import View, ViewLayout, asking_order, echelon_matrix
+from jitgym.control import Printed, View, ViewLayout, asking_order, echelon_matrix
 from jitgym.control.rules import ROUNDING, echelon
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
@@ -25,7 +25,7 @@ MOST_KNOWN = 200_000  # rows that are remembered
 
 
 @dataclass(frozen=True, eq=False)
-class Acting:
+class Acting(Printed):
     """A policy that looks at the view: values are rows, one policy or one for each row of a batch.
 
     A subclass says what it asks for; with memory it also says how that begins.
