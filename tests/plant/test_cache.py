@@ -15,7 +15,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 
 import jitgym
-from jitgym.plant import machine_code
+from jitgym.plant import jit, machine_code
 
 PACKAGE = Path(jitgym.__file__).parent
 
@@ -206,10 +206,27 @@ def test_compiling_is_announced_on_standard_error(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith("jitgym: compiling simulate, once after installation")
 
 
-def test_python_cannot_call_what_takes_a_whole_plant() -> None:
-    """It is compiled without what lets Python call it: that must say so, not crash."""
-    from jitgym.plant import dynamics
+def test_python_calls_an_inner_function_but_not_one_that_takes_a_whole_plant() -> None:
+    """An inner function is compiled as a part of its callers only: that must say so, not crash."""
+    from jitgym.plant import draws, dynamics
 
+    assert draws.binomial(0.5, 4.0, 1.0) == 4.0
     for _ in range(2):
         with pytest.raises(TypeError, match="decide is an inner function"):
             dynamics.decide(None, None, None, None, None)  # type: ignore[arg-type]
+
+
+def test_an_inner_function_is_translated_but_no_machine_code_is_made_of_it() -> None:
+    @jit.kernel
+    def twice(x: float) -> float:
+        return 2.0 * x
+
+    @jit.not_kept
+    def outer(x: float) -> float:
+        return twice(x) + 1.0
+
+    assert outer(3.0) == 7.0
+    assert twice.nopython_signatures  # type: ignore[attr-defined]
+    address = next(iter(twice.overloads.values())).entry_point  # type: ignore[attr-defined]
+    assert not callable(address)
+    assert twice(3.0) == 6.0
