@@ -85,6 +85,14 @@ def assignment(option: str, text: str) -> tuple[str, Any]:
         raise ScenarioError(f"{option} {text}: the value is no YAML; expected NAME=VALUE") from None
 
 
+def listed(option: str, text: str) -> tuple[str, Any]:
+    """Return name and value of an option's NAME=VALUE; VALUE may be numbers with commas between."""
+    name, equals, value = text.partition("=")
+    if not equals or "," not in value:
+        return assignment(option, text)
+    return assignment(option, f"{name}=[{value.strip().removeprefix('[').removesuffix(']')}]")
+
+
 def expect_sample(seed: int, episodes: int) -> None:
     """Raise ScenarioError for a seed or a number of episodes that makes no sense."""
     expect(0 <= seed < 2**62, f"--seed is {seed}; expected a whole number from 0 to 2^62")

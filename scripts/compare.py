@@ -10,6 +10,7 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
+from agents.progress import Progress
 from agents.studies import comparison
 from agents.studies import experiment as experiments
 from jitgym import Scenario
@@ -111,7 +112,8 @@ def compare(
         entrants.append(trained.policy)
         said.append(comparison.effort("ppo", trained.steps, trained.seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
-    solution, note = comparison.solved(plant)
+    with Progress(f"solve {plant.name}"):
+        solution, note = comparison.solved(plant)
     said.append(note)
     optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     if solution is not None:

@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 import agents
+from agents.progress import Progress, track
 from agents.studies import comparison
 from jitgym import ScenarioError, exact
 from jitgym.report import policies as drawn
@@ -23,6 +24,7 @@ EXACTLY = "tune the classics until no neighboring parameters cost less, exactly;
 def main(
     scenario: common.ScenarioName,
     policies: Annotated[Positional[tuple[str, ...]], arg(metavar="POLICY...", help=POLICIES)] = (),
+    *,
     given: common.Given = (),
     seed: common.Seed = 0,
     memory: Annotated[float, arg(help="GB that may be taken")] = exact.MEMORY / 1e9,
@@ -45,7 +47,8 @@ def main(
         table is None or table.parent.is_dir(), f"--table {table}: there is no such folder"
     )
     common.expect(plot is None or plot.parent.is_dir(), f"--plot {plot}: there is no such folder")
-    solution = exact.solve(plant, memory=memory * 1e9)
+    with Progress(f"solve {plant.name}"):
+        solution = exact.solve(plant, memory=memory * 1e9)
     if table is not None:
         solution.policy.save(table)
     if plot is not None:
@@ -57,7 +60,8 @@ def main(
     else:
         classics = comparison.classics(plant, names, seed, progress=True)
         left_out = classics.left_out
-        lines = [line(each, value(each, plant), solution.cost) for each in classics.entrants]
+        evaluated = track(classics.entrants, f"evaluate exactly on {plant.name}")
+        lines = [line(each, value(each, plant), solution.cost) for each in evaluated]
     found = {
         "scenario": plant.name,
         "yardstick": solution.yardstick,

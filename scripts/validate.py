@@ -21,11 +21,10 @@ import _published as published
 import numpy as np
 import tyro
 from _published import OPTIMAL, Case, Found
-from rich.console import Console
-from rich.progress import track
 
 import agents
 import jitgym
+from agents.progress import track
 from jitgym.control import RulePolicy
 from jitgym.evaluate import familywise, interval
 from jitgym.evaluate.loop import run_rules
@@ -102,8 +101,7 @@ def parallel(function: Callable[[In], Out], cases: Sequence[In], workers: int) -
     """Return what a function makes of each case, in their order, with progress."""
     with ProcessPoolExecutor(workers) as pool:
         waiting = [pool.submit(function, case) for case in cases]
-        shown = track(waiting, "published figures", console=Console(stderr=True))
-        return [future.result() for future in shown]
+        return [future.result() for future in track(waiting, "published figures")]
 
 
 def is_simulated(case: Case) -> bool:

@@ -9,35 +9,44 @@ Each classic policy stands in it twice, sized by the textbook and tuned by simul
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import track
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
 from jitgym.evaluate import is_growing, rollout
 from jitgym.evaluate.steadiness import GROWS
+from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from .. import classic
 from ..improve.look_ahead import usual_base
+from ..progress import track
 from ..tuning.exactly import ExactlyTuned, tune_exactly
-from ..tuning.search import TunedPolicy, tune
+from ..tuning.search import TargetMissed, TunedPolicy, tune
+from ..tuning.target import COST, Targets
 
 if TYPE_CHECKING:
     import pandas
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a tuning is asked for."""
+
+    target: Targets | None = None
+    least: str = COST  # or "stock": what is made small where there is a target
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters that keep these values
+
+
+@dataclass(frozen=True)
 class Classics:
     """The classic policies of a scenario."""
 
-    textbook: tuple[Policy, ...]
-    tuned: tuple[TunedPolicy, ...]
+    textbook: tuple[Policy, ...]  # with the parameters that are held fixed, where there are some
+    tuned: tuple[TunedPolicy, ...]  # with a target also those that miss it
     left_out: dict[str, str]  # name -> in one line why it does not apply
 
     @property
@@ -71,22 +80,44 @@ def classics(
     names: Sequence[str],
     seed: int = 0,
     *,
-    target: Mapping[str, float] | None = None,
+    request: Request | None = None,
     progress: bool = False,
 ) -> Classics:
     """Return the classic policies with these names that apply, by the textbook and tuned.
 
-    With a target: tuned to the least stock that reaches it.
+    A policy that misses the target of the request is among the tuned with the best that was found.
     """
-    left_out = {name: _why_not(name, scenario, target) for name in names}
+    request = request or Request()
+    left_out = {name: _why_not(name, scenario, request.target) for name in names}
     fitting = [name for name, why in left_out.items() if not why]
     return Classics(
-        textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
-        tuned=tuple(
-            tune(name, scenario, seed, target=target, progress=progress) for name in fitting
-        ),
+        textbook=tuple(_textbook(name, scenario, request.fixed) for name in fitting),
+        tuned=tuple(_tuned(name, scenario, seed, request, progress) for name in fitting),
         left_out={name: why for name, why in left_out.items() if why},
     )
+
+
+def _textbook(name: str, scenario: Scenario, fixed: Mapping[str, Any]) -> Policy:
+    found = classic.find(name)
+    values = classic.values_of(name, found.parameters(scenario), fixed)
+    return found.build(f"{name} (textbook)", lay_out(scenario), values)
+
+
+def _tuned(
+    name: str, scenario: Scenario, seed: int, request: Request, progress: bool
+) -> TunedPolicy:
+    try:
+        return tune(
+            name,
+            scenario,
+            seed,
+            target=request.target,
+            least=request.least,
+            fixed=request.fixed,
+            progress=progress,
+        )
+    except TargetMissed as missed:
+        return missed.best
 
 
 def classics_exactly(
@@ -109,7 +140,7 @@ def classics_exactly(
     return found, {name: why for name, why in left_out.items() if why}
 
 
-def _why_not(name: str, scenario: Scenario, target: Mapping[str, float] | None) -> str:
+def _why_not(name: str, scenario: Scenario, target: Targets | None) -> str:
     found = classic.find(name)
     if target is not None and found.base is not None:
         return "it follows costs, and is tuned to no target"
@@ -130,19 +161,11 @@ def contest(
     """
     import pandas
 
-    def rows() -> Iterator[pandas.DataFrame]:
-        shown = track(
-            policies,
-            f"evaluating on {scenario.name}",
-            console=Console(stderr=True),
-            transient=True,
-            disable=not progress,
-        )
-        for policy in shown:
-            frame = rollout(policy, scenario, episodes=episodes, seed=seed)
-            yield frame.assign(**{GROWS: is_growing(frame, policy, scenario)})
-
-    return pandas.concat(list(rows()), ignore_index=True)
+    frames = []
+    for policy in track(policies, f"evaluate on {scenario.name}", shown=progress):
+        frame = rollout(policy, scenario, episodes=episodes, seed=seed)
+        frames.append(frame.assign(**{GROWS: is_growing(frame, policy, scenario)}))
+    return pandas.concat(frames, ignore_index=True)
 
 
 DECISIONS = 3000

@@ -20,6 +20,7 @@ from jitgym.report import tables
 from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain
+from ..progress import Progress
 from ..tuning.search import FRESH
 from ..tuning.space import Point, Space, roles
 from ..tuning.target import STOCK, figures
@@ -55,7 +56,7 @@ class Explored:
         policies = [build(self.classic.name, self.layout, values(point)) for point in new]
         _, sums = outcomes(self.layout, policies, self.seed, self.episodes, flows=True)
         for point, each in zip(new, sums, strict=True):
-            seen = figures(self.layout, each, {SERVICE: 0.0})
+            seen = figures(self.layout, each, [SERVICE])
             self.found[point] = seen[SERVICE], seen[STOCK]
 
     def frontier(self, low: float, high: float) -> list[Point]:
@@ -103,25 +104,45 @@ class Explored:
 
 
 def explore(
-    name: str, scenario: Scenario, low: float, high: float, seed: int = 0, episodes: int = 24
+    name: str,
+    scenario: Scenario,
+    low: float,
+    high: float,
+    seed: int = 0,
+    episodes: int = 24,
+    *,
+    progress: bool = False,
 ) -> Explored:
     """Return what a policy needs for fill rates from low to high."""
+    with Progress(f"explore {name} on {scenario.name}", shown=progress) as bar:
+        return _explored(name, scenario, (low, high), seed, episodes, bar)
+
+
+def _explored(
+    name: str,
+    scenario: Scenario,
+    rates: tuple[float, float],
+    seed: int,
+    episodes: int,
+    bar: Progress,
+) -> Explored:
     classic = applicable(name, scenario)
     space = Space(classic.parameters(scenario), roles(scenario))
     explored = Explored(classic, lay_out(scenario), space, seed, episodes)
     starts = space.sample(SAMPLE, seed)
     for special in classic.holds:
-        held = explore(special.classic.name, scenario, low, high, seed, episodes)
-        for point in held.frontier(low, high):
+        held = _explored(special.classic.name, scenario, rates, seed, episodes, bar)
+        for point in held.frontier(*rates):
             starts.append(space.point(special.embed(scenario, held.space.values(point))))
     explored.run(starts)
     steps = space.coarse
     while True:
-        before = explored.frontier(low, high)
+        bar.update(0, f"{len(explored.found):,} candidates of {name}")
+        before = explored.frontier(*rates)
         moves = [np.array(point) + space.moves * steps for point in before]
         if moves and len(explored.found) < MOST:
             explored.run(space.clipped(np.concatenate(moves)))
-        if explored.frontier(low, high) == before or len(explored.found) >= MOST:
+        if explored.frontier(*rates) == before or len(explored.found) >= MOST:
             if (steps == 1).all() or len(explored.found) >= MOST:
                 return explored
             steps = np.maximum(steps // 2, 1)
