@@ -36,20 +36,20 @@ QUANTITIES: list[Written] = [
     *(kind("geometric", mean=mean) for mean in (1e-6, 0.3, 10, 300)),
     *(
         kind("negative-binomial", mean=mean, size=size)
-        for mean in (0.01, 0.3, 10, 200)
-        for size in (0.3, 2, 1e6, 1e12, 1e15, 1e17, 1e300)
+        for mean in (0.01, 0.3, 10, 50)
+        for size in (0.5, 1e6, 1e12, 1e17, 1e300)
     ),
-    kind("negative-binomial", mean=0.3, size=1e-3),
+    kind("negative-binomial", mean=0.3, size=1e-2),
     *(kind("uniform", low=low, high=high) for low, high in ((0, 0), (0, 1), (2, 5), (100, 900))),
     *(
         kind("gamma", mean=mean, cv=cv)
-        for mean in (0.001, 0.4, 0.5, 3, 10.5, 100)
-        for cv in (1e-3, 0.1, 0.5, 1, 2)
+        for mean in (0.001, 0.4, 3, 10.5, 60)
+        for cv in (1e-3, 0.1, 0.5, 1.5)
     ),
     *(
         kind("normal", mean=mean, standard_deviation=deviation)
-        for mean in (0.001, 0.3, 0.5, 3, 10, 10.5, 300)
-        for deviation in (1e-12, 1e-3, 0.1, 2, 50, 300)
+        for mean in (0.001, 0.3, 0.5, 3, 10.5, 100)
+        for deviation in (1e-12, 0.1, 2, 50)
     ),
     kind("gamma", mean=0.4, cv=10),
     kind("binomial", trials=1, probability=0.5),
@@ -74,7 +74,7 @@ QUANTITIES: list[Written] = [
     kind("life-cycle", mean=30, standard_deviation_of_level=20, shares=[0.2, 0.5, 0.3]),
     kind("life-cycle", mean=30, standard_deviation_of_level=1e-300, shares=[0.5, 0.5], first=2),
 ]
-FACTORS = (0.0, 0.05, 0.2, 0.8, 1.0, 1.2, 1.25, 3.0, 7.3)
+FACTORS = (0.0, 0.05, 0.8, 1.2, 7.3)
 
 
 def written_mean(quantity: Written | float) -> float:
@@ -193,12 +193,13 @@ def test_patterns_and_seasons_multiply_the_mean_exactly(quantity: Written) -> No
     assert drawn_means(more) == pytest.approx(1.2 * np.array(written), rel=0.006, abs=0)
 
 
-numbers = st.floats(-9, 3).map(lambda power: 10.0**power)
+numbers = st.floats(-9, 2).map(lambda power: 10.0**power)
+spreads = st.floats(-6, 0.5).map(lambda power: 10.0**power)
 ANY = st.one_of(
     st.builds(lambda m: kind("poisson", mean=m), numbers),
     st.builds(lambda m: kind("geometric", mean=m), numbers),
-    st.builds(lambda m, s: kind("negative-binomial", mean=m, size=s), numbers, numbers),
-    st.builds(lambda m, c: kind("gamma", mean=m, cv=c), numbers, numbers),
+    st.builds(lambda m, s: kind("negative-binomial", mean=m, size=s), numbers, spreads),
+    st.builds(lambda m, c: kind("gamma", mean=m, cv=c), numbers, spreads),
     st.builds(lambda m, d: kind("normal", mean=m, standard_deviation=d), numbers, numbers),
     st.builds(
         lambda n, p: kind("binomial", trials=n, probability=p), st.integers(0, 999), st.floats(0, 1)
@@ -207,7 +208,7 @@ ANY = st.one_of(
 
 
 @given(ANY, numbers.map(lambda x: min(x, 100)))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_demand_is_drawn_as_written_or_refused(quantity: Written, factor: float) -> None:
     written = written_mean(quantity)
     try:
@@ -271,6 +272,9 @@ def test_what_is_kept_when_a_distribution_is_multiplied() -> None:
     assert times(kind("negative-binomial", mean=10, size=3), 2).size == 3
     assert times(kind("intermittent", probability=0.1, quantity=3), 2).probability == 0.1
     assert times(kind("uniform", low=2, high=6), 1.5).model_dump() == kind("uniform", low=3, high=9)
+    assert times(kind("uniform", low=0, high=10), 1.1).model_dump() == kind(
+        "uniform", low=0, high=11
+    )
     assert times(kind("uniform", low=0, high=1), 1.5).pmf()[0].tolist() == [0, 1, 2]
     assert times(kind("binomial", trials=10, probability=0.5), 2).probability == 0.5
     assert times(kind("finite", values=[0, 3], probabilities=[0.5, 0.5]), 1.5).pmf()[

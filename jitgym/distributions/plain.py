@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_serializer, model_validator
 
+from jitgym import units
 from jitgym.errors import PlacedError
 
 from .base import (
@@ -223,8 +224,8 @@ class Uniform(Distribution):
 
     def _times(self, factor: float) -> Distribution:
         low, high = self.low * factor, self.high * factor
-        if low == math.floor(low) and high == math.floor(high):
-            return made(Uniform, low=int(low), high=int(high))
+        if high > 0.5 and units.is_whole(low) and units.is_whole(high):
+            return made(Uniform, low=round(low), high=round(high))
         return multiplied(*self.pmf(), factor)
 
 
@@ -382,8 +383,8 @@ class Binomial(Counts):
 
     def _times(self, factor: float) -> Distribution:
         mean = self.written * factor
-        trials = max(math.ceil(mean), round(self.trials * factor), 1)
-        return made(Binomial, trials=trials, probability=mean / trials)
+        trials = max(int(units.whole_up(mean)), round(self.trials * factor), 1)
+        return made(Binomial, trials=trials, probability=min(mean / trials, 1.0))
 
 
 class Finite(Distribution):
@@ -438,10 +439,8 @@ def multiplied(values: Floats, probabilities: Floats, factor: float) -> Distribu
     product = values * factor
     if np.any(values != np.floor(values)):
         return _finite(product, probabilities)
-    nearest = np.rint(product)
-    product = np.where(np.abs(product - nearest) <= 1e-9 * np.maximum(product, 1), nearest, product)
-    below = np.floor(product)
-    rest = product - below
+    below = units.whole(product)
+    rest = np.where((below > 0) & units.is_whole(product), 0.0, product - below)
     support, which = np.unique(np.concatenate([below, below + 1]), return_inverse=True)
     weights = np.concatenate([probabilities * (1 - rest), probabilities * rest])
     return _finite(support, np.asarray(np.bincount(which, weights=weights), dtype=np.float64))

@@ -33,6 +33,7 @@ from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
 from jitgym.plant.records import PLACE, Matrix, Records, Row
+from jitgym.units import whole, whole_up
 
 Control = Literal["orders", "orders-discrete", "cards", "base-stock", "orders-priorities", "asked"]
 CONTROLS: tuple[Control, ...] = (
@@ -348,9 +349,9 @@ class ActionEncoding:
         lot = float(scenario.sources[source].lot_size)
         if self.sets_levels:
             step = lot if self.control == "cards" else 1.0
-            high = np.ceil(scenario.level_bound(scenario.sources[source].makes) / step) * step
+            high = whole_up(scenario.level_bound(scenario.sources[source].makes) / step) * step
             return ActionEntry(source, "units", 0.0, float(high), step, cell)
-        lots = max(1, int(np.floor(scenario.order_bound(source) / lot + 1e-9)))
+        lots = max(1, int(whole(scenario.order_bound(source) / lot)))
         step = lot
         if self.is_discrete and 1 + lots > MOST_CHOICES:  # nothing is a choice too
             multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))

@@ -15,7 +15,7 @@ from jitgym.control.view import ViewLayout
 from jitgym.errors import whole_number
 from jitgym.plant import SPLITS, Layout, episode_keys
 from jitgym.plant.draws import read_tape
-from jitgym.plant.dynamics import begin, step
+from jitgym.plant.dynamics import begin, count_cycles, step
 from jitgym.plant.jit import compiled, entry, kernel
 from jitgym.plant.ledger import book
 from jitgym.plant.records import Matrix, Plant, Records, Row
@@ -425,6 +425,7 @@ def advance(
             decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
             read_tape(plant, keys[e], split, t, tape)
             step(plant, state[e], asked[e], tape, flows)
+            count_cycles(plant, state[e], flows)
             cost[e] = book(plant, flows, terms[e])
             reward[e] = -cost[e] * scale
             for s in range(plant.sources.size):

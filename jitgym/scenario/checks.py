@@ -18,6 +18,7 @@ from jitgym.distributions import (
     Recorded,
 )
 from jitgym.errors import PlacedError
+from jitgym.units import at_least
 
 from .parts import Oracle
 
@@ -43,6 +44,7 @@ def check(scenario: Scenario) -> None:
     """Raise PlacedError for the first fault; give every event its share of its clock."""
     _check_names(scenario)
     _check_references(scenario)
+    _check_storage(scenario)
     _check_bill_of_materials(scenario)
     _place_events(scenario)
     _place_parts(scenario)
@@ -80,6 +82,23 @@ def _check_references(scenario: Scenario) -> None:
                 name,
                 "item",
             )
+
+
+def _check_storage(scenario: Scenario) -> None:
+    for name, item in scenario.items.items():
+        if item.storage is None:
+            continue
+        for source_name in scenario.sources_of(name):
+            smallest = scenario.sources[source_name].smallest_order
+            if not at_least(item.storage, smallest):
+                raise PlacedError(
+                    f"is {item.storage:g}, and source {source_name!r} delivers at least "
+                    f"{smallest:g}, its lot or minimum order; expected a storage of at least "
+                    f"{smallest:g}, or smaller orders",
+                    "items",
+                    name,
+                    "storage",
+                )
 
 
 def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from jitgym import documents
 from jitgym.distributions import Nonnegative, Part, Positive
 from jitgym.errors import ScenarioError
+from jitgym.units import at_least, whole, whole_up
 
 from . import capacity, checks
 from .parts import (
@@ -170,7 +171,7 @@ class Scenario(Part):
         most = {name: self._largest_order(name) for name in rivals}
         needed = self.mean_requirement(item)
         if any(name in self.actions.maximum_order for name in rivals) and (
-            math.fsum(most.values()) < needed * (1 - 1e-9)
+            not at_least(math.fsum(most.values()), needed)
         ):
             raise ScenarioError(
                 f"{self.file}: actions.maximum_order: allows {math.fsum(most.values()):g} of "
@@ -183,7 +184,7 @@ class Scenario(Part):
         stated = self.actions.maximum_order.get(name, math.inf)
         bound = min(stated, source.maximum_order or math.inf)
         if bound < math.inf:
-            return max(1.0, math.floor(bound / source.lot_size + 1e-9)) * source.lot_size
+            return max(1.0, float(whole(bound / source.lot_size))) * source.lot_size
         asked = {
             n: max(float(phase.quantile(FREQUENT)) for phase in d.phases)
             for n, d in self.demands.items()
@@ -230,7 +231,7 @@ class Scenario(Part):
 
 
 def _whole_lots(quantity: float, lot: float) -> float:
-    return max(1.0, math.ceil(quantity / lot - 1e-9)) * lot
+    return max(1.0, float(whole_up(quantity / lot))) * lot
 
 
 def build(document: documents.Document, folder: Path) -> Scenario:

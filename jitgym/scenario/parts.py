@@ -27,6 +27,7 @@ from jitgym.distributions import (
     scaled,
 )
 from jitgym.errors import PlacedError
+from jitgym.units import at_least, whole_up
 
 LONGEST_LEAD_TIME = 1000
 """Periods; every one of them is a cell of the plant's state."""
@@ -135,6 +136,11 @@ class Source(Part):
     commitment: Commitment | None = None
     pays_after: Nonnegative = 0.0  # periods until the supplier is paid
 
+    @property
+    def smallest_order(self) -> float:
+        """The minimum order in whole lots, at least one lot."""
+        return max(1.0, float(whole_up(self.minimum_order / self.lot_size))) * self.lot_size
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.at is None and (self.time_per_unit or self.setup_time):
@@ -149,14 +155,14 @@ def _check_order_sizes(source: Source) -> None:
     if most is None:
         return
     for name, least in (("minimum_order", source.minimum_order), ("lot_size", source.lot_size)):
-        if most < least:
+        if not at_least(most, least):
             raise PlacedError(
                 f"is {most:g}; expected at least {name}, which is {least:g}", "maximum_order"
             )
-    lots = math.ceil(source.minimum_order / source.lot_size - 1e-9) * source.lot_size
-    if lots > most * (1 + 1e-9):
+    if not at_least(most, source.smallest_order):
         raise PlacedError(
-            f"is {most:g}; expected at least {lots:g}, the minimum order in whole lots",
+            f"is {most:g}; expected at least {source.smallest_order:g}, the minimum order in whole "
+            "lots",
             "maximum_order",
         )
 
