@@ -27,6 +27,7 @@ AGENTS = "classic policies by name, all-classic, and ppo; kanban and eoq are alw
 
 def main(
     scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)] = (),
+    *,
     given: common.Given = (),
     entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
     minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,

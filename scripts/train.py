@@ -20,6 +20,7 @@ RIVALS = "classics to compare it with, by commas; if none is named, the three th
 
 def main(
     scenario: common.ScenarioName,
+    *,
     agent: Annotated[Literal["ppo"], arg(help="the learner")] = "ppo",
     minutes: Annotated[float | None, arg(help="to train in all; 3 if --steps is not given")] = None,
     steps: Annotated[int | None, arg(help="to train in all, of all environments together")] = None,

@@ -97,7 +97,7 @@ class TunedPolicy(Printed):
 
     def __repr__(self) -> str:
         """Return the policy with its parameters, and below it what the tuning came to."""
-        return f"{printed(self)}\n{self.tuning}"
+        return "\n".join([printed(self), str(self.tuning), *self.layout.scenario.cautions])
 
     @property
     def name(self) -> str:
