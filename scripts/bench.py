@@ -22,7 +22,7 @@ import tyro
 
 import jitgym
 from jitgym.control import Rule, pull_rule
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.plant.tape import channel_number
 from jitgym.report import tables as report

@@ -27,7 +27,7 @@ import jitgym
 from agents.progress import track
 from jitgym.control import RulePolicy
 from jitgym.evaluate import familywise, interval
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import episode_keys, lay_out
 from jitgym.report import tables as report
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.evaluate import closed_loop
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys
 
 from ..classic import Classic

@@ -15,7 +15,7 @@ from jitgym.plant import Layout, episode_keys, kpis, lay_out
 from jitgym.scenario import Scenario, load
 
 from . import closed_loop
-from .loop import Outcome, run_rules
+from .compiled_loop import Outcome, run_rules
 
 if TYPE_CHECKING:
     import pandas
