@@ -12,7 +12,8 @@ import jitgym
 from jitgym import catalog
 from jitgym.report import drawing, glossary, pages
 
-FOLDER = common.ROOT / "docs" / "scenarios"
+DOCS = common.ROOT / "docs"
+FOLDER = DOCS / "scenarios"
 
 
 def main(
@@ -27,7 +28,8 @@ def main(
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
         drawing.draw(scenario, out / f"{name}.svg")
-        (out / f"{name}.md").write_text(pages.page(scenario, f"{name}.svg"), encoding="utf-8")
+        text = pages.page(scenario, f"{name}.svg", pages.results(name, DOCS))
+        (out / f"{name}.md").write_text(text, encoding="utf-8")
         print(out / f"{name}.md")
     if not scenarios:
         place = out.parent / "glossary.md"

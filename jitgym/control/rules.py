@@ -27,7 +27,7 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
-from jitgym.plant.whole import at_least, whole
+from jitgym.plant.whole import at_least, whole, whole_units
 from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -112,7 +112,7 @@ def ask_by_rule(
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
             if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
-                asked[ask.source] = whole(wanted)
+                asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]

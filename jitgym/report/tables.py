@@ -21,7 +21,7 @@ from rich.table import Table as Drawn
 from rich.text import Text
 
 from jitgym.evaluate.results import plain
-from jitgym.evaluate.statistics import Interval, number, written
+from jitgym.evaluate.statistics import Interval, written
 
 PIPE_WIDTH = 100  # columns of text where the output is no terminal and COLUMNS is not set
 HEADING_WIDTH = 15  # about that of the figures below
@@ -38,7 +38,7 @@ class Column:
     unit: str = ""  # in words; "%": cells are shares, and printed as percent
     importance: int = 50  # of two columns the lesser is left out first; KEPT: never
     align: Literal["left", "right"] = "right"  # right: figures, never folded
-    form: str = ".5g"  # Python's format of a float
+    form: str = "5"  # of a float: Python's format, or a number: so many digits, written out
     sign: Literal["", "+"] = ""  # "+": positive figures show it
     absent: str = "n/a"  # for None
 
@@ -93,16 +93,31 @@ def text_of(column: Column, cell: Any) -> str:
             return "yes" if cell else "no"
         case int():
             return f"{cell:{column.sign},}"
-        case float() if column.unit == "%":
-            text = number(100 * cell, column.form, column.sign)
-            return text if text == "n/a" else f"{text} %"
         case float() if math.isinf(cell):
             return f"{cell:{column.sign}}"
+        case float() if math.isnan(cell):
+            return "n/a"
+        case float() if column.unit == "%":
+            return f"{figure(100 * cell, column.form, column.sign)} %"
         case float():
-            return number(cell, column.form, column.sign)
+            return figure(cell, column.form, column.sign)
         case Mapping():
             return ", ".join(f"{name} {_plainly(value)}" for name, value in cell.items())
     return "\n".join(map(str, cell))
+
+
+def figure(value: float, form: str, sign: str = "") -> str:
+    """Return a number in Python's format, or with so many digits, written out.
+
+    >>> figure(446491.3, "5"), figure(0.0312345, "4"), figure(2.5, ".2f", "+")
+    ('446,490', '0.03123', '+2.50')
+    """
+    if not form.isdigit():
+        return format(value, f"{sign}z{form}")  # z: no "-0.00"
+    digits = int(form)
+    rounded = float(f"{value:.{digits}g}")
+    is_long = 10**digits <= abs(rounded) < 1e15
+    return format(rounded, f"{sign},.0f" if is_long else f"{sign}z.{digits}g")
 
 
 def _plainly(value: Any) -> str:

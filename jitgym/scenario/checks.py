@@ -86,7 +86,7 @@ def _check_references(scenario: Scenario) -> None:
 
 def _check_storage(scenario: Scenario) -> None:
     for name, item in scenario.items.items():
-        if item.storage is None:
+        if item.storage is None or scenario.is_made_to_order(name):
             continue
         for source_name in scenario.sources_of(name):
             smallest = scenario.sources[source_name].smallest_order

@@ -33,6 +33,12 @@ FREQUENT = 0.999
 """An order bound by default covers this quantile of a period's demand."""
 
 
+LONGEST_WAIT = 10
+"""The plant tells waits of up to so many periods apart (WAITS in jitgym/plant/records.py)."""
+
+Waited = Annotated[int, Field(ge=0, le=LONGEST_WAIT)]
+
+
 class Scenario(Part):
     """A plant and how it is judged; frozen, and checked across its parts.
 
@@ -57,6 +63,9 @@ class Scenario(Part):
     emission_price: Nonnegative = 0.0  # a unit of emissions
     actions: Actions = Actions()
     parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
+    within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # for the KPIs within_n
+    unit: str = "units"  # what a unit is called, in the plural
+    words: dict[str, str] = Field(default={})  # KPI -> what the trade calls it, most wanted first
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
     _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
@@ -125,6 +134,11 @@ class Scenario(Part):
     def consumers_of(self, item: str) -> tuple[str, ...]:
         """Sources that consume an item, in scenario order."""
         return tuple(name for name, source in self.sources.items() if item in source.consumes)
+
+    def is_made_to_order(self, item: str) -> bool:
+        """Whether an item is held for waiting customers only: no storage, and demand that waits."""
+        waits = any(demand.item == item and demand.waits for demand in self.demands.values())
+        return self.items[item].storage == 0 and waits
 
     @property
     def items_upstream_first(self) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ class Source(Part):
     time_per_unit: Nonnegative = 0.0  # of the work center's time
     setup_time: Nonnegative = 0.0
     setup_cost: Nonnegative = 0.0
+    setup_scrap: Nonnegative = 0.0  # units spoiled by a setup, beside those made: for KPIs only
     lead_time: AnyDistribution = Deterministic(value=0)
     crossover: bool = False  # whether orders may overtake each other
     lot_size: Positive = 1.0
@@ -145,6 +146,12 @@ class Source(Part):
     def _consistent(self) -> Self:
         if self.at is None and (self.time_per_unit or self.setup_time):
             raise PlacedError("takes time but stands at no work center; expected one", "at")
+        if self.setup_scrap and not (self.at and (self.setup_time or self.setup_cost)):
+            raise PlacedError(
+                f"is {self.setup_scrap:g}, but nothing is set up; expected a work center, and a "
+                "setup_time or a setup_cost",
+                "setup_scrap",
+            )
         _check_order_sizes(self)
         _check_lead_time(self)
         return self
