@@ -116,7 +116,7 @@ def kpi_table(
     columns = (
         Column("policy", importance=KEPT, align="left"),
         Column("cost", importance=KEPT),
-        *(Column(f"gain over {name} (%)", importance=KEPT, sign="+") for name in bare),
+        *(Column(f"gain over {name} (%)", importance=KEPT, form=".2f", sign="+") for name in bare),
         *(Column(k, named[k].title, named[k].unit, form="4") for k in kpis),
     )
 

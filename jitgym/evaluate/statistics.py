@@ -76,12 +76,12 @@ def interval(values: ArrayLike, level: float = 0.95) -> Interval:
     return Interval(mean, _half_width(defined, level), n, level)
 
 
-def written(intervals: Sequence[Interval], sign: str = "") -> list[str]:
+def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> list[str]:
     """Return each as "mean ± half-width", all with the same decimals, so that a column lines up.
 
     They are two digits of the narrowest half-width, but for none more than the significant digits:
     the cost of a policy that fails says nothing of how precisely those of the others are to be
-    read.
+    read. A `form`, such as ".2f", overrides that.
 
     >>> written([Interval(9.2168, 0.0377, 256, 0.95), Interval(11.5, 1.25, 256, 0.95)])
     ['9.217 ± 0.038', '11.500 ± 1.250']
@@ -91,8 +91,8 @@ def written(intervals: Sequence[Interval], sign: str = "") -> list[str]:
     for one in intervals:
         size = max(abs(one.mean), one.half_width if math.isfinite(one.half_width) else 0.0)
         most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
-        form = f".{max(0, min(wanted, most))}f"
-        texts.append(f"{number(one.mean, form, sign)} ± {number(one.half_width, form)}")
+        shown = form or f".{max(0, min(wanted, most))}f"
+        texts.append(f"{number(one.mean, shown, sign)} ± {number(one.half_width, shown)}")
     return texts
 
 

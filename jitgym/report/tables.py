@@ -38,7 +38,7 @@ class Column:
     unit: str = ""  # in words; "%": cells are shares, and printed as percent
     importance: int = 50  # of two columns the lesser is left out first; KEPT: never
     align: Literal["left", "right"] = "right"  # right: figures, never folded
-    form: str = "5"  # of a float: Python's format, or a number: so many digits, written out
+    form: str = "5"  # of a float: Python's, or a number of digits
     sign: Literal["", "+"] = ""  # "+": positive figures show it
     absent: str = "n/a"  # for None
 
@@ -75,8 +75,13 @@ class Table:
 
 
 def texts(column: Column, cells: Sequence[Any]) -> list[str]:
-    """Return the cells of a column as text; intervals have the same decimals."""
-    intervals = iter(written([each for each in cells if isinstance(each, Interval)], column.sign))
+    """Return the cells of a column as text; intervals have the same decimals.
+
+    As many as their half-widths bear, unless the column has a format of its own.
+    """
+    given = [each for each in cells if isinstance(each, Interval)]
+    form = "" if column.form.isdigit() else column.form
+    intervals = iter(written(given, column.sign, form))
     return [
         next(intervals) if isinstance(each, Interval) else text_of(column, each) for each in cells
     ]
