@@ -27,10 +27,11 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
-        drawing.draw(scenario, out / f"{name}.svg")
-        text = pages.page(scenario, f"{name}.svg", pages.results(name, DOCS))
-        (out / f"{name}.md").write_text(text, encoding="utf-8")
-        print(out / f"{name}.md")
+        page, picture = (out / f"{scenario.name}.{kind}" for kind in ("md", "svg"))
+        drawing.draw(scenario, picture)
+        text = pages.page(scenario, picture.name, pages.results(name, DOCS))
+        page.write_text(text, encoding="utf-8")
+        print(page)
     if not scenarios:
         place = out.parent / "glossary.md"
         place.write_text(glossary.page(), encoding="utf-8")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.distributions import Geometric, Poisson, Recorded, Uniform
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 PRODUCTS = [
     f"sku-{n}" for n in (20676, 21034, 21326, 21733, 21908, 21934, 22027, 22079, 22147, 84836)

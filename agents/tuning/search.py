@@ -37,10 +37,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.control import Policy, Printed, Rule, View
 from jitgym.control.policy import printed
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain, values_of
 from ..progress import Progress

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.catalog import load
 from jitgym.control import Policy, View, as_policy
 from jitgym.envs.engine import MOST_SEED, SATURATED, expect_split
 from jitgym.errors import whole_number
 from jitgym.plant import Layout, episode_keys, kpis, kpis_of, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from . import closed_loop
 from .compiled_loop import Outcome, run_rules

@@ -3,6 +3,7 @@
 Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
 it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
 
+>>> from jitgym import load
 >>> scenario = load("lost-sales", penalty=19)
 >>> scenario.demands["customers"].shortage_cost
 19.0
@@ -11,10 +12,9 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 """
 
 from .capacity import Load, can_pile_up, utilization
+from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
-from .loading import load
-from .model import Scenario
 from .parts import (
     Actions,
     Breakdown,
@@ -64,8 +64,8 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
+    "build",
     "can_pile_up",
-    "load",
     "utilization",
     "with_demand",
 ]

@@ -17,16 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jitgym.distributions import Deterministic
 
+from .model import Written
 from .parts import Demand, Source, UpDown
-
-if TYPE_CHECKING:
-    from .model import Scenario
 
 SAME = 1e-9  # utilizations that differ by no more are equal
 
@@ -58,20 +56,20 @@ class Limit:
     available: float  # mean per period
 
 
-def utilization(scenario: Scenario) -> tuple[Load, ...]:
+def utilization(scenario: Written) -> tuple[Load, ...]:
     """Return the load of every limit of a plant if all of its mean demand is to be served.
 
     Where there are alternatives, they share the work so that the tightest limit is loaded least.
     Empty where nothing limits the plant. All are infinite where no amount of work would do.
 
-    >>> from jitgym.scenario import load
+    >>> from jitgym.catalog import load
     >>> [(each.place, round(each.utilization, 2)) for each in utilization(load("tandem"))]
     [('work_centers.station_1', 0.7), ('work_centers.station_2', 0.7)]
     """
     return _loads(scenario, {n: d.mean for n, d in scenario.demands.items()})
 
 
-def cautions(scenario: Scenario) -> tuple[str, ...]:
+def cautions(scenario: Written) -> tuple[str, ...]:
     """Return a sentence for each limit that is too tight for the demand that waits.
 
     Demand that is lost, or whose customers leave, cannot pile up: such a plant has a steady state.
@@ -88,12 +86,12 @@ def cautions(scenario: Scenario) -> tuple[str, ...]:
     return tuple(_sentence(scenario, load) for load in tight)
 
 
-def can_pile_up(scenario: Scenario) -> bool:
+def can_pile_up(scenario: Written) -> bool:
     """Whether a backlog could grow with the horizon: it is ongoing, and some customers wait."""
     return not scenario.horizon.ends and any(map(_waits_for_ever, scenario.demands.values()))
 
 
-def _sentence(scenario: Scenario, load: Load) -> str:
+def _sentence(scenario: Written, load: Load) -> str:
     if load.available > 0:
         told = (
             f"{load.place}: demand needs {load.needed:.4g} {load.what} per period and "
@@ -117,7 +115,7 @@ def _waits_for_ever(demand: Demand) -> float:
     return share * demand.mean
 
 
-def _varies(scenario: Scenario) -> bool:
+def _varies(scenario: Written) -> bool:
     """Whether chance or season can bring more work, or less time, than the mean."""
     demands, centers = scenario.demands.values(), scenario.work_centers.values()
     return (
@@ -127,7 +125,7 @@ def _varies(scenario: Scenario) -> bool:
     )
 
 
-def limits(scenario: Scenario) -> list[Limit]:
+def limits(scenario: Written) -> list[Limit]:
     """Return everything that limits the mean rates of a plant's sources."""
     sources = scenario.sources
     found = []
@@ -163,7 +161,7 @@ def up_share(process: UpDown | None) -> float:
     return process.repaired / (process.fails + process.repaired)
 
 
-def mean_time(scenario: Scenario, center: str) -> float:
+def mean_time(scenario: Written, center: str) -> float:
     """Return the mean time of a work center per period: overtime in it, time down taken off."""
     about = scenario.work_centers[center]
     time = about.time.expectation + (about.overtime.time if about.overtime else 0.0)
@@ -175,7 +173,7 @@ def mean_time(scenario: Scenario, center: str) -> float:
     return time * up_share(process)
 
 
-def _units_made(scenario: Scenario, center: str, time: float) -> float:
+def _units_made(scenario: Written, center: str, time: float) -> float:
     """Units that a center makes in a period in which it is up: as needed, as far as its time goes.
 
     What is needed must be made in the periods in which it is up, so this is the least.
@@ -199,7 +197,7 @@ def _found_defects(source: Source) -> float:
     return 0.0 if quality is None else quality.defects * (1.0 - quality.escapes)
 
 
-def _loads(scenario: Scenario, needed: Mapping[str, float]) -> tuple[Load, ...]:
+def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
     """Return the load of every limit where so much of each demand is to be served."""
     bounds = limits(scenario)
     if not bounds:
@@ -219,7 +217,7 @@ def _loads(scenario: Scenario, needed: Mapping[str, float]) -> tuple[Load, ...]:
 
 
 def _rates(
-    scenario: Scenario, bounds: list[Limit], needed: Mapping[str, float]
+    scenario: Written, bounds: list[Limit], needed: Mapping[str, float]
 ) -> dict[str, float] | None:
     """Return a mean rate for every source that serves the demand; None where there are none."""
     from scipy import (
