@@ -41,4 +41,5 @@ $(STAMP): constraints.txt pyproject.toml
 	@if [ -f $@ ]; then rm $@; else $(PYTHON) -m venv --clear .venv; fi
 	$(BIN)/python -m pip install -c constraints.txt hatchling
 	$(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python scripts/compile.py
 	@touch $@

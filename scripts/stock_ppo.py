@@ -6,17 +6,15 @@ docs/learning.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+from typing import Annotated
 
 import _common as common
 import gymnasium
-import numpy as np
 from tyro.conf import arg
 
-import jitgym
-from jitgym.envs import ActionEncoding, ObservationEncoding, ask
-from jitgym.evaluate import interval, rollout
-from jitgym.plant import lay_out
+from jitgym.evaluate import interval, net_policy, rollout
+from jitgym.report import tables
 
 
 def main(
@@ -28,24 +26,20 @@ def main(
     from stable_baselines3 import PPO
 
     common.expect(bool(seeds) and steps > 0, "no seed or no steps; expected at least one")
-    print("| seed | steps | average cost a period | 95 % half-width |\n|---|---:|---:|---:|")
+    rows = []
     for seed in seeds:
         model = PPO("MlpPolicy", gymnasium.make("jitgym/LostSales-v0"), seed=seed, device="cpu")
         model.learn(steps)
-        cost = interval(rollout(policy_of(model), "lost-sales", episodes=episodes)["cost"])
-        print(f"| {seed} | {steps:,} | {cost.mean:.4f} | {cost.half_width:.4f} |", flush=True)
-
-
-def policy_of(model: Any) -> Any:
-    """Return the model's most likely action as a function of the view."""
-    layout = lay_out(jitgym.load("lost-sales"))
-    see, do = ObservationEncoding(layout), ActionEncoding(layout, "orders")
-
-    def stock_ppo(view: Any) -> np.ndarray[Any, Any]:
-        action, _ = model.predict(see.encode(view), deterministic=True)
-        return ask(do, action, view)
-
-    return stock_ppo
+        policy = net_policy(model, "lost-sales")
+        cost = interval(rollout(policy, "lost-sales", episodes=episodes)["cost"])
+        rows.append((str(seed), steps, cost))
+        print(f"seed {seed}: {cost}", file=sys.stderr, flush=True)
+    columns = (
+        tables.Column("seed", importance=tables.KEPT, align="left"),
+        tables.Column("steps"),
+        tables.Column("cost", "average cost a period", importance=tables.KEPT),
+    )
+    print(tables.markdown(tables.Table(columns, rows, notes=["±: 95 % half-width"])))
 
 
 if __name__ == "__main__":

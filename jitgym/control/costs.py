@@ -5,8 +5,6 @@ Costs a unit and period.
 
 from __future__ import annotations
 
-import math
-
 from jitgym.distributions import LifeCycle
 from jitgym.scenario import Demand, Scenario
 
@@ -35,27 +33,10 @@ def holding_at_least(shortage: float, holding: float) -> float:
 def worth(scenario: Scenario, demand: Demand) -> float:
     """Return the cost of a unit short: lost, with its margin; waiting, a period."""
     if not demand.waits:
-        return demand.shortage_cost + max(0.0, demand.price - unit_cost(scenario, demand.item))
+        return demand.shortage_cost + max(0.0, demand.price - scenario.unit_cost(demand.item))
     if demand.abandons:  # who waits a period more may leave
         return demand.shortage_cost + demand.abandons * demand.abandonment_cost
     return demand.shortage_cost or demand.price
-
-
-def unit_cost(scenario: Scenario, item: str) -> float:
-    """Return what a unit costs to buy, by its cheapest source and with its materials."""
-    costs: dict[str, float] = {}
-    for name in scenario.items_upstream_first:
-        ways = (scenario.sources[source] for source in scenario.sources_of(name))
-        costs[name] = min(
-            (
-                way.unit_cost + math.fsum(q * costs[m] for m, q in way.consumes.items())
-                for way in ways
-            ),
-            default=0.0,
-        )
-        if name == item:
-            break
-    return costs[item]
 
 
 def overage(scenario: Scenario, item: str) -> float:
@@ -69,6 +50,6 @@ def overage(scenario: Scenario, item: str) -> float:
     kept = about.holding_cost + about.obsolescence * (about.disposal_cost + (about.value or 0.0))
     if not scenario.horizon.ends:
         return kept
-    lost = max(0.0, unit_cost(scenario, item) - about.salvage_value)
+    lost = max(0.0, scenario.unit_cost(item) - about.salvage_value)
     lives = any(isinstance(d.quantity, LifeCycle) for d in scenario.demands.values())
     return kept + lost / (1 if lives else scenario.horizon.periods)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Finite
 from jitgym.scenario import Demand
+from jitgym.units import whole_up
 
 Array = npt.NDArray[np.float64]
 
@@ -111,7 +112,7 @@ def below_the_level(demand: Array, lot: float, smallest: float) -> Array:
     >>> below_the_level(np.array([0.0, 0.0, 1.0]), lot=1, smallest=5).tolist()  # 0, 2, 4, 0, ...
     [0.3333333333333333, 0.0, 0.3333333333333333, 0.0, 0.3333333333333333]
     """
-    least, reach = max(1, math.ceil(smallest - 1e-9)), max(1, math.ceil(lot - 1e-9))
+    least, reach = max(1, int(whole_up(smallest))), max(1, int(whole_up(lot)))
     if least == 1:
         return np.ones(1)
     visits = np.zeros(least)

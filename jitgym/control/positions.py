@@ -75,7 +75,7 @@ def echelons(layout: Layout, net: bool = True) -> dict[str, Cells]:
     found: dict[str, Cells] = {}
     for item in reversed(scenario.items_upstream_first):
         row = local(layout, item, net)
-        for consumer, quantity in scenario.made_of(item).items():
+        for consumer, quantity in scenario.goes_into(item).items():
             for cell, units in found[consumer].items():
                 row[cell] = row.get(cell, 0.0) + quantity * units
         found[item] = row
@@ -109,7 +109,7 @@ def reworked(scenario: Scenario) -> dict[str, tuple[str, float]]:
         if name not in rework(scenario) or len(scenario.sources[name].consumes) > 1:
             continue
         ((material, quantity),) = scenario.sources[name].consumes.items()
-        if material not in sold and len(scenario.made_of(material)) == 1:
+        if material not in sold and len(scenario.goes_into(material)) == 1:
             found[name] = material, quantity
     return found
 

@@ -29,8 +29,8 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
-from jitgym.plant.release import whole_lots
 from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
 
 from .positions import (
@@ -63,7 +63,9 @@ ASK = np.dtype(
     ],
     align=True,
 )
-ROUNDING = 1e-9
+
+PUSHED = 2.0**53
+"""Units that are asked for where nothing limits them: more cannot be counted one by one."""
 
 
 class Rule(NamedTuple):
@@ -120,13 +122,13 @@ def ask_by_rule(
             gap = min(gap, numbers[k, LEVEL] - position)
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
-        if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
+        if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
             if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
-                asked[ask.source] = np.floor(wanted + ROUNDING)
+                asked[ask.source] = whole_units(wanted)
             else:
-                asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+                asked[ask.source] = whole(wanted / batch) * batch
             if ask.has_rivals:
                 asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
@@ -185,7 +187,7 @@ def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
     """Return how many units source s could make of the materials in stock."""
     source = plant.sources[s]
-    units = source.maximum
+    units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
         units = min(units, on_hand(state, plant.items[material.item]) / material.quantity)
@@ -326,7 +328,7 @@ def echelon_matrix(scenario: Scenario) -> Array:
     matrix = np.zeros((len(names), len(names)))
     below: dict[str, Array] = {}
     for item in reversed(scenario.items_upstream_first):
-        consumers = scenario.made_of(item).items()
+        consumers = scenario.goes_into(item).items()
         rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
         below[item] = rest
         for source in [name for name in order if scenario.sources[name].makes == item]:

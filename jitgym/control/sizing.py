@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from jitgym.distributions import LifeCycle, NegativeBinomial
 from jitgym.scenario import Scenario, UpDown, economic_order_quantity
+from jitgym.units import whole, whole_up
 
 from .costs import MOST_RATIO, critical_ratio, holding_at_least, overage, worth
 from .masses import (
@@ -94,7 +95,7 @@ class Stage:
     def smallest_order(self) -> float:
         """The least that can be ordered: whole lots, not below the minimum order."""
         least = self.scenario.sources[self.source].minimum_order
-        return self.lot * max(1, math.ceil(least / self.lot - 1e-9))
+        return self.lot * max(1, int(whole_up(least / self.lot)))
 
     @property
     def largest_order(self) -> float:
@@ -103,11 +104,7 @@ class Stage:
             self.scenario.sources[self.source].maximum_order or math.inf,
             math.inf if (room := self.scenario.items[self.item].storage) is None else room,
         )
-        return (
-            max(self.lot * math.floor(most / self.lot + 1e-9), self.lot)
-            if most < math.inf
-            else most
-        )
+        return max(self.lot * float(whole(most / self.lot)), self.lot) if most < math.inf else most
 
     @property
     def fixed(self) -> float:
@@ -174,16 +171,10 @@ class Stage:
         }
         return {name: float(units) for name, units in contained.items() if units > 0}
 
-    @cached_property
+    @property
     def route(self) -> tuple[str, ...]:
         """Sources from this one down to a customer, by the way with the longest lead times."""
-        ways = [Stage(self.scenario, name, self.matrix).route for name in self._consumers]
-        longest = max(ways, key=lambda way: sum(map(self.scenario.mean_lead_time, way)), default=())
-        return (self.source, *longest)
-
-    @property
-    def _consumers(self) -> tuple[str, ...]:
-        return self.scenario.consumers_of(self.item)
+        return self.scenario.route(self.source)
 
     @cached_property
     def queue(self) -> float:
@@ -393,7 +384,7 @@ class Stage:
         most = quantile(self.lead_time_demand, MOST_RATIO)
         if self.smallest_order > 1:
             most = max(most, quantile(self.must_cover, MOST_RATIO), 2 * self.smallest_order)
-        return self.lot * max(4.0, math.ceil(most / self.lot))
+        return self.lot * max(4.0, float(whole_up(most / self.lot)))
 
 
 def base_stock_levels(scenario: Scenario) -> dict[str, float]:
@@ -436,7 +427,7 @@ def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, 
             levels[below] = min(levels[below], levels[name] / units)
     matrix = echelon_matrix(scenario)
     local = np.linalg.solve(matrix, [levels[name] for name in scenario.sources])
-    whole = np.maximum(np.ceil(local - 1e-9), 0.0)
+    whole = np.maximum(whole_up(local), 0.0)
     return dict(zip(scenario.sources, whole.tolist(), strict=True))
 
 

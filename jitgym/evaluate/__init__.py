@@ -1,18 +1,25 @@
 """Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
 
-from .results import Run, RunError, load_rows
+from jitgym.errors import RunError
+
+from .judging import NetPolicy, net_policy
+from .results import Run, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
+from .steadiness import is_growing
 from .step_response import StepResponse, step_response
 
 __all__ = [
     "Interval",
+    "NetPolicy",
     "Run",
     "RunError",
     "StepResponse",
     "familywise",
     "interval",
+    "is_growing",
     "load_rows",
+    "net_policy",
     "paired",
     "rollout",
     "step_response",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Regimes, hazard
 from jitgym.scenario import Demand, Source
+from jitgym.units import is_whole
 
 from .records import (
     CENTER,
@@ -22,10 +23,7 @@ from .records import (
     UNLIMITED,
     WAITS,
 )
-from .rows import records
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan, records
 
 Records = npt.NDArray[Any]
 
@@ -113,7 +111,7 @@ def _may_leave_work(plan: Plan, source: Source) -> bool:
     assert source.at is not None
     scenario = plan.scenario
     center = scenario.work_centers[source.at]
-    shared = sum(other.at == source.at for other in scenario.sources.values()) > 1
+    shared = len(scenario.crew_of(source.at)) > 1
     slowed = any(project.slows == source.at for project in scenario.projects.values())
     lot_time = source.time_per_unit * source.lot_size
     if lot_time == 0 and source.setup_time == 0:
@@ -122,7 +120,7 @@ def _may_leave_work(plan: Plan, source: Source) -> bool:
         return True
     over = 0.0 if center.overtime is None else center.overtime.time
     lots = (center.time.steps()[0] + over) / lot_time
-    return bool(np.any(np.abs(lots - np.round(lots)) > 1e-9))
+    return not np.all(is_whole(lots))
 
 
 def lay_centers(plan: Plan) -> Records:
@@ -132,7 +130,7 @@ def lay_centers(plan: Plan) -> Records:
         record["time"] = plan.tables.add(center.time, f"{name}.time")
         record["up"] = record["setup"] = record["over"] = NONE
         record["overtime"] = 0.0
-        crew = [source for source in plan.scenario.sources.values() if source.at == name]
+        crew = [plan.scenario.sources[source] for source in plan.scenario.crew_of(name)]
         if any(source.setup_time > 0 or source.setup_cost > 0 for source in crew):
             record["setup"] = plan.state.take("center", name, "setup", "")
         flows = {
@@ -164,7 +162,7 @@ def lay_demands(plan: Plan) -> Records:
             if record["waits"] < 1.0:
                 record["waits_channel"] = plan.tables.channel(f"{name}.waits")
         flows = dict.fromkeys(("requested", "served", "at_once", "lost", "waiting"), "units")
-        flows |= dict.fromkeys(("orders", "in_full", "ready"), "")
+        flows |= dict.fromkeys(("orders", "in_full", "ready", "cycles", "full_cycles"), "")
         plan.flows.take_fields(record, "demand", name, flows)
         record["waited"] = record["left_after"] = NONE
         if demand.waits:
@@ -189,10 +187,11 @@ def _lay_quantity(plan: Plan, record: np.void, name: str, demand: Demand) -> Non
 
 
 def lay_reports(plan: Plan, rows: Records) -> None:
-    """Lay out the cells that only report: the period before's demand, who waits since when."""
+    """Lay out the cells that only report: the last demand, stockouts, who waits since when."""
     for record, (name, demand) in zip(rows, plan.scenario.demands.items(), strict=True):
         record["last"] = plan.state.take("report", name, "last", "units")
         plan.initial[int(record["last"])] = demand.mean
+        record["short"] = plan.state.take("hidden", name, "short", "")
         record["queue"] = NONE
         if demand.waits:
             record["queue"] = plan.state.take("hidden", name, "queue", "units", WAITS)

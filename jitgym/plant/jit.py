@@ -12,11 +12,13 @@ compiled code is a compile error, which is welcome. `forceinline=True`: stages a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numba
 
 from .machine_code import keep
+from .parts_of_code import PartCompiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,22 +37,30 @@ def separate(function: Function) -> Function:
 
 
 def _inner(function: Function, **switches: bool) -> Function:
-    """Compile an inner function; of one that takes a whole plant Python sees nothing.
+    """Compile an inner function as a part of its callers (`parts_of_code.py`).
 
-    What lets Python call it would be a third of all compilation.
+    Python may call it all the same, which compiles it once more; but not what takes a whole plant.
     """
-    if "Plant" not in function.__annotations__.values():
-        inner: Function = _njit(**switches)(function)
-        return inner
+    takes_a_plant = "Plant" in function.__annotations__.values()
 
-    def refuse(*_: Any) -> None:
-        raise TypeError(f"{function.__name__} is an inner function: only compiled code calls it")
+    def what_python_calls(*_: Any) -> Any:
+        if takes_a_plant:
+            name = function.__name__
+            raise TypeError(f"{name} is an inner function: only compiled code calls it")
+        return _for_python(function)
 
-    dispatcher: Any = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **switches)(function)
+    dispatcher: Any = _njit(
+        no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler, **switches
+    )(function)
     dispatcher._insert = lambda *_: None  # machine code for Python to call: there is none
-    dispatcher._compile_for_args = refuse
+    dispatcher._compile_for_args = what_python_calls
     hidden: Function = dispatcher
     return hidden
+
+
+@cache
+def _for_python(function: Any) -> Any:
+    return _njit()(function)
 
 
 def compiled(function: Function) -> Function:
@@ -74,7 +84,7 @@ def not_kept(function: Function) -> Function:
     return outer
 
 
-def _njit(**switches: bool) -> Any:
+def _njit(**switches: Any) -> Any:
     # These switches are private to numba or untyped: they stand only here.
     njit: Any = numba.njit
     return njit(_nrt=False, error_model="numpy", **switches)

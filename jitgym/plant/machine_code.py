@@ -36,7 +36,7 @@ from numba.misc.appdirs import AppDirs
 KEPT_DIGESTS = 200
 """Folders of machine code that stay; the least recently used go first."""
 
-SECONDS = {"simulate": 20, "walk": 30, "advance": 6, "inlined": 10}
+SECONDS = {"simulate": 15, "walk": 15, "advance": 5, "inlined": 5}
 """About how long the large functions take to compile, in seconds on one core of 2024."""
 
 QUIET = "JITGYM_QUIET"

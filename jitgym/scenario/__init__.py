@@ -3,6 +3,7 @@
 Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
 it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
 
+>>> from jitgym import load
 >>> scenario = load("lost-sales", penalty=19)
 >>> scenario.demands["customers"].shortage_cost
 19.0
@@ -10,10 +11,11 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 'average cost a period'
 """
 
+from .capacity import Load, can_pile_up, utilization
+from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
-from .loading import load
-from .model import Scenario, economic_order_quantity
+from .model import economic_order_quantity
 from .parts import (
     Actions,
     Breakdown,
@@ -49,6 +51,7 @@ __all__ = [
     "Horizon",
     "Item",
     "KnownOptimum",
+    "Load",
     "Oracle",
     "Overtime",
     "Partial",
@@ -62,7 +65,9 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
+    "build",
+    "can_pile_up",
     "economic_order_quantity",
-    "load",
+    "utilization",
     "with_demand",
 ]

@@ -77,7 +77,7 @@ def test_an_echelon_is_its_own_position_and_those_of_what_is_made_of_it(scenario
     layout = lay_out(scenario)
     state = np.random.default_rng(1).random(layout.cells)
     for item in scenario.items:
-        below = scenario.made_of(item)
+        below = scenario.goes_into(item)
         whole = counted(local(layout, item), state) + math.fsum(
             units * counted(echelon(layout, consumer), state) for consumer, units in below.items()
         )

@@ -15,7 +15,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 
 import jitgym
-from jitgym.plant import machine_code
+from jitgym.plant import jit, machine_code
 
 PACKAGE = Path(jitgym.__file__).parent
 
@@ -69,9 +69,9 @@ def test_a_changed_callee_is_never_served_from_a_stale_cache(package: Path, tmp_
     file = package / "control" / "rules.py"
     stamp = file.stat()
     text = file.read_text()
-    line = "asked[ask.source] = np.floor(wanted + ROUNDING)"
+    line = "asked[ask.source] = whole_units(wanted)"
     assert text.count(line) == 1
-    file.write_text(text.replace(line, line.replace("wanted + ", "2.0 * wanted + ")))
+    file.write_text(text.replace(line, line.replace("(wanted", "(2.0 * wanted")))
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a checkout may do
     assert run(PROGRAM, package, **home).split()[1] == "14.0"
     file.write_text(text)
@@ -206,10 +206,27 @@ def test_compiling_is_announced_on_standard_error(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith("jitgym: compiling simulate, once after installation")
 
 
-def test_python_cannot_call_what_takes_a_whole_plant() -> None:
-    """It is compiled without what lets Python call it: that must say so, not crash."""
-    from jitgym.plant import dynamics
+def test_python_calls_an_inner_function_but_not_one_that_takes_a_whole_plant() -> None:
+    """An inner function is compiled as a part of its callers only: that must say so, not crash."""
+    from jitgym.plant import draws, dynamics
 
+    assert draws.binomial(0.5, 4.0, 1.0) == 4.0
     for _ in range(2):
         with pytest.raises(TypeError, match="decide is an inner function"):
             dynamics.decide(None, None, None, None, None)  # type: ignore[arg-type]
+
+
+def test_an_inner_function_is_translated_but_no_machine_code_is_made_of_it() -> None:
+    @jit.kernel
+    def twice(x: float) -> float:
+        return 2.0 * x
+
+    @jit.not_kept
+    def outer(x: float) -> float:
+        return twice(x) + 1.0
+
+    assert outer(3.0) == 7.0
+    assert twice.nopython_signatures  # type: ignore[attr-defined]
+    address = next(iter(twice.overloads.values())).entry_point  # type: ignore[attr-defined]
+    assert not callable(address)
+    assert twice(3.0) == 6.0

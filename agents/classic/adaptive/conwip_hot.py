@@ -26,7 +26,7 @@ import numpy as np
 from jitgym.control import Rule, pull_rule
 from jitgym.control.costs import worth
 from jitgym.control.sizing import Stage, stages
-from jitgym.distributions import Regimes
+from jitgym.distributions import Distribution, Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
@@ -79,7 +79,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: int) -> float:
     needed = 0.0
     for name, units in first.units.items():
-        quantity = scenario.demands[name].quantity
+        quantity: Distribution = scenario.demands[name].quantity
         if isinstance(quantity, Regimes):
             quantity = list(quantity.regimes.values())[regime]
         needed += units * quantity.expectation

@@ -29,6 +29,7 @@ from jitgym.control.masses import mean_of
 from jitgym.control.sizing import Stage, stages
 from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
+from jitgym.units import at_least
 
 from ..base.acting import Acting, acting, in_scenario_order
 from ..base.common import level_parameter, lots_of
@@ -54,7 +55,7 @@ class SeasonalBaseStock(Acting):
 
     def worth_a_shipment(self, asked: Array) -> Array:
         """Return the asks; what is less than Q waits."""
-        return np.where(asked >= self._least - 1e-9, asked, 0.0)
+        return np.where(at_least(asked, self._least), asked, 0.0)
 
     def levels(self, state: Array) -> Array:
         """Return the echelon levels of this period, (batch, sources)."""

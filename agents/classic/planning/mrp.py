@@ -38,6 +38,7 @@ from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
+from jitgym.units import is_some, whole_up
 
 from ..adaptive.smoothed import weight_parameter, why_not
 from ..base.acting import Acting, acting
@@ -81,7 +82,7 @@ def releases(
         # What is short now, and with it what the next periods will be short of.
         upto = np.minimum(k + periods - 1, horizon - 1).astype(np.int64)
         more = projected[:, k] - projected[np.arange(len(gross)), upto] if longest > 1 else 0.0
-        size = np.where(short > 1e-9, np.ceil((short + np.maximum(more, 0.0)) / lot - 1e-9), 0.0)
+        size = np.where(is_some(short), whole_up((short + np.maximum(more, 0.0)) / lot), 0.0)
         released[:, k - lead_time] = size * lot
         received += size * lot
     return released
@@ -135,7 +136,7 @@ class Mrp(Acting):
                     np.broadcast_to(periods, (batch,)),
                     source.lot_size,
                 )
-                planned = np.ceil(planned / good_share(scenario, name) / source.lot_size - 1e-9)
+                planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
                 planned *= source.lot_size
                 least = self.plan.stages[k].smallest_order  # below it nothing would be granted
                 planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
@@ -190,7 +191,7 @@ def planned_lead_times(scenario: Scenario) -> dict[str, int]:
     """Return whole periods from a release until the item can be used; a material, at least 1."""
     return {
         name: max(
-            math.ceil(stage.flow_time - 1.0 - 1e-9), 1 if scenario.consumers_of(stage.item) else 0
+            int(whole_up(stage.flow_time - 1.0)), 1 if scenario.consumers_of(stage.item) else 0
         )
         for name, stage in stages(scenario).items()
     }

@@ -19,12 +19,11 @@ with the 10 % allowance of kanban, and at least the echelon base-stock level of 
 
 from __future__ import annotations
 
-import math
-
 from jitgym.control import Rule, pull_rule
 from jitgym.control.sizing import echelon_level, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import units_of_cards
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
@@ -49,7 +48,7 @@ def line_cards(scenario: Scenario, first: str) -> float:
     """Return the cards of the line that begins at a source: Little's law, or its echelon level."""
     at = stages(scenario)
     periods = sum(at[name].flow_time for name in at[first].route)
-    level = math.ceil(echelon_level(at[first]) / at[first].lot - 1e-9)
+    level = int(whole_up(echelon_level(at[first]) / at[first].lot))
     return max(level, cards_of(at[first], at[first].requirement, periods))
 
 

@@ -21,8 +21,6 @@ level: an allowance of 10 % knows neither how demand varies nor what a shortage 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from jitgym.control import Rule, pull_rule
@@ -30,6 +28,7 @@ from jitgym.control.masses import mean_of
 from jitgym.control.sizing import Stage, base_stock_levels, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import lots_of, units_of_cards
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
@@ -41,7 +40,7 @@ def number_of_cards(
     demand: float, periods: float, container: float = 1.0, safety: float = SAFETY
 ) -> int:
     """Return N = D T (1 + alpha) / C, rounded up."""
-    return math.ceil(demand * periods * (1 + safety) / container - 1e-9)
+    return int(whole_up(demand * periods * (1 + safety) / container))
 
 
 def cards_of(stage: Stage, demand: float, periods: float) -> float:
@@ -52,7 +51,7 @@ def cards_of(stage: Stage, demand: float, periods: float) -> float:
     """
     open_below = max(mean_of(stage.below), stage.smallest_order - stage.lot)
     covered = demand * periods * (1 + SAFETY) + open_below
-    return max(1.0, stage.smallest_order / stage.lot, math.ceil(covered / stage.lot - 1e-9))
+    return max(1.0, stage.smallest_order / stage.lot, int(whole_up(covered / stage.lot)))
 
 
 def cards_for(stage: Stage) -> float:
@@ -64,7 +63,7 @@ def cards_for(stage: Stage) -> float:
     sold = {demand.item for demand in stage.scenario.demands.values()}
     if stage.item not in sold:
         return cards
-    return max(cards, math.ceil(base_stock_levels(stage.scenario)[stage.source] / stage.lot - 1e-9))
+    return max(cards, int(whole_up(base_stock_levels(stage.scenario)[stage.source] / stage.lot)))
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -31,6 +31,7 @@ from jitgym.control.masses import deviation_of, quantile
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import all_echelon_levels, at_suppliers, level_parameter
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
@@ -80,7 +81,7 @@ def cap_sizes(stage: Stage) -> Array:
     penalty = stage.shortage if stage.is_lost else 0.0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     cap = cap_of(stage.requirement, deviation**2, stage.holding, penalty, lead_time)
-    lots = np.ceil(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot - 1e-9)
+    lots = whole_up(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot)
     textbook, most = np.maximum(lots * stage.lot, stage.smallest_order)
     return np.array([textbook, max(most, 2 * textbook)])
 

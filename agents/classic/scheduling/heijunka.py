@@ -32,6 +32,7 @@ import numpy as np
 
 from jitgym.control.sizing import available_time, stages
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, acting, in_scenario_order, shared
 from ..base.common import level_parameter
@@ -47,7 +48,7 @@ def every_part_every(setups: float, time: float, work: float) -> int:
     spare = time - work
     if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
         return 1 if setups <= 0 else int(LONGEST)
-    return math.ceil(setups * (1 + ALLOWANCE) / spare - 1e-9)
+    return int(whole_up(setups * (1 + ALLOWANCE) / spare))
 
 
 def common_cycle(

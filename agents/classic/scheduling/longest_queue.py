@@ -25,8 +25,6 @@ from ..base.acting import Acting, acting, in_scenario_order
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter
 
-GOES_ON = 1e9  # priority of what the center is set up for
-
 
 def work_waiting(asked: Array, times: Array) -> Array:
     """Return the time that each queue takes, (batch, sources)."""
@@ -42,8 +40,10 @@ class LongestQueue(Acting):
         levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         queues = work_waiting(asked, self._times)
+        goes_on = queues.max(axis=1) + 1.0  # what a center is set up for comes first
         for source, center in self.plan.set_up:
-            queues[:, source] += GOES_ON * (state[:, center] == source + 1.0)
+            is_set_up = state[:, center] == source + 1.0
+            queues[is_set_up, source] = goes_on[is_set_up]
         return np.hstack([asked, queues])
 
     @cached_property
