@@ -185,7 +185,16 @@ class Stage:
         a period, with variances in the long run, breakdowns included: heavy traffic (Kingman 1962).
         With a base-stock policy it is the mean shortfall below the level (Glasserman 1997).
         """
-        return max(self._queue_at_its_center, self._queue_for_its_orders)
+        return max(self._queue_at_its_center, self._queue_for_its_orders) + self._unshipped
+
+    @property
+    def _unshipped(self) -> float:
+        """Mean units that wait to ship where a share m of what is due does: D (1 - m) / m."""
+        partial = self.scenario.sources[self.source].partial
+        if partial is None or partial.rest != "later":
+            return 0.0
+        share = partial.share.expectation
+        return self.requirement * (1 - share) / share
 
     @cached_property
     def _queue_for_its_orders(self) -> float:
