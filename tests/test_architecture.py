@@ -1,6 +1,7 @@
 """What holds the house up beside the import contracts of pyproject.toml (`lint-imports`)."""
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -78,6 +80,14 @@ def test_constraints_pin_all_that_an_installation_brings() -> None:
                 more = {(needed, each) for each in {"", *requirement.extras}} - seen
                 seen |= more
                 waiting += more
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    """Neither directly nor by way of others, imports for types included."""
+    graph = grimp.build_graph("jitgym", "agents")
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    order = graphlib.TopologicalSorter(imported)
+    order.prepare()  # raises CycleError, which names the circle
 
 
 MOST_POSITIONAL = 8
