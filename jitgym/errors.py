@@ -1,6 +1,9 @@
-"""The one error of this package that is the writer's to mend."""
+"""The one error of this package that is the writer's to mend, and a check of plain arguments."""
 
 from __future__ import annotations
+
+import operator
+from contextlib import suppress
 
 
 class ScenarioError(ValueError):
@@ -21,3 +24,20 @@ class PlacedError(ValueError):
     def __init__(self, text: str, *place: str | int) -> None:
         super().__init__(text)
         self.place = place
+
+
+def whole_number(what: str, value: object, least: int, most: int | None = None) -> int:
+    """Return a whole number that somebody gave, Python's or numpy's.
+
+    Raises ScenarioError where it is none, a truth value included, or outside of its limits.
+
+    >>> whole_number("num_envs", 2.5, least=1)
+    Traceback (most recent call last):
+    jitgym.errors.ScenarioError: num_envs is 2.5; expected a whole number of at least 1
+    """
+    with suppress(TypeError):
+        number = operator.index(value)  # type: ignore[arg-type]
+        if not isinstance(value, bool) and least <= number and (most is None or number <= most):
+            return number
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+    raise ScenarioError(f"{what} is {value!r}; expected a whole number {limits}")

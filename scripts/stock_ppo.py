@@ -6,17 +6,13 @@ docs/learning.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import _common as common
 import gymnasium
-import numpy as np
 from tyro.conf import arg
 
-import jitgym
-from jitgym.envs import ActionEncoding, ObservationEncoding, ask
-from jitgym.evaluate import interval, rollout
-from jitgym.plant import lay_out
+from jitgym.evaluate import interval, net_policy, rollout
 
 
 def main(
@@ -32,20 +28,9 @@ def main(
     for seed in seeds:
         model = PPO("MlpPolicy", gymnasium.make("jitgym/LostSales-v0"), seed=seed, device="cpu")
         model.learn(steps)
-        cost = interval(rollout(policy_of(model), "lost-sales", episodes=episodes)["cost"])
+        policy = net_policy(model, "lost-sales")
+        cost = interval(rollout(policy, "lost-sales", episodes=episodes)["cost"])
         print(f"| {seed} | {steps:,} | {cost.mean:.4f} | {cost.half_width:.4f} |", flush=True)
-
-
-def policy_of(model: Any) -> Any:
-    """Return the model's most likely action as a function of the view."""
-    layout = lay_out(jitgym.load("lost-sales"))
-    see, do = ObservationEncoding(layout), ActionEncoding(layout, "orders")
-
-    def stock_ppo(view: Any) -> np.ndarray[Any, Any]:
-        action, _ = model.predict(see.encode(view), deterministic=True)
-        return ask(do, action, view)
-
-    return stock_ppo
 
 
 if __name__ == "__main__":

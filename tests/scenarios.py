@@ -87,7 +87,7 @@ class Probe:
 
 # Quantities that strain rounding: thirds and tenths beside whole numbers.
 QUANTITIES = st.sampled_from([1, 1, 2, 3, 0.5, 0.1, 0.3])
-LOTS = st.sampled_from([1, 1, 1, 2, 4, 12, 0.5, 0.1])
+LOTS = st.sampled_from([1, 1, 1, 2, 4, 12, 0.5, 0.1, 0.3])
 COSTS = st.sampled_from([0, 1, 2.5, 10])
 
 FIXED_LEAD_TIMES = st.sampled_from([0, 0, 1, 2, 5])
@@ -121,7 +121,7 @@ DEMANDED = st.one_of(
     st.just({"distribution": "normal", "mean": 8, "standard_deviation": 5}),
     EVENTS,
 )
-STRANGE = (0.0, -1.0, 1e-12, 0.99999, 1e6, 1e12)
+STRANGE = (0.0, -1.0, 1e-12, 0.99999, 1e6, 3e9)
 
 
 @st.composite
@@ -164,7 +164,7 @@ def scenarios(draw: st.DrawFn, *, periods: int = 25) -> Scenario:
     if draw(st.integers(0, 3)) == 0:
         horizon = {"season": periods}
     return plant(
-        items={item: draw(_items()) for item in items},
+        items={item: draw(_items(smallest_order(item, sources))) for item in items},
         work_centers=work_centers,
         sources=sources,
         demands=demands,
@@ -305,14 +305,24 @@ def _projects(
     return projects
 
 
+def smallest_order(item: str, sources: dict[str, Any]) -> float:
+    """The largest minimum order in whole lots of an item's sources: no storage may be below it."""
+    least = [
+        max(1, math.ceil(source["minimum_order"] / source["lot_size"] - 1e-9)) * source["lot_size"]
+        for source in sources.values()
+        if source["makes"] == item
+    ]
+    return max(least, default=0)
+
+
 @st.composite
-def _items(draw: st.DrawFn) -> dict[str, Any]:
+def _items(draw: st.DrawFn, least: float) -> dict[str, Any]:
     item: dict[str, Any] = {
         "holding_cost": draw(COSTS),
         "initial_stock": draw(st.sampled_from([0, 0, 3, 20, 7.5, 0.3])),
     }
     if draw(st.booleans()):
-        item["storage"] = draw(st.sampled_from([0, 4, 10, 25.5]))
+        item["storage"] = least + draw(st.sampled_from([0, 4, 10, 25.5]))
     if draw(MAYBE):
         item["shelf_life"] = draw(st.sampled_from([1, 2, 4]))
         item["issuing"] = draw(st.sampled_from(["fifo", "lifo"]))
@@ -327,7 +337,7 @@ def _items(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def _sources(draw: st.DrawFn, item: str, upstream: list[str], centers: list[str]) -> dict[str, Any]:
-    lot, least = draw(LOTS), draw(st.sampled_from([0, 0, 3, 10]))
+    lot, least = draw(LOTS), draw(st.sampled_from([0, 0, 3, 10, 0.9]))
     crossover = draw(st.booleans())
     source: dict[str, Any] = {
         "makes": item,

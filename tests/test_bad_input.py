@@ -279,7 +279,7 @@ def test_a_scenario_in_python_says_the_same_without_a_line() -> None:
         Scenario.from_document(data, name="mine")
 
 
-ROWS = ["date,item,quantity", "2024-01-01,a,1", "2024-01-08,a,2", "2024-01-15,b,3"]
+ROWS = ["date,item,quantity", "2024-01-01,a,1", "2024-01-08,a,2", "2024-01-01,b,3"]
 
 RECORDS = {
     "missing column": (
@@ -292,9 +292,9 @@ RECORDS = {
         "2024-01-08,a,-2",
         "line 3: quantity is '-2'; expected a number of at",
     ),
-    "no number": (3, "2024-01-15,b,few", "line 4: quantity is 'few'; expected a number"),
+    "no number": (3, "2024-01-08,b,few", "line 4: quantity is 'few'; expected a number"),
     "not finite": (3, "2024-01-15,b,nan", "line 4: quantity is 'nan'; expected a number"),
-    "short row": (3, "2024-01-15,b", "line 4: quantity is None; expected a number"),
+    "short row": (3, "2024-01-15,b", "line 4: has 2 cells; expected 3, as the first line has"),
     "bad date": (2, "08/01/2024,a,2", "line 3: date is '08/01/2024'; expected YYYY-MM-DD"),
     "repeated date": (2, "2024-01-01,a,2", "line 3: a second row of 'a' on 2024-01-01; expected 1"),
 }
@@ -304,14 +304,14 @@ def recorded(folder: Path, quantity: str) -> Path:
     file = folder / "shop.yaml"
     text = catalog.text("recorded-retail").partition("    quantity:\n")[0]
     text += f"    quantity: {quantity}\n    unmet: lost\n"
-    text = text.replace("{ongoing: 51, warm_up: 8}", "{ongoing: 2}")
+    text = text.replace("{ongoing: 52, warm_up: 8}", "{ongoing: 2}")
     file.write_text(text)
     return file
 
 
 QUANTITY = (
     "{distribution: recorded, file: sales.csv, item: a, "
-    "splits: {train: {from: 2024-01-01, to: 2024-02-01}}}"
+    "splits: {train: {from: 2024-01-01, to: 2024-01-10}}}"
 )
 
 
@@ -335,8 +335,12 @@ def test_faults_of_a_record_name_its_own_file_and_line(
     [
         ("sales.csv", "sale.csv", "quantity.file: no such file"),
         ("item: a", "item: c", "quantity.item: 'c' is not in sales.csv; expected one of a, b"),
-        ("2024-01-01", "2025-01-01", "train: no rows from 2025-01-01 to 2024-02-01; the records"),
-        ("to: 2024-02-01", "to: 2024-02-01, block: 3", "block: is 3; expected at most the 2 rows"),
+        ("2024-01-01", "2025-01-01", "train: no rows from 2025-01-01 to 2024-01-10; the records"),
+        (
+            "to: 2024-01-10",
+            "to: 2024-01-10, block: 3",
+            "block: is 3; expected at most the 2 periods",
+        ),
         ("2024-01-01", "soon", "train.from: is 'soon'; expected a date YYYY-MM-DD"),
     ],
 )

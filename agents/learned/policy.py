@@ -1,17 +1,13 @@
-"""A net as a policy: encode -> net -> decode.
+"""A net as a policy: what `jitgym.evaluate.net_policy` makes of it, on one thread.
 
-    observation = clip(cell / bound, 0, 1)          asked = decode(mean or most likely action)
-
-No exploration. The encodings are the environment's own, so the policy asks for exactly what the
-same net gets when it acts in the environment.
+No exploration: asked = decode(mean or most likely action).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,45 +15,26 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 
 from jitgym.control import View
-from jitgym.envs import Control, ObservationEncoding, ask
 from jitgym.envs.spaces import Spaces
-from jitgym.plant import Layout
+from jitgym.evaluate import NetPolicy
+from jitgym.evaluate.judging import OfModel
 
 
-@dataclass(frozen=True)
-class LearnedPolicy:
+class LearnedPolicy(NetPolicy):
     """A trained net for the plants of one layout."""
 
-    name: str  # what tables call it
-    spaces: Spaces  # of the plant, under the control that it was trained with
-    net: BasePolicy
-    rule: None = None
-
-    @cached_property
-    def observation_encoding(self) -> ObservationEncoding:
-        """How a view is encoded."""
-        return ObservationEncoding(self.layout)
-
-    @property
-    def control(self) -> Control:
-        """What its actions are."""
-        return self.spaces.control
-
-    @property
-    def layout(self) -> Layout:
-        """The plant that it was made for."""
-        return self.spaces.layout
-
-    def start(self, batch: int) -> npt.NDArray[np.float64]:
-        """Return no memory."""
-        return np.empty((batch, 0))
+    def __init__(self, name: str, spaces: Spaces, net: BasePolicy) -> None:
+        super().__init__(name, spaces, net, OfModel.of(net.predict))
 
     def act(self, view: View, memory: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return what it asks for, (batch, sources) in units."""
-        observation = self.observation_encoding.encode(view)
         with one_thread():
-            action, _ = self.net.predict(observation, deterministic=True)
-        return ask(self.spaces.action_encoding, action, view)
+            return super().act(view, memory)
+
+    @property
+    def net(self) -> Any:
+        """The trained net."""
+        return self.model
 
 
 @contextmanager

@@ -37,7 +37,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import ScenarioError
-from jitgym.control import Policy, Rule, View
+from jitgym.control import Policy, Printed, Rule, View
+from jitgym.control.policy import printed
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, load
 
@@ -75,15 +76,29 @@ class Tuning:
     # their average inventory in units, on the finalists' episodes
     is_reached: bool = True  # whether they reach the target
 
+    def __str__(self) -> str:
+        """Return in a line what it came to."""
+        of = "average inventory" if self.target else "cost"
+        kpis = [f"{name} {value:.4g}" for name, value in self.reached.items()]
+        reached = f" with {', '.join(kpis)}" if kpis else ""
+        return (
+            f"tuned to {of} {self.cost:.6g}{reached}, textbook {self.textbook_cost:.6g}; "
+            f"{self.candidates:,} candidates, {self.seconds:.1f} s"
+        )
+
 
 @dataclass(frozen=True)
-class TunedPolicy:
+class TunedPolicy(Printed):
     """A policy with the parameters that a tuning took, and the record of it."""
 
     policy: Policy
     layout: Layout  # of the plant that it was tuned for
     parameters: dict[str, Any]
     tuning: Tuning
+
+    def __repr__(self) -> str:
+        """Return the policy with its parameters, and below it what the tuning came to."""
+        return f"{printed(self)}\n{self.tuning}"
 
     @property
     def name(self) -> str:

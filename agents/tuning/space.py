@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.scenario import Scenario
+from jitgym.units import whole, whole_up
 
 from ..classic import Parameter, Values, values_of
 
@@ -82,8 +83,8 @@ class Space:
         """Lowest and highest steps from the textbook, (numbers,) each."""
         low = np.concatenate([np.broadcast_to(p.low, p.textbook.size) for p in self.parameters])
         high = np.concatenate([p.high for p in self.parameters])
-        down = np.ceil((low - self.textbook) / self.step - 1e-9)
-        up = np.floor((high - self.textbook) / self.step + 1e-9)
+        down = whole_up((low - self.textbook) / self.step)
+        up = whole((high - self.textbook) / self.step)
         return np.minimum(down, 0).astype(np.int64), np.maximum(up, 0).astype(np.int64)
 
     def values(self, point: Point) -> Values:

@@ -1,12 +1,13 @@
 """Control: what may be seen, what a policy is, and the family of pull rules."""
 
-from .policy import FunctionPolicy, Policy, RulePolicy, as_policy
+from .policy import FunctionPolicy, Policy, Printed, RulePolicy, as_policy
 from .rules import Rule, asking_order, echelon_matrix, linear_rule, pull_rule
 from .view import View, ViewLayout
 
 __all__ = [
     "FunctionPolicy",
     "Policy",
+    "Printed",
     "Rule",
     "RulePolicy",
     "View",

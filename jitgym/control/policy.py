@@ -45,8 +45,41 @@ class Policy(Protocol):
         ...
 
 
+class Printed:
+    """A policy, or what holds one, that prints in a line instead of as all its arrays.
+
+    `base-stock (textbook) on lost-sales: level 29`
+    """
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        # Before a dataclass would write its own.
+        super().__init_subclass__(**given)
+        cls.__repr__ = cls.__dict__.get("__repr__", printed)  # type: ignore[method-assign]
+
+
+def printed(policy: Any) -> str:
+    """Return a policy as one short line: its name, its plant, its parameters."""
+    layout: Layout | None = getattr(policy, "layout", None)
+    parameters: dict[str, Any] = getattr(policy, "parameters", {})
+    where = "" if layout is None else f" on {layout.scenario.name}"
+    listed = ", ".join(f"{name} {_short(value)}" for name, value in parameters.items())
+    return f"{policy.name}{where}{': ' if listed else ''}{listed}"
+
+
+MOST_VALUES = 12  # of a parameter that are printed
+
+
+def _short(value: Any) -> str:
+    """Return a parameter's values, of many the first only."""
+    if not isinstance(value, list | tuple):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    more = len(value) - MOST_VALUES
+    shown = ", ".join(_short(one) for one in value[:MOST_VALUES])
+    return f"[{shown}, ... {more} more]" if more > 0 else f"[{shown}]"
+
+
 @dataclass(frozen=True)
-class RulePolicy:
+class RulePolicy(Printed):
     """A policy that is a pull rule: batches and the compiled loop run the same numbers."""
 
     name: str
@@ -67,7 +100,7 @@ class RulePolicy:
 
 
 @dataclass(frozen=True)
-class FunctionPolicy:
+class FunctionPolicy(Printed):
     """A plain function of the view as a policy: (batch, cells) -> (batch, sources) or (batch,)."""
 
     function: Callable[[View], npt.ArrayLike]
@@ -93,7 +126,15 @@ def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
         return policy
     if callable(policy):
         return FunctionPolicy(policy)
-    raise TypeError(f"{policy!r} is neither a policy nor a function of the view")
+    if callable(getattr(policy, "predict", None)):
+        raise TypeError(
+            f"{type(policy).__name__} acts on observations; expected "
+            "evaluate.net_policy(model, scenario, control=...), which makes a policy of it"
+        )
+    raise TypeError(
+        f"{type(policy).__name__} {policy!r} is neither a policy nor a function of the view; "
+        "expected one of them"
+    )
 
 
 @compiled

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.whole import at_least, whole
 from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -47,7 +48,9 @@ ASK = np.dtype(
     ],
     align=True,
 )
-ROUNDING = 1e-9
+
+PUSHED = 2.0**53
+"""Units that are asked for where nothing limits them: more cannot be counted one by one."""
 
 
 class Rule(NamedTuple):
@@ -105,13 +108,13 @@ def ask_by_rule(
             gap = min(gap, numbers[k, LEVEL] - position)
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
-        if gap >= numbers[k, TRIGGER] - ROUNDING and gap > 0.0:
+        if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
             if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
-                asked[ask.source] = np.floor(wanted + ROUNDING)
+                asked[ask.source] = whole(wanted)
             else:
-                asked[ask.source] = np.floor(wanted / batch + ROUNDING) * batch
+                asked[ask.source] = whole(wanted / batch) * batch
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
@@ -141,7 +144,7 @@ def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
     """Return how many units source s could make of the materials in stock."""
     source = plant.sources[s]
-    units = source.maximum
+    units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
         item = plant.items[material.item]

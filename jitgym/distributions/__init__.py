@@ -25,6 +25,8 @@ from .plain import (
     Normal,
     Poisson,
     Uniform,
+    made,
+    multiplied,
     scaled,
 )
 from .processes import Event, Intermittent, LifeCycle, PartOf, Regimes
@@ -59,5 +61,7 @@ __all__ = [
     "Uniform",
     "hazard",
     "is_monotone",
+    "made",
+    "multiplied",
     "scaled",
 ]

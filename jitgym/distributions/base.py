@@ -16,6 +16,8 @@ from pydantic import (
     model_serializer,
 )
 
+from jitgym.errors import PlacedError
+
 Floats = NDArray[np.float64]
 
 SMALLEST = 1e-16
@@ -56,6 +58,15 @@ class Distribution(Part):
     def _tabulate(self) -> tuple[Floats, Floats]:
         """Values and the ends of their steps, computed once by `table`."""
         raise NotImplementedError
+
+    def _times(self, factor: float) -> Distribution:
+        """The same kind of distribution with `factor` (above 0) times its mean; see `scaled`."""
+        raise PlacedError(f"{self.distribution} demand cannot be multiplied; expected another kind")
+
+    def parameters(self) -> dict[str, Any]:
+        """What it is made of, by the names that are written."""
+        fields = type(self).model_fields
+        return {about.alias or name: getattr(self, name) for name, about in fields.items()}
 
     @cached_property
     def table(self) -> tuple[Floats, Floats]:

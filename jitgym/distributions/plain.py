@@ -1,13 +1,20 @@
-"""Distributions of one quantity, each period by itself."""
+"""Distributions of one quantity, each period by itself.
+
+The mean that is drawn is the mean that is written, or what is written is refused with the mean that
+would be drawn. Multiplied (`scaled`, by a pattern, a season or `demand_scale`), a distribution
+keeps its kind, and its mean is multiplied exactly. What else a kind keeps stands in its docstring.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, ValidationError, model_serializer, model_validator
 
+from jitgym import units
 from jitgym.errors import PlacedError
 
 from .base import (
@@ -20,6 +27,21 @@ from .base import (
     Probability,
 )
 
+TOLERANCE = 0.01
+"""What cannot be drawn with its mean within this share of it is refused."""
+
+NEGLIGIBLE = 1e-12
+"""A unit in so many periods is nothing."""
+
+UNBIASED = 0.001
+"""Rounding to the nearest may change a mean by this share of it; beyond it, the steps move."""
+
+LARGEST_SIZE = 1e9
+"""A negative binomial of a larger size is drawn as one of its limit, a Poisson distribution.
+
+The variances differ by the share mean / size. Beyond it, incomplete beta functions lose digits.
+"""
+
 
 class Deterministic(Distribution):
     """Always the same value. In a scenario a bare number means this."""
@@ -29,6 +51,9 @@ class Deterministic(Distribution):
 
     def _tabulate(self) -> tuple[Floats, Floats]:
         return np.array([self.value], dtype=np.float64), np.ones(1)
+
+    def _times(self, factor: float) -> Distribution:
+        return made(Deterministic, value=self.value * factor)
 
     @model_serializer(mode="plain")
     def _number(self) -> float:
@@ -50,20 +75,44 @@ class Counts(Distribution):
         """A first guess of the largest value that matters."""
         raise NotImplementedError
 
+    @property
+    def written(self) -> float:
+        """The mean as it is written."""
+        mean: float = getattr(self, "mean")  # noqa: B009  (the subclass has it)
+        return mean
+
+    def _times(self, factor: float) -> Distribution:
+        return made(type(self), **self.parameters() | {"mean": self.written * factor})
+
     def _tabulate(self) -> tuple[Floats, Floats]:
-        size = int(self._reach()) + 32
+        k, above = self._range()
+        return _cut(k, self._below(k), above)
+
+    def _range(self) -> tuple[Floats, Floats]:
+        """Whole numbers k (n,) up to the last one that matters, and P(K > k) of each."""
+        size = int(min(self._reach(), MOST_STEPS)) + 32
         while size <= MOST_STEPS:
             k = np.arange(size, dtype=np.float64)
             above = self._above(k)
             if above[-1] < SMALLEST:
-                return _cut(k, self._below(k), above)
+                return k, above
             size *= 2
         raise PlacedError(f"spreads over more than {MOST_STEPS:,} values; expected fewer")
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        _ = self.table  # refused here, where its place is known
+    def _drawn_as_written(self) -> Self:
+        # The table is made here: what cannot be drawn is refused where its place is known.
+        check_mean(self.expectation, self.written)
         return self
+
+
+def check_mean(drawn: float, written: float) -> None:
+    """Raise PlacedError unless the mean that is drawn is the mean that is written."""
+    if not abs(drawn - written) <= TOLERANCE * written + NEGLIGIBLE:
+        raise PlacedError(
+            f"is written with mean {written:g} but would be drawn with mean {drawn:g}; expected "
+            "parameters that can be drawn, or a finite distribution"
+        )
 
 
 def _cut(k: Floats, below: Floats, above: Floats) -> tuple[Floats, Floats]:
@@ -117,7 +166,11 @@ class Geometric(Counts):
 
 
 class NegativeBinomial(Counts):
-    """Negative binomial counts: variance = mean + mean^2 / size."""
+    """Negative binomial counts: variance = mean + mean^2 / size.
+
+    That is a Poisson distribution whose own mean is gamma-distributed, with a coefficient of
+    variation of 1 / sqrt(size). Multiplied, it keeps that coefficient, and so its size.
+    """
 
     distribution: Literal["negative-binomial"] = "negative-binomial"
     mean: Nonnegative
@@ -126,21 +179,32 @@ class NegativeBinomial(Counts):
     def _below(self, k: Floats) -> Floats:
         from scipy.special import betainc
 
+        if self.size > LARGEST_SIZE:
+            return self._limit()._below(k)
         share = self.size / (self.size + self.mean)
         return np.asarray(betainc(self.size, k + 1, share), dtype=np.float64)
 
     def _above(self, k: Floats) -> Floats:
         from scipy.special import betainc
 
+        if self.size > LARGEST_SIZE:
+            return self._limit()._above(k)
         share = self.mean / (self.size + self.mean)
         return np.asarray(betainc(k + 1, self.size, share), dtype=np.float64)
 
     def _reach(self) -> float:
-        return self.mean + 9 * math.sqrt(self.mean + self.mean**2 / self.size)
+        return self.mean + 9 * math.sqrt(self.mean + self.mean * (self.mean / self.size))
+
+    def _limit(self) -> Poisson:
+        return Poisson.model_construct(mean=self.mean)
 
 
 class Uniform(Distribution):
-    """Whole numbers from low to high, all equally likely."""
+    """Whole numbers from low to high, all equally likely.
+
+    Multiplied, it stays uniform where both ends stay whole numbers; else it becomes a finite
+    distribution, whose values are its values multiplied (see `Finite`).
+    """
 
     distribution: Literal["uniform"] = "uniform"
     low: Annotated[int, Field(ge=0)]
@@ -158,54 +222,140 @@ class Uniform(Distribution):
         values = np.arange(self.low, self.high + 1, dtype=np.float64)
         return values, np.arange(1, len(values) + 1) / len(values)
 
+    def _times(self, factor: float) -> Distribution:
+        low, high = self.low * factor, self.high * factor
+        if high > 0.5 and units.is_whole(low) and units.is_whole(high):
+            return made(Uniform, low=round(low), high=round(high))
+        return multiplied(*self.pmf(), factor)
 
-class Gamma(Counts):
-    """Gamma with a mean and a coefficient of variation, rounded to the nearest whole number."""
+
+class Rounded(Counts):
+    """A continuous quantity in whole units, with the mean that is written.
+
+    It is rounded to the nearest whole number, and 0 is drawn for what would be negative. Where that
+    changes the mean by more than .1 % of it, the quantity is first made larger or smaller by just
+    what brings the mean back. Small quantities need this (a gamma of mean .4 is hardly ever above
+    one half), and so does a normal that is often negative.
+    """
+
+    def _inside(self, k: Floats, place: float | None) -> Floats:
+        """P(K <= k), by where the steps lie; None: halfway between whole numbers."""
+        raise NotImplementedError
+
+    def _beyond(self, k: Floats, place: float | None) -> Floats:
+        """P(K > k), by where the steps lie; None: halfway between whole numbers."""
+        raise NotImplementedError
+
+    def _places(self) -> tuple[float, float]:
+        """Places of the steps that make the mean too large, and too small."""
+        raise NotImplementedError
+
+    def _below(self, k: Floats) -> Floats:
+        return self._inside(k, self.place)
+
+    def _above(self, k: Floats) -> Floats:
+        return self._beyond(k, self.place)
+
+    @cached_property
+    def place(self) -> float | None:
+        """Where the steps lie: None where rounding to the nearest keeps the mean."""
+        k = np.arange(int(min(self._reach(), MOST_STEPS)) + 32, dtype=np.float64)
+        while self._beyond(k[-1:], None)[0] >= SMALLEST and k.size < MOST_STEPS:
+            k = np.arange(2 * k.size, dtype=np.float64)
+
+        def excess(place: float | None) -> float:
+            return float(self._beyond(k, place).sum()) - self.written
+
+        large, small = self._places()
+        if abs(excess(None)) <= UNBIASED * self.written or not excess(large) > 0 > excess(small):
+            return None
+        from scipy.optimize import brentq  # takes a moment to import: only where it is needed
+
+        return float(brentq(excess, large, small, xtol=1e-14, rtol=1e-14))
+
+
+class Gamma(Rounded):
+    """Gamma with a mean and a coefficient of variation, in whole units with that mean.
+
+    Multiplied, it keeps its coefficient of variation.
+    """
 
     distribution: Literal["gamma"] = "gamma"
     mean: Positive
-    cv: Positive
+    cv: Annotated[float, Field(ge=1e-6, allow_inf_nan=False)]
 
-    def _below(self, k: Floats) -> Floats:
+    def _inside(self, k: Floats, place: float | None) -> Floats:
         from scipy.special import gammainc
 
-        shape = self.cv**-2
-        return np.asarray(gammainc(shape, (k + 0.5) * shape / self.mean), dtype=np.float64)
+        shape = 1 / self.cv / self.cv
+        edge = k + (0.5 if place is None else place)
+        return np.asarray(gammainc(shape, edge * shape / self.mean), dtype=np.float64)
 
-    def _above(self, k: Floats) -> Floats:
+    def _beyond(self, k: Floats, place: float | None) -> Floats:
         from scipy.special import gammaincc
 
-        shape = self.cv**-2
-        return np.asarray(gammaincc(shape, (k + 0.5) * shape / self.mean), dtype=np.float64)
+        shape = 1 / self.cv / self.cv
+        edge = k + (0.5 if place is None else place)
+        return np.asarray(gammaincc(shape, edge * shape / self.mean), dtype=np.float64)
+
+    def _places(self) -> tuple[float, float]:
+        return 0.0, 1.0  # all rounded up, all rounded down
 
     def _reach(self) -> float:
         return self.mean * (1 + 9 * self.cv)
 
 
-class Normal(Counts):
-    """Normal, rounded to the nearest whole number; what would be negative is 0."""
+class Normal(Rounded):
+    """Normal in whole units, 0 where it would be negative, with the mean that is written.
+
+    A normal demand that is often negative (a standard deviation of half its mean and more) is
+    moved to the left until what is left above 0 has that mean; its standard deviation is then less
+    than the one written. A gamma or negative binomial demand says such a thing better.
+
+    Multiplied, its standard deviation is multiplied as its mean is: the coefficient of variation
+    stays, as a gamma's does. So a busy season is as irregular, in proportion, as a quiet one, and
+    no factor cuts off more at 0 than another. (If only the mean were multiplied, a quiet season
+    would be mostly what is cut off.)
+    """
 
     distribution: Literal["normal"] = "normal"
-    mean: Nonnegative
+    mean: Positive
     # Another name inside, because `standard_deviation` is that of the values as they are drawn.
     spread: Positive = Field(alias="standard_deviation")
 
-    def _below(self, k: Floats) -> Floats:
+    def _deviations(self, k: Floats, place: float | None) -> Floats:
+        """Where the steps lie, in standard deviations from the middle."""
+        with np.errstate(over="ignore"):  # far away is far away
+            if place is None:
+                return (k + 0.5 - self.mean) / self.spread
+            return (k - math.floor(self.mean)) / self.spread + place
+
+    def _inside(self, k: Floats, place: float | None) -> Floats:
         from scipy.special import ndtr
 
-        return np.asarray(ndtr((k + 0.5 - self.mean) / self.spread), dtype=np.float64)
+        return np.asarray(ndtr(self._deviations(k, place)), dtype=np.float64)
 
-    def _above(self, k: Floats) -> Floats:
+    def _beyond(self, k: Floats, place: float | None) -> Floats:
         from scipy.special import ndtr
 
-        return np.asarray(ndtr((self.mean - k - 0.5) / self.spread), dtype=np.float64)
+        return np.asarray(ndtr(-self._deviations(k, place)), dtype=np.float64)
+
+    def _places(self) -> tuple[float, float]:
+        return -39.0, 39.0  # of the step at the mean, in standard deviations
 
     def _reach(self) -> float:
         return self.mean + 9 * self.spread
 
+    def _times(self, factor: float) -> Distribution:
+        return made(Normal, mean=self.mean * factor, standard_deviation=self.spread * factor)
+
 
 class Binomial(Counts):
-    """Successes in a number of trials."""
+    """Successes in a number of trials.
+
+    Multiplied, the number of trials is multiplied and rounded, and the probability makes up for
+    the rounding: it stays as near as whole trials allow.
+    """
 
     distribution: Literal["binomial"] = "binomial"
     trials: Annotated[int, Field(ge=0)]
@@ -226,9 +376,23 @@ class Binomial(Counts):
     def _reach(self) -> float:
         return self.trials
 
+    @property
+    def written(self) -> float:
+        """The mean as it is written."""
+        return self.trials * self.probability
+
+    def _times(self, factor: float) -> Distribution:
+        mean = self.written * factor
+        trials = max(int(units.whole_up(mean)), round(self.trials * factor), 1)
+        return made(Binomial, trials=trials, probability=min(mean / trials, 1.0))
+
 
 class Finite(Distribution):
-    """Any finite distribution: values (in any order) and their probabilities."""
+    """Any finite distribution: values (in any order) and their probabilities.
+
+    Multiplied, its values are. Where all of them are whole, whole units are drawn: one that would
+    be a fraction becomes the two whole numbers beside it, with chances that keep its mean.
+    """
 
     distribution: Literal["finite"] = "finite"
     values: Annotated[tuple[Nonnegative, ...], Field(min_length=1, strict=False)]
@@ -245,6 +409,11 @@ class Finite(Distribution):
         total = math.fsum(self.probabilities)
         if abs(total - 1) > 1e-9:
             raise PlacedError(f"sum to {total:.12g}; expected 1", "probabilities")
+        with np.errstate(over="ignore", invalid="ignore"):
+            written = float(np.dot(self.values, self.probabilities))
+        if not math.isfinite(written):
+            raise PlacedError("have no finite mean; expected smaller ones", "values")
+        check_mean(self.expectation, written)
         return self
 
     def _tabulate(self) -> tuple[Floats, Floats]:
@@ -255,13 +424,53 @@ class Finite(Distribution):
         ends[np.nonzero(np.diff(ends, prepend=0.0))[0][-1] :] = 1.0
         return values, ends
 
+    def _times(self, factor: float) -> Distribution:
+        return multiplied(np.array(self.values), np.array(self.probabilities), factor)
+
+
+def multiplied(values: Floats, probabilities: Floats, factor: float) -> Distribution:
+    """Values (n,) times a factor, with the mean that this gives; whole ones stay whole.
+
+    >>> multiplied(np.array([4.0]), np.array([1.0]), 1.25)
+    Deterministic(distribution='deterministic', value=5.0)
+    >>> multiplied(np.array([4.0]), np.array([1.0]), 1.125).pmf()
+    (array([4., 5.]), array([0.5, 0.5]))
+    """
+    product = values * factor
+    if np.any(values != np.floor(values)):
+        return _finite(product, probabilities)
+    below = units.whole(product)
+    rest = np.where((below > 0) & units.is_whole(product), 0.0, product - below)
+    support, which = np.unique(np.concatenate([below, below + 1]), return_inverse=True)
+    weights = np.concatenate([probabilities * (1 - rest), probabilities * rest])
+    return _finite(support, np.asarray(np.bincount(which, weights=weights), dtype=np.float64))
+
+
+def _finite(values: Floats, probabilities: Floats) -> Distribution:
+    values, probabilities = values[probabilities > 0], probabilities[probabilities > 0]
+    if len(values) == 1:
+        return made(Deterministic, value=float(values[0]))
+    return made(Finite, values=tuple(values.tolist()), probabilities=tuple(probabilities.tolist()))
+
+
+def made(kind: type[Distribution], **parameters: Any) -> Distribution:
+    """A distribution made of others' numbers; raises PlacedError where it cannot be drawn."""
+    try:
+        return kind.model_validate(parameters)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        told = fault.get("ctx", {}).get("error", fault["msg"])
+        name = kind.model_fields["distribution"].default
+        raise PlacedError(f"leads to a {name} distribution that {told}") from None
+
 
 def scaled(distribution: Distribution, factor: float) -> Distribution:
-    """A distribution of the same kind with `factor` times its mean; 0 where that is 0."""
-    if factor == 0.0:
+    """A distribution of the same kind with `factor` times its mean; 0 where that is 0.
+
+    Raises PlacedError where the kind cannot be multiplied, or its mean would not be drawn.
+    """
+    if factor == 1.0:
+        return distribution
+    if factor == 0.0 or distribution.expectation == 0.0:
         return Deterministic(value=0.0)
-    if isinstance(distribution, Deterministic):
-        return Deterministic(value=distribution.value * factor)
-    given = distribution.model_dump()
-    # Validated anew: a copy would keep the table of steps that was computed for the old mean.
-    return type(distribution).model_validate(given | {"mean": given["mean"] * factor})
+    return distribution._times(factor)

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from jitgym.errors import PlacedError
 
 from .base import Distribution, Floats, Nonnegative, Positive, Probability
-from .plain import Binomial, NegativeBinomial
+from .plain import LARGEST_SIZE, Binomial, NegativeBinomial, check_mean, made, scaled
 
 if TYPE_CHECKING:
     from .named import AnyDistribution
@@ -85,7 +85,7 @@ class Regimes(Distribution):
 
     From period to period a regime stays with the chance `stay`, else one of the others follows,
     each with equal chance. `seen` says whether the decision maker sees it. As a distribution it is
-    the stationary mixture.
+    the stationary mixture. Multiplied, each of its distributions is.
     """
 
     distribution: Literal["regimes"] = "regimes"
@@ -106,6 +106,8 @@ class Regimes(Distribution):
                 raise PlacedError(
                     "a regime's demand has no clock; expected another distribution", "regimes", name
                 )
+        means = np.array([distribution.expectation for distribution in self.regimes.values()])
+        check_mean(self.expectation, float(means @ self.stationary))
         return self
 
     @cached_property
@@ -120,10 +122,12 @@ class Regimes(Distribution):
     @cached_property
     def stationary(self) -> Floats:
         """Long-run share of each regime, (regimes,)."""
-        count = len(self.regimes)
-        equations = np.vstack([self.transitions.T - np.eye(count), np.ones(count)])
-        shares = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0), rcond=None)[0]
-        return np.asarray(np.clip(shares, 0.0, 1.0))
+        # A regime lasts 1 / (1 - stay) periods, and each is followed by every other alike.
+        leaves = np.array([1.0 - self.stay[name] for name in self.regimes])
+        if leaves.min() == 0.0:
+            return np.asarray(leaves == 0.0, dtype=np.float64)
+        lasts = leaves.min() / leaves
+        return np.asarray(lasts / lasts.sum(), dtype=np.float64)
 
     def _tabulate(self) -> tuple[Floats, Floats]:
         parts = [distribution.pmf() for distribution in self.regimes.values()]
@@ -137,7 +141,10 @@ class Regimes(Distribution):
 
 
 class Intermittent(Distribution):
-    """Nothing in most periods: a demand comes with a probability, and has a quantity then."""
+    """Nothing in most periods: a demand comes with a probability, and has a quantity then.
+
+    Multiplied, its quantity is: it comes as often as before.
+    """
 
     distribution: Literal["intermittent"] = "intermittent"
     probability: Probability
@@ -147,7 +154,11 @@ class Intermittent(Distribution):
     def _consistent(self) -> Self:
         if isinstance(self.quantity, Event):
             raise PlacedError("an intermittent quantity has no clock; expected another", "quantity")
+        check_mean(self.expectation, self.probability * self.quantity.expectation)
         return self
+
+    def _times(self, factor: float) -> Distribution:
+        return made(Intermittent, **self.parameters() | {"quantity": scaled(self.quantity, factor)})
 
     def _tabulate(self) -> tuple[Floats, Floats]:
         support, chances = self.quantity.pmf()
@@ -168,6 +179,9 @@ class LifeCycle(Distribution):
     a period's demand is drawn from its posterior predictive, a negative binomial (Fisher and Raman
     1996 make the same use of early sales). Periods before `first` and after the last share have
     none. As a distribution it is that of a period with a mean share.
+
+    Multiplied, the level's coefficient of variation stays: there is more demand, and the forecast
+    of it is no better.
     """
 
     distribution: Literal["life-cycle"] = "life-cycle"
@@ -180,13 +194,25 @@ class LifeCycle(Distribution):
     def _consistent(self) -> Self:
         if abs(math.fsum(self.shares) - 1.0) > 1e-6:
             raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
+        check_mean(self.expectation, self._mean_of_a_period)
         return self
 
     @property
     def shape(self) -> float:
-        """Shape of the gamma distribution of the level."""
-        return float((self.mean / self.standard_deviation_of_level) ** 2)
+        """Shape of the gamma distribution of the level; a level that is all but known has less."""
+        ratio = self.mean / self.standard_deviation_of_level
+        return min(ratio * ratio, LARGEST_SIZE)
+
+    @property
+    def _mean_of_a_period(self) -> float:
+        return self.mean / (self.first + len(self.shares))
 
     def _tabulate(self) -> tuple[Floats, Floats]:
-        mean = self.mean / (self.first + len(self.shares))
-        return NegativeBinomial(mean=mean, size=self.shape).steps()
+        return made(NegativeBinomial, mean=self._mean_of_a_period, size=self.shape).steps()
+
+    def _times(self, factor: float) -> Distribution:
+        changed = {
+            "mean": self.mean * factor,
+            "standard_deviation_of_level": self.standard_deviation_of_level * factor,
+        }
+        return made(LifeCycle, **self.parameters() | changed)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import math
+import difflib
+from bisect import bisect_left, bisect_right
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from jitgym.errors import PlacedError, ScenarioError
+from jitgym.errors import PlacedError
 
+from . import record_file
 from .base import SPLITS, Distribution, Floats, Part, Positive
+from .plain import TOLERANCE, made
+from .record_file import LARGEST, Records
+from .spacing import Every, Spacing
+
+Day = datetime.date | Annotated[int, Field(ge=0)]
+"""A date, or the number of a period where the file numbers them."""
 
 
 class Split(Part):
@@ -23,18 +30,53 @@ class Split(Part):
     of that many periods.
     """
 
-    first: datetime.date = Field(alias="from")
-    last: datetime.date = Field(alias="to")
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
     block: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if isinstance(self.first, int) != isinstance(self.last, int):
+            raise PlacedError("is no date as the other is; expected two dates or two periods", "to")
+        return self
+
+    @property
+    def days(self) -> tuple[int, int]:
+        """Its first and last day, as numbers."""
+        first, last = (
+            day if isinstance(day, int) else day.toordinal() for day in (self.first, self.last)
+        )
+        return first, last
 
 
 class Splits(Part):
-    """Dates of each split; those left out use the training dates."""
+    """Dates of each split; those left out use the training dates.
+
+    The dates of `test` belong to no other split: nothing is judged on what it was tuned on.
+    """
 
     train: Split
     tune: Split | None = None
     validate_: Split | None = Field(default=None, alias="validate")
     test: Split | None = None
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        for name, other in (
+            ("train", self.train),
+            ("tune", self.tune or self.train),
+            ("validate", self.validate_ or self.train),
+        ):
+            if self.test is None:
+                break
+            later = max(self.test, other, key=lambda split: split.days[0])
+            if later.days[0] <= min(self.test.days[1], other.days[1]):
+                raise PlacedError(
+                    f"has dates of {name}, the first of them {later.first}; expected dates that no "
+                    "other split has, or no test at all, to judge on the training dates",
+                    "test",
+                )
+        return self
 
     def of(self, split: str) -> Split:
         """The dates of one of `SPLITS`."""
@@ -46,16 +88,28 @@ class Recorded(Distribution):
     """Recorded quantities of one item, from a CSV with the columns `date,item,quantity`.
 
     The file is looked for beside the scenario, then among the series that come with the catalog.
-    One row is one period; days without a row do not exist. As a distribution it is the empirical
-    one of the training dates.
+    One row is one period, and every period from the first to the last date of each split has a row;
+    a period without one is an error, unless `missing: zero` says that nothing was asked for in it.
+    Dates are written YYYY-MM-DD, or all as numbers of periods. Periods are days, weeks, months (of
+    the same day, or the last), quarters or years, as the dates of all items in the file show;
+    `every` states it, and others (14 days, business day). Quantities are written with a point and
+    without marks between thousands. As a distribution it is the empirical one of the training
+    dates.
+
+    Multiplied, or with a `scale`, whole quantities stay whole: what rounding leaves is carried to
+    the next one that is not 0, so that the mean is multiplied and periods without demand stay so.
     """
 
     distribution: Literal["recorded"] = "recorded"
     file: str
     item: str
     splits: Splits
-    scale: Positive = 1.0  # what every record is multiplied with, rounded to whole units
+    missing: Literal["zero"] | None = None  # what a period without a row had; None: an error
+    every: Every | None = None  # a period: week, 14 days, business day; None: as the dates show
+    scale: Positive = 1.0  # what every record is multiplied with
     _series: dict[str, Floats] = PrivateAttr(default_factory=dict)
+    _first: dict[str, str] = PrivateAttr(default_factory=dict)
+    _spacing: str = PrivateAttr(default="")
 
     @field_validator("file")
     @classmethod
@@ -70,33 +124,110 @@ class Recorded(Distribution):
 
     @model_validator(mode="after")
     def _read(self) -> Self:
-        records = _records(_shipped() / self.file, self.item)
+        records = record_file.read(_shipped() / self.file)
+        if self.item not in records.items:
+            near = difflib.get_close_matches(self.item, records.items, n=3, cutoff=0.8)
+            known = _few(near or list(records.items))
+            raise PlacedError(
+                f"{self.item!r} is not in {records.path.name}; expected one of {known}", "item"
+            )
+        apart = records.spacing(self.item, self.every, self.missing)
+        days = records.periods(apart)
+        self._spacing = apart.name
         for name in SPLITS:
-            self._series[name] = self._cut_out(records, name)
+            self._series[name] = self._cut_out(records, apart, days, name)
         return self
 
-    def _cut_out(self, records: dict[datetime.date, float], name: str) -> Floats:
+    def _cut_out(self, records: Records, apart: Spacing, days: list[int], name: str) -> Floats:
+        """The quantities of a split's periods; every one of them must be known."""
         split = self.splits.of(name)
-        series = [records[d] for d in sorted(records) if split.first <= d <= split.last]
-        if not series:
+        if isinstance(split.first, int) == records.dated:
+            raise PlacedError(self._other_days(records, split), "splits", name)
+        first, last = split.days
+        low, high = bisect_left(days, first), bisect_right(days, last)
+        rows = records.items[self.item]
+        if low >= high or not any(day in rows for day in days[low:high]):
             raise PlacedError(
                 f"no rows from {split.first} to {split.last}; the records of {self.item!r} run "
-                f"from {min(records)} to {max(records)}; expected dates among them",
+                f"from {records.shown(min(rows))} to {records.shown(max(rows))}; expected dates "
+                "among them",
                 "splits",
                 name,
             )
-        if split.block > len(series):
+        self._check_ends(records, apart, name)
+        gap = next((day for day in days[low:high] if day not in rows), None)
+        if gap is not None and self.missing is None:
+            raise records.missing(self.item, gap, apart)
+        if split.block > high - low:
             raise PlacedError(
-                f"is {split.block}; expected at most the {len(series)} rows of the split",
+                f"is {split.block}; expected at most the {high - low} periods of the split",
                 "splits",
                 name,
                 "block",
             )
-        array = np.array(series, dtype=np.float64)
-        if self.scale != 1.0:
-            array = np.floor(array * self.scale + 0.5)
+        self._first[name] = records.shown(days[low])
+        array = np.array([rows[day][0] if day in rows else 0.0 for day in days[low:high]])
+        array = self._multiplied(array, name)
         array.setflags(write=False)
         return array
+
+    def _other_days(self, records: Records, split: Split) -> str:
+        day = records.days[0]
+        if records.dated:
+            return (
+                f"is from {split.first!r}, a number; expected dates, as {records.path.name} has "
+                f"them, such as {records.shown(day)}"
+            )
+        told = (
+            f"is from {split.first}, but the dates in {records.path.name} are numbers, such as "
+            f"{day}; expected numbers of periods here, or dates YYYY-MM-DD in the file"
+        )
+        if 20_000 <= day <= 80_000:
+            date = datetime.date(1899, 12, 30) + datetime.timedelta(days=day)
+            told += f" (if {day} is Excel's number of {date}, format the column as yyyy-mm-dd)"
+        return told
+
+    def _check_ends(self, records: Records, apart: Spacing, name: str) -> None:
+        """Nobody knows what was asked for before the file begins and after it ends."""
+        first, last = self.splits.of(name).days
+        begin, end = records.days[0], records.days[-1]
+        count = apart.index(end)
+        assert count is not None
+        for key, far, near in (
+            ("from", _outside(apart, -1), begin),
+            ("to", _outside(apart, count + 1), end),
+        ):
+            if far is not None and (first <= far if key == "from" else last >= far):
+                raise PlacedError(
+                    f"has the period {records.shown(far)}, but the records in "
+                    f"{records.path.name} run from {records.shown(begin)} to {records.shown(end)}; "
+                    f"expected {key}: {records.shown(near).removeprefix('period ')}",
+                    "splits",
+                    name,
+                    key,
+                )
+
+    def _multiplied(self, array: Floats, name: str) -> Floats:
+        """The records times the scale; whole ones stay whole, what is left over is carried on."""
+        if array.max() * self.scale > LARGEST:
+            raise PlacedError(
+                f"makes {array.max() * self.scale:g} of {array.max():g}; expected at most "
+                f"{LARGEST:g} in a period",
+                "scale",
+            )
+        if self.scale == 1.0 or np.any(array != np.floor(array)):
+            return array * self.scale
+        written = float(array.mean()) * self.scale
+        whole = np.diff(np.floor(np.cumsum(array) * self.scale + 0.5), prepend=0.0)
+        drawn = float(whole.mean())
+        if abs(drawn - written) > TOLERANCE * written:
+            raise PlacedError(
+                f"times {self.scale:g}, split {name} has mean {written:g}, but would be drawn in "
+                f"whole units with mean {drawn:g}; expected a scale that leads to whole units, "
+                f"such as {drawn * self.scale / written:.6g}",
+                "scale",
+            )
+        return np.asarray(whole)
 
     def series(self, split: str) -> Floats:
         """Quantities (n,) of a split, in the order of their dates."""
@@ -106,9 +237,32 @@ class Recorded(Distribution):
         """Length of the moving blocks that a split's episodes are drawn in; 0: replayed."""
         return self.splits.of(split).block
 
+    @property
+    def spacing(self) -> str:
+        """How far apart its periods are: week, 14 days."""
+        return self._spacing
+
+    def first(self, split: str) -> str:
+        """The first date of a split's series."""
+        return self._first[split]
+
+    def _times(self, factor: float) -> Distribution:
+        file = str(_shipped() / self.file)  # the same file, whatever the folder is
+        return made(Recorded, **self.parameters() | {"file": file, "scale": self.scale * factor})
+
     def _tabulate(self) -> tuple[Floats, Floats]:
         values, counts = np.unique(self.series("train"), return_counts=True)
         return values, np.cumsum(counts) / float(counts.sum())
+
+
+def _outside(apart: Spacing, index: int) -> int | None:
+    """The day of a period before or after all others; None at the ends of the calendar."""
+    try:
+        day = apart.day(index)
+        _ = datetime.date.fromordinal(max(day, 1))
+    except (ValueError, OverflowError):
+        return None
+    return day if day >= 0 else None
 
 
 def _shipped() -> Path:
@@ -116,63 +270,6 @@ def _shipped() -> Path:
     return Path(__file__).resolve().parents[1] / "catalog"
 
 
-COLUMNS = ("date", "item", "quantity")
-
-
-def _records(path: Path, item: str) -> dict[datetime.date, float]:
-    """Date -> quantity of one item; every row of the file is checked.
-
-    Raises ScenarioError with the file and line of what is wrong.
-    """
-    found: dict[datetime.date, float] = {}
-    items: dict[str, None] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            _check_columns(path, reader.fieldnames or ())
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                date, quantity = _date(where, row["date"]), _quantity(where, row["quantity"])
-                items[row["item"]] = None
-                if row["item"] != item:
-                    continue
-                if date in found:
-                    raise ScenarioError(f"{where}: a second row of {item!r} on {date}; expected 1")
-                found[date] = quantity
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ScenarioError(f"{path}: cannot be read ({error}); expected a CSV file") from None
-    if not found:
-        raise PlacedError(f"{item!r} is not in {path.name}; expected one of {_few(items)}", "item")
-    return found
-
-
-def _check_columns(path: Path, columns: tuple[str, ...] | list[str] | Any) -> None:
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        raise ScenarioError(
-            f"{path}, line 1: missing column {', '.join(map(repr, missing))}; "
-            "expected the columns date,item,quantity"
-        )
-
-
-def _date(where: str, text: str | None) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat((text or "").strip())
-    except ValueError:
-        raise ScenarioError(f"{where}: date is {text!r}; expected YYYY-MM-DD") from None
-
-
-def _quantity(where: str, text: str | None) -> float:
-    try:
-        quantity = float(text or "")
-    except ValueError:
-        quantity = math.nan
-    if not (math.isfinite(quantity) and quantity >= 0):
-        raise ScenarioError(f"{where}: quantity is {text!r}; expected a number of at least 0")
-    return quantity
-
-
-def _few(names: dict[str, None], most: int = 12) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+def _few(names: list[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

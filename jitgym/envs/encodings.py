@@ -5,7 +5,8 @@ the scenario's order; each is divided by a bound that follows from the bounds of
 saturates there. An action is, for every source in the scenario's order, by `control`:
 
 orders            Box [-1, 1], mapped to [0, largest order] and rounded to whole lots
-orders-discrete   MultiDiscrete, in lots; beyond 128 choices in equal multiples of lots
+orders-discrete   MultiDiscrete, or of a single entry Discrete, in lots; beyond 128 choices in
+                  equal multiples of lots
 cards             Box [-1, 1], mapped to [0, largest level] and rounded: kanban cards, in units
 base-stock        likewise: local base-stock levels, in units
 orders-priorities Box [-1, 1]: orders, and then a priority for every source at its work center
@@ -32,6 +33,7 @@ from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
 from jitgym.plant.records import PLACE, Matrix, Records, Row
+from jitgym.units import whole, whole_up
 
 Control = Literal["orders", "orders-discrete", "cards", "base-stock", "orders-priorities", "asked"]
 CONTROLS: tuple[Control, ...] = (
@@ -59,6 +61,7 @@ class ActionTable(NamedTuple):
     """How compiled code decodes an action: x -> round((x + offset) x gain) x step."""
 
     kind: int  # ASKED or LEVELS; UNITS: it is what is asked, as it stands
+    is_discrete: bool  # whether an entry is a whole number from 0 to `most`
     offset: npt.NDArray[np.float64]  # (entries,)
     gain: npt.NDArray[np.float64]  # (entries,)
     step: npt.NDArray[np.float64]  # units, (entries,)
@@ -274,6 +277,7 @@ class ActionEncoding:
         )
         return ActionTable(
             kind=LEVELS if self.sets_levels else ASKED,
+            is_discrete=self.is_discrete,
             offset=np.full(steps.size, 0.0 if self.is_discrete else 1.0),
             gain=np.ones(steps.size) if self.is_discrete else most / 2.0,
             step=steps,
@@ -288,6 +292,7 @@ class ActionEncoding:
         width = self.layout.asked_cells
         return ActionTable(
             kind=UNITS,
+            is_discrete=False,
             offset=np.zeros(width),
             gain=np.ones(width),
             step=np.ones(width),
@@ -297,6 +302,39 @@ class ActionEncoding:
             matrix=np.eye(len(self.layout.scenario.sources)),
             rule=pull_rule(self.layout),
         )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one action, as its space has it."""
+        entries = len(self.entries) if self.control != "asked" else self.layout.asked_cells
+        return () if self.is_discrete and entries == 1 else (entries,)
+
+    def checked(self, action: npt.ArrayLike, batch: int) -> npt.NDArray[np.float64]:
+        """Return the actions of a batch as (batch, entries); raises ValueError for wrong ones."""
+        given = np.asarray(action)
+        entries = self.table.cells.size
+        if given.shape not in ((batch, *self.shape), (batch, entries)):
+            raise ValueError(
+                f"actions of shape {given.shape}; expected {(batch, *self.shape)}: for each of "
+                f"{batch} observations one action of the control {self.control!r}"
+            )
+        if given.dtype.kind not in "fiub":
+            raise ValueError(f"actions of {given.dtype}; expected numbers")
+        actions = given.reshape(batch, entries).astype(np.float64)
+        wrong = ~np.isfinite(actions)
+        if self.is_discrete:
+            wrong |= (actions < 0) | (actions > self.table.most) | (actions % 1 != 0)
+        if wrong.any():
+            row = actions[int(np.flatnonzero(wrong.any(axis=1))[0])]
+            raise ValueError(f"an action is {row}; expected {self.expected(row)}")
+        return actions
+
+    def expected(self, action: npt.NDArray[np.float64]) -> str:
+        """Return what a refused action, (entries,), should have been."""
+        if not self.is_discrete or not np.isfinite(action).all():
+            return "numbers"
+        most = self.choices - 1
+        return f"whole numbers from 0 to {most if most.size > 1 else most[0]}"
 
     def decode(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return an action in units, (..., sources): quantities to ask for, or local levels."""
@@ -311,9 +349,9 @@ class ActionEncoding:
         lot = float(scenario.sources[source].lot_size)
         if self.sets_levels:
             step = lot if self.control == "cards" else 1.0
-            high = np.ceil(scenario.level_bound(scenario.sources[source].makes) / step) * step
+            high = whole_up(scenario.level_bound(scenario.sources[source].makes) / step) * step
             return ActionEntry(source, "units", 0.0, float(high), step, cell)
-        lots = max(1, int(np.floor(scenario.order_bound(source) / lot + 1e-9)))
+        lots = max(1, int(whole(scenario.order_bound(source) / lot)))
         step = lot
         if self.is_discrete and 1 + lots > MOST_CHOICES:  # nothing is a choice too
             multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))

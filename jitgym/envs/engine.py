@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from jitgym.control.rules import ask_by_rule
 from jitgym.control.view import ViewLayout
+from jitgym.errors import whole_number
 from jitgym.plant import SPLITS, Layout, episode_keys
 from jitgym.plant.draws import read_tape
-from jitgym.plant.dynamics import begin, step
+from jitgym.plant.dynamics import begin, count_cycles, step
 from jitgym.plant.jit import compiled, entry, kernel
 from jitgym.plant.ledger import book
 from jitgym.plant.records import Matrix, Plant, Records, Row
@@ -32,6 +33,12 @@ from .encodings import (
 # The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of
 # the next period's cost in the yardstick.
 TOTALS = COST, SATURATED, WEIGHT = range(3)
+
+NUMBERS = "?bBhHiIlLqQefdg"  # numpy's kinds of them that an action may have
+
+# A seed is a 64-bit number; an episode leaves room to count on from it.
+MOST_SEED = 2**63 - 1
+MOST_EPISODE = 2**62
 
 
 class Engine:
@@ -54,6 +61,8 @@ class Engine:
         self.totals = np.zeros((batch, len(TOTALS)))
         self.period = np.zeros(batch, dtype=np.int64)
         self.is_new = np.ones(batch, dtype=np.bool_)  # begins its episode at the next step
+        self.placed = np.zeros(batch, dtype=np.bool_)  # has begun an episode
+        self.is_placed = False  # whether all have
         self.keys = np.zeros(batch, dtype=np.uint64)
         self.seed = np.zeros(batch, dtype=np.int64)
         self.episode = np.zeros(batch, dtype=np.int64)
@@ -72,13 +81,12 @@ class Engine:
         self._tape = np.zeros(plant.channels.size)
         self._numbers = action.table.rule.numbers[0].copy()
         self._levels = np.zeros(plant.sources.size)
-        self._shapes = self._accepted_shapes()
         self._scale = 1.0 / layout.scenario.reward_scale
         self._bind()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what can be stored: all but the machine code and what is bound to it."""
-        bound = ("_advance", "_arguments")
+        bound = ("_advance", "_arguments", "_places")
         return {name: value for name, value in self.__dict__.items() if name not in bound}
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
@@ -86,21 +94,24 @@ class Engine:
         self.__dict__.update(stored)
         self._bind()
 
-    def _accepted_shapes(self) -> list[tuple[int, ...]]:
+    def _accepted(self) -> dict[tuple[int, ...], npt.NDArray[np.float64]]:
+        """Return where actions of each shape that is accepted go, the expected shape first."""
         # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
         batch, width = self.actions.shape
-        shapes: list[tuple[int, ...]] = [(batch, width)]
-        if batch == 1:
-            shapes.insert(0, (width,))
-        if self.action.table.kind == UNITS:
-            shapes += [(batch, fewer) for fewer in range(width)]
-        return shapes
+        one = self.action.shape
+        expected = one if batch == 1 else (batch, *one)
+        shapes = [expected, (batch, *one), (batch, width), *([(width,)] if batch == 1 else [])]
+        places = {shape: self.actions.reshape(shape) for shape in shapes}
+        if self.action.table.kind == UNITS:  # priorities and projects may be left out
+            places |= {(batch, fewer): self.actions[:, :fewer] for fewer in range(width)}
+        return places
 
     def _bind(self) -> None:
         # The arrays below are the engine's own and stay where they are, so that their types and
         # addresses are looked up once and not at every step.
         self._arguments = self._gather()
         self._advance = entry(advance, *self._arguments)
+        self._places = self._accepted()
 
     def _gather(self) -> tuple[Any, ...]:
         return (
@@ -136,8 +147,7 @@ class Engine:
 
     @split.setter
     def split(self, split: str) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
+        expect_split(split)
         if split != self._split:
             self._split = split
             self.plant = self.layout.plant_in(split)
@@ -151,6 +161,85 @@ class Engine:
         self.totals[rows] = (0.0, 0.0, self.plant.average)
         self.period[rows] = 0
         self.is_new[rows] = False
+        self.placed[rows] = True
+        self.is_placed = bool(self.placed.all())
+
+    def reset(self, seed: Any, options: dict[str, Any] | None, *, can_mask: bool) -> None:
+        """Begin new episodes as an environment's `reset` says.
+
+        Everything that is given is read before anything changes: a refused call leaves all as it
+        was. `can_mask` says whether `reset_mask` is an option.
+
+        Raises
+        ------
+        ValueError
+            If the seed or an option makes no sense.
+        """
+        rows, split, episode = self._read_options(options, can_mask)
+        seeds, is_given = self._read_seeds(seed)
+        if episode is None:
+            episode = np.where(is_given, 0, self.episode + 1)
+        self.split = split
+        self.seed[rows], self.episode[rows] = seeds[rows], episode[rows]
+        self.place(rows)
+
+    def _read_options(
+        self, options: dict[str, Any] | None, can_mask: bool
+    ) -> tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.int64] | None]:
+        """Return the rows to reset, (batch,), the split, and the episodes, (batch,), if given."""
+        if not isinstance(options, dict | None):
+            raise ValueError(f"options are {options!r}; expected a dict or None")
+        rest = dict(options or {})
+        episode, split = rest.pop("episode", None), rest.pop("split", self._split)
+        mask = rest.pop("reset_mask", None) if can_mask else None
+        if rest:
+            masked = " or 'reset_mask'" if can_mask else ""
+            raise ValueError(
+                f"reset option {next(iter(rest))!r} is unknown; expected 'split', 'episode'{masked}"
+            )
+        expect_split(split)
+        rows = np.ones(self.batch, dtype=np.bool_) if mask is None else np.array(mask)
+        if rows.dtype != np.bool_ or rows.shape != (self.batch,):
+            raise ValueError(
+                f"reset_mask is {mask!r}; expected True or False for each of the "
+                f"{self.batch} environments"
+            )
+        if split != self._split and self.placed[~rows].any():
+            raise ValueError(
+                f"reset_mask leaves environments in the split {self._split!r}, and all of a batch "
+                f"live in one split; expected no mask with the split {split!r}"
+            )
+        if episode is None:
+            return rows, split, None
+        each = self._each("episode", episode)
+        found = [whole_number("episode", value, 0, MOST_EPISODE) for value in each]
+        return rows, split, np.array(found, dtype=np.int64)
+
+    def _read_seeds(self, seed: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return the seed of each row, and whether it is new, (batch,); else the old one stays."""
+        if seed is not None and not isinstance(seed, list | tuple | np.ndarray):
+            first = whole_number("seed", seed, 0, MOST_SEED - (self.batch - 1))
+            return first + np.arange(self.batch), np.ones(self.batch, dtype=np.bool_)
+        seeds, is_given = self.seed.copy(), ~self.placed
+        if is_given.any():
+            drawn = np.random.SeedSequence().generate_state(self.batch).astype(np.int64)
+            seeds[is_given] = drawn[is_given]
+        if seed is not None:
+            for row, one in enumerate(self._each("seed", seed)):
+                if one is not None:
+                    seeds[row] = whole_number("seed", one, 0, MOST_SEED)
+                    is_given[row] = True
+        return seeds, is_given
+
+    def _each(self, what: str, given: Any) -> list[Any]:
+        """Return what is given for each row."""
+        if not isinstance(given, list | tuple | np.ndarray):
+            return [given] * self.batch
+        if len(given) != self.batch:
+            raise ValueError(
+                f"{len(given)} {what}s for {self.batch} environments; expected one for each"
+            )
+        return list(given)
 
     def next_episode(self, rows: npt.NDArray[np.bool_]) -> None:
         """Put the plants of these rows, (batch,), at the start of their next episode."""
@@ -166,18 +255,23 @@ class Engine:
     def step(self, actions: npt.NDArray[Any]) -> None:
         """Run one period of every row; a row that is new only shows its first observation.
 
-        `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control.
+        `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control,
+        or (batch,) where an action is a single choice.
         """
         given = np.asarray(actions)
-        if given.shape not in self._shapes:
-            raise ValueError(f"an action of shape {given.shape}; expected {self._shapes[0]}")
-        if given.shape[-1] == self.actions.shape[1]:
-            self.actions[:] = given
-        else:  # priorities and projects are left out
-            self.actions[:, : given.shape[-1]] = given
+        place = self._places.get(given.shape)
+        if place is None:
+            expected = next(iter(self._places))
+            raise ValueError(f"an action of shape {given.shape}; expected {expected}")
+        if given.dtype.char not in NUMBERS:
+            raise ValueError(f"an action of {given.dtype} is {actions!r}; expected numbers")
+        place[...] = given
         row = self._advance(*self._arguments)
         if row >= 0:
-            raise ValueError(f"the action of row {row} is {self.actions[row]}; expected numbers")
+            raise ValueError(
+                f"the action of row {row} is {self.actions[row]}; expected "
+                f"{self.action.expected(self.actions[row])}"
+            )
 
     @property
     def measured(self) -> int:
@@ -190,26 +284,10 @@ class Engine:
         return self.totals[:, COST].copy()
 
 
-def read_options(options: dict[str, Any], split: str) -> tuple[int | None, str]:
-    """Return the episode and the split that `reset` was given, nothing changed before both fit.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown, the episode negative or the split unknown.
-    """
-    rest = dict(options)
-    episode, split = rest.pop("episode", None), rest.pop("split", split)
-    if rest:
-        raise ValueError(
-            f"reset option {next(iter(rest))!r} is unknown; expected 'split', 'episode' or, "
-            "of a vector, 'reset_mask'"
-        )
-    if episode is not None and np.min(episode) < 0:
-        raise ValueError(f"episode {episode} is negative; expected a whole number from 0")
-    if split not in SPLITS:
+def expect_split(split: object) -> None:
+    """Raise ValueError where there is no such split."""
+    if not isinstance(split, str) or split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
-    return episode, split
 
 
 @kernel
@@ -258,12 +336,13 @@ def ask(
 ) -> npt.NDArray[np.float64]:
     """Return what encoded actions ask for where they see these views, (batch, sources) in units.
 
-    `action` is (batch, sources) as an environment of this encoding takes it, `view` (batch, cells).
-    The environment's own decoding, for policies that act in units.
+    `action` is (batch, sources), or (batch,) of a single choice, as an environment of this encoding
+    takes it, `view` (batch, cells). The environment's own decoding, for policies that act in units.
+    Raises ValueError where an environment would.
     """
     plant, table = encoding.layout.plant, encoding.table
     state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
-    actions = np.array(action, dtype=np.float64).reshape(state.shape[0], table.cells.size)
+    actions = encoding.checked(action, state.shape[0])
     asked = np.zeros((state.shape[0], encoding.layout.asked_cells))
     numbers, levels = table.rule.numbers[0].copy(), np.empty(plant.sources.size)
     decode(plant, table, numbers, levels, actions, state, asked)
@@ -323,11 +402,15 @@ def advance(
 ) -> int:
     """Run one period of every plant of a batch; see `Engine` for the shapes.
 
-    Returns -1, or the first row whose action is not a number: then no plant has moved.
+    Returns -1, or the first row whose action is not a number, or no choice that a discrete action
+    has: then no plant has moved.
     """
     for e in range(state.shape[0]):
         for k in range(actions.shape[1]):
-            if not np.isfinite(actions[e, k]):
+            x = actions[e, k]
+            if not np.isfinite(x):
+                return e
+            if table.is_discrete and (x < 0.0 or x > table.most[k] or x != np.floor(x)):
                 return e
     for e in range(state.shape[0]):
         if is_new[e]:
@@ -342,6 +425,7 @@ def advance(
             decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
             read_tape(plant, keys[e], split, t, tape)
             step(plant, state[e], asked[e], tape, flows)
+            count_cycles(plant, state[e], flows)
             cost[e] = book(plant, flows, terms[e])
             reward[e] = -cost[e] * scale
             for s in range(plant.sources.size):

@@ -8,19 +8,18 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import ViewLayout
-from jitgym.plant import kpis, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.plant import kpis
+from jitgym.scenario import Scenario
 
 from .encodings import Control
-from .engine import SATURATED, Engine, read_options
-from .spaces import Spaces
+from .engine import SATURATED, Engine
+from .render import MODES, Picture, expect_mode, render
+from .spaces import OfOnePlant
 
 Info = dict[str, Any]
-ONE = np.ones(1, dtype=np.bool_)
 
 
-class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
+class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
     """One plant, one step a period.
 
     The order of events in a period:
@@ -40,9 +39,10 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     scenario
         Catalog name, path of a YAML file, or a Scenario.
     control
-        What an action is: 'orders', 'orders-discrete', 'cards' or 'base-stock'.
+        What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
+        'orders-priorities'.
     render_mode
-        None, or 'ansi': the view as text.
+        None; 'ansi': the view as text; 'rgb_array': a small picture (`jitgym.envs.render`).
     **given
         Short names or dotted paths of the scenario, such as penalty=19.
 
@@ -55,7 +55,7 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         If the scenario, or what is given for it, is wrong.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012  # as in gymnasium.Env
+    metadata = {"render_modes": [*MODES], "render_fps": 4}  # noqa: RUF012  # as in gymnasium.Env
 
     def __init__(
         self,
@@ -64,23 +64,16 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         render_mode: str | None = None,
         **given: Any,
     ) -> None:
-        if render_mode not in (None, "ansi"):
-            raise ValueError(f"render_mode {render_mode!r} is unknown; expected None or 'ansi'")
+        expect_mode(render_mode)
         self.render_mode = render_mode
-        self.scenario = load(scenario, **given)
-        self.layout = lay_out(self.scenario)
-        self.spaces = Spaces(self.layout, control)
+        self._lay_out(scenario, control, given)
         self.observation_space = self.spaces.observation
         self.action_space = self.spaces.action
-        self.observation_names = self.spaces.observation_names
-        self.observation_entries = self.spaces.observation_entries
-        self.action_entries = self.spaces.action_entries
-        self.reward_scale = self.scenario.reward_scale
         self.engine = Engine(self.layout, 1, self.spaces.action_encoding)
         self._terms = self.layout.terms
         self._sources = len(self.scenario.sources)
         self._terminates = self.scenario.horizon.ends
-        self._is_placed = False
+        self._is_running = False
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
@@ -89,29 +82,33 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
 
         `seed` starts at episode 0 of that seed; without one the next episode of the present seed
         begins. `options` may hold 'split' ('train', 'tune', 'validate' or 'test'; 'train' until
-        another is given) and 'episode'.
+        another is given) and 'episode'. A call that raises changes nothing.
+
+        Raises
+        ------
+        ValueError
+            If the seed or an option makes no sense.
         """
-        super().reset(seed=seed)
-        options = dict(options or {})
         engine = self.engine
-        episode, split = read_options(options, engine.split)
-        engine.split = split
-        if seed is not None:
-            engine.seed[0], engine.episode[0] = seed, 0
-        elif self._is_placed:
-            engine.episode[0] += 1
-        else:
-            engine.seed[0] = int(np.random.SeedSequence().generate_state(1)[0])
-        if episode is not None:
-            engine.episode[0] = episode
-        engine.place(ONE)
-        self._is_placed = True
+        engine.reset(seed, options, can_mask=False)
+        super().reset(seed=None if seed is None else int(seed))
+        self._is_running = True
         return engine.observe()[0], {}
 
     def step(self, action: Any) -> tuple[npt.NDArray[np.float32], float, bool, bool, Info]:
-        """Run one period."""
-        if not self._is_placed:
-            raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
+        """Run one period.
+
+        Raises
+        ------
+        ValueError
+            If the action has another shape than the space's, or is no number or no choice there.
+        gymnasium.error.ResetNeeded
+            If no episode has begun, or it is over.
+        """
+        if not self._is_running:
+            raise gymnasium.error.ResetNeeded(
+                "a step before the first reset, or after the end of an episode; expected reset"
+            )
         engine = self.engine
         engine.step(action)
         ended = engine.ended.item()
@@ -123,19 +120,16 @@ class PlantEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
         }
         if ended:
             info["kpi"] = self._kpis()
+            self._is_running = False
         terminated = ended and self._terminates
         reward = engine.reward.item()
         observation = engine.observation[0].copy()
         return observation, reward, terminated, ended and not terminated, info
 
-    def render(self) -> str | None:
-        """Return the view as text, one cell a line."""
-        if self.render_mode is None:
-            return None
-        view = ViewLayout(self.layout)
-        state = self.engine.state[0]
-        lines = [f"{cell.name:<32} {state[cell.column]:>10g} {cell.of.unit}" for cell in view.cells]
-        return "\n".join([f"period {int(self.engine.period[0])}", *lines])
+    def render(self) -> str | Picture | None:
+        """Return the view as text, or a picture, (height, width, 3); see `jitgym.envs.render`."""
+        engine = self.engine
+        return render(self.layout, engine.state[0], int(engine.period[0]), self.render_mode)
 
     def _kpis(self) -> dict[str, float]:
         engine = self.engine

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.errors import ScenarioError
-from jitgym.plant import Layout
+from jitgym.plant import Layout, lay_out
+from jitgym.scenario import Scenario, load
 
 from .encodings import CONTROLS, ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
 
@@ -56,8 +57,55 @@ class Spaces:
 
     @cached_property
     def action(self) -> gymnasium.Space[Any]:
-        """Box [-1, 1], float32, or MultiDiscrete."""
+        """Box [-1, 1], float32, or MultiDiscrete; Discrete where there is a single entry."""
         encoding = self.action_encoding
+        if encoding.is_discrete and encoding.choices.size == 1:
+            return gymnasium.spaces.Discrete(encoding.choices[0])
         if encoding.is_discrete:
             return gymnasium.spaces.MultiDiscrete(encoding.choices)
         return gymnasium.spaces.Box(-1.0, 1.0, (encoding.choices.size,), np.float32)
+
+
+class OfOnePlant:
+    """What environments of either API have of their scenario; it is fixed once they are made."""
+
+    scenario: Scenario
+    layout: Layout
+    spaces: Spaces
+
+    def _lay_out(self, scenario: str | Scenario, control: Control, given: dict[str, Any]) -> None:
+        self.scenario = load(scenario, **given)
+        self.layout = lay_out(self.scenario)
+        self.spaces = Spaces(self.layout, control)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute that is the caller's to set. Raises AttributeError for others."""
+        if name in FIXED and (name not in MADE or name in self.__dict__):
+            raise AttributeError(
+                f"the {name} of an environment is fixed; expected a new environment for another one"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def observation_names(self) -> tuple[str, ...]:
+        """Name of each entry of the observation."""
+        return self.spaces.observation_names
+
+    @property
+    def observation_entries(self) -> tuple[Entry, ...]:
+        """Name, unit and bounds of each entry of the observation."""
+        return self.spaces.observation_entries
+
+    @property
+    def action_entries(self) -> tuple[ActionEntry, ...]:
+        """Name, unit and bounds of each entry of the action."""
+        return self.spaces.action_entries
+
+    @property
+    def reward_scale(self) -> float:
+        """What a reward of -1 costs, in money."""
+        return self.scenario.reward_scale
+
+
+MADE = ("scenario", "layout", "spaces", "engine")  # set once, when the environment is made
+FIXED = (*MADE, "observation_names", "observation_entries", "action_entries", "reward_scale")

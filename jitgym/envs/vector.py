@@ -10,17 +10,21 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from jitgym.plant import kpis, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.errors import ScenarioError, whole_number
+from jitgym.plant import kpis
+from jitgym.scenario import Scenario
 
 from .encodings import Control
-from .engine import SATURATED, Engine, read_options
-from .spaces import Spaces
+from .engine import SATURATED, Engine
+from .render import MODES, expect_mode, render
+from .spaces import OfOnePlant
 
 Info = dict[str, Any]
 
 
-class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArray[Any], Any]):
+class VectorPlant(
+    OfOnePlant, gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArray[Any], Any]
+):
     """Many plants of one scenario, stepped together. The order of events is `PlantEnv`'s.
 
     Parameters
@@ -30,11 +34,14 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
     num_envs
         How many.
     control
-        What an action is: 'orders', 'orders-discrete', 'cards' or 'base-stock'.
+        What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
+        'orders-priorities'.
     autoreset_mode
         NEXT_STEP (the step after an episode's last ignores the action and returns the first
         observation of the next) or SAME_STEP (the last step returns it, and the last observation
         and info under 'final_obs' and 'final_info').
+    render_mode
+        As of `PlantEnv`; `render` returns a tuple, one entry an environment.
     **given
         Short names or dotted paths of the scenario, such as penalty=19.
 
@@ -50,48 +57,38 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         render_mode: str | None = None,
         **given: Any,
     ) -> None:
+        modes = {AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP}
+        if autoreset_mode not in modes | {mode.value for mode in modes}:
+            raise ScenarioError(
+                f"autoreset_mode is {autoreset_mode!r}; expected NEXT_STEP or SAME_STEP"
+            )
         mode = AutoresetMode(autoreset_mode)
-        if mode == AutoresetMode.DISABLED:
-            raise ValueError("autoreset_mode is DISABLED; expected NEXT_STEP or SAME_STEP")
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; expected at least 1")
-        if render_mode is not None:
-            raise ValueError("a vector environment renders nothing; expected render_mode=None")
-        self.metadata = {"autoreset_mode": mode, "render_modes": []}
-        self.render_mode = None
+        num_envs = whole_number("num_envs", num_envs, least=1)
+        expect_mode(render_mode)
+        self.metadata = {"autoreset_mode": mode, "render_modes": [*MODES], "render_fps": 4}
+        self.render_mode = render_mode
         self.autoreset_mode = mode
         self.num_envs = num_envs
-        self.scenario = load(scenario, **given)
-        self.layout = lay_out(self.scenario)
-        self.spaces = Spaces(self.layout, control)
+        self._lay_out(scenario, control, given)
         self.single_observation_space = self.spaces.observation
         self.single_action_space = self.spaces.action
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.observation_names = self.spaces.observation_names
-        self.observation_entries = self.spaces.observation_entries
-        self.action_entries = self.spaces.action_entries
-        self.reward_scale = self.scenario.reward_scale
         self.engine = Engine(self.layout, num_envs, self.spaces.action_encoding)
-        self._is_placed = False
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: Info | None = None
     ) -> tuple[npt.NDArray[np.float32], Info]:
-        """Begin new episodes; see `PlantEnv.reset`. `options['reset_mask']` chooses the rows."""
-        options = dict(options or {})
+        """Begin new episodes; see `PlantEnv.reset`.
+
+        `seed` may be one for each environment, some of them None, and so may the option 'episode'.
+        The option 'reset_mask', True or False for each, chooses the environments; all others go on
+        where they are, in the same split.
+        """
         engine = self.engine
-        rows = options.pop("reset_mask", None)
-        rows = np.ones(self.num_envs, dtype=np.bool_) if rows is None else np.asarray(rows)
-        episode, split = read_options(options, engine.split)
-        engine.split = split
-        seeds, is_given = self._seeds(seed)
-        engine.episode[rows] = np.where(is_given, 0, engine.episode + 1)[rows]
-        engine.seed[rows] = seeds[rows]
-        if episode is not None:
-            engine.episode[rows] = episode
-        engine.place(rows)
-        self._is_placed = True
+        engine.reset(seed, options, can_mask=True)
+        if seed is not None and not isinstance(seed, list | tuple | np.ndarray):
+            super().reset(seed=int(seed))  # Gymnasium's own generator, which nothing here uses
         return engine.observe(), {}
 
     def step(
@@ -103,10 +100,12 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         npt.NDArray[np.bool_],
         Info,
     ]:
-        """Run one period of every plant."""
-        if not self._is_placed:
-            raise gymnasium.error.ResetNeeded("step before the first reset; expected reset")
+        """Run one period of every plant; raises as `PlantEnv.step`, and then none has moved."""
         engine = self.engine
+        if not engine.is_placed:
+            raise gymnasium.error.ResetNeeded(
+                "a step before the first reset of every environment; expected reset"
+            )
         engine.step(actions)
         info: Info = {
             "cost": engine.cost.copy(),
@@ -151,25 +150,13 @@ class VectorPlant(gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArra
         found["saturated"] = engine.totals[:, SATURATED] / (engine.width * engine.plant.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
-    def _seeds(
-        self, seed: int | list[int | None] | None
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return the seed of each row, and whether it is new; else the present one stays."""
-        every = np.ones(self.num_envs, dtype=np.bool_)
-        if seed is None and not self._is_placed:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(seed, (int, np.integer)):
-            return int(seed) + np.arange(self.num_envs), every
-        if seed is None:
-            return self.engine.seed.copy(), ~every
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments")
-        present = self.engine.seed
-        if not self._is_placed:
-            present = np.random.SeedSequence().generate_state(self.num_envs).astype(np.int64)
-        seeds = [p if s is None else s for s, p in zip(seed, present, strict=True)]
-        is_given = [s is not None or not self._is_placed for s in seed]
-        return np.array(seeds, np.int64), np.array(is_given)
+    def render(self) -> tuple[Any, ...] | None:
+        """Return what `PlantEnv.render` does, for each environment."""
+        if self.render_mode is None:
+            return None
+        engine = self.engine
+        rows = zip(engine.state, engine.period.tolist(), strict=True)
+        return tuple(render(self.layout, state, t, self.render_mode) for state, t in rows)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing is held open."""

@@ -1,5 +1,6 @@
 """Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
 
+from .judging import NetPolicy, net_policy
 from .results import Run, RunError, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
@@ -7,12 +8,14 @@ from .step_response import StepResponse, step_response
 
 __all__ = [
     "Interval",
+    "NetPolicy",
     "Run",
     "RunError",
     "StepResponse",
     "familywise",
     "interval",
     "load_rows",
+    "net_policy",
     "paired",
     "rollout",
     "step_response",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jitgym.control.rules import Rule, ask_by_rule, lean
 from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
-from jitgym.plant.dynamics import begin, step
+from jitgym.plant.dynamics import begin, count_cycles, step
 from jitgym.plant.frozen import Call, frozen, program_that_pays
 from jitgym.plant.jit import compiled
 from jitgym.plant.ledger import book, count_up, settle
@@ -126,6 +126,8 @@ def simulate(
                     ask_by_rule(plant, asks, cells, weights[p], numbers[p], row, asked)
                     read_tape(plant, keys[e], split, t, tape)
                     step(plant, row, asked, tape, flows)
+                    if not is_quick:
+                        count_cycles(plant, row, flows)
                     if t < plant.warm_up:
                         continue
                     if is_quick:

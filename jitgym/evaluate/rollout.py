@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from jitgym.control import Policy, View, ViewLayout, as_policy
 from jitgym.envs import ActionEncoding, Engine
-from jitgym.envs.engine import SATURATED
+from jitgym.envs.engine import MOST_SEED, SATURATED, expect_split
+from jitgym.errors import whole_number
 from jitgym.plant import Layout, episode_keys, kpis, lay_out
 from jitgym.scenario import Scenario, load
 
@@ -52,13 +53,14 @@ def rollout(
     Raises
     ------
     ValueError
-        If there are no episodes, the split is unknown, the policy was made for a plant of other
-        cells, or what it asks for has a wrong shape or is not finite.
+        If `episodes` or `seed` is no whole number, the split is unknown, the policy was made for a
+        plant of other cells, or what it asks for has a wrong shape or is not finite.
     """
     import pandas  # takes seconds to import: only where rows are made
 
-    if episodes < 1:
-        raise ValueError(f"{episodes} episodes; expected at least 1")
+    episodes = whole_number("episodes", episodes, least=1)
+    seed = whole_number("seed", seed, 0, MOST_SEED)
+    expect_split(split)
     scenario = load(scenario)
     policy = as_policy(policy)
     layout = lay_out(scenario)

@@ -39,6 +39,22 @@ class Interval:
         """The upper end."""
         return self.mean + self.half_width
 
+    def __repr__(self) -> str:
+        """Return both with two digits of the half-width.
+
+        >>> Interval(mean=9.21731, half_width=0.03814, n=256, level=0.95)
+        9.217 ± 0.038
+        >>> Interval(mean=37321.4, half_width=1234.5, n=256, level=0.95)
+        37321 ± 1234
+        >>> Interval(mean=9.21731, half_width=math.nan, n=1, level=0.95)
+        9.21731 ± n/a
+        """
+        width = self.half_width
+        if not 0.0 < width < math.inf:
+            return f"{self.mean:.6g} ± {'n/a' if math.isnan(width) else f'{width:g}'}"
+        decimals = max(0, 1 - int(f"{width:.1e}".partition("e")[2]))  # of the rounded width
+        return f"{self.mean:.{decimals}f} ± {width:.{decimals}f}"
+
 
 def interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """The Student-t interval of the mean of independent values.

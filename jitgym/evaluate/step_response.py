@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from jitgym.control import Policy, ViewLayout
 from jitgym.envs import ActionEncoding, Engine
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, with_demand
 
@@ -35,6 +37,14 @@ class StepResponse:
     periods: float  # until the smoothed cost is within 5 % of `settled`; nan: it does not settle
     area: float  # cost beyond `settled`, summed over the periods until then: what the step cost
 
+    def __repr__(self) -> str:
+        """Return it in a line, without the cost of each period."""
+        settles = f"after {self.periods:g} periods"
+        return (
+            f"demand x {self.factor:g}: cost {self.before:.4g} before, {self.settled:.4g} "
+            f"{'without settling' if np.isnan(self.periods) else settles}, area {self.area:.4g}"
+        )
+
 
 def step_response(
     policy: Policy,
@@ -53,13 +63,17 @@ def step_response(
     Raises
     ------
     ValueError
-        If the scenario is a season, which has no level to settle at.
+        If the scenario is a season, which has no level to settle at, or a number makes no sense.
     """
     horizon = scenario.horizon
     if horizon.ends:
         raise ValueError(f"{scenario.name} is a season; expected an ongoing scenario")
     before = horizon.warm_up if before is None else before
     after = horizon.periods - before if after is None else after
+    episodes = whole_number("episodes", episodes, least=1)
+    seed = whole_number("seed", seed, 0, MOST_SEED)
+    before = whole_number("before", before, least=0)
+    after = whole_number("after", after, least=1)
     start, then = lay_out(scenario), lay_out(with_demand(scenario, factor))
     engine = _engine(start, episodes, seed)
     memory = policy.start(episodes)

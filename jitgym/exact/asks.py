@@ -6,11 +6,10 @@ set priorities, as digits of a number.
 
 from __future__ import annotations
 
-import numpy as np
-
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import NONE, Plant
 from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import at_least, whole
 
 from .records import CODE, Box, Scratch, Whole
 
@@ -24,7 +23,7 @@ def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
         for k in range(source.materials, source.materials_end):
             material = plant.materials[k]
             stock = on_hand(scratch.state, plant.items[material.item])
-            limit = min(limit, np.floor(stock / material.quantity * source.per_lot + 1e-9))
+            limit = min(limit, whole(stock / material.quantity * source.per_lot))
         if source.up != NONE and scratch.state[source.up] == 0.0:
             limit = 0.0
         scratch.limits[s] = int(limit)
@@ -50,7 +49,10 @@ def ask(plant: Plant, box: Box, scratch: Scratch, code: int) -> bool:
         units = scratch.lots[s] * plant.sources[s].lot
         scratch.asked[s] = units
         scratch.asked[sources + s] = box.priorities[way, s]
-        if 0.0 < units < plant.sources[s].minimum - 1e-9 or units > plant.sources[s].maximum:
+        source = plant.sources[s]
+        if units > 0.0 and not at_least(units, source.minimum):
+            says = False
+        if not at_least(source.maximum, units):
             says = False
     for k in range(plant.projects.size):
         begin = (flags >> k) & 1

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.plant.demand import foreseen
+from jitgym.plant.demand import drawn_from, foreseen
 from jitgym.plant.draws import NOTHING, binomial_tail, negative_binomial_tail
 from jitgym.plant.jit import kernel, separate
-from jitgym.plant.nature import is_done
+from jitgym.plant.nature import chance_to_fail
 from jitgym.plant.records import NONE, Plant, Record, Row
 from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import whole
 
 from .noise import (
     ABANDON,
@@ -123,16 +122,6 @@ def tabled(plant: Plant, noise: Noise, channel: Record, state: Row, u: Row, mass
 
 
 @kernel
-def drawn_from(plant: Plant, state: Row, demand: Record) -> int:
-    """Return the distribution of a demand in this state: its phase's or its regime's."""
-    if demand.phases > 1:
-        return int(plant.numbers[demand.phase_rows + int(state[plant.clock]) % demand.phases])
-    if demand.regime != NONE:
-        return int(plant.numbers[demand.phase_rows + int(state[demand.regime])])
-    return demand.quantity
-
-
-@kernel
 def first_lost(plant: Plant, noise: Noise, which: int, state: Row, demand: Record) -> int:
     """Return the first atom that takes all of the stock: whatever is beyond it is lost."""
     stock = on_hand(state, plant.items[demand.item])
@@ -166,12 +155,7 @@ def cut_nature(plant: Plant, reader: Record, state: Row, flows: Row, cuts: Row, 
         it = plant.ups_and_downs[k]
         if state[it.cell] == 0.0:
             return push(cuts, count, it.repaired)
-        survives = 1.0 - it.fails
-        if is_done(plant, state, it.project):
-            survives = 1.0 - it.fails_after
-        if it.made != NONE:
-            survives = survives ** flows[it.made]
-        return push(cuts, count, 1.0 - survives)
+        return push(cuts, count, chance_to_fail(plant, state, it, flows))
     regime = plant.regimes[k]
     cell = plant.demands[regime.demand].regime
     row = regime.chances + (1 + int(state[cell])) * regime.count
@@ -274,7 +258,8 @@ def push(cuts: Row, count: int, where: float) -> int:
 @kernel
 def cut_binomials(cuts: Row, count: int, least: float, most: float, chance: float) -> int:
     """Append where the quantiles of binomials of `least` to `most` units step."""
-    units = max(math.floor(least), 0.0)
+    units = max(whole(least), 0.0)
+    most = whole(most)
     while units <= most and count < cuts.size - 1:
         count = cut_binomial(cuts, count, units, chance)
         units += 1.0
@@ -284,7 +269,6 @@ def cut_binomials(cuts: Row, count: int, least: float, most: float, chance: floa
 @kernel
 def cut_binomial(cuts: Row, count: int, units: float, chance: float) -> int:
     """Append where the quantile of a binomial steps; as `draws.binomial` sums it up."""
-    units = math.floor(units)
     if units < 1.0 or chance <= 0.0 or chance >= 1.0:
         return count
     k, mass = binomial_tail(units, chance)

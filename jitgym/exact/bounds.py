@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Event, LifeCycle, Regimes
 from jitgym.plant import Layout
-from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Demand, Scenario
+from jitgym.units import is_whole, whole, whole_up
 
 from .enumeration import flow_cells, key_cells
 from .errors import TooLarge
@@ -65,7 +65,7 @@ class Bounds:
         """Return them as the walk reads them."""
         scenario = layout.scenario
         most = [
-            math.floor(self.order[name] / source.lot_size + 1e-9)
+            int(whole(self.order[name] / source.lot_size))
             for name, source in scenario.sources.items()
         ]
         ways = priorities(scenario)
@@ -258,21 +258,22 @@ def _limited(scenario: Scenario, name: str, wanted: float) -> float:
     """A bound of an order within what source and work center can give, in whole lots upward."""
     source = scenario.sources[name]
     lot = source.lot_size
-    bound = math.ceil(wanted / lot - 1e-9) * lot
-    bound = min(bound, source.maximum_order or UNLIMITED)
-    storage = scenario.items[source.makes].storage
-    if storage is not None:
-        bound = min(bound, storage)
+    bound = float(whole_up(wanted / lot) * lot)
+    bound = min(bound, source.maximum_order or math.inf)
+    item = scenario.items[source.makes]
+    waits = any(d.waits for d in scenario.demands.values() if d.item == source.makes)
+    if item.storage is not None and not waits:  # goods for who waits need no room
+        bound = min(bound, item.storage)
     if source.at is not None and source.time_per_unit > 0:
         center = scenario.work_centers[source.at]
         over = 0.0 if center.overtime is None else center.overtime.time
         time = float(center.time.support_max) + over
         # One lot more than can be finished: time spent on it is kept, where anything can be.
         alone = sum(other.at == source.at for other in scenario.sources.values()) == 1
-        whole = alone and source.setup_time == 0
-        lots = math.floor(time / (source.time_per_unit * lot) + 1e-9)
+        takes_all = alone and source.setup_time == 0
+        lots = int(whole(time / (source.time_per_unit * lot)))
         bound = min(
-            bound, (lots if whole and _divides(center.time, over, source) else lots + 2) * lot
+            bound, (lots if takes_all and _divides(center.time, over, source) else lots + 2) * lot
         )
     return bound
 
@@ -280,4 +281,4 @@ def _limited(scenario: Scenario, name: str, wanted: float) -> float:
 def _divides(time: Distribution, over: float, source: object) -> bool:
     lot_time = source.time_per_unit * source.lot_size  # type: ignore[attr-defined]
     lots = (time.steps()[0] + over) / lot_time
-    return bool(np.all(np.abs(lots - np.round(lots)) < 1e-9))
+    return bool(np.all(is_whole(lots)))

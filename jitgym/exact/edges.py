@@ -11,6 +11,7 @@ from jitgym.plant.dynamics import in_process
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import NONE, Plant, Row
 from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import at_least
 
 from .records import Box, Scratch
 
@@ -30,7 +31,7 @@ def beyond_edge(plant: Plant, box: Box, scratch: Scratch) -> int:
             demand = plant.demands[d]
             if demand.item == i and demand.backlog != NONE:
                 position -= scratch.post[demand.backlog]
-        if granted > 0.0 and position > box.position[i] + 1e-9:
+        if granted > 0.0 and not at_least(box.position[i], position):
             scratch.held[i] = max(scratch.held[i], granted)
             return i
     return NONE

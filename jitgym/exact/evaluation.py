@@ -20,7 +20,7 @@ from .chains import LongRun, Near, long_run
 from .enumeration import MEMORY, Enumerated, enumerate_states
 from .errors import NotFinite, TooLarge
 from .noise import Tabled, table
-from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, carried, expect_end, foreseen
+from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, carried, expect_end, foreseen, proved
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +51,12 @@ class Value:
     edge: float  # long-run probability a period that an edge turns demand away or holds orders back
     memory: int  # bytes
     is_settled: bool = True  # False where it was enough to see that it costs far too much
+
+    def __repr__(self) -> str:
+        """Return the cost and what it took in a line."""
+        cost = proved(self.cost, self.lower, self.upper)
+        more = "" if self.is_settled else " or more"
+        return f"cost {cost}{more}, {self.states:,} states, {self.seconds:.1f} s"
 
 
 def evaluate(

@@ -91,6 +91,7 @@ def table(layout: Layout) -> Tabled:
     _expect_finite(layout)
     plant = layout.plant
     readers = sorted(_readers(plant))
+    _expect_all_read(layout, readers)
     channels = np.zeros(plant.channels.size, dtype=CHANNEL)
     cuts: list[float] = []
     for c in range(channels.size):
@@ -140,6 +141,17 @@ def _expect_finite(layout: Layout) -> None:
             raise NotFinite(
                 f"{scenario.file}: distribution {k + 1} takes {count:,} values; expected at most "
                 f"{WIDEST:,}: write it in larger units"
+            )
+
+
+def _expect_all_read(layout: Layout, readers: list[Read]) -> None:
+    """Raise NotFinite for a channel that no reader lists: it would stand still at 0."""
+    read = {channel for channel, *_ in readers}
+    for c, name in enumerate(layout.channels):
+        if c not in read:
+            raise NotFinite(
+                f"{layout.scenario.file}: the draws of {name!r} are not known to the exact solver; "
+                "expected a plant without what they belong to"
             )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import ScenarioError
-from jitgym.control import View, ViewLayout
+from jitgym.control import Printed, View, ViewLayout
 from jitgym.plant import Layout
 
 from .enumeration import Enumerated, find_rows
@@ -20,7 +20,7 @@ NEAREST = 256  # states outside are compared with all of the table so many at a 
 
 
 @dataclass(frozen=True, eq=False)
-class OptimalPolicy:
+class OptimalPolicy(Printed):
     """What to ask for in each state of a table; outside of it, what the nearest state asks for.
 
     A state outside is first cut to the largest value of each cell in the table; if that is none of
@@ -45,6 +45,11 @@ class OptimalPolicy:
         decided = choice >= 0
         asks[decided] = enumerated.asked(layout, choice[decided])
         return cls(layout, enumerated.box.key, enumerated.states, asks, enumerated.slots)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """How large its table is, for print."""
+        return {"a table of": f"{len(self.states):,} states"}
 
     @property
     def outside(self) -> int:

@@ -59,6 +59,25 @@ class Solution:
     moved: float  # how far the last widening moved the optimum; 0 where bounds lose nothing
     memory: int  # bytes
 
+    def __repr__(self) -> str:
+        """Return the optimum and what it took in a line, not the arrays."""
+        return (
+            f"{self.policy}: {self.yardstick} {proved(self.cost, self.lower, self.upper)}, "
+            f"{self.decisions:,} decisions, {self.seconds:.1f} s"
+        )
+
+
+def proved(cost: float, lower: float, upper: float) -> str:
+    """Return a cost, with its bounds where six digits tell them apart.
+
+    >>> proved(4.72852550, lower=4.72852549, upper=4.72852551)
+    '4.72853'
+    >>> proved(4.7285, lower=4.72, upper=4.73)
+    '4.7285 (between 4.72 and 4.73)'
+    """
+    shown, least, most = (f"{value:.6g}" for value in (cost, lower, upper))
+    return shown if least == shown == most else f"{shown} (between {least} and {most})"
+
 
 def solve(
     scenario: Scenario | str,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Regimes, hazard
 from jitgym.scenario import Demand, Source
+from jitgym.units import is_whole
 
 from .records import (
     CENTER,
@@ -22,10 +23,7 @@ from .records import (
     UNLIMITED,
     WAITS,
 )
-from .rows import records
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan, records
 
 Records = npt.NDArray[Any]
 
@@ -122,7 +120,7 @@ def _may_leave_work(plan: Plan, source: Source) -> bool:
         return True
     over = 0.0 if center.overtime is None else center.overtime.time
     lots = (center.time.steps()[0] + over) / lot_time
-    return bool(np.any(np.abs(lots - np.round(lots)) > 1e-9))
+    return not np.all(is_whole(lots))
 
 
 def lay_centers(plan: Plan) -> Records:
@@ -164,7 +162,7 @@ def lay_demands(plan: Plan) -> Records:
             if record["waits"] < 1.0:
                 record["waits_channel"] = plan.tables.channel(f"{name}.waits")
         flows = dict.fromkeys(("requested", "served", "at_once", "lost", "waiting"), "units")
-        flows |= dict.fromkeys(("orders", "in_full", "ready"), "")
+        flows |= dict.fromkeys(("orders", "in_full", "ready", "cycles", "full_cycles"), "")
         plan.flows.take_fields(record, "demand", name, flows)
         record["waited"] = record["left_after"] = NONE
         if demand.waits:
@@ -189,10 +187,11 @@ def _lay_quantity(plan: Plan, record: np.void, name: str, demand: Demand) -> Non
 
 
 def lay_reports(plan: Plan, rows: Records) -> None:
-    """Lay out the cells that only report: the period before's demand, who waits since when."""
+    """Lay out the cells that only report: the last demand, stockouts, who waits since when."""
     for record, (name, demand) in zip(rows, plan.scenario.demands.items(), strict=True):
         record["last"] = plan.state.take("report", name, "last", "units")
         plan.initial[int(record["last"])] = demand.mean
+        record["short"] = plan.state.take("hidden", name, "short", "")
         record["queue"] = NONE
         if demand.waits:
             record["queue"] = plan.state.take("hidden", name, "queue", "units", WAITS)

@@ -62,12 +62,17 @@ def requested_by(plant: Plant, state: Row, demand: Record, tape: Row, flows: Row
         return foretold(plant, state, plant.revealed[demand.revealed], demand, tape)
     if demand.life != NONE:
         return of_new_product(plant, state, plant.lives[demand.life], tape)
-    which = demand.quantity
+    return draw(plant, drawn_from(plant, state, demand), tape)
+
+
+@kernel
+def drawn_from(plant: Plant, state: Row, demand: Record) -> int:
+    """Return the distribution of a demand in this state: its phase's, its regime's, or its only."""
     if demand.phases > 1:
-        which = int(plant.numbers[demand.phase_rows + int(state[plant.clock]) % demand.phases])
-    elif demand.regime != NONE:
-        which = int(plant.numbers[demand.phase_rows + int(state[demand.regime])])
-    return draw(plant, which, tape)
+        return int(plant.numbers[demand.phase_rows + int(state[plant.clock]) % demand.phases])
+    if demand.regime != NONE:
+        return int(plant.numbers[demand.phase_rows + int(state[demand.regime])])
+    return demand.quantity
 
 
 @kernel

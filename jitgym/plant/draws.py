@@ -13,6 +13,7 @@ import numpy as np
 from .jit import kernel
 from .records import NONE, REPLAYED, Plant, Record, Row
 from .tape import uniform
+from .whole import whole
 
 
 @kernel
@@ -91,8 +92,9 @@ def binomial_tail(units: float, chance: float) -> tuple[float, float]:
 @kernel
 def share_of(u: float, units: float, chance: float) -> float:
     """Return how many of some units are hit, each with this chance; of a fraction, its share."""
-    whole = math.floor(units)
-    return min(binomial(u, whole, chance) + (units - whole) * chance, units)
+    ones = whole(units)
+    fraction = max(units - ones, 0.0)
+    return min(binomial(u, ones, chance) + fraction * chance, units)
 
 
 @kernel

@@ -19,9 +19,10 @@ from .demand import abandon, grow_older, leave_queue, requested_by
 from .draws import draw, share_of
 from .jit import kernel
 from .quality import inspect
-from .records import NONE, UNLIMITED, Plant, Record, Row
+from .records import NONE, Plant, Record, Row
 from .release import release
-from .stock import on_hand, take
+from .stock import on_hand, take, take_oldest
+from .whole import at_least, is_some, whole, whole_up
 
 
 @kernel
@@ -103,7 +104,7 @@ def ship_part(
         shipped = 0.0
     else:
         share = draw(plant, partial.share, tape)
-        shipped = due if share >= 1.0 else np.floor(due * share + 1e-9)
+        shipped = due if share >= 1.0 else min(whole(due * share), due)
     flows[partial.shipped] = shipped
     if partial.waiting != NONE:
         state[partial.waiting] = due - shipped
@@ -123,9 +124,7 @@ def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
             ships = plant.partials[source.partial].shipped
         units += flows[ships]
     if units > 0.0:
-        flows[carrier.trips] = np.ceil(units / carrier.capacity - 1e-9)
-        if carrier.capacity >= UNLIMITED:
-            flows[carrier.trips] = 1.0
+        flows[carrier.trips] = max(whole_up(units / carrier.capacity), 1.0)
 
 
 @kernel
@@ -157,7 +156,7 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         flows[demand.served] += served
         if requested > 0.0:
             flows[demand.orders] = 1.0
-            flows[demand.in_full] = 1.0 if served == requested else 0.0
+            flows[demand.in_full] = 1.0 if at_least(served, requested) else 0.0
         flows[item.served] += served
         wait_or_go(state, demand, requested - served, tape, flows)
         state[demand.last] = requested
@@ -180,7 +179,10 @@ def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) 
 
 @kernel
 def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete."""
+    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete.
+
+    The oldest units become obsolete first, whichever are issued first.
+    """
     for k in range(plant.items.size):
         item = plant.items[k]
         if item.perishes:
@@ -192,7 +194,7 @@ def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         decay = plant.obsolescence[k]
         item = plant.items[decay.item]
         lost = share_of(tape[decay.channel], on_hand(state, item), decay.chance)
-        take(state, item, lost)
+        take_oldest(state, item, lost)
         flows[decay.obsolete] = lost
         flows[item.wasted] += lost
 
@@ -206,7 +208,7 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
         flows[plant.sources[s].in_process] = in_process(plant, state, plant.sources[s])
     for d in range(plant.demands.size):
         demand = plant.demands[d]
-        flows[demand.ready] = 1.0 if flows[plant.items[demand.item].on_hand] > 0.0 else 0.0
+        flows[demand.ready] = 1.0 if is_some(flows[plant.items[demand.item].on_hand]) else 0.0
         if demand.backlog != NONE:
             flows[demand.waiting] = state[demand.backlog]
             grow_older(state, demand)
@@ -262,6 +264,32 @@ def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         state[plant.clock] += 1.0
         if plant.cycle > 0 and state[plant.clock] >= plant.cycle:
             state[plant.clock] = 0.0
+
+
+@kernel
+def count_cycles(plant: Plant, state: Row, flows: Row) -> None:
+    """Count the replenishment cycles that end in a period, after its last stage.
+
+    Nothing but a KPI depends on them: whoever looks at costs only leaves this out.
+    """
+    for d in range(plant.demands.size):
+        demand = plant.demands[d]
+        item = plant.items[demand.item]
+        received = on_hand(state, item) - flows[item.on_hand]  # after demand was served
+        if is_some(flows[item.arrived] - received):  # before: at lead time 0
+            end_cycle(state, demand, flows)
+        if flows[demand.in_full] < flows[demand.orders] or is_some(flows[demand.waiting]):
+            state[demand.short] = 1.0
+        if is_some(received):
+            end_cycle(state, demand, flows)
+
+
+@kernel
+def end_cycle(state: Row, demand: Record, flows: Row) -> None:
+    """Goods arrive: a replenishment cycle ends, in which every request was met, or was not."""
+    flows[demand.cycles] += 1.0
+    flows[demand.full_cycles] += 1.0 - state[demand.short]
+    state[demand.short] = 0.0
 
 
 @kernel

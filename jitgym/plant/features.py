@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,7 @@ from .records import (
     UNLIMITED,
     UP_DOWN,
 )
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan
 
 Records = npt.NDArray[Any]
 

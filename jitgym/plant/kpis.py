@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.units import at_least
+
 from .layout import Layout
 from .records import NONE, WAITS
 
@@ -133,9 +135,16 @@ def ready_rate(total: Totals) -> Array:
 
 @kpi("cycle service level", "share", "high")
 def cycle_service_level(total: Totals) -> Array:
-    """Review cycles (periods) without a stockout / periods, mean over demands (Silver, Pyke and
-    Thomas 2017: P1, with a cycle of one review period).
+    """Replenishment cycles without a stockout / replenishment cycles, over all demands (Silver,
+    Pyke and Thomas 2017: P1). A cycle ends when goods arrive in stock; in a stockout a request is
+    not met at once, or somebody still waits.
     """
+    return ratio(total.of("full_cycles", "demands"), total.of("cycles", "demands"))
+
+
+@kpi("period service level", "share", "high")
+def period_service_level(total: Totals) -> Array:
+    """Periods in which every request is met at once / periods, mean over demands."""
     orders, in_full = total.each("orders", "demands"), total.each("in_full", "demands")
     return np.asarray((1.0 - (orders - in_full) / total.periods).mean(axis=1))
 
@@ -171,7 +180,7 @@ def waiting_p95(total: Totals) -> Array:
         if record["waited"] != NONE:
             waited += total.sums[:, record["waited"] : record["waited"] + WAITS]
     waited[:, 0] = served - waited[:, 1:].sum(axis=1)
-    within = np.cumsum(waited, axis=1) >= 0.95 * served[:, np.newaxis] - 1e-9
+    within = at_least(np.cumsum(waited, axis=1), 0.95 * served[:, np.newaxis])
     return np.where(served > 0, np.argmax(within, axis=1).astype(np.float64), np.nan)
 
 
@@ -377,12 +386,14 @@ def utilization(total: Totals) -> Array:
 @kpi("OEE", "share", "high")
 def oee(total: Totals) -> Array:
     """Overall equipment effectiveness (Nakajima 1988), availability x performance x quality: good
-    units made x time per unit / planned time, over all work centers.
+    units made x time per unit / planned time, over all work centers. Overtime that is worked is
+    planned time.
     """
     sources = total.layout.scenario.sources.values()
     time = np.array([source.time_per_unit if source.at else 0.0 for source in sources])
     good = weighed(total.each("received", "sources"), time)
-    return ratio(good, total.of("planned", "work_centers"))
+    planned = total.of("planned", "work_centers") + total.of("over", "work_centers")
+    return ratio(good, planned)
 
 
 @kpi("setups", "a period", "low")

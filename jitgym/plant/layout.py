@@ -20,7 +20,7 @@ from jitgym.scenario import Scenario
 from . import basics, features
 from .prices import emission_weights, price_list
 from .records import CHANNEL, DISTRIBUTION, NONE, RECORDED, Plant
-from .rows import Row, Slice, Tables
+from .rows import Plan, Slice
 from .tape import channel_number
 
 
@@ -34,7 +34,15 @@ class Layout:
     flows: tuple[Slice, ...]
     terms: tuple[str, ...]  # the ledger's terms that this scenario books
     emissions: npt.NDArray[np.float64]  # of a unit of each flow, (flow cells,)
+    channels: tuple[str, ...]  # names of the tape's cells
     key_cells: int  # the first cells of a state row determine the future; the rest only reports
+
+    def __repr__(self) -> str:
+        """Return in a line what it lays out, not the arrays."""
+        return (
+            f"layout of {self.scenario.name}: a state of {self.cells} cells, "
+            f"{self.flow_cells} flows a period"
+        )
 
     @property
     def cells(self) -> int:
@@ -96,34 +104,6 @@ class Layout:
 
 
 FLOW_KINDS = ("item", "source", "center", "demand", "carrier", "project", "total")
-
-
-class Plan:
-    """A plant in the making: rows that grow, and the numbers of things by name."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.state = Row()
-        self.flows = Row()
-        self.tables = Tables()
-        self.hazards: list[float] = []
-        self.initial: dict[int, float] = {}  # cells that do not begin at 0
-        self.items = _numbers(scenario.items)
-        self.sources = _numbers(scenario.sources)
-        self.centers = _numbers(scenario.work_centers)
-        self.demands = _numbers(scenario.demands)
-        self.projects = _numbers(scenario.projects)
-
-    def improved(self, path: str) -> tuple[int, Any]:
-        """Return the project that improves a path and the new value; (NONE, None) where none."""
-        for name, project in self.scenario.projects.items():
-            if path in project.improves:
-                return self.projects[name], project.improves[path]
-        return NONE, None
-
-
-def _numbers(names: dict[str, Any]) -> dict[str, int]:
-    return {name: k for k, name in enumerate(names)}
 
 
 def lay_out(scenario: Scenario) -> Layout:
@@ -214,6 +194,7 @@ def lay_out(scenario: Scenario) -> Layout:
         tuple(plan.flows.slices),
         terms,
         emission_weights(plan),
+        tuple(name for name, *_ in tables.channels),
         key_cells,
     )
 

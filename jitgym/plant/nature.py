@@ -7,7 +7,7 @@ import numpy as np
 from .demand import expected
 from .draws import normal_quantile
 from .jit import kernel
-from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Row
+from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Record, Row
 from .tape import uniform
 
 PRELUDE = 1 << 40  # periods from here on belong to what is known when an episode begins
@@ -30,12 +30,18 @@ def fail_and_recover(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
         if state[it.cell] == 0.0:
             state[it.cell] = 1.0 if u < it.repaired else 0.0
         else:
-            survives = 1.0 - it.fails
-            if is_done(plant, state, it.project):
-                survives = 1.0 - it.fails_after
-            if it.made != NONE:
-                survives = survives ** flows[it.made]
-            state[it.cell] = 0.0 if u < 1.0 - survives else 1.0
+            state[it.cell] = 0.0 if u < chance_to_fail(plant, state, it, flows) else 1.0
+
+
+@kernel
+def chance_to_fail(plant: Plant, state: Row, it: Record, flows: Row) -> float:
+    """Return the chance that what is up goes down in this period: 1 - (1 - p)^q by the unit."""
+    survives = 1.0 - it.fails
+    if is_done(plant, state, it.project):
+        survives = 1.0 - it.fails_after
+    if it.made != NONE:
+        survives = survives ** flows[it.made]
+    return 1.0 - survives
 
 
 @kernel

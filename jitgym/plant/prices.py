@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .records import PRICE
-
-if TYPE_CHECKING:
-    from .layout import Plan
+from .rows import Plan
 
 Booking = tuple[str, int, float]  # term, flow cell, price
 
 # The order of the ledger's terms in every table.
 TERMS = (
     "holding",
-    "in_process",
+    "in_process_holding",
     "shortage",
     "abandonment",
     "purchase",
@@ -63,7 +61,7 @@ def _of_sources(plan: Plan) -> list[Booking]:
     cells, booked = _cells(plan, "source"), []
     for name, source in plan.scenario.sources.items():
         in_process = cells[f"{name}.in_process"]
-        booked.append(("in_process", in_process, source.in_process_holding_cost))
+        booked.append(("in_process_holding", in_process, source.in_process_holding_cost))
         paid = [f"{name}.granted"] if source.paid == "order" else [f"{name}.received"]
         if source.paid == "receipt" and source.quality is not None:
             paid.append(f"{name}.defective")

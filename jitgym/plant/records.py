@@ -13,7 +13,7 @@ import numpy.typing as npt
 NONE = -1  # a cell or an index that this record does not have
 PLACE = "u4"  # a cell or a row that every such record has: no sign, so none counts from the end
 WAITS = 12  # periods of waiting told apart; the last stands for all longer ones
-UNLIMITED = 1e9  # units: no limit on an order or a storage
+UNLIMITED = np.inf  # units: no limit on an order or a storage
 
 Row = npt.NDArray[np.float64]  # of a state, of flows, of a tape
 Matrix = npt.NDArray[np.float64]
@@ -117,6 +117,7 @@ DEMAND = np.dtype(
         ("waits", "f8"),  # share of unmet demand that is backordered
         ("waits_channel", "i4"),  # tape cell of who waits, where not all do; or NONE
         ("last", PLACE),  # report cell: demand of the period before
+        ("short", PLACE),  # report cell: 1 after a stockout in this replenishment cycle
         ("queue", "i4"),  # report cell: units that wait since 1, 2, ... periods, (WAITS,); or NONE
         ("waited", "i4"),  # flow: units served after 0, 1, ... periods, (WAITS,); or NONE
         ("left_after", "i4"),  # flow: periods waited by those who left, summed; or NONE
@@ -127,6 +128,8 @@ DEMAND = np.dtype(
         ("orders", PLACE),  # 1 in a period with a request
         ("in_full", PLACE),  # 1 where all of it was served at once
         ("ready", PLACE),  # 1 where stock was left at Count
+        ("cycles", PLACE),  # replenishment cycles that end: goods arrive in stock
+        ("full_cycles", PLACE),  # of these without a stockout
         ("lost", PLACE),
         ("waiting", PLACE),  # backlog at Count
     ],

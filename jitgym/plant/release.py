@@ -6,14 +6,11 @@ forgotten, and the decision maker may ask again.
 
 from __future__ import annotations
 
-import numpy as np
-
 from .draws import draw
 from .jit import kernel
 from .nature import is_done
 from .records import NONE, UNLIMITED, Plant, Record, Row
-
-ROUNDING = 1e-9  # of a lot: floor() must not lose a lot to the last bit
+from .whole import at_least, whole, whole_lots
 
 
 @kernel
@@ -56,7 +53,8 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
         if plant.items[source.item].storage < UNLIMITED:
             allowed = min(allowed, free_storage(plant, state, s, flows))
         allowed = whole_lots(source, allowed)
-        if allowed < source.minimum or (source.up != NONE and state[source.up] == 0.0):
+        is_down = source.up != NONE and state[source.up] == 0.0
+        if is_down or not at_least(allowed, source.minimum):
             allowed = 0.0
         flows[source.asked] = asked[s]
         flows[source.allowed] = allowed
@@ -65,9 +63,18 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
 
 @kernel
 def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
-    """Return storage less stock, pipeline, and what sources of the item before s were allowed."""
-    item = plant.items[plant.sources[s].item]
+    """Return what the item's storage will have room for when all that is on the way has come.
+
+    Storage and backlog less stock, pipeline, and what sources of the item before s were allowed:
+    goods for waiting customers pass over the dock.
+    """
+    i = plant.sources[s].item
+    item = plant.items[i]
     room = item.storage
+    for d in range(plant.demands.size):
+        demand = plant.demands[d]
+        if demand.item == i and demand.backlog != NONE:
+            room += state[demand.backlog]
     for a in range(item.ages):
         room -= state[item.stock + a]
     for k in range(item.sources, item.sources_end):
@@ -100,7 +107,7 @@ def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
             flows[source.granted] = min(flows[source.granted], share)
     for s in range(plant.sources.size):
         source = plant.sources[s]
-        if flows[source.granted] < source.minimum:
+        if not at_least(flows[source.granted], source.minimum):
             flows[source.granted] = 0.0
         if source.center == NONE:
             use_materials(plant, s, flows[source.granted], flows)
@@ -185,7 +192,7 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
     source = plant.sources[s]
     center = plant.centers[source.center]
     first = max(source.lot, source.minimum - flows[source.granted])  # the least that can be made
-    if wanted < first - ROUNDING:
+    if not at_least(wanted, first):
         return
     time = flows[center.available] - flows[center.used]
     done = state[source.work] if source.work != NONE else 0.0
@@ -194,13 +201,13 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
     if must_change:
         is_faster = is_done(plant, state, source.setup_project)
         setup = source.faster_setup if is_faster else source.setup_time
-    lots = np.floor(wanted * source.per_lot + 0.5)
+    lots = whole(wanted * source.per_lot)
     fits = lots
     if source.lot_time > 0.0:
-        fits = min(lots, np.floor((time + done - setup) * source.per_lot_time + ROUNDING))
-    elif time + done < setup:
+        fits = min(lots, whole((time + done - setup) * source.per_lot_time))
+    elif not at_least(time + done, setup):
         fits = 0.0
-    if fits * source.lot < first - ROUNDING:
+    if not at_least(fits * source.lot, first):
         fits = 0.0
     if fits < lots:  # the time is out: what is left of it goes into the setup or lot begun
         flows[center.used] += time
@@ -231,6 +238,8 @@ def must_set_up(center: Record, state: Row, s: int) -> bool:
 def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
     """(v) One more pass, in the same sequence, hands out what rounding and short machines left.
 
+    As in the first, a source whose work takes no time runs at a machine whose time is out.
+
     Where each material and each work center has one source only, nothing can be left.
     """
     for c in range(plant.centers.size):
@@ -242,13 +251,13 @@ def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
                     if flows[plant.sources[s].granted] > 0.0 and must_set_up(center, state, s):
                         continue  # nothing is set up twice in a period for what is left
                     more = could_take(plant, state, s, flows)
-                    if more > 0.0 and flows[center.used] < flows[center.available]:
+                    if more > 0.0 and flows[center.available] > 0.0:
                         run(plant, state, s, more, flows)
     for s in range(plant.sources.size):
         source = plant.sources[s]
         if source.center == NONE:
             more = could_take(plant, state, s, flows)
-            if more > 0.0 and flows[source.granted] + more >= source.minimum:
+            if more > 0.0 and at_least(flows[source.granted] + more, source.minimum):
                 flows[source.granted] += more
                 use_materials(plant, s, more, flows)
 
@@ -265,12 +274,6 @@ def could_take(plant: Plant, state: Row, s: int, flows: Row) -> float:
         left = material_left(plant, state, material.item, flows)
         more = min(more, left / material.quantity)
     return whole_lots(source, more)
-
-
-@kernel
-def whole_lots(source: Record, quantity: float) -> float:
-    """Return a quantity rounded down to whole lots of a source, in units."""
-    return np.floor(quantity * source.per_lot + ROUNDING) * source.lot
 
 
 @kernel

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Recorded
+from jitgym.scenario import Scenario
 
 from .records import NONE, REPLAYED, UNIFORM
 
@@ -123,6 +124,34 @@ class Tables:
         first = len(self.numbers)
         self.numbers += np.asarray(numbers, dtype=np.float64).ravel().tolist()
         return first
+
+
+class Plan:
+    """A plant in the making: rows that grow, and the numbers of things by name."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.state = Row()
+        self.flows = Row()
+        self.tables = Tables()
+        self.hazards: list[float] = []
+        self.initial: dict[int, float] = {}  # cells that do not begin at 0
+        self.items = _numbers(scenario.items)
+        self.sources = _numbers(scenario.sources)
+        self.centers = _numbers(scenario.work_centers)
+        self.demands = _numbers(scenario.demands)
+        self.projects = _numbers(scenario.projects)
+
+    def improved(self, path: str) -> tuple[int, Any]:
+        """Return the project that improves a path and the new value; (NONE, None) where none."""
+        for name, project in self.scenario.projects.items():
+            if path in project.improves:
+                return self.projects[name], project.improves[path]
+        return NONE, None
+
+
+def _numbers(names: dict[str, Any]) -> dict[str, int]:
+    return {name: k for k, name in enumerate(names)}
 
 
 def records(dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:

@@ -18,21 +18,32 @@ def on_hand(state: Row, item: Record) -> float:
 @kernel
 def take(state: Row, item: Record, quantity: float) -> None:
     """Take a quantity, at most what is there, out of stock: the oldest first, or the youngest."""
-    if item.ages > 1 and not item.lifo:
-        for a in range(item.ages - 1, 0, -1):
-            taken = min(quantity, state[item.stock + a])
-            state[item.stock + a] -= taken
-            quantity -= taken
-    elif item.ages > 1:
-        for a in range(item.ages - 1):
-            taken = min(quantity, state[item.stock + a])
-            state[item.stock + a] -= taken
-            quantity -= taken
-        last = item.stock + item.ages - 1
-        state[last] = max(state[last] - quantity, 0.0)
-        return
+    if item.lifo:
+        take_youngest(state, item, quantity)
+    else:
+        take_oldest(state, item, quantity)
+
+
+@kernel
+def take_oldest(state: Row, item: Record, quantity: float) -> None:
+    """Take a quantity, at most what is there, out of stock: the oldest first."""
+    for a in range(item.ages - 1, 0, -1):
+        taken = min(quantity, state[item.stock + a])
+        state[item.stock + a] -= taken
+        quantity -= taken
     # Fractions of units add up to their sum but for the last bit.
     state[item.stock] = max(state[item.stock] - quantity, 0.0)
+
+
+@kernel
+def take_youngest(state: Row, item: Record, quantity: float) -> None:
+    """Take a quantity, at most what is there, out of stock: the youngest first."""
+    last = item.stock + item.ages - 1
+    for cell in range(item.stock, last):
+        taken = min(quantity, state[cell])
+        state[cell] -= taken
+        quantity -= taken
+    state[last] = max(state[last] - quantity, 0.0)
 
 
 @kernel

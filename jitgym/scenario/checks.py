@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from jitgym import documents
 from jitgym.distributions import (
     SPLITS,
@@ -16,6 +18,7 @@ from jitgym.distributions import (
     Recorded,
 )
 from jitgym.errors import PlacedError
+from jitgym.units import at_least
 
 from .parts import Oracle
 
@@ -41,6 +44,7 @@ def check(scenario: Scenario) -> None:
     """Raise PlacedError for the first fault; give every event its share of its clock."""
     _check_names(scenario)
     _check_references(scenario)
+    _check_storage(scenario)
     _check_bill_of_materials(scenario)
     _place_events(scenario)
     _place_parts(scenario)
@@ -78,6 +82,23 @@ def _check_references(scenario: Scenario) -> None:
                 name,
                 "item",
             )
+
+
+def _check_storage(scenario: Scenario) -> None:
+    for name, item in scenario.items.items():
+        if item.storage is None:
+            continue
+        for source_name in scenario.sources_of(name):
+            smallest = scenario.sources[source_name].smallest_order
+            if not at_least(item.storage, smallest):
+                raise PlacedError(
+                    f"is {item.storage:g}, and source {source_name!r} delivers at least "
+                    f"{smallest:g}, its lot or minimum order; expected a storage of at least "
+                    f"{smallest:g}, or smaller orders",
+                    "items",
+                    name,
+                    "storage",
+                )
 
 
 def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
@@ -178,7 +199,9 @@ def _place_parts(scenario: Scenario) -> None:
             )
         whole = scenario.streams[part.stream].quantity
         support, _ = whole.pmf()
-        if any(value != int(value) for value in support.tolist()):
+        if isinstance(whole, Recorded):
+            support = np.concatenate([whole.series(split) for split in SPLITS])
+        if np.any(support != np.floor(support)):
             raise PlacedError(
                 "a stream is shared in whole units; expected integers",
                 "streams",
@@ -285,9 +308,9 @@ def _check_recordings(scenario: Scenario) -> None:
     periods = scenario.horizon.periods
     owners: list[tuple[str, Any]] = [(n, d.quantity) for n, d in scenario.demands.items()]
     owners += [(name, stream.quantity) for name, stream in scenario.streams.items()]
+    owners = [(name, quantity) for name, quantity in owners if isinstance(quantity, Recorded)]
+    _check_same_periods(scenario, owners)
     for name, quantity in owners:
-        if not isinstance(quantity, Recorded):
-            continue
         for split in SPLITS:
             recorded = len(quantity.series(split))
             if quantity.block(split) == 0 and recorded < periods:
@@ -295,6 +318,28 @@ def _check_recordings(scenario: Scenario) -> None:
                     f"has {periods} periods, but split {split} of {name!r} replays {recorded}; "
                     f"expected at most {recorded}, or a block to resample in",
                     "horizon",
+                )
+
+
+def _check_same_periods(scenario: Scenario, recorded: list[tuple[str, Recorded]]) -> None:
+    """All records of a plant are of the same periods, and are replayed from the same one on."""
+    for name, quantity in recorded[1:]:
+        other, first = recorded[0]
+        place = ("demands" if name in scenario.demands else "streams", name, "quantity")
+        if quantity.spacing != first.spacing:
+            raise PlacedError(
+                f"has a record every {quantity.spacing}, and {other!r} every {first.spacing}; "
+                "expected the same periods for all demands",
+                *place,
+            )
+        for split in SPLITS:
+            begins, began = quantity.first(split), first.first(split)
+            if not quantity.block(split) and not first.block(split) and begins != began:
+                raise PlacedError(
+                    f"split {split} is replayed from {begins} on, and that of {other!r} from "
+                    f"{began} on; expected the same dates",
+                    *place,
+                    "splits",
                 )
 
 

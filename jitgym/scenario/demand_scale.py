@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+
+import numpy as np
 
 from jitgym import documents
+from jitgym.distributions import (
+    Deterministic,
+    Distribution,
+    Event,
+    Intermittent,
+    PartOf,
+    Regimes,
+    made,
+    multiplied,
+    scaled,
+)
+from jitgym.errors import PlacedError, ScenarioError
 
 from .model import Scenario, build
 
@@ -13,65 +26,55 @@ from .model import Scenario, build
 def with_demand(scenario: Scenario, factor: float) -> Scenario:
     """Return a scenario whose every mean demand is `factor` times what it was.
 
-    Distributions keep their kind; a binomial or a uniform demand keeps its shape as far as whole
-    numbers allow. The bounds of the actions stay, so that both plants have the same spaces.
+    Distributions keep their kind; what else stays as it was stands in the docstring of each kind.
+    Whole quantities stay whole: a constant of 4 times 1.2 is 4 or 5, with mean 4.8. The bounds of
+    the actions stay, so that both plants have the same spaces.
 
     Raises
     ------
     ScenarioError
-        If a demand cannot be scaled, such as an event of a clock whose rate is all there is.
+        If a demand cannot be multiplied: an event shares the periods with the others of its clock,
+        so that its mean does not follow its rate.
 
     >>> from jitgym.scenario import load
     >>> with_demand(load("lost-sales"), 1.2).demands["customers"].mean.__round__(6)
     6.0
     """
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ScenarioError(
+            f"{scenario.file}: demand times {factor!r}; expected a factor from 0 on"
+        )
     data = scenario.document()
-    for demand in data["demands"].values():
-        demand["quantity"] = _scaled(demand["quantity"], factor)
-    for stream in data.get("streams", {}).values():
-        stream["quantity"] = _scaled(stream["quantity"], factor)
+    for section, parts in (("demands", scenario.demands), ("streams", scenario.streams)):
+        for name, part in parts.items():
+            try:
+                quantity = _scaled(part.quantity, factor)
+            except PlacedError as error:
+                where = f"{scenario.file}: {section}.{name}.quantity"
+                raise ScenarioError(f"{where}: times {factor:g}: {error}") from None
+            data[section][name]["quantity"] = documents.tidy(quantity)
     data.pop("known_optimum", None)
     return build(documents.Document(scenario.name, data), scenario._folder)
 
 
-def _scaled(quantity: Any, factor: float) -> Any:
-    if isinstance(quantity, int | float):
-        return _whole(quantity * factor)
-    kind = quantity["distribution"]
-    if kind == "part-of":
-        return quantity
-    changed = dict(quantity)
-    if kind == "regimes":
-        regimes = quantity["regimes"]
-        changed["regimes"] = {name: _scaled(part, factor) for name, part in regimes.items()}
-    elif kind == "intermittent":
-        changed["quantity"] = _scaled(quantity["quantity"], factor)
-    elif kind == "recorded":
-        changed["scale"] = quantity.get("scale", 1.0) * factor
-    elif kind == "life-cycle":
-        # More demand, not a better forecast: the level's coefficient of variation stays.
-        changed["mean"] = quantity["mean"] * factor
-        deviation = "standard_deviation_of_level"
-        changed[deviation] = quantity[deviation] * factor
-    elif kind == "event":
-        changed["rate"] = quantity["rate"] * factor
-    elif kind == "finite":
-        changed["values"] = [round(value * factor) for value in quantity["values"]]
-    elif kind == "uniform":
-        changed["low"], changed["high"] = (round(quantity[k] * factor) for k in ("low", "high"))
-    elif kind == "binomial":
-        changed["trials"] = round(quantity["trials"] * factor)
-    elif kind == "deterministic":
-        return _whole(quantity["value"] * factor)
-    else:
-        changed["mean"] = quantity["mean"] * factor
-    return changed
-
-
-def _whole(quantity: float) -> Any:
-    """A constant in whole units, or the two whole numbers around it with the same mean."""
-    below, rest = math.floor(quantity + 1e-9), quantity - math.floor(quantity + 1e-9)
-    if rest < 1e-9:
-        return float(below)
-    chances = [1.0 - rest, rest]
-    return {"distribution": "finite", "values": [below, below + 1], "probabilities": chances}
+def _scaled(quantity: Distribution, factor: float) -> Distribution:
+    if isinstance(quantity, PartOf) or factor == 1.0:
+        return quantity  # of a part, its stream is multiplied
+    if isinstance(quantity, Event):
+        low, high = quantity.interval
+        rest = 1.0 - (high - low)
+        drawn = factor * (high - low) / (factor * (high - low) + rest)
+        raise PlacedError(
+            f"an event of clock {quantity.clock!r} shares the periods with its other events: with "
+            f"{factor:g} times its rate it would be drawn with mean {drawn:g}, not "
+            f"{factor * (high - low):g}; expected the rates themselves to be changed"
+        )
+    if isinstance(quantity, Deterministic):
+        return multiplied(np.array([quantity.value]), np.ones(1), factor)
+    if isinstance(quantity, Intermittent):
+        inner = _scaled(quantity.quantity, factor)
+        return made(Intermittent, **quantity.parameters() | {"quantity": inner})
+    if isinstance(quantity, Regimes):
+        regimes = {name: _scaled(part, factor) for name, part in quantity.regimes.items()}
+        return made(Regimes, **quantity.parameters() | {"regimes": regimes})
+    return scaled(quantity, factor)

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from jitgym import documents
 from jitgym.distributions import Nonnegative, Part, Positive
 from jitgym.errors import ScenarioError
+from jitgym.units import at_least, whole, whole_up
 
 from . import checks
 from .parts import (
@@ -70,6 +71,20 @@ class Scenario(Part):
 
     def __hash__(self) -> int:
         return hash(self.to_yaml())
+
+    def __repr__(self) -> str:
+        """Return in a line what it is; `to_yaml` tells all."""
+        parts = ((self.items, "item"), (self.sources, "source"), (self.demands, "demand"))
+        counts = [f"{len(part)} {word}{'' if len(part) == 1 else 's'}" for part, word in parts]
+        centers = len(self.work_centers)
+        if centers:
+            counts.insert(2, f"{centers} work center{'' if centers == 1 else 's'}")
+        length = f"{self.horizon.periods:,} periods"
+        if self.horizon.warm_up:
+            length += f", the first {self.horizon.warm_up:,} left out"
+        return f"{self.name}: {', '.join(counts)}; {self.yardstick}, {length}"
+
+    __str__ = __repr__
 
     @property
     def file(self) -> str:
@@ -151,7 +166,7 @@ class Scenario(Part):
         most = {name: self._largest_order(name) for name in rivals}
         needed = self.mean_requirement(item)
         if any(name in self.actions.maximum_order for name in rivals) and (
-            math.fsum(most.values()) < needed * (1 - 1e-9)
+            not at_least(math.fsum(most.values()), needed)
         ):
             raise ScenarioError(
                 f"{self.file}: actions.maximum_order: allows {math.fsum(most.values()):g} of "
@@ -164,7 +179,7 @@ class Scenario(Part):
         stated = self.actions.maximum_order.get(name, math.inf)
         bound = min(stated, source.maximum_order or math.inf)
         if bound < math.inf:
-            return max(1.0, math.floor(bound / source.lot_size + 1e-9)) * source.lot_size
+            return max(1.0, float(whole(bound / source.lot_size))) * source.lot_size
         asked = {
             n: max(float(phase.quantile(FREQUENT)) for phase in d.phases)
             for n, d in self.demands.items()
@@ -211,7 +226,7 @@ class Scenario(Part):
 
 
 def _whole_lots(quantity: float, lot: float) -> float:
-    return max(1.0, math.ceil(quantity / lot - 1e-9)) * lot
+    return max(1.0, float(whole_up(quantity / lot))) * lot
 
 
 def build(document: documents.Document, folder: Path) -> Scenario:

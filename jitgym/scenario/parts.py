@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, model_validator
@@ -26,6 +27,7 @@ from jitgym.distributions import (
     scaled,
 )
 from jitgym.errors import PlacedError
+from jitgym.units import at_least, whole_up
 
 LONGEST_LEAD_TIME = 1000
 """Periods; every one of them is a cell of the plant's state."""
@@ -134,6 +136,11 @@ class Source(Part):
     commitment: Commitment | None = None
     pays_after: Nonnegative = 0.0  # periods until the supplier is paid
 
+    @property
+    def smallest_order(self) -> float:
+        """The minimum order in whole lots, at least one lot."""
+        return max(1.0, float(whole_up(self.minimum_order / self.lot_size))) * self.lot_size
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.at is None and (self.time_per_unit or self.setup_time):
@@ -148,14 +155,14 @@ def _check_order_sizes(source: Source) -> None:
     if most is None:
         return
     for name, least in (("minimum_order", source.minimum_order), ("lot_size", source.lot_size)):
-        if most < least:
+        if not at_least(most, least):
             raise PlacedError(
                 f"is {most:g}; expected at least {name}, which is {least:g}", "maximum_order"
             )
-    lots = math.ceil(source.minimum_order / source.lot_size - 1e-9) * source.lot_size
-    if lots > most * (1 + 1e-9):
+    if not at_least(most, source.smallest_order):
         raise PlacedError(
-            f"is {most:g}; expected at least {lots:g}, the minimum order in whole lots",
+            f"is {most:g}; expected at least {source.smallest_order:g}, the minimum order in whole "
+            "lots",
             "maximum_order",
         )
 
@@ -255,7 +262,7 @@ Unmet = Annotated[
 
 
 class Seasons(Part):
-    """Factors of the mean that last for many periods each, one after the other, and again."""
+    """Factors of the quantity that last for many periods each, one after the other, and again."""
 
     factors: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
     periods: Annotated[int, Field(ge=1)]  # of each
@@ -289,14 +296,19 @@ class Project(Part):
 
 
 class Demand(Part):
-    """A stream of requests on one item, and what happens to those that are not met."""
+    """A stream of requests on one item, and what happens to those that are not met.
+
+    `pattern` and `seasons` multiply the quantity: its mean exactly, and what else is multiplied
+    stands with each distribution (a normal's standard deviation is; a gamma keeps its coefficient
+    of variation, a negative binomial its size).
+    """
 
     item: str
     quantity: DemandDistribution  # units a period
     unmet: Unmet
     shortage_cost: Nonnegative = 0.0  # a unit lost; backordered: a unit and period of waiting
     price: Nonnegative = 0.0  # a unit served
-    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the mean
+    pattern: Annotated[tuple[Nonnegative, ...], Field(strict=False)] = ()  # factors of the quantity
     seasons: Seasons | None = None  # factors that each last many periods, on top of the pattern
     abandons: Probability = 0.0  # of each waiting customer, a period
     abandonment_cost: Nonnegative = 0.0  # a unit
@@ -306,8 +318,10 @@ class Demand(Part):
     @property
     def phases(self) -> tuple[Distribution, ...]:
         """The distribution of each period of pattern and seasons; without them, a single one."""
-        if not self.pattern and self.seasons is None:
-            return (self.quantity,)
+        return self._varied if self.varies else (self.quantity,)
+
+    @cached_property
+    def _varied(self) -> tuple[Distribution, ...]:
         pattern = self.pattern or (1.0,)
         seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
         cycle = math.lcm(len(pattern), seasons.periods * len(seasons.factors))
@@ -350,10 +364,18 @@ class Demand(Part):
                 "the same from period to period, without a clock",
                 "forecast",
             )
-        scales = hasattr(self.quantity, "mean") or isinstance(self.quantity, Deterministic)
         for name in ("pattern", "seasons"):
-            if getattr(self, name) and (not scales or isinstance(self.quantity, LifeCycle)):
-                raise PlacedError("scales a mean; expected a distribution that has one", name)
+            if getattr(self, name) and not is_latent(self.quantity):
+                raise PlacedError(
+                    "scales a mean; expected a distribution that stays the same from period to "
+                    "period, without a clock",
+                    name,
+                )
+        try:
+            _ = self.phases
+        except PlacedError as error:
+            name = "pattern" if self.pattern else "seasons"
+            raise PlacedError(f"times the quantity, a factor {error}", name) from None
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self

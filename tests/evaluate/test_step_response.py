@@ -18,7 +18,7 @@ def test_every_mean_demand_is_scaled_and_the_plant_stays_the_same(name: str) -> 
     scenario = load(name)
     more = with_demand(scenario, 1.25)
     for demand, scaled in zip(scenario.demands.values(), more.demands.values(), strict=True):
-        assert scaled.mean == pytest.approx(1.25 * demand.mean, rel=0.06)  # whole units
+        assert scaled.mean == pytest.approx(1.25 * demand.mean, rel=0.005)
     assert (more.items, more.sources, more.actions) == (
         scenario.items,
         scenario.sources,

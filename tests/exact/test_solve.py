@@ -12,9 +12,10 @@ import agents
 import jitgym
 from jitgym import ScenarioError, evaluate, exact
 from jitgym.control import View
+from jitgym.exact import noise
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import plant
+from tests.scenarios import plant, scenarios
 
 EXAMPLES = 30
 T_999 = 5.5  # standard errors: 99.9 % familywise over 30 examples, 64 episodes each
@@ -162,6 +163,52 @@ def test_outside_of_the_table_the_nearest_state_answers() -> None:
 def test_what_is_not_finite_is_named(name: str, given_: dict[str, Any], says: str) -> None:
     with pytest.raises(exact.NotFinite, match=says):
         exact.solve(jitgym.load(name, **given_))
+
+
+@pytest.mark.parametrize(
+    ("part", "channel"),
+    [
+        ("_of_demand", "customers.quantity"),
+        ("_of_source", "supplier.lead_time"),
+        ("_draw", "supplier.lead_time"),
+    ],
+)
+def test_a_draw_that_nobody_is_known_to_read_is_not_taken_for_constant(
+    monkeypatch: pytest.MonkeyPatch, part: str, channel: str
+) -> None:
+    """Without its reader a channel would stand at u = 0: a wrong cost, and it would be "exact"."""
+    scenario = plant(
+        sources={
+            "supplier": {
+                "makes": "product", "lead_time": {"distribution": "uniform", "low": 1, "high": 2}
+            }
+        },
+        demands={
+            "customers": {
+                "item": "product",
+                "quantity": {"distribution": "poisson", "mean": 1},
+                "unmet": "lost",
+                "shortage_cost": 9,
+            }
+        },
+    )  # fmt: skip
+    layout = lay_out(scenario)
+    noise.table(layout)
+    monkeypatch.setattr(noise, part, lambda *_: [])
+    with pytest.raises(exact.NotFinite, match=channel):
+        noise.table(layout)
+    with pytest.raises(exact.NotFinite, match=channel):
+        exact.solve(scenario)
+
+
+@given(scenarios())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_every_draw_of_a_random_plant_is_known_to_somebody(scenario: Scenario) -> None:
+    layout = lay_out(scenario)
+    read = {channel for channel, *_ in noise._readers(layout.plant)}
+    refused = (".news", ".news[1]", ".news[2]")  # of forecasts, which are not finite
+    known = {c for c, name in enumerate(layout.channels) if not name.endswith(refused)}
+    assert read >= known
 
 
 def test_what_is_too_large_is_refused_before_memory_is_taken() -> None:

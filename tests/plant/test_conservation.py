@@ -86,7 +86,7 @@ def check_sources(period: Period) -> None:
         cancelled = period.flows.get(f"{name}.cancelled", 0.0)
         before = period.opening(f"{name}.in_process") + period.opening(f"{name}.unshipped")
         after = period.closing(f"{name}.in_process") + period.closing(f"{name}.unshipped")
-        assert close(granted, after - before + received + defective + cancelled), (name, period)
+        assert close(before + granted, after + received + defective + cancelled), (name, period)
         at_once = source.lead_time.expectation == 0
         in_process = after if at_once else before + granted - cancelled
         assert close(period.flow(name, "in_process"), in_process), (name, period)
@@ -151,7 +151,8 @@ def check_limits(period: Period) -> None:
         granted = period.flow(name, "granted")
         lots = granted / source.lot_size
         assert math.isclose(lots, round(lots), rel_tol=1e-9, abs_tol=1e-6), (name, period)
-        assert granted <= max(period.asked[name], 0.0) + TIGHT * source.lot_size, (name, period)
+        asked = max(period.asked[name], 0.0)
+        assert granted <= asked * (1 + 1e-12) + TIGHT * source.lot_size, (name, period)
         assert granted == 0 or granted >= source.minimum_order - TIGHT
         assert source.maximum_order is None or granted <= source.maximum_order + TIGHT
     for name, item in scenario.items.items():
@@ -161,7 +162,19 @@ def check_limits(period: Period) -> None:
                 for source in scenario.sources_of(name)
             )
             granted = sum(period.flow(source, "granted") for source in scenario.sources_of(name))
-            assert granted <= max(item.storage - lying, 0.0) + TIGHT, (name, period)
+            demands = {n: d for n, d in scenario.demands.items() if d.item == name}
+            waiting = sum(period.opening(f"{n}.backlog") for n in demands)
+            room = item.storage + waiting - lying
+            assert granted <= max(room, 0.0) + TIGHT, (name, period)
+            # More can only be there by itself: at first, as a by-product, or left by who gave up.
+            may_exceed = name in by_products(scenario) or any(d.abandons for d in demands.values())
+            if item.initial_stock <= item.storage and not may_exceed:
+                assert period.flow(name, "on_hand") <= item.storage + TIGHT, (name, period)
+
+
+def by_products(scenario: Scenario) -> set[str | None]:
+    qualities = [source.quality for source in scenario.sources.values() if source.quality]
+    return {quality.by_product for quality in qualities}
 
 
 def setup_time(period: Period, source: str) -> float:
@@ -225,7 +238,8 @@ def check_nothing_is_left_undone(period: Period) -> None:
             continue
         if source.at is not None:
             idle = period.flow(source.at, "available") - period.flow(source.at, "used")
-            if idle <= TIGHT:
+            takes_time = source.time_per_unit > 0 or source.setup_time > 0 or source.setup_cost > 0
+            if idle <= TIGHT and takes_time:
                 continue
         granted = period.flow(name, "granted")
         more = period.flow(name, "allowed") - granted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jitgym.plant import KPIS, kpis
+from jitgym.control import RulePolicy, pull_rule
+from jitgym.evaluate import rollout
+from jitgym.plant import KPIS, kpis, lay_out
 from jitgym.scenario import Scenario
 from tests.scenarios import NOBODY, Probe, asked_at_random, plant, scenarios
 
@@ -265,7 +268,7 @@ def test_every_term_of_the_ledger_by_hand() -> None:
     terms = dict(zip(probe.layout.terms, probe.engine.terms[0].tolist(), strict=True))
     assert terms == {
         "holding": 0,
-        "in_process": 2,
+        "in_process_holding": 2,
         "shortage": 12,
         "purchase": 4,
         "shipment": 30,
@@ -324,6 +327,33 @@ def expected_cost(scenario: Scenario, flows: dict[str, float], done: set[str]) -
     return cost + scenario.emission_price * emitted
 
 
+class Cycles:
+    """The replenishment cycles of one demand, written once more: each ends when goods arrive."""
+
+    def __init__(self, scenario: Scenario, item: str) -> None:
+        self.at_once, self.later = [], []  # flows that bring the item, by when they arrive
+        for name, source in scenario.sources.items():
+            arrives = self.at_once if source.lead_time.support_max == 0 else self.later
+            if source.makes == item:
+                arrives.append(f"{name}.received")
+            if source.quality is not None and source.quality.by_product == item:
+                arrives.append(f"{name}.defective")
+        self.is_short = False
+        self.ended = self.full = 0
+
+    def period(self, flows: dict[str, float], name: str, counts: bool) -> None:
+        self._end(flows, self.at_once, counts)
+        unmet = flows[f"{name}.requested"] - flows[f"{name}.at_once"]
+        self.is_short |= max(unmet, flows[f"{name}.waiting"]) > 1e-9
+        self._end(flows, self.later, counts)
+
+    def _end(self, flows: dict[str, float], arrives: list[str], counts: bool) -> None:
+        if sum(flows[flow] for flow in arrives) > 0:
+            self.ended += counts
+            self.full += counts and not self.is_short
+            self.is_short = False
+
+
 class Queue:
     """Those who wait for one demand, first come first served, written once more.
 
@@ -362,7 +392,10 @@ class Queue:
 
 
 def expected_kpis(
-    scenario: Scenario, periods: list[dict[str, float]], queues: dict[str, Queue]
+    scenario: Scenario,
+    periods: list[dict[str, float]],
+    queues: dict[str, Queue],
+    cycles: dict[str, Cycles],
 ) -> dict[str, float]:
     """The KPIs by brute force, from every period's raw flows."""
 
@@ -441,7 +474,11 @@ def expected_kpis(
     return {
         "fill_rate": ratio(total(demands, "at_once"), requested.sum()),
         "ready_rate": (each([d.item for d in demands.values()], "on_hand") > 0).mean(),
-        "cycle_service_level": 1 - stockouts.mean(),
+        "cycle_service_level": ratio(
+            sum(cycle.full for cycle in cycles.values()),
+            sum(cycle.ended for cycle in cycles.values()),
+        ),
+        "period_service_level": 1 - stockouts.mean(),
         "on_time_in_full": ratio(
             ((each(demands, "requested") > 0) & ~stockouts).sum(),
             (each(demands, "requested") > 0).sum(),
@@ -467,7 +504,7 @@ def expected_kpis(
         "lost_margin": margin / count if priced and known else np.nan,
         "throughput": served / count,
         "utilization": ratio(total(centers, "used"), total(centers, "available")),
-        "oee": ratio(good, total(centers, "planned")),
+        "oee": ratio(good, total(centers, "planned", "over")),
         "setups": total(sources, "setups") / count,
         "shipments": (total(moves, "shipments") + total(scenario.carriers, "trips")) / count,
         "emissions": emitted / count,
@@ -486,6 +523,7 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
     probe = Probe(scenario, seed)
     horizon = scenario.horizon
     queues = {name: Queue() for name in scenario.demands}
+    cycles = {name: Cycles(scenario, demand.item) for name, demand in scenario.demands.items()}
     periods, costs = [], []
     rows = asked_at_random(scenario, seed)
     rows[:, : len(scenario.sources)] = np.minimum(rows[:, : len(scenario.sources)], 40.0)
@@ -498,6 +536,7 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
         assert probe.engine.reward[0] == pytest.approx(-cost / scenario.reward_scale)
         for name, queue in queues.items():
             queue.period(flows, name, t >= horizon.warm_up)
+            cycles[name].period(flows, name, t >= horizon.warm_up)
         if t >= horizon.warm_up:
             periods.append(flows)
             costs.append(cost)
@@ -508,7 +547,9 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
     assert probe.engine.episode_cost[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
     found = kpis(probe.layout, probe.engine.sums, len(periods))
     assert found.keys() == KPIS.keys()
-    expected_by_name = expected_kpis(scenario, periods, queues)
+    if horizon.warm_up == 0:  # else what was begun before may be finished within
+        assert not found["oee"][0] > 1 + 1e-9
+    expected_by_name = expected_kpis(scenario, periods, queues, cycles)
     for name, value in found.items():
         assert value[0] == pytest.approx(expected_by_name[name], rel=1e-6, abs=1e-9, nan_ok=True), (
             name
@@ -532,6 +573,7 @@ def test_kpis_by_hand() -> None:
         "fill_rate": 7 / 8,
         "ready_rate": 1 / 2,
         "cycle_service_level": 1 / 2,
+        "period_service_level": 1 / 2,
         "on_time_in_full": 1 / 2,
         "average_inventory": 4 / 2,
         "turnover": 50 * 10 * (3 + 5) / (10 * 4),
@@ -549,6 +591,70 @@ def test_kpis_by_hand() -> None:
         "lost_margin": np.nan,  # nothing has a price
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)
+
+
+def test_overtime_that_is_worked_is_planned_time() -> None:
+    scenario = plant(
+        work_centers={"machine": {"time": 10, "overtime": {"time": 5, "cost": 2}}},
+        sources={"making": {"makes": "product", "at": "machine", "time_per_unit": 1}},
+        horizon={"ongoing": 2},
+    )
+    probe = Probe(scenario)
+    probe.step(making=15)
+    assert kpis(probe.layout, probe.engine.sums, 1)["oee"][0] == 1
+    probe.step(making=5)  # no overtime is planned for that
+    assert kpis(probe.layout, probe.engine.sums, 2)["oee"][0] == 20 / 25
+
+
+@pytest.mark.parametrize(("order", "in_cycles", "in_periods"), [(8, 0, 1 / 2), (12, 1, 1)])
+def test_service_by_replenishment_cycle_and_by_period(
+    order: float, in_cycles: float, in_periods: float
+) -> None:
+    """3 a day, delivered every fourth day: 8 last for two days, 12 for all four."""
+    probe = Probe(plant(demands=customers(3, "lost"), horizon={"ongoing": 41, "warm_up": 1}))
+    for t in range(41):
+        probe.step(supplier=order if t % 4 == 0 else 0)
+    found = kpis(probe.layout, probe.engine.sums, 40)
+    assert found["cycle_service_level"][0] == in_cycles
+    assert found["period_service_level"][0] == in_periods
+
+
+@pytest.mark.parametrize("reorder_point", [1, 2, 3])
+def test_the_cycle_service_level_is_that_of_the_textbook(reorder_point: int) -> None:
+    """P1 = P(demand over the lead time <= reorder point), here binomial (Silver, Pyke, Thomas)."""
+    scenario = plant(
+        items={"product": {"initial_stock": 10}},
+        sources={"supplier": {"makes": "product", "lead_time": 4}},
+        demands=customers(
+            {"distribution": "binomial", "trials": 1, "probability": 0.5}, "backordered"
+        ),
+        horizon={"ongoing": 4000, "warm_up": 100},
+    )
+    layout = lay_out(scenario)
+    rule = pull_rule(
+        layout,
+        levels={"supplier": reorder_point + 10.0},
+        batches={"supplier": 10.0},
+        triggers={"supplier": 10.0},
+    )
+    rows = rollout(RulePolicy("(r, nQ)", layout, rule), scenario, episodes=32)
+    expected = sum(math.comb(4, k) for k in range(reorder_point + 1)) / 16
+    assert rows["cycle_service_level"].mean() == pytest.approx(expected, abs=0.02)
+    assert rows["period_service_level"].mean() > rows["cycle_service_level"].mean()
+
+
+@pytest.mark.parametrize("issuing", ["fifo", "lifo"])
+def test_the_oldest_units_become_obsolete_first(issuing: str) -> None:
+    product = {
+        "initial_stock": 10, "shelf_life": 3, "issuing": issuing, "obsolescence": 0.3
+    }  # fmt: skip
+    for seed in range(8):
+        probe = Probe(plant(items={"product": product}), seed=seed)
+        lost = probe.step()["product.obsolete"]
+        old = 10 - lost
+        lost = probe.step(supplier=10)["product.obsolete"]
+        expected = [0, 10 - max(lost - old, 0), max(old - lost, 0)]
+        assert probe.state()["product.stock"] == expected
 
 
 def test_nothing_is_undefined_where_nothing_happens() -> None:

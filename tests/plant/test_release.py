@@ -294,6 +294,20 @@ def test_a_source_that_takes_no_time_still_needs_its_machine_up() -> None:
     assert [probe.step(a=50)["a.granted"] for _ in range(3)] == [50, 0, 50]
 
 
+def test_a_source_that_takes_no_time_runs_in_both_passes_when_the_time_is_out() -> None:
+    """Of 5 steel each is given 2; the saw's time is out after 1, and the rest is the stamp's."""
+    scenario = plant(
+        items={"steel": {"initial_stock": 5}, "board": {}, "badge": {}},
+        work_centers={"shop": {"time": 1}},
+        sources={
+            "saw": {"makes": "board", "consumes": {"steel": 1}, "at": "shop", "time_per_unit": 1},
+            "stamp": {"makes": "badge", "consumes": {"steel": 1}, "at": "shop"},
+        },
+        demands={"nobody": NOBODY | {"item": "badge"}},
+    )
+    assert grants(Probe(scenario).step(saw=5, stamp=5), "saw", "stamp") == [1, 4]
+
+
 def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
     scenario = workshop(5, breakdown={"fails": 1, "repaired": 0, "per": "unit"}, a={})
     probe = Probe(scenario)

@@ -28,6 +28,7 @@ from jitgym.control import Policy
 from jitgym.distributions import LifeCycle
 from jitgym.plant import Layout
 from jitgym.scenario import Demand, Scenario
+from jitgym.units import whole
 
 from ..base.acting import Acting, rows
 from ..base.declaration import Array, Classic, Parameter, Values
@@ -41,7 +42,7 @@ SHARE = 0.5
 def brought_up(quantity: Array, minimum: float, share: Array | float) -> Array:
     """Return whole orders: at least the minimum where it is worth this share of it, else 0."""
     worthy = (quantity >= share * minimum) & (quantity >= 1.0)
-    return np.where(worthy, np.maximum(np.floor(quantity), minimum), 0.0)
+    return np.where(worthy, np.maximum(whole(quantity), minimum), 0.0)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
+from jitgym.units import at_least
 
 from ..base.acting import Acting, in_scenario_order, rows
 from ..base.declaration import Array, Classic, Parameter, Values
@@ -56,7 +57,7 @@ class SeasonalBaseStock(Acting):
 
     def worth_a_shipment(self, asked: Array) -> Array:
         """Return the asks; what is less than Q waits."""
-        return np.where(asked >= self._least - 1e-9, asked, 0.0)
+        return np.where(at_least(asked, self._least), asked, 0.0)
 
     def levels(self, state: Array) -> Array:
         """Return the echelon levels of this period, (batch, sources)."""

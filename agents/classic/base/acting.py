@@ -13,10 +13,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import View, ViewLayout, asking_order, echelon_matrix
-from jitgym.control.rules import ROUNDING, echelon
+from jitgym.control import Printed, View, ViewLayout, asking_order, echelon_matrix
+from jitgym.control.rules import echelon
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import at_least, whole
 
 from .declaration import Array, Values, plain
 from .sizing import Stage, from_supplier_to_customer, stages
@@ -25,7 +26,7 @@ MOST_KNOWN = 200_000  # rows that are remembered
 
 
 @dataclass(frozen=True, eq=False)
-class Acting:
+class Acting(Printed):
     """A policy that looks at the view: values are rows, one policy or one for each row of a batch.
 
     A subclass says what it asks for; with memory it also says how that begins.
@@ -153,7 +154,7 @@ class Positions:
 
         `least` is the smallest run of each source in units, (..., sources).
         """
-        begins = asked >= np.maximum(least, 0.0) - ROUNDING
+        begins = at_least(asked, np.maximum(least, 0.0))
         for source, center in self.set_up:
             begins[:, source] |= state[:, center] == source + 1.0
         return np.where(begins, asked, 0.0)
@@ -170,8 +171,8 @@ class Positions:
     def whole(self, quantity: Array, k: int) -> Array:
         """Return a quantity of source k rounded down to whole lots."""
         if self.lots[k] == 1.0:
-            return np.floor(quantity + ROUNDING)
-        return np.asarray(np.floor(quantity / self.lots[k] + ROUNDING) * self.lots[k])
+            return whole(quantity)
+        return np.asarray(whole(quantity / self.lots[k]) * self.lots[k])
 
 
 def shared(scenario: Scenario) -> list[str]:

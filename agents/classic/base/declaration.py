@@ -19,6 +19,7 @@ from jitgym.control import Policy
 from jitgym.documents import suggest
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import is_whole
 
 Array = npt.NDArray[np.float64]
 Values = Mapping[str, Array]
@@ -68,7 +69,7 @@ class Parameter:
             return f"at least {least:g}"
         if value > self.most:
             return f"at most {self.most:g}"
-        if self.whole and abs(value / step - round(value / step)) > 1e-9:
+        if self.whole and not is_whole(value / step):
             return "a whole number" if step == 1 else f"a multiple of the lot size, {step:g}"
         return ""
 

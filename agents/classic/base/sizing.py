@@ -17,6 +17,7 @@ import numpy.typing as npt
 from jitgym.control import echelon_matrix
 from jitgym.distributions import Distribution, LifeCycle, NegativeBinomial
 from jitgym.scenario import Demand, Scenario, UpDown
+from jitgym.units import whole_up
 
 Array = npt.NDArray[np.float64]
 
@@ -69,7 +70,7 @@ class Stage:
     def smallest_order(self) -> float:
         """The least that can be ordered: whole lots, not below the minimum order."""
         least = self.scenario.sources[self.source].minimum_order
-        return self.lot * max(1, math.ceil(least / self.lot - 1e-9))
+        return self.lot * max(1, int(whole_up(least / self.lot)))
 
     @property
     def resolution(self) -> float:
@@ -255,7 +256,7 @@ class Stage:
         most = quantile(self.lead_time_demand, MOST_RATIO)
         if self.smallest_order > self.lot:
             most = max(most, 2 * self.smallest_order)
-        return self.lot * max(4.0, math.ceil(most / self.lot))
+        return self.lot * max(4.0, float(whole_up(most / self.lot)))
 
 
 ONCE = np.array([0.0, 1.0])

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import is_some, whole_up
 
 from ..adaptive import smoothed
 from ..base.acting import Acting, in_scenario_order, rows
@@ -66,12 +67,12 @@ class RollingLots(Acting):
             covered = min(lead_time(stage), self._horizon - 1)
             net = np.diff(np.maximum(short[:, covered:], 0.0), axis=1, prepend=0.0)
             lots = self._first_lot(stage, net)
-            asked[:, k] = np.ceil(lots / stage.lot - 1e-9) * stage.lot
+            asked[:, k] = whole_up(lots / stage.lot) * stage.lot
         return asked
 
     def _first_lot(self, stage: Stage, net: Array) -> Array:
         """Return the lot to be ordered now, 0 where nothing is due, in units."""
-        due = net[:, 0] > 1e-9
+        due = is_some(net[:, 0])
         lots = np.zeros(len(net))
         if due.any():
             source = stage.scenario.sources[stage.source]

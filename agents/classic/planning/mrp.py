@@ -37,6 +37,7 @@ from jitgym.plant import Layout
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
+from jitgym.units import is_some, whole_up
 
 from ..adaptive.smoothed import WEIGHT, why_not
 from ..base.acting import Acting, rows
@@ -82,7 +83,7 @@ def releases(
         # What is short now, and with it what the next periods will be short of.
         upto = np.minimum(k + periods - 1, horizon - 1).astype(np.int64)
         more = projected[:, k] - projected[np.arange(len(gross)), upto] if longest > 1 else 0.0
-        size = np.where(short > 1e-9, np.ceil((short + np.maximum(more, 0.0)) / lot - 1e-9), 0.0)
+        size = np.where(is_some(short), whole_up((short + np.maximum(more, 0.0)) / lot), 0.0)
         released[:, k - lead_time] = size * lot
         received += size * lot
     return released
@@ -135,7 +136,7 @@ class Mrp(Acting):
                     np.broadcast_to(periods, (batch,)),
                     source.lot_size,
                 )
-                planned = np.ceil(planned / good_share(scenario, name) / source.lot_size - 1e-9)
+                planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
                 planned *= source.lot_size
                 asked[:, k] = planned[:, 0]
                 for material, quantity in source.consumes.items():
@@ -182,7 +183,7 @@ def planned_lead_times(scenario: Scenario) -> dict[str, int]:
     """Return whole periods from a release until the item can be used; a material, at least 1."""
     return {
         name: max(
-            math.ceil(stage.flow_time - 1.0 - 1e-9), 1 if scenario.consumers_of(stage.item) else 0
+            int(whole_up(stage.flow_time - 1.0)), 1 if scenario.consumers_of(stage.item) else 0
         )
         for name, stage in stages(scenario).items()
     }

@@ -35,6 +35,7 @@ import numpy.typing as npt
 from jitgym.control import Policy
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, UpDown
+from jitgym.units import at_least, whole_up
 
 from ..adaptive import smoothed
 from ..base.acting import Acting, remembered, rows, shared
@@ -47,6 +48,7 @@ from .mrp import good_share, rework
 BEYOND = 6  # periods after the longest way to the customer
 WORK = 1e6  # numbers to choose in all plans of an episode: a thousand of them take ten seconds
 MOST_CYCLE = 3.0  # periods that an economic order lasts
+HALF = 0.5 + 1e-7  # of a lot: from here on it is rounded up; the solver's halves are this near
 LATER = 1e-6  # of the dearest stock, a unit and period: of equal plans the one that orders later
 
 
@@ -68,7 +70,7 @@ class Program:
     def leads(self) -> list[int]:
         """Whole periods from an order to its use, (sources,)."""
         names = self.scenario.sources
-        return [math.ceil(self.scenario.mean_lead_time(name) - 1e-9) for name in names]
+        return [int(whole_up(self.scenario.mean_lead_time(name))) for name in names]
 
     @cached_property
     def periods(self) -> int:
@@ -330,9 +332,9 @@ def rounded(orders: Array, lots: Array, smallest: Array) -> Array:
     >>> rounded(np.array([[2.6, 14.0, 9.0]]), np.array([1.0, 10, 10]), np.array([1.0, 10, 20]))
     array([[ 3., 10.,  0.]])
     """
-    whole = np.floor(orders / lots + 0.5 + 1e-7) * lots
+    whole = np.floor(orders / lots + HALF) * lots
     raised = np.where(orders >= smallest / 2 - 1e-7, smallest, 0.0)
-    return np.where(whole >= smallest, whole, raised)
+    return np.where(at_least(whole, smallest), whole, raised)
 
 
 def forgotten(process: UpDown, periods: int) -> Array:

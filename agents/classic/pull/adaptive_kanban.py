@@ -32,6 +32,7 @@ import numpy as np
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole
 
 from ..base.acting import Acting, rows
 from ..base.declaration import Array, Classic, Parameter, Special, Values
@@ -81,7 +82,7 @@ class AdaptiveKanban(Acting):
             if k != self._first:
                 write_material_for(layout.plant, k, state, asked)
                 asked[:, k] = self.plan.whole(asked[:, k], k)
-        cards = np.floor(value["cards"] + memory[:, 0] + 1e-9) * lot
+        cards = whole(value["cards"] + memory[:, 0]) * lot
         gap = np.maximum(cards - state @ self._on_the_line, 0.0)
         asked[:, self._first] = self.plan.whole(gap, self._first)
         return asked

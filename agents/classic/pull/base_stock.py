@@ -30,6 +30,7 @@ from jitgym.control import Policy, RulePolicy, echelon_matrix, pull_rule
 from jitgym.distributions import Distribution
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Array, Classic, Parameter, Values, plain
 from ..base.sizing import Stage, critical_ratio, from_supplier_to_customer, mass, quantile, stages
@@ -73,7 +74,7 @@ def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, 
             levels[below] = min(levels[below], levels[name] / units)
     matrix = echelon_matrix(scenario)
     local = np.linalg.solve(matrix, [levels[name] for name in scenario.sources])
-    whole = np.maximum(np.ceil(local - 1e-9), 0.0)
+    whole = np.maximum(whole_up(local), 0.0)
     return dict(zip(scenario.sources, whole.tolist(), strict=True))
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from jitgym.control import Policy, RulePolicy, pull_rule
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Classic, Parameter, Special, Values, plain
 from ..base.sizing import from_supplier_to_customer, stages
@@ -45,7 +46,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     order = from_supplier_to_customer(scenario)
     echelon = echelon_levels(lay_out(scenario), order, level.high.tolist())
     # Kanban's cards as levels, and as many cards as the highest levels, are within the bounds.
-    most = np.ceil(np.array([echelon[name] for name in order]) / lots)
+    most = whole_up(np.array([echelon[name] for name in order]) / lots)
     return (
         replace(cards, high=np.maximum(cards.high, most)),
         replace(level, high=np.maximum(level.high, cards.high * lots)),

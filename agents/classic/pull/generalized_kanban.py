@@ -36,6 +36,7 @@ import numpy as np
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, in_scenario_order, rows
 from ..base.declaration import Array, Classic, Parameter, Special, Values
@@ -108,7 +109,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards and the local level of every source."""
     cards, level = extended_kanban.parameters(scenario)
     lots = np.array([stage.lot for stage in stages(scenario).values()])
-    textbook = np.maximum(cards.textbook, np.ceil(level.textbook / lots))  # with fewer, S is not
+    textbook = np.maximum(cards.textbook, whole_up(level.textbook / lots))  # with fewer, S is not
     return replace(cards, textbook=textbook, high=np.maximum(cards.high, textbook)), level
 
 

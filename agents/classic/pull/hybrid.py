@@ -24,6 +24,7 @@ import numpy as np
 from jitgym.control import Policy, RulePolicy, echelon_matrix, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
 from ..base.sizing import Stage, from_supplier_to_customer, stages
@@ -71,7 +72,7 @@ def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
     held = echelon_matrix(scenario) @ [units[name] for name in scenario.sources]
     first = [name for name in at if name in first_sources(scenario)]
     places = [list(scenario.sources).index(name) for name in first]
-    return np.ceil(held[places] / [lots[name] for name in first])
+    return whole_up(held[places] / [lots[name] for name in first])
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
@@ -90,7 +91,7 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
     units = float(values["cards"][0]) * at[first].lot
     held = [echelon_matrix(scenario)[place(first), place(name)] or 1.0 for name in at]
     lots = [stage.lot for stage in at.values()]
-    cards = np.ceil(units / np.array(held) / np.array(lots))
+    cards = whole_up(units / np.array(held) / np.array(lots))
     return {"cards": cards, "line_cards": values["cards"]}
 
 

@@ -20,13 +20,12 @@ T is one period of review, the mean lead time, and the mean wait for the work ce
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from jitgym.control import Policy, RulePolicy, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Classic, Parameter, Values, plain
 from ..base.sizing import Stage, from_supplier_to_customer, stages
@@ -38,7 +37,7 @@ def number_of_cards(
     demand: float, periods: float, container: float = 1.0, safety: float = SAFETY
 ) -> int:
     """Return N = D T (1 + alpha) / C, rounded up."""
-    return math.ceil(demand * periods * (1 + safety) / container - 1e-9)
+    return int(whole_up(demand * periods * (1 + safety) / container))
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

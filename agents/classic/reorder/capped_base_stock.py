@@ -27,6 +27,7 @@ import numpy as np
 from jitgym.control import Policy, RulePolicy, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Array, Classic, Parameter, Values, plain
 from ..base.sizing import (
@@ -84,7 +85,7 @@ def cap_sizes(stage: Stage) -> Array:
     penalty = stage.shortage if stage.is_lost else 0.0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     cap = cap_of(stage.requirement, deviation**2, stage.holding, penalty, lead_time)
-    lots = np.ceil(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot - 1e-9)
+    lots = whole_up(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot)
     textbook, most = np.maximum(lots * stage.lot, stage.smallest_order)
     return np.array([textbook, max(most, 2 * textbook)])
 

@@ -28,6 +28,7 @@ import numpy as np
 from jitgym.control import Policy, RulePolicy, pull_rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Classic, Parameter, Values, plain
 from ..base.sizing import Stage, deviation_of, from_supplier_to_customer, outside_suppliers, stages
@@ -65,7 +66,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         unit="units a period",
         of=tuple(suppliers),
         textbook=np.array([_textbook(stage) for stage in ordered]),
-        high=lots * np.ceil((needed + 2 * np.array(deviations)) / lots),
+        high=lots * whole_up((needed + 2 * np.array(deviations)) / lots),
         step=lots,
         whole=True,
     )
@@ -76,7 +77,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 def _textbook(stage: Stage) -> float:
     rivals = len(stage.scenario.sources_of(stage.item))
     if not stage.is_lost:
-        return stage.lot * math.ceil(stage.requirement / rivals / stage.lot - 1e-9)
+        return stage.lot * float(whole_up(stage.requirement / rivals / stage.lot))
     variance = deviation_of(stage.demand) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
     return stage.lot * round(order / rivals / stage.lot)

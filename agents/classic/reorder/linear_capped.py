@@ -22,7 +22,6 @@ Level and cap in units, weights in units a unit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,6 +30,7 @@ from jitgym.control import Policy, RulePolicy, linear_rule
 from jitgym.plant import Layout, lay_out
 from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
+from jitgym.units import whole
 
 from ..base.declaration import Array, Classic, Parameter, Values, plain
 from ..base.sizing import Stage, stages
@@ -43,7 +43,7 @@ FINEST = 1e-3  # difference of weights
 
 def linear_order(cells: Sequence[float], weights: Sequence[float], level: float, cap: float) -> int:
     """Return floor(min(cap, max(0, w0 - w . x)))."""
-    return math.floor(min(cap, max(0.0, level - float(np.dot(weights, cells)))))
+    return int(whole(min(cap, max(0.0, level - float(np.dot(weights, cells))))))
 
 
 def falling_weights(count: int, least: float) -> Array:

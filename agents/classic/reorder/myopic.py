@@ -28,6 +28,7 @@ from jitgym.control import Policy
 from jitgym.distributions import Deterministic
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, remembered, rows
 from ..base.declaration import Array, Classic, Parameter, Values
@@ -124,7 +125,7 @@ class Myopic(Acting):
             )
 
         found = remembered(self.known, seen, orders)[:, np.newaxis]
-        return np.asarray(np.ceil(found / stage.lot) * stage.lot, dtype=np.float64)
+        return np.asarray(whole_up(found / stage.lot) * stage.lot, dtype=np.float64)
 
     def _seen(self, state: Array) -> tuple[Array, Array]:
         """Stock, (batch,), and what is on order, what arrives next first."""

@@ -33,6 +33,7 @@ import numpy as np
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, in_scenario_order, rows, shared
 from ..base.declaration import Array, Classic, Parameter, Special, Values
@@ -48,7 +49,7 @@ def every_part_every(setups: float, time: float, work: float) -> int:
     spare = time - work
     if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
         return 1 if setups <= 0 else int(LONGEST)
-    return math.ceil(setups * (1 + ALLOWANCE) / spare - 1e-9)
+    return int(whole_up(setups * (1 + ALLOWANCE) / spare))
 
 
 def common_cycle(

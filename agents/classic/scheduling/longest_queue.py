@@ -27,8 +27,6 @@ from ..base.acting import Acting, in_scenario_order, rows
 from ..base.declaration import Array, Classic, Parameter, Values
 from ..pull.base_stock import level_parameter
 
-GOES_ON = 1e9  # priority of what the center is set up for
-
 
 def work_waiting(asked: Array, times: Array) -> Array:
     """Return the time that each queue takes, (batch, sources)."""
@@ -44,8 +42,9 @@ class LongestQueue(Acting):
         levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         queues = work_waiting(asked, self._times)
+        goes_on = queues.max() + 1.0  # what a center is set up for comes first
         for source, center in self.plan.set_up:
-            queues[:, source] += GOES_ON * (state[:, center] == source + 1.0)
+            queues[state[:, center] == source + 1.0, source] = goes_on
         return np.hstack([asked, queues])
 
     @cached_property

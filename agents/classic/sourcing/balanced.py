@@ -28,6 +28,7 @@ import numpy as np
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole
 
 from ..adaptive import smoothed
 from ..adaptive.seasonal_base_stock import lasts
@@ -92,7 +93,7 @@ class Balanced(Acting):
             if short.any():
                 wanted, spread = gaps[short][:, stores], (need * self._cv)[short][:, stores]
                 gaps[np.ix_(short, stores)] = balance(stock[short], wanted, spread)
-        return np.floor(gaps / self.plan.lots + 1e-9) * self.plan.lots
+        return whole(gaps / self.plan.lots) * self.plan.lots
 
     @cached_property
     def _is_store(self) -> Array:

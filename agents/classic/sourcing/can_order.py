@@ -27,6 +27,7 @@ import numpy as np
 from jitgym.control import Policy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, in_scenario_order, rows
 from ..base.declaration import Array, Classic, Parameter, Special, Values
@@ -101,7 +102,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     at, crews = stages(scenario), carried(scenario)
     intervals = np.clip(textbook_intervals(scenario), 1.0, 12.0).astype(np.float64).round(1)
     extra = {
-        name: at[name].lot * math.ceil(interval * at[name].requirement / at[name].lot)
+        name: at[name].lot * float(whole_up(interval * at[name].requirement / at[name].lot))
         for interval, crew in zip(intervals.tolist(), crews.values(), strict=True)
         for name in crew
     }

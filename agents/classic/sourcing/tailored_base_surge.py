@@ -25,6 +25,7 @@ import numpy as np
 from jitgym.control import Policy, RulePolicy
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Classic, Parameter, Values, plain
 from ..base.sizing import Stage, deviation_of, stages
@@ -50,7 +51,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         unit="units a period",
         of=tuple(stage.source for stage in slowest),
         textbook=textbook,
-        high=np.maximum(lots * np.ceil(2 * needed / lots), textbook),
+        high=np.maximum(lots * whole_up(2 * needed / lots), textbook),
         step=lots,
         whole=True,
     )

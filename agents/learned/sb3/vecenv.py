@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
 from jitgym.envs import VectorPlant
+from jitgym.errors import whole_number
 
 OF_THE_ENGINE = ("state", "sums", "totals", "period", "is_new", "keys", "seed", "episode")
 
@@ -38,11 +39,18 @@ class PlantVecEnv(VecEnv):
         self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
 
     def reset(self) -> np.ndarray:
-        """Begin new episodes: of the seeds given by `seed`, else the next of the present ones."""
-        seeds = None if None in self._seeds else self._seeds
-        observation, _ = self.plants.reset(seed=seeds, options=self._options[0])
+        """Begin new episodes: of the seeds given by `seed`, else the next of the present ones.
+
+        Seeds and options hold for one reset, also where it refuses them.
+        """
+        seeds, options = self._seeds, self._options
         self._reset_seeds()
         self._reset_options()
+        if any(other != options[0] for other in options):
+            raise ValueError(
+                "options differ between plants of one batch; expected the same for all"
+            )
+        observation, _ = self.plants.reset(seed=seeds, options=options[0])
         self._returns[:], self._lengths[:] = 0.0, 0
         return observation
 
@@ -96,14 +104,36 @@ class PlantVecEnv(VecEnv):
         return [getattr(self.plants, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set the batch's attribute."""
+        """Set the batch's attribute. Raises ValueError where only some plants are meant."""
+        self._expect_all(indices)
         setattr(self.plants, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
-        """Call the batch's method once and return the result for each environment asked for."""
+        """Call the batch's method once and return the result for each plant.
+
+        Raises ValueError where only some are meant: a method is called for the whole batch.
+        """
+        self._expect_all(indices)
         result = getattr(self.plants, method_name)(*args, **kwargs)
         return [result for _ in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """Return False for each: nothing is wrapped."""
         return [False for _ in self._get_indices(indices)]
+
+    def get_images(self) -> list[np.ndarray | None]:
+        """Return a picture of each plant, where they were made with `render_mode="rgb_array"`."""
+        shown = self.plants.render() or (None,) * self.num_envs
+        return [picture if isinstance(picture, np.ndarray) else None for picture in shown]
+
+    def _expect_all(self, indices: Any) -> None:
+        if len(set(self._get_indices(indices))) < self.num_envs:
+            raise ValueError(
+                f"indices are {indices!r}, but the plants are one batch; expected None, for all"
+            )
+
+    def _get_indices(self, indices: Any) -> list[int]:
+        """Return the plants that are meant; raises ValueError for one that does not exist."""
+        listed = super()._get_indices(indices)
+        most = self.num_envs - 1
+        return [whole_number("an index", index, -self.num_envs, most) for index in listed]
