@@ -142,7 +142,8 @@ class Trial:
         if self.classic.is_slow:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
-        budget = BUDGET if self.aim is None else MORE * BUDGET
+        is_whole = self.aim is not None and not self.aim.more  # not one of the last rounds
+        budget = MORE * BUDGET if is_whole else BUDGET
         return many and self.periods * len(self.layout.scenario.sources) > budget
 
     @property
