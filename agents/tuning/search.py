@@ -57,6 +57,7 @@ GRID = 1024  # candidates in all: so few of several numbers are all tried, on fe
 GRID_SHARE = 1 / 8  # of the episodes
 GRID_PERIODS = 20e6  # but not for longer than so many periods
 FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
+TARGET_EPISODES = 8  # likewise, where it has to reach a target
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 
 
@@ -151,7 +152,8 @@ def tune(
     seed
         Of the episodes and of the first sample; the same seed gives the same policy.
     episodes
-        That a candidate is run on in the search; finalists are run on four times as many others.
+        That a candidate is run on in the search; finalists are run on four times as many others
+        (eight times with a target).
         By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
         and where the policy is not a compiled rule), at least 2 and at most 2,048 of them; of a
         policy that is slow as many as make 1,000.
@@ -192,7 +194,8 @@ def tune(
         first.run([space.origin])  # compiles, where that was not done yet
         compiled = time.process_time()
         trial = Trial(classic, layout, space, seed, episodes, aim)
-        final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes, aim)
+        more = FINAL_EPISODES if aim is None else TARGET_EPISODES
+        final = Trial(classic, layout, space, seed + FRESH, more * episodes, aim)
         held_trials = _search(trial, final, seed, bar)
     (taken,) = final.best(1)
     values = space.values(taken)
@@ -241,6 +244,7 @@ def _search(trial: Trial, final: Trial, seed: int, bar: Progress) -> list[Trial]
     final.run([*starts, *finalists])
     if trial.aim is not None:
         final.space = trial.space  # it may have been widened
+        final.run(trial.best(1))
         settled(final, trial)
     bar.advance()
     return simpler
@@ -306,7 +310,7 @@ def search_within(trial: Trial, seed: int) -> Generator[None, None, list[Point]]
         trial.run(first_sample(trial, seed))
         yield
     yield from down(trial, apart(trial))
-    return trial.best(trial.finalists)
+    return trial.best(min(trial.finalists, FINALISTS // 2))
 
 
 def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:

@@ -101,6 +101,7 @@ class Aim:
 
     targets: tuple[Target, ...]
     least: str = COST  # or "stock"
+    more: tuple[float, ...] = ()  # reserve that each target is asked for on top; () for none
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.targets))
@@ -111,7 +112,11 @@ class Aim:
 
     def _standing(self, layout: Layout, costs: Array, sums: Array) -> Standing:
         found = figures(layout, sums, [target.kpi for target in self.targets])
-        reserves = tuple(target.reserve(found[target.kpi]) for target in self.targets)
+        more = self.more or (0.0,) * len(self.targets)
+        reserves = tuple(
+            target.reserve(found[target.kpi]) - asked
+            for target, asked in zip(self.targets, more, strict=True)
+        )
         return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
 
     def told(self, found: Mapping[str, float]) -> str:
