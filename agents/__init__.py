@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.control import Policy
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from . import classic
 from . import improve as improve  # its policies join the registry

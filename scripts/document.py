@@ -1,4 +1,4 @@
-"""Write the page and the drawing of each catalog scenario to docs/scenarios."""
+"""Write docs/glossary.md, and page and drawing of each catalog scenario to docs/scenarios."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from tyro.conf import Positional, arg
 
 import jitgym
 from jitgym import catalog
-from jitgym.report import drawing, pages
+from jitgym.report import drawing, glossary, pages
 
-FOLDER = common.ROOT / "docs" / "scenarios"
+DOCS = common.ROOT / "docs"
+FOLDER = DOCS / "scenarios"
 
 
 def main(
@@ -22,13 +23,19 @@ def main(
     ] = (),
     out: Annotated[Path, arg(metavar="DIR", help="folder of the pages")] = FOLDER,
 ) -> None:
-    """Write pages from the scenarios themselves."""
+    """Write the pages of scenarios; without names, of all, and the glossary beside the folder."""
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
-        drawing.draw(scenario, out / f"{name}.svg")
-        (out / f"{name}.md").write_text(pages.page(scenario, f"{name}.svg"), encoding="utf-8")
-        print(out / f"{name}.md")
+        page, picture = (out / f"{scenario.name}.{kind}" for kind in ("md", "svg"))
+        drawing.draw(scenario, picture)
+        text = pages.page(scenario, picture.name, pages.results(name, DOCS))
+        page.write_text(text, encoding="utf-8")
+        print(page)
+    if not scenarios:
+        place = out.parent / "glossary.md"
+        place.write_text(glossary.page(), encoding="utf-8")
+        print(place)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import agents
 from agents.studies import comparison, findings
 from agents.tuning.target import aim_of
 from jitgym.evaluate import Run
+from jitgym.report import tables
 
 POLICIES = "classic policies by name; all that apply if none is named"
 TARGET = "a KPI and its bound, such as fill_rate=0.98; several of them are reached together"
@@ -35,8 +36,9 @@ def main(
     """Tune classic policies on the split `tune`, and evaluate them on `test`.
 
     The parameters that cost least are looked for; with --target those that reach it at the least
-    cost, or with the least stock. The folder of the run holds run.json and rows.csv. The exit code
-    is 1 where no policy reaches the target; the best that was found is printed all the same.
+    cost, or with the least stock. The folder of the run holds run.json, rows.csv and report.md (the
+    table). The exit code is 1 where no policy reaches the target; the best that was found is
+    printed all the same.
     """
     plant = common.scenario(scenario, given)
     common.expect_sample(seed, episodes)
@@ -57,11 +59,14 @@ def main(
         entrants = [*classics.textbook, *classics.tuned]
         rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
         run.save(rows)
-    found = findings.of(classics, rows, tuple(wanted))
+        found = findings.of(classics, rows, tuple(wanted))
+        shown = findings.table(found, classics, rows, plant, request)
+        run.report(tables.markdown(shown))
     if json_:
-        print(json.dumps({"scenario": plant.name, "yardstick": plant.yardstick, "policies": found}))
+        about = {"scenario": plant.name, "yardstick": plant.yardstick, "cautions": plant.cautions}
+        print(json.dumps(about | {"policies": found}))
     else:
-        print(findings.text(found, classics, plant, request))
+        tables.show(shown)
     if not any(policy.tuning.is_reached for policy in classics.tuned):
         raise SystemExit(1)
 

@@ -9,18 +9,20 @@ Each classic policy stands in it twice, sized by the textbook and tuned by simul
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
-from jitgym.evaluate import rollout
+from jitgym.evaluate import is_growing, rollout
+from jitgym.evaluate.steadiness import GROWS
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from .. import classic
+from ..improve.look_ahead import usual_base
 from ..progress import track
 from ..tuning.exactly import ExactlyTuned, tune_exactly
 from ..tuning.search import TargetMissed, TunedPolicy, tune
@@ -153,12 +155,17 @@ def contest(
     *,
     progress: bool = False,
 ) -> pandas.DataFrame:
-    """Return the rows of all policies on the same episodes of the split `test`."""
+    """Return the rows of all policies on the same episodes of the split `test`.
+
+    With a column `grows`: whether the policy's average has no steady state.
+    """
     import pandas
 
-    shown = track(policies, f"evaluate on {scenario.name}", shown=progress)
-    rows = [rollout(policy, scenario, episodes=episodes, seed=seed) for policy in shown]
-    return pandas.concat(rows, ignore_index=True)
+    frames = []
+    for policy in track(policies, f"evaluate on {scenario.name}", shown=progress):
+        frame = rollout(policy, scenario, episodes=episodes, seed=seed)
+        frames.append(frame.assign(**{GROWS: is_growing(frame, policy, scenario)}))
+    return pandas.concat(frames, ignore_index=True)
 
 
 DECISIONS = 3000
@@ -187,6 +194,41 @@ def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
     )
 
 
+ALWAYS = ("kanban", "eoq")
+"""Shown in every comparison where they apply, best or not: what readers look for first."""
+
+RIVALS = ("base-stock", "kanban", "eoq", "conwip", "constant")
+"""Of a learner, beside the simple policy that suits the plant; the first that apply."""
+
+
+def with_always(names: Sequence[str], scenario: Scenario) -> list[str]:
+    """Return the names, and of those that every comparison shows the ones that apply."""
+    missing = [name for name in ALWAYS if name not in names]
+    return [*names, *(name for name in missing if not classic.find(name).why_not(scenario))]
+
+
+def rivals(scenario: Scenario, count: int = 3) -> list[str]:
+    """Return the classic policies that suit a plant: what a learner is first held against."""
+    preferred = dict.fromkeys((usual_base(scenario).name, *RIVALS))
+    return [name for name in preferred if not classic.find(name).why_not(scenario)][:count]
+
+
+def textbook_costs(names: Sequence[str], scenario: Scenario, seed: int = 0) -> dict[str, float]:
+    """Return what policies by the textbook cost on the split `validate`: lines beside a curve."""
+    fitting = [classic.find(name) for name in names]
+    quick = [c for c in fitting if c.base is None and not c.why_not(scenario)]
+    made = [classic.make(each.name, scenario, {}) for each in quick]
+    return {
+        policy.name: float(rollout(policy, scenario, 64, seed, "validate")["cost"].mean())
+        for policy in made
+    }
+
+
+def parameters_of(policies: Iterable[Policy]) -> dict[str, Mapping[str, object]]:
+    """Return the parameters of each policy by its name, for a report; none of one without."""
+    return {policy.name: getattr(policy, "parameters", {}) for policy in policies}
+
+
 def effort(agent: str, steps: int, seconds: float) -> str:
     """Return what a learner's row cost, and what its interval does not cover."""
     return (
@@ -197,7 +239,8 @@ def effort(agent: str, steps: int, seconds: float) -> str:
 
 def cautions(scenario: Scenario) -> list[str]:
     """Return what the intervals of this scenario do not cover."""
-    found = ["the reference is the tuned classic that is cheapest on these very episodes"]
+    found = [*scenario.cautions]
+    found += ["the reference is the tuned classic that is cheapest on these very episodes"]
     replayed = [
         name
         for name, demand in scenario.demands.items()

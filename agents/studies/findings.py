@@ -1,4 +1,4 @@
-"""What a tuning found, as plain data and as a text of at most 80 columns.
+"""What a tuning found, as plain data and as a table.
 
 Parameters are written so that a person can type them back, and a list says which number belongs to
 which source:
@@ -14,10 +14,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from jitgym.evaluate import interval
+from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
 
 from .. import classic
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
 WIDTH = 80
-UNDEFINED = "n/a"
+UNSTEADY = "no steady state"
 
 
 def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,6 +46,7 @@ def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[
             "textbook_cost": figure(textbook.name, "cost"),
             "tuned": tuned.parameters,
             "tuned_cost": figure(tuned.name, "cost"),
+            "steady": not bool(rows.loc[rows["policy"] == tuned.name, GROWS].any()),
             STOCK: figure(tuned.name, STOCK),
             **{kpi: figure(tuned.name, kpi) for kpi in kpis},
         }
@@ -59,42 +59,47 @@ def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[
     return found
 
 
-def text(
-    found: Sequence[Mapping[str, Any]], classics: Classics, scenario: Scenario, request: Request
-) -> str:
-    """Return the findings as a table, and below it the parameters of each policy."""
+def table(
+    found: Sequence[Mapping[str, Any]],
+    classics: Classics,
+    rows: pandas.DataFrame,
+    scenario: Scenario,
+    request: Request,
+) -> Table:
+    """Return the findings as a table, with the parameters of each policy below it."""
     aim = aim_of(request.target, request.least)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("policy")
-    for heading in ("textbook cost", "tuned cost", "average inventory", *kpis, "CPU s"):
-        table.add_column(heading.replace("_", " "), justify="right")
-    for line in found:
-        columns = ["textbook_cost", "tuned_cost", STOCK, *kpis]
-        figures = [_figure(line[column]) for column in columns]
+    costs = {str(name): interval(frame["cost"]) for name, frame in rows.groupby("policy")}
+    growing = set(rows.loc[rows[GROWS], "policy"])
+    columns = (
+        Column("policy", importance=KEPT, align="left"),
+        Column("textbook_cost", importance=40),
+        Column("tuned_cost", importance=KEPT),
+        Column(STOCK, importance=30 if aim is None else KEPT),
+        *(Column(kpi, importance=KEPT) for kpi in kpis),
+        Column("seconds", unit="CPU", importance=10, form=".1f"),
+    )
+    lines = []
+    for line, textbook, tuned in zip(found, classics.textbook, classics.tuned, strict=True):
         missed = "" if line.get("reached", True) else " (missed)"
-        table.add_row(line["policy"] + missed, *figures, f"{line['seconds']:.1f}")
-    console = Console(width=WIDTH, color_system=None)
-    with console.capture() as printed:
-        console.print(table)
+        cells = [line[column] for column in (STOCK, *kpis, "seconds")]
+        shown = [UNSTEADY if p.name in growing else costs[p.name] for p in (textbook, tuned)]
+        lines.append([line["policy"] + missed, *shown, *cells])
     title = f"{scenario.title or scenario.name}: {scenario.yardstick}, split test"
-    told = [*textwrap.wrap(title, WIDTH)]
+    notes = ["±: half-width of the 95 % interval", *scenario.cautions]
+    notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
     if aim is not None:
-        told += textwrap.wrap(f"Wanted: {aim}, at the least {aim.least}.", WIDTH)
-    told += [line.rstrip() for line in printed.get().rstrip().splitlines()]
+        notes.append(f"Wanted: {aim}, at the least {aim.least}.")
     for line, policy in zip(found, classics.tuned, strict=True):
-        told += ["", *parameters(line["policy"], policy.parameters, scenario)]
+        notes += parameters(line["policy"], policy.parameters, scenario)
         if aim is not None and not policy.tuning.is_reached:
             reached = aim.told(policy.tuning.reached)
-            told += _wrapped(
+            notes.append(
                 f"{line['policy']} does not reach {aim}; the best of "
                 f"{policy.tuning.candidates:,} candidates comes to {reached} on the split tune."
             )
-    if classics.left_out:
-        told.append("")
-    for name, why in classics.left_out.items():
-        told += _wrapped(f"{name} does not apply: {why}")
-    return "\n".join(told)
+    notes += [f"{name} does not apply: {why}" for name, why in classics.left_out.items()]
+    return Table(columns, lines, title, notes)
 
 
 def parameters(name: str, values: Mapping[str, Any], scenario: Scenario) -> list[str]:
@@ -117,7 +122,3 @@ def _wrapped(line: str, indent: str = "  ") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _figure(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{value:.5g}"

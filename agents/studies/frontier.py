@@ -16,6 +16,7 @@ import numpy as np
 
 from jitgym.evaluate import Interval, paired, rollout
 from jitgym.plant import Layout, lay_out
+from jitgym.report import tables
 from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain
@@ -212,24 +213,36 @@ def matched(
 
 def page(meetings: Sequence[Sequence[Meeting]]) -> str:
     """Return the table of a plant, and what it says, sentence by sentence."""
-    lines = [
-        "| fill rate | policy | stock | against the first | parameters |",
-        "|---|---|---|---|---|",
+    return "\n".join([tables.markdown(table(meetings)), *_sentences(meetings), ""])
+
+
+def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
+    """Return what each policy needs at each fill rate as a table."""
+    columns = (
+        tables.Column("fill_rate", importance=tables.KEPT, form=".4f"),
+        tables.Column("policy", importance=tables.KEPT, align="left"),
+        tables.Column("stock", importance=tables.KEPT, form=".3f"),
+        tables.Column("against_the_first", absent=""),
+        tables.Column("parameters", importance=0, align="left"),
+    )
+    rows = [
+        (
+            each.fill_rate,
+            each.policy,
+            each.stock,
+            None if each.more is None else _difference(each),
+            each.parameters,
+        )
+        for group in meetings
+        for each in group
     ]
-    for group in meetings:
-        for each in group:
-            told = "" if each.more is None else _difference(each)
-            numbers = ", ".join(f"{name} {value}" for name, value in each.parameters.items())
-            lines.append(
-                f"| {each.fill_rate:.4f} | {each.policy} | {each.stock:.3f} | {told} | {numbers} |"
-            )
-    return "\n".join([*lines, "", *_sentences(meetings), ""])
+    return tables.Table(columns, rows)
 
 
 def _difference(each: Meeting) -> str:
     assert each.more is not None
     apart = "" if abs(each.apart) <= SAME else f"; fill rates {each.apart:+.4f} apart"
-    return f"{each.more.mean:+.3f} [{each.more.low:+.3f}, {each.more.high:+.3f}]{apart}"
+    return f"{each.more.mean:+.3f} ± {each.more.half_width:.3f}{apart}"
 
 
 def _sentences(meetings: Sequence[Sequence[Meeting]]) -> list[str]:

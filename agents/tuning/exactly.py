@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from jitgym import exact
+from jitgym.catalog import load
 from jitgym.control import Policy
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from ..classic import applicable, plain, values_of
 from ..progress import Progress

@@ -37,10 +37,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.control import Policy, Printed, Rule, View
 from jitgym.control.policy import printed
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain, values_of
 from ..progress import Progress
@@ -101,7 +102,7 @@ class TunedPolicy(Printed):
 
     def __repr__(self) -> str:
         """Return the policy with its parameters, and below it what the tuning came to."""
-        return f"{printed(self)}\n{self.tuning}"
+        return "\n".join([printed(self), str(self.tuning), *self.layout.scenario.cautions])
 
     @property
     def name(self) -> str:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import ViewLayout
-from jitgym.envs import ActionEncoding, Engine
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate import closed_loop
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys
 
 from ..classic import Classic
@@ -213,15 +212,11 @@ def _run_crowd(
     layout: Layout, policies: Sequence[Any], seed: int, episodes: int
 ) -> tuple[Array, Array]:
     """Run policies that are no compiled rule, each on as many rows of a batch as episodes."""
-    rows = len(policies) * episodes
+    rows = np.tile(np.arange(episodes), len(policies))
+    engine = closed_loop.at_start(layout, SPLIT, seed, rows)
     crowd = policies[0].crowd(policies[1:], episodes)
-    engine = Engine(layout, rows, ActionEncoding(layout, "asked"))
-    engine.split = SPLIT
-    engine.seed[:] = seed
-    engine.episode[:] = np.tile(np.arange(episodes), len(policies))
-    engine.place(np.ones(rows, dtype=np.bool_))
-    view, memory = ViewLayout(layout), crowd.start(rows)
-    for _ in range(layout.plant.periods):
-        engine.step(crowd.act(view.of(engine.state), memory))
+    decide = closed_loop.deciding(crowd, layout, rows.size)
+    for _ in closed_loop.run(engine, decide, layout.plant.periods):
+        pass
     shape = (len(policies), episodes)
     return engine.episode_cost.reshape(shape), engine.sums.reshape(*shape, -1).copy()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import platform
 import re
 import subprocess
@@ -29,6 +28,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel
 
+from jitgym.documents import write_whole
+from jitgym.errors import RunError
+
 if TYPE_CHECKING:  # pandas takes seconds to import
     import pandas as pd
 
@@ -36,10 +38,6 @@ ALWAYS_RECORDED = ("jitgym", "numpy", "numba", "scipy", "gymnasium")
 RECORDED_IF_LOADED = {"torch": "torch", "stable_baselines3": "stable-baselines3"}  # module: package
 WHAT_IT_DOES = ("script", "scenario", "configuration", "seeds")  # equal: the same run again
 TEXT_COLUMNS = ("scenario", "policy", "split")
-
-
-class RunError(Exception):
-    """A folder that cannot be written to or read as a run; the message says which and why."""
 
 
 class Run:
@@ -95,6 +93,10 @@ class Run:
         text = rows.to_csv(index=False, lineterminator="\n")
         write_whole(self.folder / "rows.csv", text)
 
+    def report(self, text: str) -> None:
+        """Write report.md beside the rows, whole or not at all: the table as it was printed."""
+        write_whole(self.folder / "report.md", text)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -132,7 +134,8 @@ class Run:
             self._record["earlier"] = [*earlier.pop("earlier", []), earlier]
         elif earlier is not None:
             self._refuse_another(folder, earlier)
-            (folder / "rows.csv").unlink(missing_ok=True)  # no run's rows beside another's record
+            for left in ("rows.csv", "report.md"):  # no run's rows beside another's record
+                (folder / left).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -182,17 +185,6 @@ def exit_state(error: BaseException | None) -> str:
         return "interrupted"
     clean = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
     return "finished" if clean else "failed"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file such that no reader, and no interruption, ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def plain(value: Any) -> Any:

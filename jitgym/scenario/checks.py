@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,8 @@ from jitgym.distributions import (
 from jitgym.errors import PlacedError
 from jitgym.units import at_least
 
-from .parts import Oracle
-
-if TYPE_CHECKING:
-    from .model import Scenario
+from .model import Written
+from .parts import LONGEST_CYCLE, Oracle
 
 RESERVED = frozenset({"control", "scenario", "num_envs", "render_mode", "autoreset_mode", "split"})
 """Keywords of gymnasium.make that no parameter may be named after."""
@@ -40,12 +39,26 @@ NAMED = (
 """Sections whose keys are names that the writer chose."""
 
 
-def check(scenario: Scenario) -> None:
+MOST_UNITS = 1e100
+"""No more units of an item than this go into what is made of it: products stay finite."""
+
+MOST_UNITS_SHARED = 100_000
+"""Nor more units of a stream in a period: they are drawn apart one by one."""
+
+MOST_SHARED = 20_000_000
+"""A stream is refused where the table of one of its parts would take more steps than this."""
+
+LONGEST_CLOCK = 1e15
+"""Periods after which patterns, seasons and contracts of a plant are where they began."""
+
+
+def check(scenario: Written) -> None:
     """Raise PlacedError for the first fault; give every event its share of its clock."""
     _check_names(scenario)
     _check_references(scenario)
     _check_storage(scenario)
     _check_bill_of_materials(scenario)
+    _check_cycles(scenario)
     _place_events(scenario)
     _place_parts(scenario)
     _check_forecasts(scenario)
@@ -54,17 +67,63 @@ def check(scenario: Scenario) -> None:
     _check_parameters(scenario)
 
 
-def _check_names(scenario: Scenario) -> None:
+LONGEST_NAME = 80
+NOT_IN_NAMES = {".": "a dot", "=": "an equals sign", "[": "a bracket", "]": "a bracket"}
+"""Paths and cells are written with these: mill.in_process[2], --set items.steel.value=3."""
+
+NOT_IN_FILES = {"/": "a slash", "\\": "a backslash", ":": "a colon"}
+
+
+def fault_of_name(name: str) -> str:
+    """What is wrong with a name that a person chose, and what to write instead; or nothing."""
+    if not name.strip():
+        return "is no name; expected text"
+    if name != name.strip():
+        return f"is {name!r}, with a space at its beginning or end; expected {name.strip()!r}"
+    if not name.isprintable():
+        return f"is {name!r}; expected a name of printable characters on one line"
+    if len(name) > LONGEST_NAME:
+        return f"is a name of {len(name):,} characters; expected at most {LONGEST_NAME}"
+    for mark, words in NOT_IN_NAMES.items():
+        if mark in name:
+            return f"is no name; expected text without {words}"
+    return ""
+
+
+def fault_of_file_name(name: str) -> str:
+    """The same for a name that files and folders are called after."""
+    for mark, words in NOT_IN_FILES.items():
+        if mark in name:
+            return f"is {name!r}; files are named after it: expected a name without {words}"
+    return fault_of_name(name.replace(".", "")) or (
+        f"is {name!r}; files are named after it: expected a name that begins with a letter or digit"
+        if name.startswith((".", "-"))
+        else ""
+    )
+
+
+def _check_names(scenario: Written) -> None:
+    if fault := fault_of_file_name(scenario.name):
+        raise PlacedError(fault, "name")
     for section in (*NAMED, "parameters"):
         for name in getattr(scenario, section):
-            if not name or "." in name:
-                raise PlacedError("is no name; expected text without a dot", section, name)
+            if fault := fault_of_name(name):
+                raise PlacedError(fault, section, name)
+    for name, source in scenario.sources.items():
+        center = scenario.work_centers.get(name)
+        if center is not None and center.breakdown is not None and source.disruption is not None:
+            raise PlacedError(
+                f"has the name of a work center, and {name}.up would be both; expected another "
+                "name for one of them",
+                "sources",
+                name,
+            )
     for name in scenario.parameters:
         if name in RESERVED or name in type(scenario).model_fields:
             raise PlacedError("is a reserved word; expected another name", "parameters", name)
 
 
-def _check_references(scenario: Scenario) -> None:
+def _check_references(scenario: Written) -> None:
     for kind, name, *place in _references(scenario):
         known = getattr(scenario, kind)
         if name not in known:
@@ -84,9 +143,9 @@ def _check_references(scenario: Scenario) -> None:
             )
 
 
-def _check_storage(scenario: Scenario) -> None:
+def _check_storage(scenario: Written) -> None:
     for name, item in scenario.items.items():
-        if item.storage is None:
+        if item.storage is None or scenario.is_made_to_order(name):
             continue
         for source_name in scenario.sources_of(name):
             smallest = scenario.sources[source_name].smallest_order
@@ -101,7 +160,7 @@ def _check_storage(scenario: Scenario) -> None:
                 )
 
 
-def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
+def _references(scenario: Written) -> Iterator[tuple[str, ...]]:
     """(section, name, place ...) for every name that must exist."""
     for name, source in scenario.sources.items():
         yield "items", source.makes, "sources", name, "makes"
@@ -126,42 +185,88 @@ def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
         yield "items", name, "actions", "maximum_level", name
 
 
-def _check_bill_of_materials(scenario: Scenario) -> None:
-    for item in scenario.items:
-        cycle = _cycle(scenario, (item,))
-        if cycle:
-            source = next(
-                n for n in scenario.consumers_of(cycle[0]) if scenario.sources[n].makes == cycle[1]
-            )
+def _check_bill_of_materials(scenario: Written) -> None:
+    if cycle := _cycle(scenario):
+        material, made = cycle[:2]
+        source = next(
+            n for n in scenario.consumers_of(material) if scenario.sources[n].makes == made
+        )
+        raise PlacedError(
+            f"closes a cycle in the bill of materials, {_way(cycle)}; "
+            "expected that no item goes into itself",
+            "sources",
+            source,
+            "consumes",
+            material,
+        )
+    contained = scenario.exploded(dict.fromkeys(scenario.items, 1.0))
+    for item, units in contained.items():
+        if not units <= MOST_UNITS:
             raise PlacedError(
-                f"closes a cycle in the bill of materials, {' -> '.join(cycle)}; "
-                "expected that no item goes into itself",
-                "sources",
-                source,
-                "consumes",
-                cycle[0],
+                f"more than {MOST_UNITS:g} units of it go into the items that are made of it; "
+                "expected smaller quantities in consumes",
+                "items",
+                item,
             )
 
 
-def _cycle(scenario: Scenario, way: tuple[str, ...]) -> tuple[str, ...]:
-    """The way back to its first item, or nothing."""
-    for name in scenario.consumers_of(way[-1]):
-        made = scenario.sources[name].makes
-        if made == way[0]:
-            return (*way, made)
-        if made not in way and (found := _cycle(scenario, (*way, made))):
-            return found
+def _cycle(scenario: Written) -> tuple[str, ...]:
+    """The first way from an item back to itself, or nothing; each item is looked at once."""
+    done: set[str] = set()
+    for first in scenario.items:
+        way = {first: iter(scenario.goes_into(first))}  # items on the way, and what is still to see
+        while way:
+            item, following = next(reversed(way.items()))
+            made = next((each for each in following if each not in done), None)
+            if made is None:
+                done.add(item)
+                del way[item]
+            elif made in way:
+                names = list(way)
+                return (*names[names.index(made) :], made)
+            else:
+                way[made] = iter(scenario.goes_into(made))
     return ()
 
 
-def _events(scenario: Scenario) -> list[tuple[str, str, str, Event]]:
+def _way(cycle: tuple[str, ...]) -> str:
+    shown = cycle if len(cycle) <= 12 else (*cycle[:6], "...", *cycle[-5:])
+    return " -> ".join(shown)
+
+
+def _check_cycles(scenario: Written) -> None:
+    together = 1
+    for name, demand in scenario.demands.items():
+        together = math.lcm(together, demand.cycle)
+        if together > LONGEST_CYCLE:
+            raise PlacedError(
+                f"its pattern and seasons, and those of the demands before it, come again after "
+                f"{together:,} periods together; expected at most {LONGEST_CYCLE:,}",
+                "demands",
+                name,
+            )
+    for name, source in scenario.sources.items():
+        if source.commitment is not None:
+            together = math.lcm(together, source.commitment.every)
+        if together > LONGEST_CLOCK:
+            raise PlacedError(
+                "contracts, patterns and seasons come again together after more than "
+                f"{LONGEST_CLOCK:g} periods; expected numbers of periods with common factors",
+                "sources",
+                name,
+                "commitment",
+                "every",
+            )
+
+
+def _events(scenario: Written) -> list[tuple[str, str, str, Event]]:
     """(section, name, field, event): centers first, then demands, as written."""
     centers = [("work_centers", n, "time", c.time) for n, c in scenario.work_centers.items()]
     demands = [("demands", n, "quantity", d.quantity) for n, d in scenario.demands.items()]
     return [(s, n, f, event) for s, n, f, event in (*centers, *demands) if isinstance(event, Event)]
 
 
-def _place_events(scenario: Scenario) -> None:
+def _place_events(scenario: Written) -> None:
     """Give every event its share of its clock, in proportion to the rates."""
     events = _events(scenario)
     total: dict[str, float] = {}
@@ -180,7 +285,7 @@ def _place_events(scenario: Scenario) -> None:
         parts[name] = parts[name].model_copy(update={field: placed})
 
 
-def _place_parts(scenario: Scenario) -> None:
+def _place_parts(scenario: Written) -> None:
     """Let every part of a stream know the whole, and check that the parts are no more than it."""
     taken = dict.fromkeys(scenario.streams, 0.0)
     for name, demand in scenario.demands.items():
@@ -208,6 +313,14 @@ def _place_parts(scenario: Scenario) -> None:
                 part.stream,
                 "quantity",
             )
+        if support[-1] > MOST_UNITS_SHARED or float(support.sum()) > MOST_SHARED:
+            raise PlacedError(
+                f"is up to {support[-1]:g} units, too many to share one by one; expected fewer, "
+                "in larger units",
+                "streams",
+                part.stream,
+                "quantity",
+            )
         placed = demand.model_copy(update={"quantity": part.placed(whole)})
         scenario.demands[name] = placed
     for name, share in taken.items():
@@ -215,7 +328,7 @@ def _place_parts(scenario: Scenario) -> None:
             raise PlacedError("is part of no demand; expected one that shares it", "streams", name)
 
 
-def _check_forecasts(scenario: Scenario) -> None:
+def _check_forecasts(scenario: Written) -> None:
     for name, demand in scenario.demands.items():
         if isinstance(demand.forecast, Oracle) and "leaks" not in scenario.tags:
             raise PlacedError(
@@ -248,7 +361,7 @@ IMPROVABLE = {
 """What a project may reduce, by section."""
 
 
-def _check_projects(scenario: Scenario) -> None:
+def _check_projects(scenario: Written) -> None:
     improved: set[str] = set()
     for name, project in scenario.projects.items():
         if not project.improves:
@@ -265,7 +378,7 @@ def _check_projects(scenario: Scenario) -> None:
                 project.improves[path] = after
                 old, new = before.expectation, after.expectation
             elif isinstance(value, int | float) and not isinstance(value, bool):
-                old, new = before, float(value)
+                old, new = before, float(value)  # finite, as every number of a part
             else:
                 raise PlacedError(f"is {value!r}; expected a number", *place)
             if new < 0:
@@ -274,7 +387,7 @@ def _check_projects(scenario: Scenario) -> None:
                 raise PlacedError(f"is {new:g}, no less than {old:g}; expected less", *place)
 
 
-def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
+def _before(scenario: Written, path: str, place: tuple[str, ...]) -> Any:
     """What stands at the path that a project improves."""
     section, _, rest = path.partition(".")
     owner, _, what = rest.partition(".")
@@ -289,7 +402,7 @@ def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
     return node
 
 
-def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
+def _lead_time(scenario: Written, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
     """The new lead time of a source, checked as the source would check it."""
     source = scenario.sources[path.split(".")[1]]
     data = source.model_dump(exclude_unset=True) | {"lead_time": value}
@@ -304,7 +417,7 @@ def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]
     return faster
 
 
-def _check_recordings(scenario: Scenario) -> None:
+def _check_recordings(scenario: Written) -> None:
     periods = scenario.horizon.periods
     owners: list[tuple[str, Any]] = [(n, d.quantity) for n, d in scenario.demands.items()]
     owners += [(name, stream.quantity) for name, stream in scenario.streams.items()]
@@ -321,7 +434,7 @@ def _check_recordings(scenario: Scenario) -> None:
                 )
 
 
-def _check_same_periods(scenario: Scenario, recorded: list[tuple[str, Recorded]]) -> None:
+def _check_same_periods(scenario: Written, recorded: list[tuple[str, Recorded]]) -> None:
     """All records of a plant are of the same periods, and are replayed from the same one on."""
     for name, quantity in recorded[1:]:
         other, first = recorded[0]
@@ -343,7 +456,7 @@ def _check_same_periods(scenario: Scenario, recorded: list[tuple[str, Recorded]]
                 )
 
 
-def _check_parameters(scenario: Scenario) -> None:
+def _check_parameters(scenario: Written) -> None:
     for name, paths in scenario.parameters.items():
         for path in paths:
             if not exists(scenario, path):
@@ -355,7 +468,7 @@ def _check_parameters(scenario: Scenario) -> None:
                 )
 
 
-def exists(scenario: Scenario, path: str) -> bool:
+def exists(scenario: Written, path: str) -> bool:
     """Whether a dotted path leads to something that a scenario has."""
     node: Any = scenario
     for key in path.split("."):
