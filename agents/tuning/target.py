@@ -163,6 +163,20 @@ def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, floa
     return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
 
 
+def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
+    """Return the largest standard error of the targets' KPIs, relative to their bounds."""
+    periods, warm_up = layout.scenario.horizon.of_split("tune")
+    total = Totals(layout, sums, periods - warm_up)
+    found = [0.0]
+    for target in targets:
+        values = KPIS[target.kpi].compute(total)
+        defined = values[~np.isnan(values)]
+        if defined.size > 1:
+            error = float(defined.std(ddof=1)) / math.sqrt(defined.size)
+            found.append(error / max(abs(target.value), SMALLEST))
+    return max(found)
+
+
 def _mean(values: Array) -> float:
     """Return the mean over the episodes in which a KPI is defined; nan: it is in none."""
     defined = values[~np.isnan(values)]

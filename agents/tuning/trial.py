@@ -20,7 +20,7 @@ from jitgym.plant import Layout, episode_keys
 from ..classic import Classic
 from .cross_entropy import GENERATIONS
 from .space import FEW_NUMBERS, Point, Space
-from .target import Aim, Standing, figures
+from .target import Aim, Standing, figures, noise
 
 Array = npt.NDArray[np.float64]
 
@@ -119,6 +119,13 @@ class Trial:
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
         costs, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
         return float(costs.mean()), figures(self.layout, sums[0], kpis)
+
+    def noise(self, point: Point) -> float:
+        """Return the standard error of the targets' KPIs of a candidate, relative to the bounds."""
+        assert self.aim is not None
+        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
+        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return noise(self.layout, sums[0], self.aim.targets)
 
     def add(self, other: Trial) -> None:
         """Count what another trial simulated for this one."""

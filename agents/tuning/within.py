@@ -41,6 +41,7 @@ ROUGH = 1 / 3  # of the episodes, for all but the finest steps
 PROPOSALS = 12  # combinations that are simulated at a time
 FURTHEST = 8  # steps of one number in a combination
 FINAL_PROPOSALS = 4  # candidates that are run at a time on the finalists' episodes
+NEAR = 0.001  # reserve, relative to the target, with which the last steps end
 ROUNDS = 5  # of the last steps, on the finalists' episodes
 
 
@@ -137,8 +138,10 @@ def settled(final: Trial, trial: Trial) -> None:
     more = np.zeros(len(trial.standing[point].reserves))
     too_little: Array | None = None
     too_much: Array | None = None
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         if reaches(final, point):
+            if turn > 0 and min(final.standing[point].reserves) <= NEAR:
+                return
             too_much = more
         else:
             too_little = more

@@ -14,7 +14,7 @@ import agents
 import jitgym
 from agents import Target, TargetMissed
 from agents.classic import find as classic_of
-from agents.tuning.search import FRESH, TARGET_EPISODES
+from agents.tuning.search import FRESH, MOST_TARGET_EPISODES, TARGET_EPISODES
 from agents.tuning.space import Space
 from agents.tuning.target import MISSED, UNDEFINED, Aim, Standing
 from agents.tuning.trial import Trial
@@ -34,7 +34,8 @@ def test_it_takes_the_least_level_that_reaches_the_target(bound: float) -> None:
     target = Target("fill_rate", bound)
     policy = agents.tune("base-stock", scenario, episodes=30, target=target, least="stock")
     fresh = {"seed": FRESH, "split": "tune"}
-    episodes = TARGET_EPISODES * 30
+    episodes = policy.tuning.final_episodes
+    assert TARGET_EPISODES <= episodes / 30 <= MOST_TARGET_EPISODES
     level = policy.parameters["level"]
     rates = [
         evaluate.rollout(
@@ -56,7 +57,7 @@ def test_every_kind_of_policy_and_search_reaches_a_target(name: str) -> None:
     target = {"fill_rate": 0.8}
     policy = agents.tune(name, scenario, seed=1, episodes=4, target=target)
     assert policy.tuning.reached["fill_rate"] >= 0.8
-    rows = evaluate.rollout(policy, scenario, 4 * TARGET_EPISODES, 1 + FRESH, "tune")
+    rows = evaluate.rollout(policy, scenario, policy.tuning.final_episodes, 1 + FRESH, "tune")
     assert rows["fill_rate"].mean() == pytest.approx(policy.tuning.reached["fill_rate"])
     assert rows["cost"].mean() == pytest.approx(policy.tuning.cost)
 
