@@ -3,8 +3,8 @@
     solution = exact.solve(scenario)            # .cost, .lower, .upper, .states, .policy
     value    = exact.evaluate(policy, scenario) # .cost, .lower, .upper
 
-`cost` is the scenario's yardstick: the long-run average a period (ongoing), the total of a season,
-the discounted sum from the first state where a discount is given.
+`cost` is the scenario's yardstick: the long-run average per period (ongoing), the total of a
+season, the discounted sum from the first state where a discount is given.
 """
 
 from .bounds import Bounds, first_bounds

@@ -1,4 +1,4 @@
-"""The optimal policy as an agent: a table of states, looked up."""
+"""The optimal policy as an agent: a lookup table of states."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from .enumeration import Enumerated, find_rows
 
 Floats = npt.NDArray[np.float64]
 
-NEAREST = 256  # states outside are compared with all of the table so many at a time
+NEAREST = 256  # states outside the table that are compared with it at a time
 
 
 @dataclass(frozen=True, eq=False)
 class OptimalPolicy(Printed):
-    """What to ask for in each state of a table; outside of it, what the nearest state asks for.
+    """The decision of each state of a table; elsewhere, the decision of the nearest state.
 
-    A state outside is first cut to the largest value of each cell in the table; if that is none of
-    its states either, the nearest by the sum of differences is taken. `outside` counts how often.
+    A state outside the table is first cut to the largest value of each cell in the table. If the
+    result is not in the table either, the state with the smallest sum of absolute differences is
+    used. `outside` counts such states.
     """
 
     layout: Layout
@@ -40,7 +41,7 @@ class OptimalPolicy(Printed):
     def of(
         cls, layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64]
     ) -> OptimalPolicy:
-        """Return the policy of one decision a state; -1 at the end asks for nothing."""
+        """Return the policy with one decision per state; -1, at an end, asks for nothing."""
         asks = np.zeros((choice.size, layout.asked_cells))
         decided = choice >= 0
         asks[decided] = enumerated.asked(layout, choice[decided])
@@ -48,12 +49,12 @@ class OptimalPolicy(Printed):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """How large its table is, for print."""
+        """The size of the table, for printing."""
         return {"a table of": f"{len(self.states):,} states"}
 
     @property
     def outside(self) -> int:
-        """How many states outside of the table it was asked for so far."""
+        """The number of states outside the table that were looked up so far."""
         return self.counter[0]
 
     def start(self, batch: int) -> Floats:
@@ -66,7 +67,7 @@ class OptimalPolicy(Printed):
         return self.asks[self.numbers(rows)]
 
     def numbers(self, rows: Floats) -> npt.NDArray[np.int64]:
-        """Return the number of the state of each row of key cells, or of the nearest."""
+        """Return the state number of each row of key cells, or that of the nearest state."""
         whole = np.round(rows)
         rows = np.where(np.abs(rows - whole) < 1e-9, whole, np.floor(rows * 1e9 + 0.5) / 1e9) + 0.0
         found = find_rows(self.states, self.slots, rows)

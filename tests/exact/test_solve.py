@@ -231,7 +231,7 @@ def test_a_policy_with_a_memory_is_refused() -> None:
 
 
 def test_a_policy_that_looks_at_reports_is_refused() -> None:
-    with pytest.raises(exact.NotFinite, match="what only reports"):
+    with pytest.raises(exact.NotFinite, match="cells that only report"):
         exact.evaluate(lambda view: view["customers.last"], "lost-sales")
 
 
