@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import difflib
+import math
 import os
+import re
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,10 +24,19 @@ from jitgym.errors import PlacedError, ScenarioError
 Place = tuple[str | int, ...]
 """Keys and list positions that lead to a part of a document."""
 
-try:
-    _Loader: Any = yaml.CSafeLoader
-except AttributeError:  # a PyYAML that was built without libyaml
-    _Loader = yaml.SafeLoader
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML was built so
+
+DEEPEST = 50
+"""Levels of a document."""
+
+LARGEST_DOCUMENT = 5_000_000
+"""Bytes of a file; a plant of five thousand items takes about one million."""
+
+LONGEST_NUMBER = 400
+"""Digits; no number that a plant may have is nearly as long."""
+
+LONGEST_SHOWN = 80
+"""Characters of what was found, in a message."""
 
 
 @dataclass(frozen=True)
@@ -37,63 +51,278 @@ class Document:
         """``FILE, line N: PLACE`` with the line of the nearest part that is written."""
         known = next((n for n in range(len(place), -1, -1) if place[:n] in self.lines), None)
         line = "" if known is None else f", line {self.lines[place[:known]]}"
-        dotted = ".".join(map(str, place))
-        return f"{self.name}{line}: {dotted}" if dotted else f"{self.name}{line}"
+        return f"{self.name}{line}: {_dotted(place)}" if place else f"{self.name}{line}"
 
 
 def read(text: str, name: str) -> Document:
-    """Parse YAML; raises ScenarioError for bad syntax, duplicate keys and aliases."""
+    """Parse YAML, in time proportional to its length.
+
+    Raises ScenarioError for bad syntax, for what is not plain data (aliases, tags, several
+    documents, duplicate keys), and for what YAML reads otherwise than it looks.
+    """
+    if len(text) > LARGEST_DOCUMENT:
+        raise ScenarioError(
+            f"{name}: has {len(text):,} characters; expected at most {LARGEST_DOCUMENT:,}"
+        )
+    document = Document(name, None, {(): 1})
     try:
-        root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)
+        return dataclasses.replace(document, data=_Reader(document).read(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ScenarioError(f"{name}{line}: {error.problem}; expected valid YAML") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ScenarioError(f"{name}: {error}; expected valid YAML") from None
-    document = Document(name, data, {(): 1})
-    if root is not None:
-        _note_lines(root, (), document, set())
-    return document
+        hint = _syntax_hint(error, text.splitlines())
+        raise ScenarioError(f"{name}{line}: {error.problem}; expected valid YAML{hint}") from None
+    except yaml.reader.ReaderError as error:
+        where = f"{name}, line {text.count(chr(10), 0, error.position) + 1}"
+        code = int(error.character)
+        raise ScenarioError(f"{where}: holds the character #x{code:04x}; expected text") from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, ScenarioError):
+            raise
+        reason = str(error).splitlines()[0]
+        raise ScenarioError(f"{name}: {reason}; expected valid YAML") from None
 
 
 def read_file(path: Path) -> Document:
     """Parse a YAML file; raises ScenarioError where it cannot be read."""
+    return read(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Text of a file that a person named; raises ScenarioError where it is none, or too large."""
     try:
-        return read(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        raise ScenarioError(f"{path}: no such file; expected a scenario in YAML") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read ({error}); expected YAML text") from None
+        if path.is_dir():
+            raise ScenarioError(f"{path}: is a folder; expected a YAML file")
+        if not path.is_file():
+            found = "is no ordinary file" if path.exists() else "no such file"
+            raise ScenarioError(f"{path}: {found}; expected a YAML file")
+        size = path.stat().st_size
+        if size > LARGEST_DOCUMENT:
+            raise ScenarioError(
+                f"{path}: has {size:,} bytes; expected a YAML file of at most {LARGEST_DOCUMENT:,}"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise ScenarioError(
+            f"{path}: cannot be read ({error.strerror}); expected a YAML file"
+        ) from None
+    except ValueError as error:  # a name with a null character
+        raise ScenarioError(f"{str(path)!r}: {error}; expected a YAML file") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(
+            f"{path}, line {line}: is not UTF-8; expected YAML text, saved as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise ScenarioError(f"{path}: is a binary file; expected YAML text, saved as UTF-8")
+    return text
 
 
-def _note_lines(node: yaml.Node, place: Place, document: Document, seen: set[int]) -> None:
-    if id(node) in seen:
-        raise ScenarioError(f"{document.where(place)}: an alias (*); expected the value itself")
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*place, _key(key, place, document))
-            document.lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, document, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            document.lines[*place, position] = value.start_mark.line + 1
-            _note_lines(value, (*place, position), document, seen)
+def value(text: str, name: str) -> Any:
+    """One value written in YAML, such as 3, [1, 2] or {distribution: poisson, mean: 5}.
+
+    Raises ScenarioError, with `name` in place of a file.
+    """
+    try:
+        return read(text, name).data
+    except ScenarioError as error:
+        said = re.sub(r"^, line \d+", "", str(error).removeprefix(name))
+        raise ScenarioError(f"{name}{said}") from None
 
 
-def _key(node: yaml.Node, place: Place, document: Document) -> str:
-    line = node.start_mark.line + 1
-    where = f"{document.name}, line {line}: {'.'.join(map(str, (*place, node.value)))}"
-    if node.tag != "tag:yaml.org,2002:str":
-        kind = node.tag.rpartition(":")[2]
-        raise ScenarioError(f"{where}: YAML reads this key as {kind}; expected text, in quotes")
-    key = str(node.value)
-    first = document.lines.get((*place, key))
-    if first is not None:
-        raise ScenarioError(f"{where}: duplicate key, first on line {first}; expected it once")
-    return key
+_RESOLVER: Any = yaml.resolver.Resolver()
+_CONSTRUCTOR: Any = yaml.constructor.SafeConstructor()
+_YAML = "tag:yaml.org,2002:"
+_PLAIN = tuple(f"{_YAML}{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp"))
+_CONTAINERS = (f"{_YAML}map", f"{_YAML}seq")
+
+
+@dataclass
+class _Open:
+    """A mapping or list that is being read."""
+
+    node: dict[str, Any] | list[Any]
+    place: Place
+    is_flow: bool
+    key: str | None = None  # whose value comes next
+
+    @property
+    def next(self) -> Place:
+        """Where the next value will stand."""
+        return (*self.place, len(self.node) if self.key is None else self.key)
+
+
+class _Reader:
+    """Makes plain data of the parser's events: one pass, without recursion."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.open: list[_Open] = []
+        self.data: Any = None
+
+    def read(self, text: str) -> Any:
+        """The data of a text; notes the line of each part in the document."""
+        documents = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            match event:
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        self._fault(event, "a second document begins (---); expected one", ())
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self.open.pop()
+                case yaml.NodeEvent():
+                    self._take(event)
+        return self.data
+
+    def _take(self, event: Any) -> None:
+        inner = self.open[-1] if self.open else None
+        if inner is not None and isinstance(inner.node, dict) and inner.key is None:
+            inner.key = self._key(event, inner)
+            self.document.lines[inner.next] = event.start_mark.line + 1
+            return
+        place = () if inner is None else inner.next
+        if place and isinstance(place[-1], int):
+            self.document.lines[place] = event.start_mark.line + 1
+        value = self._value(event, place)
+        if inner is None:
+            self.data = value
+        elif isinstance(inner.node, dict):
+            inner.node[str(inner.key)] = value
+            inner.key = None
+        else:
+            inner.node.append(value)
+        if isinstance(value, dict | list):
+            self.open.append(_Open(value, place, bool(event.flow_style)))
+            if len(self.open) > DEEPEST:
+                self._fault(event, f"more than {DEEPEST} levels; expected fewer", place[:1])
+
+    def _value(self, event: Any, place: Place) -> Any:
+        if isinstance(event, yaml.AliasEvent):
+            self._fault(event, "an alias (*); expected the value itself", place)
+        known = _PLAIN if isinstance(event, yaml.ScalarEvent) else _CONTAINERS
+        if event.tag not in (None, "!", *known):
+            tag = event.tag.replace(_YAML, "!!")
+            self._fault(event, f"the tag {cut(tag)}; expected a plain value", place)
+        if isinstance(event, yaml.MappingStartEvent):
+            return {}
+        if isinstance(event, yaml.SequenceStartEvent):
+            return []
+        return self._scalar(event, place)
+
+    def _scalar(self, event: Any, place: Place) -> Any:
+        tag = _tag(event)
+        text = str(event.value)
+        if tag not in _PLAIN or tag == _PLAIN[0]:
+            return text
+        if fault := _misread(text, tag):
+            self._fault(event, fault, place)
+        node = yaml.ScalarNode(tag, text)
+        try:
+            return _CONSTRUCTOR.yaml_constructors[tag](_CONSTRUCTOR, node)
+        except ValueError as error:
+            self._fault(
+                event,
+                f"{cut(text)} is no date ({error}); expected valid YAML: a date YYYY-MM-DD, "
+                "or text in quotes",
+                place,
+            )
+
+    def _key(self, event: Any, inner: _Open) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            is_alias = isinstance(event, yaml.AliasEvent)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            found = "an alias (*)" if is_alias else "a list" if is_list else "a mapping"
+            self._fault(event, f"the key is {found}; expected text", inner.place)
+        key, tag = str(event.value), _tag(event)
+        place = (*inner.place, cut(key))
+        if tag == f"{_YAML}merge":
+            self._fault(event, "a merge key (<<); expected the values themselves", place)
+        if tag != _PLAIN[0]:
+            kind = tag.rpartition(":")[2]
+            decimals = ""
+            if inner.is_flow and kind in ("int", "float") and isinstance(inner.node, dict):
+                last = f"{next(reversed(inner.node.values()), '')}.{key}"
+                decimals = f" (or, for a number, a point in place of the comma: {last})"
+            self._fault(
+                event, f"YAML reads this key as {kind}; expected text, in quotes{decimals}", place
+            )
+        first = self.document.lines.get((*inner.place, key))
+        if first is not None:
+            self._fault(event, f"duplicate key, first on line {first}; expected it once", place)
+        return key
+
+    def _fault(self, event: Any, text: str, place: Place) -> NoReturn:
+        line = event.start_mark.line + 1
+        where = f"{self.document.name}, line {line}" + (f": {_dotted(place)}" if place else "")
+        raise ScenarioError(f"{where}: {text}")
+
+
+def _tag(event: Any) -> str:
+    if event.tag not in (None, "!"):
+        return str(event.tag)
+    return str(_RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit))
+
+
+def _misread(text: str, tag: str) -> str:
+    """What is wrong with a number that YAML reads otherwise than it looks; or nothing."""
+    kind = tag.rpartition(":")[2]
+    if kind not in ("int", "float"):
+        return ""
+    if len(text) > LONGEST_NUMBER:
+        return f"is a number of {len(text):,} digits; expected fewer"
+    digits = text.lstrip("+-")
+    if ":" in text:
+        seconds = _CONSTRUCTOR.yaml_constructors[tag](_CONSTRUCTOR, yaml.ScalarNode(tag, text))
+        return (
+            f"YAML reads {text} as {seconds}, in sixtieths; expected a number in one unit, or text "
+            f"in quotes: '{text}'"
+        )
+    if kind == "int" and len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567_":
+        plain = digits.lstrip("0_") or "0"
+        return (
+            f"YAML reads {text} as {int(digits.replace('_', ''), 8)}, in octal; expected text in "
+            f"quotes, '{text}', or a number without zeros before it, {plain}"
+        )
+    return ""
+
+
+_SYNTAX = {
+    "mapping values are not allowed": (
+        " (a colon followed by a space ends a name: put a text that has one in quotes, and begin "
+        "each entry on a line of its own)"
+    ),
+    "did not find expected ',' or '}'": " (commas between entries, and a } at the end)",
+    "did not find expected ',' or ']'": " (commas between entries, and a ] at the end)",
+    "could not find expected ':'": " (every name is followed by a colon and a space)",
+    "did not find expected key": " (entries that belong together begin in the same column)",
+    "did not find expected '-' indicator": " (entries that belong together begin in one column)",
+}
+
+
+def _syntax_hint(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
+    """How the mistakes that are made most often are mended."""
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    shown = [lines[mark.line] for mark in marks if mark.line < len(lines)]
+    if any("\t" in line[: len(line) - len(line.lstrip())] for line in shown):
+        return " (spaces, not tabs, before a name)"
+    if any(";" in line for line in shown):
+        return " (commas, not semicolons, between entries)"
+    problem = str(error.problem)
+    return next((hint for known, hint in _SYNTAX.items() if known in problem), "")
+
+
+def _dotted(place: Place) -> str:
+    """A place on one line, whatever its keys are made of."""
+    keys = [cut(str(key)) for key in place]
+    return ".".join(key if key.isprintable() else repr(key) for key in keys)
+
+
+def cut(text: str) -> str:
+    """The text, or its beginning where it is long."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def write(data: Mapping[str, Any], path: Path | None = None) -> str:
@@ -102,10 +331,26 @@ def write(data: Mapping[str, Any], path: Path | None = None) -> str:
         tidy(data), sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
     )
     if path is not None:
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, text)
     return text
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file such that no reader, and no interruption, ever sees half of it."""
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to that becomes `path` at the end, or nothing if that fails."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def tidy(value: Any) -> Any:
@@ -145,18 +390,24 @@ def _position(node: Any, key: str) -> int:
     return int(key)
 
 
+MOST_SUGGESTED = 40
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What was expected: the close names first, else all of them."""
+    """What was expected: the close names first, else all of them, or the first of many."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=3)
+    close = difflib.get_close_matches(name[:LONGEST_SHOWN], known, n=3)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"expected one of {', '.join(known)}" if known else "none is known"
+    more = f" and {len(known) - MOST_SUGGESTED} more" if len(known) > MOST_SUGGESTED else ""
+    return (
+        f"expected one of {', '.join(known[:MOST_SUGGESTED])}{more}" if known else "none is known"
+    )
 
 
 def explain(error: ValidationError, model: type[BaseModel], document: Document) -> ScenarioError:
     """The first fault that pydantic found, as an error with file, line, place and expectation."""
-    faults: dict[Place, str] = {}
+    faults: dict[Place, ErrorDetails] = {}
     found = error.errors(include_url=False)
     # A misspelled key is unknown and its right spelling missing: the first says more.
     for details in sorted(found, key=lambda details: details["type"] != "extra_forbidden"):
@@ -164,8 +415,9 @@ def explain(error: ValidationError, model: type[BaseModel], document: Document) 
         if isinstance(cause, ScenarioError):  # it names a file and a line of its own
             return cause
         place = find(document.data, details, cause)
-        faults.setdefault(place, _complaint(details, model))
-    place, text = next(iter(faults.items()))
+        faults.setdefault(place, details)
+    place, details = next(iter(faults.items()))
+    text = _complaint(details, model)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return ScenarioError(f"{document.where(place)}: {text}{more}")
 
@@ -195,20 +447,31 @@ def find(data: Any, details: ErrorDetails, cause: object = None) -> Place:
     return tuple(place)
 
 
+_NUMBER = "a number"
+_WHOLE = "a whole number"
+_TEXT = "text"
+_DATE = "a date YYYY-MM-DD"
+_LIST = "a list"
+_NAMES = "names with their values"
+_QUANTITY = "a number, or a mapping such as {distribution: poisson, mean: 5}"
+
 _EXPECTED = {
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "float_type": _NUMBER,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_parsing_size": _WHOLE,
     "finite_number": "a finite number",
-    "string_type": "text",
+    "string_type": _TEXT,
     "bool_type": "true or false",
-    "date_type": "a date YYYY-MM-DD",
-    "tuple_type": "a list",
-    "dict_type": "names with their values",
-    "model_type": "names with their values",
+    "date_type": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "dict_type": _NAMES,
+    "model_type": _NAMES,
     "too_short": "at least one entry",
-    "model_attributes_type": "a number, or a mapping such as {distribution: poisson, mean: 5}",
-    "union_tag_not_found": "a number, or a mapping such as {distribution: poisson, mean: 5}",
+    "model_attributes_type": _QUANTITY,
+    "union_tag_not_found": _QUANTITY,
 }
 
 _BOUNDS = {
@@ -222,39 +485,144 @@ _BOUNDS = {
 def _complaint(details: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context, given = details["type"], details.get("ctx", {}), details["input"]
     if kind == "extra_forbidden":
-        key, known = str(details["loc"][-1]), _keys(model, details["loc"][:-1])
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        return f"unknown key; expected one of {', '.join(known)}{hint}"
+        return _unknown_key(details["loc"], model)
     if kind == "missing":
         return "is missing; expected a value"
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
-        return f"is {given!r}; expected {words} {context[name]:g}"
+        return f"is {_shown(given)}; expected {words} {context[name]:g}"
     if kind == "literal_error":
-        return f"is {given!r}; expected {context['expected']}"
+        return f"is {_shown(given)}; expected {context['expected']}{_mended(given, _TEXT)}"
     if kind == "union_tag_invalid":
         what = context["discriminator"].strip("'")
-        return f"unknown {what} {context['tag']!r}; expected {context['expected_tags']}"
+        return f"unknown {what} {cut(repr(context['tag']))}; expected {context['expected_tags']}"
     if kind in _EXPECTED:
-        return f"is {_shown(given)}; expected {_EXPECTED[kind]}{_hint(given)}"
+        expected = _EXPECTED[kind]
+        return f"is {_shown(given)}; expected {expected}{_mended(given, expected)}"
     return str(context.get("error", details["msg"]))
 
 
+def _unknown_key(loc: Sequence[str | int], model: type[BaseModel]) -> str:
+    key, known = str(loc[-1]), _keys(model, loc[:-1])
+    close = difflib.get_close_matches(key[:LONGEST_SHOWN], known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    if not close and (elsewhere := paths_to(key, model)):
+        hint = f" ({key} belongs to {' and '.join(path.rpartition('.')[0] for path in elsewhere)})"
+    return f"unknown key; expected one of {', '.join(known)}{hint}"
+
+
+def paths_to(key: str, model: type[BaseModel]) -> list[str]:
+    """Dotted paths to the fields of a model, and of its parts, that bear a name.
+
+    NAME stands for what the writer chose: ``sources.NAME.lead_time``.
+    """
+    return [path for path in field_paths(model) if path.rpartition(".")[2] == key and "." in path]
+
+
+def field_paths(model: type[BaseModel]) -> Iterator[str]:
+    """Dotted paths to all fields of a model and of its parts."""
+    return _paths(model, "")
+
+
+def kinds(model: type[BaseModel], field: str) -> list[str]:
+    """Names of the kinds of distribution that a field may hold."""
+    several = _bare(model.model_fields[field].annotation)
+    return [str(kind) for each in several for kind in _kinds(each)]
+
+
+def written_paths(data: Any, key: str, path: str = "") -> Iterator[str]:
+    """Dotted paths to everything in plain data that stands under a key, below the top."""
+    if isinstance(data, Mapping):
+        for name, inner in data.items():
+            if name == key and path:
+                yield f"{path}.{name}"
+            yield from written_paths(inner, key, f"{path}.{name}".strip("."))
+
+
+def _paths(annotation: Any, path: str) -> Iterator[str]:
+    """Paths of all fields, but not into distributions and other things of several kinds."""
+    annotation = _bare(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, about in annotation.model_fields.items():
+            inner = f"{path}.{about.alias or name}".strip(".")
+            yield inner
+            yield from _paths(about.annotation, inner)
+    elif get_origin(annotation) is dict:
+        yield from _paths(get_args(annotation)[1], f"{path}.NAME")
+
+
 def _shown(given: object) -> str:
-    if isinstance(given, Mapping):
+    if isinstance(given, BaseModel | Mapping):
         return "a mapping"
     if isinstance(given, Sequence) and not isinstance(given, str):
         return "a list" if given else "empty"
-    return "empty" if given is None else repr(given)
+    if isinstance(given, datetime.datetime):
+        return f"the date and time {given}"
+    if isinstance(given, datetime.date):
+        return f"the date {given}"
+    if isinstance(given, int) and given.bit_length() > 200:
+        return "a number of more than 60 digits"
+    return "empty" if given is None else cut(repr(given))
 
 
-def _hint(given: object) -> str:
-    """YAML 1.1 reads 1e3 as text."""
-    try:
-        return f" (YAML reads this as text; write {float(given)})" if isinstance(given, str) else ""
-    except ValueError:
+def _mended(given: object, expected: str) -> str:
+    """How what was given would be written right, where that can be told: in parentheses, or ""."""
+    hint = ""
+    if isinstance(given, str):
+        hint = _text_mended(given.strip(), expected)
+    elif expected == _TEXT and isinstance(given, bool):
+        hint = "YAML reads yes, no, on and off as true or false; write text in quotes"
+    elif expected == _TEXT and isinstance(given, int | float | datetime.date):
+        hint = f"write '{given}', in quotes"
+    elif expected == _LIST and isinstance(given, int | float):
+        hint = f"write [{given}]"
+    elif expected == _NAMES and isinstance(given, list):
+        hint = "a name and a colon in place of each dash, such as `mill: {...}`"
+    elif expected == _DATE and isinstance(given, datetime.datetime):
+        hint = f"write {given.date()}"
+    return f" ({hint})" if hint else ""
+
+
+def _text_mended(text: str, expected: str) -> str:
+    if expected == _DATE:
+        return f"write {text}, without quotes" if _is_date(text) else ""
+    if expected == _LIST and ";" in text:
+        return f"commas, not semicolons: write {cut(text.replace(';', ','))}"
+    if expected == _LIST and text:
+        return f"write [{cut(text)}]"
+    if expected not in (_NUMBER, _WHOLE, _QUANTITY):
         return ""
+    if (number := _number(text)) is not None:
+        return f"YAML reads this as text; write {number}"
+    if ";" in text and (number := _number(text.rstrip("; "))) is not None:
+        return f"write {number}, without a semicolon"
+    if re.fullmatch(r"[+-]?\d+,\d+", text) and not re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
+        return f"write {text.replace(',', '.')}, with a point"
+    if re.fullmatch(r"[+-]?[\d.,' ]*\d[\d.,' ]*", text):
+        return "write it without separators of thousands, and with a point before decimals"
+    if text.endswith("%") and (number := _number(text[:-1].strip())) is not None:
+        return f"write {number / 100:g}"
+    if found := re.match(r"[+-]?\d+(\.\d*)?\s*(?=[A-Za-z€$£])", text):
+        return f"write {found[0].strip()}, without its unit"
+    return ""
+
+
+def _number(text: str) -> int | float | None:
+    """The finite number that a text stands for, such as 1e3, which YAML 1.1 reads as text."""
+    try:
+        number = float(text) if len(text) <= LONGEST_NUMBER else math.nan
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else number
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(datetime.date.fromisoformat(text)) and len(text) == len("YYYY-MM-DD")
+    except ValueError:
+        return False
 
 
 def _keys(model: Any, loc: Iterable[str | int]) -> list[str]:

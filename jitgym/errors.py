@@ -1,4 +1,4 @@
-"""The one error of this package that is the writer's to mend, and a check of plain arguments."""
+"""The errors of this package that are a person's to mend, and a check of plain arguments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ class ScenarioError(ValueError):
 
     The message reads ``FILE, line N: PLACE: what is wrong; expected ...``; parts that do not exist
     (an override has no line) are left out.
+    """
+
+
+class RunError(ScenarioError):
+    """A file or folder that a run left, or should write to, cannot be used.
+
+    The message names it and says why. Nothing of such a file is used.
     """
 
 

@@ -35,6 +35,12 @@ def whole(quantity: Number) -> Number:
     return number
 
 
+def whole_units(quantity: Number) -> Number:
+    """Return the same of units that were never divided by a lot: one product less to wait for."""
+    number: Number = np.floor(quantity + TOLERANCE)
+    return number
+
+
 def whole_up(quantity: Number) -> Number:
     """Return a quantity rounded up to a whole number; what exceeds one by rounding is that one."""
     number: Number = np.ceil(quantity * LESS - TOLERANCE)
@@ -48,7 +54,7 @@ def is_whole(quantity: Number) -> Any:
 
 def at_least(quantity: Number, least: Number) -> Any:
     """Return whether a quantity reaches what is needed, but for rounding."""
-    return quantity * MORE + TOLERANCE >= least
+    return quantity >= least * LESS - TOLERANCE
 
 
 def is_some(quantity: Number) -> Any:

@@ -2,24 +2,25 @@
 
 A script is a function whose parameters are its options: `run(main)` calls it with the command line.
 Standard output holds the result and nothing else; all that is said on the way goes to standard
-error. Exit codes: 0; 2 for what a person wrote wrong, in one message; 130 after Ctrl-C.
+error. Exit codes: 0; 2 for what a person wrote wrong or where a file cannot be written, in one
+message; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
+import _interrupt
 import tyro
-import yaml
 from tyro.conf import Positional, UseAppendAction, arg
 
 import jitgym
-from jitgym import ScenarioError
-from jitgym.evaluate import RunError
+from jitgym import ScenarioError, documents
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,14 +53,32 @@ Json = Annotated[
 
 def run(main: Callable[..., None]) -> None:
     """Call a script's main function with the options of the command line."""
+    _interrupt.as_usual()
     try:
         tyro.cli(main)
-    except (ScenarioError, RunError) as error:
+        sys.stdout.flush()
+    except ScenarioError as error:
         print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        _close_output()  # the reader has left
+        raise SystemExit(141) from None
+    except OSError as error:
+        _close_output()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"{where}{error.strerror or error}; nothing more was written", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt as interrupt:
         print(f"\n{interrupt or 'interrupted'}", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _close_output() -> None:
+    """Drop what standard output still holds: where it cannot be written, exit fails on it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
@@ -76,10 +95,7 @@ def assignment(option: str, text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise ScenarioError(f"{option} {text}: no assignment; expected NAME=VALUE")
-    try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ScenarioError(f"{option} {text}: the value is no YAML; expected NAME=VALUE") from None
+    return name, documents.value(value, f"{option} {documents.cut(text)}")
 
 
 def expect_sample(seed: int, episodes: int) -> None:

@@ -12,7 +12,8 @@ import jitgym
 from jitgym import catalog
 from jitgym.report import drawing, pages
 
-FOLDER = common.ROOT / "docs" / "scenarios"
+DOCS = common.ROOT / "docs"
+FOLDER = DOCS / "scenarios"
 
 
 def main(
@@ -26,9 +27,11 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
-        drawing.draw(scenario, out / f"{name}.svg")
-        (out / f"{name}.md").write_text(pages.page(scenario, f"{name}.svg"), encoding="utf-8")
-        print(out / f"{name}.md")
+        page, picture = (out / f"{scenario.name}.{kind}" for kind in ("md", "svg"))
+        drawing.draw(scenario, picture)
+        text = pages.page(scenario, picture.name, pages.results(name, DOCS))
+        page.write_text(text, encoding="utf-8")
+        print(page)
 
 
 if __name__ == "__main__":

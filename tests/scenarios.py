@@ -173,6 +173,7 @@ def scenarios(draw: st.DrawFn, *, periods: int = 25) -> Scenario:
         projects=projects,
         horizon=horizon,
         periods_per_year=52,
+        within=draw(st.sampled_from([[], [0, 2, 10]])),
         emission_price=draw(st.sampled_from([0, 0.5])),
     )
 
@@ -363,6 +364,8 @@ def _sources(draw: st.DrawFn, item: str, upstream: list[str], centers: list[str]
         source["time_per_unit"] = draw(st.sampled_from([0, 0.1, 1, 1, 1.5, 3]))
         source["setup_time"] = draw(st.sampled_from([0, 0, 2, 8, 30]))
         source["setup_cost"] = draw(COSTS)
+        if source["setup_time"] or source["setup_cost"]:
+            source["setup_scrap"] = draw(st.sampled_from([0, 0, 1.5]))
     return source
 
 

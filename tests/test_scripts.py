@@ -133,6 +133,9 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
         ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
+        ("tune", ["lost-sales", "--set", "penalty=2020-13-45"], "2020-13-45 is no date"),
+        ("tune", ["lost-sales", "--set", "penalty=[1"], "--set penalty=[1: did not find expected"),
+        ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a point"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(
@@ -145,3 +148,54 @@ def test_wrong_input_is_one_message_and_exit_code_2(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert [path.name for path in tmp_path.iterdir()] == ["shop.yaml"]
+
+
+def test_a_plant_of_ones_own_tells_the_paths_that_can_be_set(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    done = call(tmp_path, "tune", "shop.yaml", "--set", "lead_time=3")
+    assert done.returncode == 2
+    assert "expected a path, sources.dairy.lead_time, or a short name" in done.stderr
+
+
+def test_no_name_of_a_scenario_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "shop.yaml").write_text(SHOP.replace("name: shop", "name: ../../evil"))
+    options = ("shop.yaml", "lost-sales", "--agents", "base-stock", "--episodes", "4")
+    done = call(tmp_path / "inner", "compare", *options, "--out", "runs/here")
+    assert done.returncode == 2
+    assert "name: is '../../evil'; files are named after it" in done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["inner", "shop.yaml"]
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    command = [sys.executable, str(ROOT / "scripts/tune.py"), "shop.yaml", "base-stock"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--episodes", "4", "--json"],
+            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "No space left on device; nothing more was written"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.4, 1.0])
+def test_an_interrupt_while_modules_are_imported_is_one_line(moment: float, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(ROOT / "scripts"), str(moment)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.split() == ["interrupted"]
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys, threading
+folder, moment = sys.argv[1:]
+sys.path.insert(0, folder)
+sys.modules["__main__"].__file__ = folder + "/train.py"
+import _interrupt
+threading.Timer(float(moment), os.kill, (os.getpid(), signal.SIGINT)).start()
+sys.argv = ["train.py", "lost-sales", "--steps", "1000000"]
+runpy.run_path(folder + "/train.py", run_name="imported")
+import time; time.sleep(5)
+"""

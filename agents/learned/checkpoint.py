@@ -10,26 +10,43 @@ Every file is written under a temporary name and renamed: a reader finds a whole
 
 from __future__ import annotations
 
-import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-import yaml
+from pydantic import Field, ValidationError
 
-from jitgym import documents
+from jitgym import ScenarioError, documents
+from jitgym.distributions import Part
+from jitgym.envs import Control
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError
+from jitgym.scenario import Scenario
+from jitgym.stored import UNREADABLE, expect_file, reason
+
+from .settings import Settings
 
 Stored = dict[str, Any]
 
 
+class Record(Part):
+    """What agent.yaml says: what is trained, and what the net's inputs and outputs mean."""
+
+    agent: Literal["ppo"]
+    control: Control
+    seed: Annotated[int, Field(ge=0)]
+    settings: Settings
+    observation: list[dict[str, str | float | None]]
+    action: list[dict[str, str | float | None]]
+    scenario: dict[str, Any]
+
+
 def described(spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
     """Return what is trained as plain data, with the meaning of the net's inputs and outputs."""
-    scenario = yaml.safe_load(spaces.layout.scenario.to_yaml())
     return {
         "agent": "ppo",
         "control": spaces.control,
@@ -37,7 +54,7 @@ def described(spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
         "settings": documents.tidy(settings),
         "observation": _meaning(spaces.observation_entries),
         "action": _meaning(spaces.action_entries),
-        "scenario": scenario,
+        "scenario": spaces.layout.scenario.document(),
     }
 
 
@@ -92,13 +109,29 @@ class Checkpoint:
         return read_tensors(self.last)
 
     def read_record(self) -> Stored:
+        """Return what is trained here, as plain data. Raises RunError where nothing is."""
+        return self._checked()[0]
+
+    def read(self) -> Record:
         """Return what is trained here. Raises RunError where nothing is."""
+        return self._checked()[1]
+
+    def _checked(self) -> tuple[Stored, Record]:
         if not self.record.is_file():
             raise RunError(f"{self.record}: no such file; expected the folder of a training")
-        record = documents.read_file(self.record).data
-        if not isinstance(record, dict) or "control" not in record:
-            raise RunError(f"{self.record}: not the record of an agent")
-        return record
+        try:
+            document = documents.read_file(self.record)
+            record = Record.model_validate(document.data)
+        except ValidationError as error:
+            raise RunError(str(documents.explain(error, Record, document))) from None
+        except ScenarioError as error:
+            raise RunError(str(error)) from None
+        needed = (name for name, about in Scenario.model_fields.items() if about.is_required())
+        if missing := [name for name in needed if name not in record.scenario]:
+            raise RunError(
+                f"{self.record}: scenario.{missing[0]}: is missing; expected a whole file"
+            )
+        return document.data, record
 
 
 def expect_folder(folder: Path | None, resume: bool) -> None:
@@ -119,20 +152,54 @@ def expect_folder(folder: Path | None, resume: bool) -> None:
 
 def write_tensors(path: Path, stored: Stored) -> None:
     """Write tensors and plain numbers such that nobody ever sees half of them."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(stored, unfinished)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with documents.whole(path) as unfinished:
+        try:
+            torch.save(stored, unfinished)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise RunError(f"{path}: cannot be written ({reason(error)})") from None
 
 
 def read_tensors(path: Path) -> Stored:
     """Read what `write_tensors` wrote; nothing else is unpickled. Raises RunError."""
+    expect_file(path)
     try:
-        stored: Stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"{path}: cannot be read as a checkpoint ({reason})") from None
+        with zipfile.ZipFile(path) as archive:
+            if any(m.compress_type != zipfile.ZIP_STORED for m in archive.infolist()):
+                raise RunError(f"{path}: is compressed; expected a checkpoint as torch writes it")
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except RunError:
+        raise
+    except (*UNREADABLE, AttributeError, IndexError, AssertionError, UnpicklingError) as error:
+        raise RunError(f"{path}: cannot be read as a checkpoint ({reason(error)})") from None
+    if not isinstance(stored, dict):
+        raise RunError(f"{path}: holds {type(stored).__name__}; expected a checkpoint")
     return stored
+
+
+def expect_like(stored: object, known: object, path: Path, *place: object) -> None:
+    """Raise RunError unless what was stored has the parts, shapes and types of what is known.
+
+    Numbers must be finite, apart from those that are infinite in `known`.
+    """
+    where = f"{path}: {'.'.join(map(str, place)) or 'its content'}"
+    if isinstance(known, Mapping):
+        if not isinstance(stored, Mapping) or stored.keys() != known.keys():
+            held = stored.keys() if isinstance(stored, Mapping) else ()
+            differing = sorted(map(str, known.keys() ^ held))
+            raise RunError(f"{where} has other parts than expected: {', '.join(differing[:4])}")
+        for name, part in known.items():
+            expect_like(stored[name], part, path, *place, name)
+    elif isinstance(known, torch.Tensor):
+        if not isinstance(stored, torch.Tensor):
+            raise RunError(f"{where} is {type(stored).__name__}; expected a tensor")
+        found, expected = (stored.dtype, tuple(stored.shape)), (known.dtype, tuple(known.shape))
+        if found != expected:
+            raise RunError(
+                f"{where} is {found[0]} {found[1]}; expected {expected[0]} {expected[1]}"
+            )
+        if not torch.isfinite(stored).all() and torch.isfinite(known).all():
+            raise RunError(f"{where} holds numbers that are not finite; expected finite ones")
+    elif type(stored) is not type(known):
+        raise RunError(f"{where} is {type(stored).__name__}; expected {type(known).__name__}")
+    elif isinstance(stored, float) and stored != stored:
+        raise RunError(f"{where} is nan; expected a number")

@@ -14,7 +14,11 @@ from jitgym.envs import Control
 from jitgym.errors import PlacedError
 from jitgym.scenario import Scenario
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+MOST_STEPS = 100_000_000
+"""Between two updates; all of them are kept in memory."""
+
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -39,12 +43,16 @@ class Settings(Part):
     clip: Positive  # of the ratio of new to old probability
     entropy_bonus: Annotated[float, Field(ge=0)]
     deviation: Positive  # standard deviation of the first actions, where these are a Box
-    layers: list[Count]  # hidden units, of policy and value alike
+    layers: list[Width]  # hidden units, of policy and value alike
     validation: Validation
 
     @model_validator(mode="after")
     def _minibatches_are_whole(self) -> Self:
         steps = self.environments * self.periods
+        if steps > MOST_STEPS:
+            raise PlacedError(
+                f"times periods is {steps:,}; expected at most {MOST_STEPS:,}", "environments"
+            )
         if self.minibatch < 2 or steps % self.minibatch:
             raise PlacedError(
                 f"is {self.minibatch}; expected a divisor of environments x periods, {steps}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from jitgym.distributions import Part, Positive
 from jitgym.documents import explain, read_file
 from jitgym.errors import PlacedError
 from jitgym.evaluate import Run, interval, paired, step_response
-from jitgym.plant import KPIS
+from jitgym.plant import KPIS, Kpi, headline_kpis, kpis_of
 from jitgym.scenario import Scenario, with_demand
 
 from .. import classic
@@ -65,6 +65,11 @@ class Experiment(Part):
                 )
         return self
 
+    def kpis_of(self, scenario: Scenario) -> list[str]:
+        """The KPIs of a scenario's table: those that it has words for, then the experiment's."""
+        own = headline_kpis(scenario) if scenario.words or scenario.within else ()
+        return list(dict.fromkeys((*own, *self.kpis)))
+
     @property
     def gains_over(self) -> list[str]:
         """The policies that the others are measured against."""
@@ -91,19 +96,23 @@ def read_experiment(path: Path) -> Experiment:
 
 
 def kpi_lines(
-    rows: pandas.DataFrame, kpis: Sequence[str], references: Sequence[str]
+    rows: pandas.DataFrame,
+    kpis: Sequence[str],
+    references: Sequence[str],
+    named: Mapping[str, Kpi] = KPIS,
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return head and lines of a table: a policy's cost, its gain over each reference, its KPIs.
 
     A gain is the paired difference of cost, reference less policy, in percent of the reference's
-    cost, with its 95 % interval: above 0 the policy is cheaper.
+    cost, with its 95 % interval: above 0 the policy is cheaper. `named` holds the KPIs in the words
+    of the scenario.
     """
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
     head = (
         "policy",
         "cost",
         *(f"gain over {name.removesuffix(' (tuned)')} (%)" for name in references),
-        *(f"{KPIS[k].title} ({KPIS[k].unit})" for k in kpis),
+        *(f"{named[k].title} ({named[k].unit})" for k in kpis),
     )
     lines = []
     for name, frame in frames.items():
@@ -112,7 +121,9 @@ def kpi_lines(
             "reference" if name == other else gain(frames[other], frame) for other in references
         ]
         shown = [_written(interval(frame[kpi].to_numpy()).mean) for kpi in kpis]
-        lines.append((name, f"{cost.mean:.5g} ± {cost.half_width:.2g}", *gains, *shown))
+        lines.append(
+            (name, f"{_written(cost.mean, 5)} ± {_written(cost.half_width, 2)}", *gains, *shown)
+        )
     return head, lines
 
 
@@ -139,8 +150,12 @@ def step_lines(
     return head, lines
 
 
-def _written(value: float) -> str:
-    return "n/a" if value != value else f"{value:.4g}"
+def _written(value: float, digits: int = 4) -> str:
+    """A figure of so many digits, written out: 446,490 and not 4.4649e+05."""
+    if value != value:
+        return "n/a"
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.0f}" if 10**digits <= abs(rounded) < 1e15 else f"{rounded:.{digits}g}"
 
 
 def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: bool = False) -> str:
@@ -175,8 +190,10 @@ def judge(
     )
     references = [f"{known} (tuned)" for known in experiment.gains_over]
     references = [known for known in references if known in found.tuned_names]
-    lines = ["", *markdown_table(*kpi_lines(rows, experiment.kpis, references))]
-    lines += ["", " ".join(sentences(rows, references, experiment.kpis))]
+    named = kpis_of(scenario)
+    kpis = experiment.kpis_of(scenario)
+    lines = ["", *markdown_table(*kpi_lines(rows, kpis, references, named))]
+    lines += ["", " ".join(sentences(rows, references, kpis, named))]
     if experiment.steps and not scenario.horizon.ends:
         lines += ["", *markdown_table(*step_lines(found.tuned, scenario, experiment))]
     elif experiment.steps:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jitgym.evaluate import familywise, interval, paired
-from jitgym.plant import KPIS
+from jitgym.plant import KPIS, Kpi
 
 if TYPE_CHECKING:
     import pandas
@@ -15,7 +15,10 @@ Frames = dict[str, "pandas.DataFrame"]
 
 
 def sentences(
-    rows: pandas.DataFrame, references: Sequence[str], kpis: Sequence[str] = ()
+    rows: pandas.DataFrame,
+    references: Sequence[str],
+    kpis: Sequence[str] = (),
+    named: Mapping[str, Kpi] = KPIS,
 ) -> list[str]:
     """Return what the cheapest of the other policies costs beside each reference, and its KPIs.
 
@@ -30,7 +33,8 @@ def sentences(
     found = [f"Of the others {_bare(best)} is cheapest."]
     found += [_cost_beside(frames, best, reference) for reference in references]
     if kpis:
-        found.append(_kpis_beside(frames, best, references[0], kpis))
+        beside = {kpi: named[kpi] for kpi in kpis}
+        found.append(_kpis_beside(frames, best, references[0], beside))
     return found
 
 
@@ -45,18 +49,18 @@ def _cost_beside(frames: Frames, best: str, reference: str) -> str:
     return f"Its cost cannot be told from that of {_bare(reference)} (a difference of {amount})."
 
 
-def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Sequence[str]) -> str:
+def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, Kpi]) -> str:
     level = familywise(0.95, len(kpis))
     groups: dict[str, list[str]] = {"better": [], "worse": [], "different": []}
     for kpi in kpis:
         gained = paired(frames[best], frames[reference], kpi, level)
         if not (gained.low > 0 or gained.high < 0):  # neither where it is not defined
             continue
-        way = KPIS[kpi].better
+        way = kpis[kpi].better
         is_better = (way == "high") == (gained.mean > 0)
         group = ("better" if is_better else "worse") if way else "different"
         ours, theirs = (interval(frames[n][kpi].to_numpy()).mean for n in (best, reference))
-        groups[group].append(f"{KPIS[kpi].title} {ours:.4g} for {theirs:.4g}")
+        groups[group].append(f"{kpis[kpi].title} {ours:.4g} for {theirs:.4g}")
     named = [f"{group}: {', '.join(each)}" for group, each in groups.items() if each]
     beside = f"Beside {_bare(reference)}"
     if not named:

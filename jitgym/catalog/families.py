@@ -157,6 +157,8 @@ def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
             for name in (f"{style}_far", f"{style}_near")
         },
         "demands": {f"{style}_buyers": demand},
+        "unit": "packs",
+        "words": season["words"],
         "parameters": {
             "mean": f"demands.{style}_buyers.quantity.mean",
             "deviation": f"demands.{style}_buyers.quantity.standard_deviation_of_level",

@@ -18,7 +18,7 @@ Dallery 2000 for the lines). Quantities in units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
-from jitgym.plant.whole import at_least, whole
+from jitgym.plant.whole import at_least, whole, whole_units
 from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
@@ -112,7 +112,7 @@ def ask_by_rule(
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
             if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
-                asked[ask.source] = whole(wanted)
+                asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
@@ -203,7 +203,7 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    positions = [_inventory_position(layout, source, order, net) for source in order]
+    positions = _inventory_positions(layout, order, net)
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
 
 
@@ -230,19 +230,18 @@ def linear_rule(
     )
 
 
-def _inventory_position(
-    layout: Layout, source: str, order: Sequence[str], net: bool
-) -> dict[int, float]:
+def _inventory_positions(layout: Layout, order: Sequence[str], net: bool) -> list[dict[int, float]]:
     scenario = layout.scenario
-    item = scenario.sources[source].makes
-    position = echelon(layout, item, net)
+    of_items = echelons(layout, net)
     place = {name: k for k, name in enumerate(scenario.sources)}
-    for other in order[
-        : order.index(source)
-    ]:  # each ask raises the position that the next one sees
-        if scenario.sources[other].makes == item:
-            position[-1 - place[other]] = 1.0
-    return position
+    asked: dict[str, dict[int, float]] = {}  # item -> what was asked for it by then
+    positions = []
+    for source in order:  # each ask raises the position that the next one sees
+        item = scenario.sources[source].makes
+        before = asked.setdefault(item, {})
+        positions.append(of_items[item] | before)
+        before[-1 - place[source]] = 1.0
+    return positions
 
 
 def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
@@ -251,30 +250,40 @@ def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
     All in process at the item and below, down to the customer, summed over consuming branches and
     weighted by the bill of materials, less the backorders where `net`.
     """
+    below, waiting = {item}, [item]
+    while waiting:
+        further = layout.scenario.goes_into(waiting.pop()).keys() - below
+        below |= further
+        waiting += further
+    return echelons(layout, net, below)[item]
+
+
+def echelons(
+    layout: Layout, net: bool = True, of: Collection[str] | None = None
+) -> dict[str, dict[int, float]]:
+    """Return the echelon of every item, or of some that hold all below them; see `echelon`."""
     scenario = layout.scenario
     cells = {part.name: part for part in layout.state}
-    row: dict[int, float] = {}
-    parts = [cells[f"{item}.stock"]]
-    parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
-    for part in parts:
-        row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
-    if net:
-        for name, demand in scenario.demands.items():
-            if demand.item == item and f"{name}.backlog" in cells:
-                row[cells[f"{name}.backlog"].start] = -1.0
-    for consumer, quantity in _consuming_items(scenario, item).items():
-        for cell, units in echelon(layout, consumer, net).items():
-            row[cell] = row.get(cell, 0.0) + quantity * units
-    return row
-
-
-def _consuming_items(scenario: Scenario, item: str) -> dict[str, float]:
-    # Two sources that make one item of this one hold the same units below: counted once.
-    consuming: dict[str, float] = {}
-    for name in scenario.consumers_of(item):
-        source = scenario.sources[name]
-        consuming[source.makes] = max(consuming.get(source.makes, 0.0), source.consumes[item])
-    return consuming
+    backlogs: dict[str, list[int]] = {}
+    for name, demand in scenario.demands.items():
+        if f"{name}.backlog" in cells:
+            backlogs.setdefault(demand.item, []).append(cells[f"{name}.backlog"].start)
+    rows: dict[str, dict[int, float]] = {}
+    for item in reversed(scenario.items_upstream_first):
+        if of is not None and item not in of:
+            continue
+        row = rows[item] = {}
+        parts = [cells[f"{item}.stock"]]
+        parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
+        for part in parts:
+            row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
+        if net:
+            row.update(dict.fromkeys(backlogs.get(item, ()), -1.0))
+        # Two sources that make one item of this one hold the same units below: counted once.
+        for consumer, quantity in scenario.goes_into(item).items():
+            for cell, units in rows[consumer].items():
+                row[cell] = row.get(cell, 0.0) + quantity * units
+    return rows
 
 
 def echelon_matrix(scenario: Scenario) -> Array:
@@ -284,14 +293,15 @@ def echelon_matrix(scenario: Scenario) -> Array:
     bill of materials; of two sources of an item below, the one asked last speaks for it.
     """
     names = list(scenario.sources)
+    place = {name: k for k, name in enumerate(names)}
     matrix = np.zeros((len(names), len(names)))
     below: dict[str, Array] = {}
     for item in reversed(scenario.items_upstream_first):
-        consumers = _consuming_items(scenario, item).items()
+        consumers = scenario.goes_into(item).items()
         rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
         below[item] = rest
         for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time):
             own = rest.copy()
-            own[names.index(source)] += 1.0
-            matrix[names.index(source)] = below[item] = own
+            own[place[source]] += 1.0
+            matrix[place[source]] = below[item] = own
     return matrix

@@ -49,14 +49,22 @@ class ViewLayout:
 
     def _place(self, part: Slice) -> tuple[int, int]:
         """Return where a slice stands: by kind, then in the scenario's order."""
+        owners = self._owners.get(part.kind, self._owners["demand"])
+        return KINDS.index(part.kind), owners[part.owner]
+
+    @cached_property
+    def _owners(self) -> dict[str, dict[str, int]]:
+        """Number of each owner by kind."""
         scenario = self.layout.scenario
-        owners = {
+        names = {
             "item": [*scenario.items],
             "source": [*scenario.sources, *scenario.projects],
             "center": [*scenario.work_centers],
             "clock": ["clock"],
-        }.get(part.kind, [*scenario.demands])
-        return KINDS.index(part.kind), owners.index(part.owner)
+            "demand": [*scenario.demands],
+        }
+        # A source and a project may share a name: the last to be written is the first.
+        return {kind: {n: k for k, n in reversed([*enumerate(of)])} for kind, of in names.items()}
 
     @cached_property
     def columns(self) -> npt.NDArray[np.intp]:

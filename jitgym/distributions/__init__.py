@@ -11,7 +11,7 @@ cutting. Quantities are units of an item, lead times are periods.
 [(0.375, 0.75), (0.875, 0.25)]
 """
 
-from .base import SPLITS, Distribution, Nonnegative, Part, Positive, Probability
+from .base import SPLITS, Distribution, Nonnegative, Part, Positive, Probability, Whole
 from .lead_times import hazard, is_monotone
 from .named import AnyDistribution, DemandDistribution
 from .plain import (
@@ -59,6 +59,7 @@ __all__ = [
     "Split",
     "Splits",
     "Uniform",
+    "Whole",
     "hazard",
     "is_monotone",
     "made",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, overload
+from typing import Annotated, Any, ClassVar, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
 from jitgym.errors import PlacedError
@@ -28,22 +31,87 @@ MOST_STEPS = 1_000_000
 
 SPLITS = ("train", "tune", "validate", "test")
 
+LARGEST = 1e15
+"""No number of a document is larger: sums and squares stay finite, whole numbers exact."""
+
+LARGEST_SEED = 2**62
+"""Nor is a whole number that only names something, such as a seed."""
+
+LEAST_POSITIVE = 1e-12
+"""Nor is what something is divided by, such as a lot, smaller."""
+
+LEAST_TRACE = 1e-100
+"""Nor is any other number, outside of distributions, that is not 0: its inverse stays finite."""
+
+
+def _divides(value: float) -> float:
+    if value < LEAST_POSITIVE:
+        raise ValueError(f"is {value!r}; expected at least {LEAST_POSITIVE:g}")
+    return value
+
+
 Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_divides)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Whole = Annotated[int, Field(ge=0, le=int(LARGEST))]
 
 
 class Part(BaseModel):
-    """A part of a scenario: frozen, without unknown keys, without silent conversions."""
+    """A part of a scenario: frozen, without unknown keys, without silent conversions.
+
+    Every number in it, whatever field it stands in, is finite and at most `LARGEST` in size.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True
     )
 
+    least: ClassVar[float] = LEAST_TRACE
+
+    @model_validator(mode="after")
+    def _numbers_are_finite(self) -> Self:
+        for name, about in type(self).model_fields.items():
+            expect_finite(getattr(self, name), self.least, about.alias or name)
+        return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy without what was computed of the original and kept."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
+
+
+def _power_of_ten(number: int) -> str:
+    """A whole number that may have more digits than a float can count."""
+    return f"about {'-' if number < 0 else ''}10^{round(math.log10(2) * number.bit_length())}"
+
+
+def expect_finite(value: object, least: float, *place: str | int) -> None:
+    """Raise PlacedError for the first number that is too large or too small to reckon with.
+
+    Parts are left out: they have looked at their own numbers.
+    """
+    if isinstance(value, float | int):
+        if not abs(value) <= (LARGEST if isinstance(value, float) else LARGEST_SEED):
+            shown = repr(value) if isinstance(value, float) else _power_of_ten(value)
+            raise PlacedError(
+                f"is {shown}; expected a finite number of at most {LARGEST:g}", *place
+            )
+        if 0 < abs(value) < least:
+            raise PlacedError(f"is {value!r}; expected 0, or at least {least:g}", *place)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            expect_finite(inner, least, *place, key)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            expect_finite(inner, least, *place, position)
+
 
 class Distribution(Part):
     """What all distributions share; a subclass states its parameters and `_tabulate`."""
 
+    least: ClassVar[float] = 0.0
     distribution: str
 
     def __eq__(self, other: object) -> bool:

@@ -25,6 +25,7 @@ from .base import (
     Nonnegative,
     Positive,
     Probability,
+    Whole,
 )
 
 TOLERANCE = 0.01
@@ -207,8 +208,8 @@ class Uniform(Distribution):
     """
 
     distribution: Literal["uniform"] = "uniform"
-    low: Annotated[int, Field(ge=0)]
-    high: Annotated[int, Field(ge=0)]
+    low: Whole
+    high: Whole
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -358,7 +359,7 @@ class Binomial(Counts):
     """
 
     distribution: Literal["binomial"] = "binomial"
-    trials: Annotated[int, Field(ge=0)]
+    trials: Whole
     probability: Probability
 
     def _below(self, k: Floats) -> Floats:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from jitgym.errors import PlacedError
 
@@ -16,6 +16,12 @@ from .plain import LARGEST_SIZE, Binomial, NegativeBinomial, check_mean, made, s
 
 if TYPE_CHECKING:
     from .named import AnyDistribution
+
+MOST_REGIMES = 100
+"""A demand with more regimes is refused: the chances of each after each are tabulated."""
+
+MOST_WAIT = 1_000_000
+"""Periods before the first of a life cycle."""
 
 
 class Event(Distribution):
@@ -97,6 +103,10 @@ class Regimes(Distribution):
     def _consistent(self) -> Self:
         if len(self.regimes) < 2:
             raise PlacedError(f"has {len(self.regimes)}; expected at least 2", "regimes")
+        if len(self.regimes) > MOST_REGIMES:
+            raise PlacedError(
+                f"has {len(self.regimes)}; expected at most {MOST_REGIMES}", "regimes"
+            )
         if set(self.stay) != set(self.regimes):
             raise PlacedError(f"expected a chance for each of {', '.join(self.regimes)}", "stay")
         if sum(chance == 1 for chance in self.stay.values()) > 1:
@@ -188,13 +198,21 @@ class LifeCycle(Distribution):
     mean: Positive  # units over the whole life
     standard_deviation_of_level: Positive
     shares: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
-    first: Annotated[int, Field(ge=0)] = 0  # period of the first share
+    first: Annotated[int, Field(ge=0, le=MOST_WAIT)] = 0  # period of the first share
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if abs(math.fsum(self.shares) - 1.0) > 1e-6:
             raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
-        check_mean(self.expectation, self._mean_of_a_period)
+        try:
+            drawn = self.expectation
+        except ValidationError:
+            raise PlacedError(
+                f"is {self.standard_deviation_of_level:g}, with a mean of {self.mean:g}: demand "
+                "spreads over too many values; expected less of one or the other",
+                "standard_deviation_of_level",
+            ) from None
+        check_mean(drawn, self._mean_of_a_period)
         return self
 
     @property

@@ -6,7 +6,7 @@ import datetime
 import difflib
 from bisect import bisect_left, bisect_right
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -14,12 +14,12 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from jitgym.errors import PlacedError
 
 from . import record_file
-from .base import SPLITS, Distribution, Floats, Part, Positive
+from .base import SPLITS, Distribution, Floats, Part, Positive, Whole
 from .plain import TOLERANCE, made
 from .record_file import LARGEST, Records
 from .spacing import Every, Spacing
 
-Day = datetime.date | Annotated[int, Field(ge=0)]
+Day = datetime.date | Whole
 """A date, or the number of a period where the file numbers them."""
 
 
@@ -32,7 +32,7 @@ class Split(Part):
 
     first: Day = Field(alias="from")
     last: Day = Field(alias="to")
-    block: int = Field(default=0, ge=0)
+    block: Whole = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jitgym.control.rules import ask_by_rule
 from jitgym.control.view import ViewLayout
 from jitgym.errors import whole_number
-from jitgym.plant import SPLITS, Layout, episode_keys
+from jitgym.plant import SPLITS, Layout, episode_keys, kpis_of
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import begin, count_cycles, step
 from jitgym.plant.jit import compiled, entry, kernel
@@ -51,6 +51,7 @@ class Engine:
     """
 
     def __init__(self, layout: Layout, batch: int, action: ActionEncoding) -> None:
+        kpis_of(layout.scenario)  # a wrong word is told before the first episode, not after it
         self.layout = layout
         self.batch = batch
         self.action = action

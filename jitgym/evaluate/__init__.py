@@ -1,7 +1,9 @@
 """Evaluation: policies on the same episodes, statistics of their rows, results on disk."""
 
+from jitgym.errors import RunError
+
 from .judging import NetPolicy, net_policy
-from .results import Run, RunError, load_rows
+from .results import Run, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
 from .step_response import StepResponse, step_response

@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import platform
 import re
 import subprocess
@@ -29,6 +28,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel
 
+from jitgym.documents import write_whole
+from jitgym.errors import RunError
+
 if TYPE_CHECKING:  # pandas takes seconds to import
     import pandas as pd
 
@@ -36,10 +38,6 @@ ALWAYS_RECORDED = ("jitgym", "numpy", "numba", "scipy", "gymnasium")
 RECORDED_IF_LOADED = {"torch": "torch", "stable_baselines3": "stable-baselines3"}  # module: package
 WHAT_IT_DOES = ("script", "scenario", "configuration", "seeds")  # equal: the same run again
 TEXT_COLUMNS = ("scenario", "policy", "split")
-
-
-class RunError(Exception):
-    """A folder that cannot be written to or read as a run; the message says which and why."""
 
 
 class Run:
@@ -182,17 +180,6 @@ def exit_state(error: BaseException | None) -> str:
         return "interrupted"
     clean = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
     return "finished" if clean else "failed"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file such that no reader, and no interruption, ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def plain(value: Any) -> Any:

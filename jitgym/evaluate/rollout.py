@@ -12,7 +12,7 @@ from jitgym.control import Policy, View, ViewLayout, as_policy
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.envs.engine import MOST_SEED, SATURATED, expect_split
 from jitgym.errors import whole_number
-from jitgym.plant import Layout, episode_keys, kpis, lay_out
+from jitgym.plant import Layout, episode_keys, kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario, load
 
 from .loop import Outcome, run_rules
@@ -63,6 +63,7 @@ def rollout(
     expect_split(split)
     scenario = load(scenario)
     policy = as_policy(policy)
+    kpis_of(scenario)  # a wrong word is told before the episodes, not after
     layout = lay_out(scenario)
     made_for = getattr(policy, "layout", layout)
     if made_for.state != layout.state:  # compiled code would read other cells, or none

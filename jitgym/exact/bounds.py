@@ -226,25 +226,27 @@ def _first_backlog(demand: Demand) -> float:
 
 def _needed(scenario: Scenario, item: str) -> tuple[float, float]:
     """Return mean and variance of the units of an item needed per period, by bill of materials."""
+    units_in = _units_in(scenario, item)
     mean = variance = 0.0
     for demand in scenario.demands.values():
-        units = _units_for(scenario, item, demand.item)
+        units = units_in[demand.item]
         peak = max(demand.phases, key=lambda phase: phase.expectation)
         mean += units * peak.expectation
         variance += units**2 * peak.variance
     return mean, variance
 
 
-def _units_for(scenario: Scenario, item: str, product_: str) -> float:
-    """Return the units of an item that are contained in one unit of a product."""
-    if item == product_:
-        return 1.0
-    found = [
-        quantity * _units_for(scenario, item, material)
-        for source in scenario.sources_of(product_)
-        for material, quantity in scenario.sources[source].consumes.items()
-    ]
-    return max(found, default=0.0)
+def _units_in(scenario: Scenario, item: str) -> dict[str, float]:
+    """Return the units of an item that are contained in one unit of every product."""
+    units: dict[str, float] = {}
+    for product_ in scenario.items_upstream_first:
+        found = [
+            quantity * units[material]
+            for source in scenario.sources_of(product_)
+            for material, quantity in scenario.sources[source].consumes.items()
+        ]
+        units[product_] = 1.0 if product_ == item else max(found, default=0.0)
+    return units
 
 
 def _economic(scenario: Scenario, item: str, mean: float) -> float:

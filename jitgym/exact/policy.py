@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jitgym import ScenarioError
+from jitgym import documents
 from jitgym.control import Printed, View, ViewLayout
+from jitgym.errors import RunError
 from jitgym.plant import Layout
+from jitgym.stored import read_arrays
 
-from .enumeration import Enumerated, find_rows
+from .enumeration import Enumerated, find_rows, key_cells
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,8 +88,8 @@ class OptimalPolicy(Printed):
         return found
 
     def save(self, path: str | Path) -> None:
-        """Write the table to a file of arrays (.npz)."""
-        with Path(path).open("wb") as file:
+        """Write the table to a file of arrays (.npz), whole or not at all."""
+        with documents.whole(Path(path)) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file,
                 key=self.key,
@@ -97,19 +100,51 @@ class OptimalPolicy(Printed):
 
     @classmethod
     def load(cls, path: str | Path, layout: Layout) -> OptimalPolicy:
-        """Read a table for a plant. Raises ScenarioError where it was made for other cells."""
+        """Read a table for a plant.
+
+        Raises RunError, a ScenarioError, where the file is not the table of an optimal policy, or
+        was made for a plant with other cells.
+        """
         from .hashing import fill
 
-        with np.load(path, allow_pickle=False) as data:
-            if data["cells"].tolist() != _names(layout):
-                raise ScenarioError(
-                    f"{path}: the table was made for a plant with other cells than "
-                    f"{layout.scenario.name!r} has; expected one made for this scenario"
-                )
-            key, states, asks = data["key"], np.ascontiguousarray(data["states"]), data["asks"]
+        path = Path(path)
+        arrays = read_arrays(path, ("key", "states", "asks", "cells"))
+        if arrays["cells"].tolist() != _names(layout):
+            raise RunError(
+                f"{path}: the table was made for a plant with other cells than "
+                f"{layout.scenario.name!r} has; expected one made for this scenario"
+            )
+        if fault := _fault(arrays, layout):
+            raise RunError(f"{path}: {fault}; expected the table of an optimal policy")
+        key, states, asks = arrays["key"], arrays["states"], arrays["asks"]
+        states = np.ascontiguousarray(states)
         slots = np.zeros(1 << int(4 * states.shape[0]).bit_length(), dtype=np.int32)
         fill(states.view(np.uint64), states.shape[0], slots)
         return cls(layout, key, states, asks, slots)
+
+
+def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
+    """What is wrong with the arrays of a table, or nothing."""
+    key, states, asks = arrays["key"], arrays["states"], arrays["asks"]
+    count = states.shape[0] if states.ndim else 0
+    expected = {
+        "key": (key, np.int32, (key.size,)),
+        "states": (states, np.float64, (count, key.size)),
+        "asks": (asks, np.float64, (count, layout.asked_cells)),
+    }
+    for name, (array, dtype, shape) in expected.items():
+        if array.dtype != dtype:
+            return f"{name} holds {array.dtype}, not {np.dtype(dtype)}"
+        if array.shape != shape:
+            return f"{name} has the shape {array.shape}, not {shape}"
+    if count == 0:
+        return "there is no state in it"
+    if not np.array_equal(key, key_cells(layout)):
+        return "key names other cells than those that the plant's future depends on"
+    if not (np.isfinite(states).all() and np.isfinite(asks).all()):
+        return "it holds numbers that are not finite"
+    quantities = asks[:, : layout.plant.sources.size]
+    return "it asks for less than nothing" if quantities.min(initial=0.0) < 0 else ""
 
 
 def _names(layout: Layout) -> list[str]:

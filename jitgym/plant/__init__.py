@@ -2,10 +2,22 @@
 
 from jitgym.distributions import SPLITS
 
-from .kpis import KPIS, Kpi, kpis
+from .kpis import KPIS, Kpi, headline_kpis, kpis, kpis_of
 from .layout import Layout, lay_out
 from .records import Plant
 from .rows import Slice
 from .tape import episode_keys
 
-__all__ = ["KPIS", "SPLITS", "Kpi", "Layout", "Plant", "Slice", "episode_keys", "kpis", "lay_out"]
+__all__ = [
+    "KPIS",
+    "SPLITS",
+    "Kpi",
+    "Layout",
+    "Plant",
+    "Slice",
+    "episode_keys",
+    "headline_kpis",
+    "kpis",
+    "kpis_of",
+    "lay_out",
+]

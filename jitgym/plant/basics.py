@@ -111,7 +111,7 @@ def _may_leave_work(plan: Plan, source: Source) -> bool:
     assert source.at is not None
     scenario = plan.scenario
     center = scenario.work_centers[source.at]
-    shared = sum(other.at == source.at for other in scenario.sources.values()) > 1
+    shared = len(scenario.crew_of(source.at)) > 1
     slowed = any(project.slows == source.at for project in scenario.projects.values())
     lot_time = source.time_per_unit * source.lot_size
     if lot_time == 0 and source.setup_time == 0:
@@ -130,7 +130,7 @@ def lay_centers(plan: Plan) -> Records:
         record["time"] = plan.tables.add(center.time, f"{name}.time")
         record["up"] = record["setup"] = record["over"] = NONE
         record["overtime"] = 0.0
-        crew = [source for source in plan.scenario.sources.values() if source.at == name]
+        crew = [plan.scenario.sources[source] for source in plan.scenario.crew_of(name)]
         if any(source.setup_time > 0 or source.setup_cost > 0 for source in crew):
             record["setup"] = plan.state.take("center", name, "setup", "")
         flows = {

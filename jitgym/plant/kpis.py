@@ -7,12 +7,14 @@ not defined (no demand, no work center) is nan, never 0 or infinity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.errors import ScenarioError
+from jitgym.scenario import Scenario
 from jitgym.units import at_least
 
 from .layout import Layout
@@ -89,7 +91,37 @@ def kpi(
 def kpis(layout: Layout, sums: Array, periods: int) -> dict[str, Array]:
     """Return the KPIs of episodes from their summed flows, each (episodes,); nan: not defined."""
     total = Totals(layout, sums, periods)
-    return {name: each.compute(total) for name, each in KPIS.items()}
+    return {name: each.compute(total) for name, each in kpis_of(layout.scenario).items()}
+
+
+def kpis_of(scenario: Scenario) -> dict[str, Kpi]:
+    """Return a scenario's KPIs, named in its own words: all of `KPIS`, and `within_n` for its n.
+
+    Raises ScenarioError where `words` names a KPI that does not exist.
+    """
+    found = KPIS | {f"within_{n}": _within_kpi(n) for n in scenario.within}
+    for name, title in scenario.words.items():
+        if name not in found:
+            known = ", ".join(found)
+            raise ScenarioError(
+                f"{scenario.file}: words: there is no KPI {name!r}; expected one of {known}"
+            )
+        found[name] = replace(found[name], title=title)
+    if scenario.unit == "units":
+        return found
+    return {
+        name: replace(each, unit=each.unit.replace("units", scenario.unit))
+        for name, each in found.items()
+    }
+
+
+def headline_kpis(scenario: Scenario) -> tuple[str, ...]:
+    """Return the KPIs that a scenario wants to be judged by beside its cost: its words come first.
+
+    Where it has none: fill rate, average inventory and turns.
+    """
+    own = (*scenario.words, *(f"within_{n}" for n in scenario.within))
+    return tuple(dict.fromkeys(own)) or ("fill_rate", "average_inventory", "turnover")
 
 
 def ratio(numerator: Array, denominator: Array | float) -> Array:
@@ -175,13 +207,36 @@ def waiting_p95(total: Totals) -> Array:
     and more. Where nothing waits it is 0 for all that is served.
     """
     served = total.of("served", "demands")
+    within = at_least(_served_within(total), 0.95 * served[:, np.newaxis])
+    return np.where(served > 0, np.argmax(within, axis=1).astype(np.float64), np.nan)
+
+
+def _served_within(total: Totals) -> Array:
+    """Return the units served within 0, 1, ... periods of their request, (episodes, WAITS)."""
     waited = np.zeros((total.sums.shape[0], WAITS))
     for record in total.layout.plant.demands:
         if record["waited"] != NONE:
             waited += total.sums[:, record["waited"] : record["waited"] + WAITS]
-    waited[:, 0] = served - waited[:, 1:].sum(axis=1)
-    within = at_least(np.cumsum(waited, axis=1), 0.95 * served[:, np.newaxis])
-    return np.where(served > 0, np.argmax(within, axis=1).astype(np.float64), np.nan)
+    waited[:, 0] = total.of("served", "demands") - waited[:, 1:].sum(axis=1)
+    return np.cumsum(waited, axis=1)
+
+
+def _within_kpi(periods: int) -> Kpi:
+    return Kpi(
+        name=f"within_{periods}",
+        title=f"served within {periods} period{'s' if periods != 1 else ''}",
+        unit="share",
+        better="high",
+        formula=(
+            f"Units served at most {periods} periods after the period of their request / units "
+            "requested. Within 0 periods it is the fill rate. A customer who leaves was not served."
+        ),
+        compute=partial(_within, periods=periods),
+    )
+
+
+def _within(total: Totals, periods: int) -> Array:
+    return ratio(_served_within(total)[:, periods], total.of("requested", "demands"))
 
 
 @kpi("abandoned", "share", "low")
@@ -251,23 +306,37 @@ def censored(total: Totals) -> Array:
 
 @kpi("first-pass defect rate", "ppm", "low")
 def first_pass_defects(total: Totals) -> Array:
-    """Defective units, found and missed / units that arrived from sources, in parts a million."""
+    """Defective units, found and missed, and units scrapped by setups / units that arrived from
+    sources, those scrapped by setups among them, in parts a million.
+    """
     found, missed = total.of("defective", "sources"), total.of("escaped", "sources")
-    return 1e6 * ratio(found + missed, found + total.of("received", "sources"))
+    scrap = _setup_scrap(total)
+    return 1e6 * ratio(found + missed + scrap, found + total.of("received", "sources") + scrap)
 
 
-@kpi("defect rate", "ppm", "low")
+@kpi("defect rate of what is passed on", "ppm", "low")
 def defect_rate(total: Totals) -> Array:
-    """Defective units that inspection missed / units that entered stock, in parts a million."""
+    """Defective units that inspection missed / units that entered stock, in parts a million. What
+    inspection finds and what setups scrap is in `first_pass_defects`.
+    """
     return 1e6 * ratio(total.of("escaped", "sources"), total.of("received", "sources"))
 
 
 @kpi("waste", "share", "low")
 def waste(total: Totals) -> Array:
-    """Units scrapped, expired or obsolete / units that came in from sources."""
-    wasted = total.of("wasted", "items") + total.of("scrapped", "sources")
-    came = total.of("received", "sources") + total.of("defective", "sources")
+    """Units scrapped, by inspection and by setups, expired or obsolete / units that came in from
+    sources, those scrapped by setups among them.
+    """
+    scrap = _setup_scrap(total)
+    wasted = total.of("wasted", "items") + total.of("scrapped", "sources") + scrap
+    came = total.of("received", "sources") + total.of("defective", "sources") + scrap
     return ratio(wasted, came)
+
+
+def _setup_scrap(total: Totals) -> Array:
+    """Return the units that setups scrapped, summed over periods."""
+    scrap = np.array([source.setup_scrap for source in total.layout.scenario.sources.values()])
+    return weighed(total.each("setups", "sources"), scrap)
 
 
 # Stock and money
@@ -327,12 +396,55 @@ def lost_margin(total: Totals) -> Array:
     """
     scenario = total.layout.scenario
     values = [scenario.items[demand.item].value for demand in scenario.demands.values()]
-    if not any(demand.price for demand in scenario.demands.values()) or None in values:
+    if not _has_prices(total) or None in values:
         return undefined(total)
     price = np.array([demand.price for demand in scenario.demands.values()])
     margin = price - np.array(values, dtype=np.float64)
     gone = total.each("lost", "demands") + total.each("abandoned", "demands")
     return weighed(gone, margin) / total.periods
+
+
+@kpi("profit", "money", "high")
+def profit(total: Totals) -> Array:
+    """Revenue and salvage less every cost of the ledger: in all in a season, else a period; not
+    discounted; not defined without prices.
+    """
+    prices = total.layout.plant.prices
+    if not _has_prices(total):
+        return undefined(total)
+    # take(), as an index would lay the rows out otherwise, and round by their number
+    earned = -weighed(total.sums.take(prices["flow"], axis=1), prices["price"])
+    return earned if total.layout.scenario.horizon.ends else earned / total.periods
+
+
+@kpi("margin", "share", "high")
+def margin(total: Totals) -> Array:
+    """Profit / revenue: what is left of each unit of money that customers pay; not defined without
+    prices.
+    """
+    revenue, _ = _money(total)
+    periods = 1 if total.layout.scenario.horizon.ends else total.periods
+    return ratio(profit(total) * periods, revenue)
+
+
+@kpi("sell-through", "share", "high")
+def sell_through(total: Totals) -> Array:
+    """Units served / initial stock and good units that came in, of the items that are sold: the
+    share of a season's buy that found a customer at the full price; not defined where there is no
+    season.
+    """
+    scenario = total.layout.scenario
+    if not scenario.horizon.ends:
+        return undefined(total)
+    sold = {demand.item for demand in scenario.demands.values()}
+    is_sold = np.array([float(name in sold) for name in scenario.items])
+    began = np.array([item.initial_stock for item in scenario.items.values()])
+    bought = weighed(total.each("arrived", "items") + began, is_sold)
+    return ratio(total.of("served", "demands"), bought)
+
+
+def _has_prices(total: Totals) -> bool:
+    return any(demand.price for demand in total.layout.scenario.demands.values())
 
 
 def _money(total: Totals) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.distributions import SPLITS, Recorded
+from jitgym.errors import ScenarioError
 from jitgym.scenario import Scenario
 
 from . import basics, features
@@ -139,6 +140,7 @@ def lay_out(scenario: Scenario) -> Layout:
     initial = np.zeros(plan.state.width)
     for cell, value in plan.initial.items():
         initial[cell] = value
+    _expect_names_apart(scenario, plan.state.slices)
     tables = plan.tables
     plant = Plant(
         items=items,
@@ -197,6 +199,18 @@ def lay_out(scenario: Scenario) -> Layout:
         tuple(name for name, *_ in tables.channels),
         key_cells,
     )
+
+
+def _expect_names_apart(scenario: Scenario, slices: list[Slice]) -> None:
+    """Raise ScenarioError where two parts of a plant have cells of one name: the view adds them."""
+    seen: dict[str, Slice] = {}
+    for cell in slices:
+        other = seen.setdefault(cell.name, cell)
+        if other is not cell:
+            raise ScenarioError(
+                f"{scenario.file}: {cell.owner}: is a {other.kind} and a {cell.kind}, and "
+                f"{cell.name} would be of both; expected another name for one of them"
+            )
 
 
 def _weight(scenario: Scenario, measured: int) -> float:

@@ -67,15 +67,16 @@ class Tables:
         self.channels: list[tuple[str, int, int, int]] = []  # name, kind, recorded, periods ahead
         self.recorded: list[Recorded] = []
         self.numbers: list[float] = []
+        self._channel_of: dict[str, int] = {}
+        self._values_so_far = self._guides_so_far = 0
 
     def channel(
         self, name: str, kind: int = UNIFORM, recorded: int = 0, size: int = 1, ahead: int = 0
     ) -> int:
         """Return the tape cell of a channel, the first of `size`; the same for the same name."""
-        names = [channel[0] for channel in self.channels]
-        if name in names:
-            return names.index(name)
-        first = len(self.channels)
+        first = self._channel_of.setdefault(name, len(self.channels))
+        if first < len(self.channels):
+            return first
         self.channels += [
             (f"{name}[{k}]" if k else name, kind, recorded, ahead) for k in range(size)
         ]
@@ -110,9 +111,11 @@ class Tables:
         # The guide of u says where the search for its step begins: ends[guide[floor(u * n)]] is the
         # first end beyond floor(u * n) / n, so that a draw takes one comparison or two.
         guides = max(1, 1 << int(np.ceil(np.log2(values.size))) << 1)
-        first = sum(part.size for part in self.values)
+        first = self._values_so_far
         guide = np.searchsorted(ends, np.arange(guides) / guides, side="right").astype(np.int32)
-        start = sum(part.size for part in self.guides)
+        start = self._guides_so_far
+        self._values_so_far += values.size
+        self._guides_so_far += guide.size
         self.records.append((channel, replayed, first, start, float(guides)))
         self.values.append(values)
         self.ends.append(np.concatenate([ends[:-1], [2.0]]))  # no u lies beyond the last step

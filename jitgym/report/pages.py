@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from jitgym import catalog
@@ -10,7 +12,7 @@ from jitgym._register import environment_id
 from jitgym.distributions import Distribution
 from jitgym.envs import CONTROLS
 from jitgym.envs.spaces import Spaces
-from jitgym.plant import lay_out
+from jitgym.plant import headline_kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario
 
 ORDER_OF_EVENTS = (
@@ -26,8 +28,52 @@ ORDER_OF_EVENTS = (
 """The stages of a period; README.md says what happens in each."""
 
 
-def page(scenario: Scenario, drawing: str) -> str:
-    """Return the page of a catalog scenario as Markdown; `drawing` is the picture's file name."""
+def results(name: str, folder: Path) -> list[tuple[str, str]]:
+    """Return what the pages in a folder report of a scenario, as (title, link from a subfolder).
+
+    The link leads to the section that names it, or to the page where that is the title.
+    """
+    found = []
+    for path in sorted(folder.glob("*.md")):
+        title, anchor = "", ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# ") and not title:
+                title = line.removeprefix("# ")
+            elif line.startswith("## "):
+                anchor = f"#{slug(line.removeprefix('## '))}"
+            if reports(line, name):
+                found.append((title or path.stem, f"../{path.name}{anchor}"))
+                break
+    return found
+
+
+def reports(line: str, name: str) -> bool:
+    """Whether a line is about a scenario: it names it, its environment, or its published figures.
+
+    >>> reports("| lost_sales_long_lead_times | 1 | optimal: cost |", "lost-sales")
+    True
+    >>> reports("    python scripts/frontier.py serial-system", "serial-system")
+    True
+    >>> reports("A serial system with perishable goods", "perishable")
+    False
+    """
+    if f"`{name}`" in line or environment_id(name) in line:
+        return True
+    if "scripts/" in line and re.search(rf"(?<![\w-]){name}(?![\w-])", line):
+        return True
+    return re.match(rf"\| (\w+_)?{name.replace('-', '_')}(_\w+)? \|", line) is not None
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the page of a catalog scenario as Markdown.
+
+    `drawing` is the picture's file name; `reported` are title and link of pages with its results.
+    """
     layout = lay_out(scenario)
     lines = [f"# {scenario.title or scenario.name}", ""]
     lines += [_header(scenario.name), ""]
@@ -39,7 +85,7 @@ def page(scenario: Scenario, drawing: str) -> str:
     if scenario.known_optimum is not None:
         best = scenario.known_optimum
         lines += [f"- known optimum: {best.cost:g} ({best.source})"]
-    lines += ["", "## The plant", ""]
+    lines += ["", *_reported(scenario, reported), *_words(scenario), "## The plant", ""]
     for section in ("items", "work_centers", "sources", "streams", "demands", "carriers"):
         lines += _section(scenario, section)
     lines += _section(scenario, "projects")
@@ -80,6 +126,24 @@ def page(scenario: Scenario, drawing: str) -> str:
             ),
         )
     return "\n".join(lines)
+
+
+def _reported(scenario: Scenario, reported: Sequence[tuple[str, str]]) -> list[str]:
+    own = f"`python scripts/compare.py {scenario.name}` compares policies on this plant."
+    links = [f"- [{title}]({link})" for title, link in reported]
+    return ["## Results", "", own, "", *([*links, ""] if links else [])]
+
+
+def _words(scenario: Scenario) -> list[str]:
+    """The KPIs that this scenario is judged by, where it has words of its own for them."""
+    if not scenario.words and not scenario.within:
+        return []
+    named = kpis_of(scenario)
+    rows = (
+        (named[k].title, named[k].unit, f"`{k}`", named[k].formula) for k in headline_kpis(scenario)
+    )
+    head = ("in the words of the trade", "unit", "KPI", "formula")
+    return ["## What it is judged by", "", *_table(head, rows)]
 
 
 def _header(name: str) -> str:

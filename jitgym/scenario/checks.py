@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from jitgym.distributions import (
 from jitgym.errors import PlacedError
 from jitgym.units import at_least
 
-from .parts import Oracle
+from .parts import LONGEST_CYCLE, Oracle
 
 if TYPE_CHECKING:
     from .model import Scenario
@@ -40,12 +41,26 @@ NAMED = (
 """Sections whose keys are names that the writer chose."""
 
 
+MOST_UNITS = 1e100
+"""No more units of an item than this go into what is made of it: products stay finite."""
+
+MOST_UNITS_SHARED = 100_000
+"""Nor more units of a stream in a period: they are drawn apart one by one."""
+
+MOST_SHARED = 20_000_000
+"""A stream is refused where the table of one of its parts would take more steps than this."""
+
+LONGEST_CLOCK = 1e15
+"""Periods after which patterns, seasons and contracts of a plant are where they began."""
+
+
 def check(scenario: Scenario) -> None:
     """Raise PlacedError for the first fault; give every event its share of its clock."""
     _check_names(scenario)
     _check_references(scenario)
     _check_storage(scenario)
     _check_bill_of_materials(scenario)
+    _check_cycles(scenario)
     _place_events(scenario)
     _place_parts(scenario)
     _check_forecasts(scenario)
@@ -54,11 +69,57 @@ def check(scenario: Scenario) -> None:
     _check_parameters(scenario)
 
 
+LONGEST_NAME = 80
+NOT_IN_NAMES = {".": "a dot", "=": "an equals sign", "[": "a bracket", "]": "a bracket"}
+"""Paths and cells are written with these: mill.in_process[2], --set items.steel.value=3."""
+
+NOT_IN_FILES = {"/": "a slash", "\\": "a backslash", ":": "a colon"}
+
+
+def fault_of_name(name: str) -> str:
+    """What is wrong with a name that a person chose, and what to write instead; or nothing."""
+    if not name.strip():
+        return "is no name; expected text"
+    if name != name.strip():
+        return f"is {name!r}, with a space at its beginning or end; expected {name.strip()!r}"
+    if not name.isprintable():
+        return f"is {name!r}; expected a name of printable characters on one line"
+    if len(name) > LONGEST_NAME:
+        return f"is a name of {len(name):,} characters; expected at most {LONGEST_NAME}"
+    for mark, words in NOT_IN_NAMES.items():
+        if mark in name:
+            return f"is no name; expected text without {words}"
+    return ""
+
+
+def fault_of_file_name(name: str) -> str:
+    """The same for a name that files and folders are called after."""
+    for mark, words in NOT_IN_FILES.items():
+        if mark in name:
+            return f"is {name!r}; files are named after it: expected a name without {words}"
+    return fault_of_name(name.replace(".", "")) or (
+        f"is {name!r}; files are named after it: expected a name that begins with a letter or digit"
+        if name.startswith((".", "-"))
+        else ""
+    )
+
+
 def _check_names(scenario: Scenario) -> None:
+    if fault := fault_of_file_name(scenario.name):
+        raise PlacedError(fault, "name")
     for section in (*NAMED, "parameters"):
         for name in getattr(scenario, section):
-            if not name or "." in name:
-                raise PlacedError("is no name; expected text without a dot", section, name)
+            if fault := fault_of_name(name):
+                raise PlacedError(fault, section, name)
+    for name, source in scenario.sources.items():
+        center = scenario.work_centers.get(name)
+        if center is not None and center.breakdown is not None and source.disruption is not None:
+            raise PlacedError(
+                f"has the name of a work center, and {name}.up would be both; expected another "
+                "name for one of them",
+                "sources",
+                name,
+            )
     for name in scenario.parameters:
         if name in RESERVED or name in type(scenario).model_fields:
             raise PlacedError("is a reserved word; expected another name", "parameters", name)
@@ -86,7 +147,7 @@ def _check_references(scenario: Scenario) -> None:
 
 def _check_storage(scenario: Scenario) -> None:
     for name, item in scenario.items.items():
-        if item.storage is None:
+        if item.storage is None or scenario.is_made_to_order(name):
             continue
         for source_name in scenario.sources_of(name):
             smallest = scenario.sources[source_name].smallest_order
@@ -127,31 +188,77 @@ def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
 
 
 def _check_bill_of_materials(scenario: Scenario) -> None:
-    for item in scenario.items:
-        cycle = _cycle(scenario, (item,))
-        if cycle:
-            source = next(
-                n for n in scenario.consumers_of(cycle[0]) if scenario.sources[n].makes == cycle[1]
-            )
+    if cycle := _cycle(scenario):
+        material, made = cycle[:2]
+        source = next(
+            n for n in scenario.consumers_of(material) if scenario.sources[n].makes == made
+        )
+        raise PlacedError(
+            f"closes a cycle in the bill of materials, {_way(cycle)}; "
+            "expected that no item goes into itself",
+            "sources",
+            source,
+            "consumes",
+            material,
+        )
+    contained = scenario.exploded(dict.fromkeys(scenario.items, 1.0))
+    for item, units in contained.items():
+        if not units <= MOST_UNITS:
             raise PlacedError(
-                f"closes a cycle in the bill of materials, {' -> '.join(cycle)}; "
-                "expected that no item goes into itself",
-                "sources",
-                source,
-                "consumes",
-                cycle[0],
+                f"more than {MOST_UNITS:g} units of it go into the items that are made of it; "
+                "expected smaller quantities in consumes",
+                "items",
+                item,
             )
 
 
-def _cycle(scenario: Scenario, way: tuple[str, ...]) -> tuple[str, ...]:
-    """The way back to its first item, or nothing."""
-    for name in scenario.consumers_of(way[-1]):
-        made = scenario.sources[name].makes
-        if made == way[0]:
-            return (*way, made)
-        if made not in way and (found := _cycle(scenario, (*way, made))):
-            return found
+def _cycle(scenario: Scenario) -> tuple[str, ...]:
+    """The first way from an item back to itself, or nothing; each item is looked at once."""
+    done: set[str] = set()
+    for first in scenario.items:
+        way = {first: iter(scenario.goes_into(first))}  # items on the way, and what is still to see
+        while way:
+            item, following = next(reversed(way.items()))
+            made = next((each for each in following if each not in done), None)
+            if made is None:
+                done.add(item)
+                del way[item]
+            elif made in way:
+                names = list(way)
+                return (*names[names.index(made) :], made)
+            else:
+                way[made] = iter(scenario.goes_into(made))
     return ()
+
+
+def _way(cycle: tuple[str, ...]) -> str:
+    shown = cycle if len(cycle) <= 12 else (*cycle[:6], "...", *cycle[-5:])
+    return " -> ".join(shown)
+
+
+def _check_cycles(scenario: Scenario) -> None:
+    together = 1
+    for name, demand in scenario.demands.items():
+        together = math.lcm(together, demand.cycle)
+        if together > LONGEST_CYCLE:
+            raise PlacedError(
+                f"its pattern and seasons, and those of the demands before it, come again after "
+                f"{together:,} periods together; expected at most {LONGEST_CYCLE:,}",
+                "demands",
+                name,
+            )
+    for name, source in scenario.sources.items():
+        if source.commitment is not None:
+            together = math.lcm(together, source.commitment.every)
+        if together > LONGEST_CLOCK:
+            raise PlacedError(
+                "contracts, patterns and seasons come again together after more than "
+                f"{LONGEST_CLOCK:g} periods; expected numbers of periods with common factors",
+                "sources",
+                name,
+                "commitment",
+                "every",
+            )
 
 
 def _events(scenario: Scenario) -> list[tuple[str, str, str, Event]]:
@@ -204,6 +311,14 @@ def _place_parts(scenario: Scenario) -> None:
         if np.any(support != np.floor(support)):
             raise PlacedError(
                 "a stream is shared in whole units; expected integers",
+                "streams",
+                part.stream,
+                "quantity",
+            )
+        if support[-1] > MOST_UNITS_SHARED or float(support.sum()) > MOST_SHARED:
+            raise PlacedError(
+                f"is up to {support[-1]:g} units, too many to share one by one; expected fewer, "
+                "in larger units",
                 "streams",
                 part.stream,
                 "quantity",
@@ -265,7 +380,7 @@ def _check_projects(scenario: Scenario) -> None:
                 project.improves[path] = after
                 old, new = before.expectation, after.expectation
             elif isinstance(value, int | float) and not isinstance(value, bool):
-                old, new = before, float(value)
+                old, new = before, float(value)  # finite, as every number of a part
             else:
                 raise PlacedError(f"is {value!r}; expected a number", *place)
             if new < 0:

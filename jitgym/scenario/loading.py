@@ -47,10 +47,12 @@ def _base(
         base = FAMILIES[name](**{key: overrides[key] for key in own})
         return base, {key: value for key, value in overrides.items() if key not in own}
     path = Path(scenario)
-    if path.suffix in (".yaml", ".yml"):
+    if path.suffix.lower() in (".yaml", ".yml"):
         return build(documents.read_file(path), path.parent), overrides
     known = documents.suggest(name, sorted({*catalog.names(), *FAMILIES}))
-    raise ScenarioError(f"unknown scenario {name!r}; {known} A file ends in .yaml or .yml")
+    raise ScenarioError(
+        f"unknown scenario {documents.cut(name)!r}; {known} A file ends in .yaml or .yml"
+    )
 
 
 def _varied(base: Scenario, overrides: Mapping[str, Any]) -> Scenario:
@@ -90,14 +92,41 @@ def _dealt(base: Scenario, name: str, value: Any) -> list[tuple[str, Any]]:
     return list(zip(paths, value, strict=True))
 
 
+def _paths_to(base: Scenario, field: str) -> list[str]:
+    """Dotted paths to everything of this name that the scenario has, else that it could have."""
+    if field in Scenario.model_fields:
+        return []
+    possible = dict.fromkeys(documents.written_paths(base.document(), field))
+    for path in documents.paths_to(field, Scenario):
+        section, _, rest = path.partition(".NAME")
+        named = getattr(base, section) if section in NAMED else {}
+        possible |= dict.fromkeys([f"{section}.{name}{rest}" for name in named] if rest else [path])
+    found = [path for path in possible if "NAME" not in path]
+    return [path for path in found if exists(base, path)] or found
+
+
+MOST_PATHS = 4
+
+
 def _check_path(base: Scenario, name: str, path: str) -> None:
     """A path may name what is not written, but no section or part that is not there."""
     section, _, rest = path.partition(".")
+    if name == path and not rest and (paths := _paths_to(base, name)):
+        listed = " or ".join(paths[:MOST_PATHS])
+        more = f" (and {len(paths) - MOST_PATHS} more)" if len(paths) > MOST_PATHS else ""
+        raise ScenarioError(
+            f"{base.file}: unknown parameter {name!r}; expected a path, {listed}{more}, or a short "
+            "name that the scenario declares under `parameters`"
+            + (f": {', '.join(base.parameters)}" if base.parameters else "")
+        )
     settable = [key for key in Scenario.model_fields if key not in ("parameters", "known_optimum")]
     if section not in settable:
-        known = [*base.parameters, *settable]
+        hint = documents.suggest(name, [*base.parameters, *settable])
+        hint += "" if hint.endswith("?") else "."
+        item = next(iter(base.items))
         raise ScenarioError(
-            f"{base.file}: unknown parameter {name!r}; {documents.suggest(name, known)}"
+            f"{base.file}: unknown parameter {documents.cut(name)!r}; {hint} A part of these is "
+            f"reached by its path, such as items.{item}.holding_cost"
         )
     part = rest.partition(".")[0]
     if section in NAMED and part not in getattr(base, section):

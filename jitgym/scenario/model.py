@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -33,6 +35,12 @@ FREQUENT = 0.999
 """An order bound by default covers this quantile of a period's demand."""
 
 
+LONGEST_WAIT = 10
+"""The plant tells waits of up to so many periods apart (WAITS in jitgym/plant/records.py)."""
+
+Waited = Annotated[int, Field(ge=0, le=LONGEST_WAIT)]
+
+
 class Scenario(Part):
     """A plant and how it is judged; frozen, and checked across its parts.
 
@@ -57,6 +65,9 @@ class Scenario(Part):
     emission_price: Nonnegative = 0.0  # a unit of emissions
     actions: Actions = Actions()
     parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
+    within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # for the KPIs within_n
+    unit: str = "units"  # what a unit is called, in the plural
+    words: dict[str, str] = Field(default={})  # KPI -> what the trade calls it, most wanted first
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
     _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
@@ -113,41 +124,132 @@ class Scenario(Part):
         """A scenario from plain data; raises ScenarioError, with `name` in place of a file."""
         return build(documents.Document(name, documents.tidy(data)), Path())
 
+    # What follows from the bill of materials is worked out once, in time proportional to it.
+
     def sources_of(self, item: str) -> tuple[str, ...]:
         """Sources that make an item, in scenario order."""
-        return tuple(name for name, source in self.sources.items() if source.makes == item)
+        return self._makers.get(item, ())
+
+    @cached_property
+    def _makers(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((source.makes, name) for name, source in self.sources.items())
 
     def consumers_of(self, item: str) -> tuple[str, ...]:
         """Sources that consume an item, in scenario order."""
-        return tuple(name for name, source in self.sources.items() if item in source.consumes)
+        return self._consumers.get(item, ())
 
-    @property
+    def is_made_to_order(self, item: str) -> bool:
+        """Whether an item is held for waiting customers only: no storage, and demand that waits."""
+        waits = any(demand.item == item and demand.waits for demand in self.demands.values())
+        return self.items[item].storage == 0 and waits
+
+    @cached_property
+    def _consumers(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((m, name) for name, source in self.sources.items() for m in source.consumes)
+
+    def crew_of(self, center: str) -> tuple[str, ...]:
+        """Sources that stand at a work center, in scenario order."""
+        return self._crews.get(center, ())
+
+    @cached_property
+    def _crews(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((source.at, name) for name, source in self.sources.items() if source.at)
+
+    def goes_into(self, item: str) -> dict[str, float]:
+        """Items that are made of an item, with its units in one of each.
+
+        Where one can be made in several ways, the one that needs most counts.
+        """
+        made: dict[str, float] = {}
+        for name in self.consumers_of(item):
+            source = self.sources[name]
+            made[source.makes] = max(made.get(source.makes, 0.0), source.consumes[item])
+        return made
+
+    @cached_property
     def items_upstream_first(self) -> tuple[str, ...]:
         """Items, materials before what is made of them, else in scenario order."""
-        placed: list[str] = []
-        while len(placed) < len(self.items):
-            placed += [next(item for item in self.items if self._is_next(item, placed))]
+        number = {item: k for k, item in enumerate(self.items)}
+        made_of: dict[str, set[str]] = {item: set() for item in self.items}
+        for source in self.sources.values():
+            made_of[source.makes].update(source.consumes)
+        missing = {item: len(materials) for item, materials in made_of.items()}
+        ready = [number[item] for item in self.items if not missing[item]]  # ascending: a heap
+        names, placed = list(self.items), []
+        while ready:
+            item = names[heapq.heappop(ready)]
+            placed.append(item)
+            for other in self.goes_into(item):
+                missing[other] -= 1
+                if not missing[other]:
+                    heapq.heappush(ready, number[other])
         return tuple(placed)
-
-    def _is_next(self, item: str, placed: list[str]) -> bool:
-        materials = {m for name in self.sources_of(item) for m in self.sources[name].consumes}
-        return item not in placed and materials <= set(placed)
 
     def mean_requirement(self, item: str) -> float:
         """Mean units of an item needed a period, through the bill of materials.
 
         Where an item can be made in several ways, the one that needs most counts.
         """
-        return self._required(item, {n: d.mean for n, d in self.demands.items()})
+        return self._mean_requirements[item]
 
-    def _required(self, item: str, asked: Mapping[str, float]) -> float:
-        """Units of an item that one period's demands (name -> units) need."""
-        direct = math.fsum(asked[n] for n, d in self.demands.items() if d.item == item)
-        made: dict[str, float] = {}
-        for name in self.consumers_of(item):
-            source = self.sources[name]
-            made[source.makes] = max(made.get(source.makes, 0.0), source.consumes[item])
-        return direct + math.fsum(n * self._required(other, asked) for other, n in made.items())
+    @cached_property
+    def _mean_requirements(self) -> dict[str, float]:
+        return self._required({name: demand.mean for name, demand in self.demands.items()})
+
+    @cached_property
+    def _frequent_requirements(self) -> dict[str, float]:
+        return self._required(
+            {
+                name: max(float(phase.quantile(FREQUENT)) for phase in demand.kinds)
+                for name, demand in self.demands.items()
+            }
+        )
+
+    def _required(self, asked: Mapping[str, float]) -> dict[str, float]:
+        """Units of each item that one period's demands (name -> units) need."""
+        direct: dict[str, list[float]] = {item: [] for item in self.items}
+        for name, demand in self.demands.items():
+            direct[demand.item].append(asked[name])
+        return self.exploded({item: math.fsum(each) for item, each in direct.items()})
+
+    def exploded(self, wanted: Mapping[str, float]) -> dict[str, float]:
+        """Units of each item that are needed for the units wanted of each, with those below it."""
+        units: dict[str, float] = {}
+        for item in reversed(self.items_upstream_first):
+            passed_on = [n * units[other] for other, n in self.goes_into(item).items()]
+            units[item] = wanted[item] + math.fsum(passed_on)
+        return units
+
+    def unit_cost(self, item: str) -> float:
+        """What a unit costs to buy with its materials, by its cheapest source; 0 without one."""
+        return self._unit_costs[item]
+
+    @cached_property
+    def _unit_costs(self) -> dict[str, float]:
+        costs: dict[str, float] = {}
+        for item in self.items_upstream_first:
+            ways = map(self.sources.__getitem__, self.sources_of(item))
+            costs[item] = min(
+                (
+                    source.unit_cost + math.fsum(q * costs[m] for m, q in source.consumes.items())
+                    for source in ways
+                ),
+                default=0.0,
+            )
+        return costs
+
+    def route(self, source: str) -> tuple[str, ...]:
+        """Sources from this one down to a customer, by the way with the longest lead times."""
+        return self._routes[source]
+
+    @cached_property
+    def _routes(self) -> dict[str, tuple[str, ...]]:
+        routes: dict[str, tuple[str, ...]] = {}
+        for item in reversed(self.items_upstream_first):
+            ways = [routes[name] for name in self.consumers_of(item)]
+            longest = max(ways, key=lambda way: sum(map(self.mean_lead_time, way)), default=())
+            routes |= {name: (name, *longest) for name in self.sources_of(item)}
+        return routes
 
     def mean_lead_time(self, source: str) -> float:
         """Mean lead time of a source, in periods."""
@@ -180,11 +282,7 @@ class Scenario(Part):
         bound = min(stated, source.maximum_order or math.inf)
         if bound < math.inf:
             return max(1.0, float(whole(bound / source.lot_size))) * source.lot_size
-        asked = {
-            n: max(float(phase.quantile(FREQUENT)) for phase in d.phases)
-            for n, d in self.demands.items()
-        }
-        frequent = self._required(source.makes, asked)
+        frequent = self._frequent_requirements[source.makes]
         return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
 
     def _economic_order(self, name: str) -> float:
@@ -223,6 +321,13 @@ class Scenario(Part):
     @staticmethod
     def _worth(demand: Demand) -> float:
         return (demand.shortage_cost or demand.price) * demand.mean
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _whole_lots(quantity: float, lot: float) -> float:

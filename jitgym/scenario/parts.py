@@ -6,7 +6,15 @@ import math
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from jitgym.distributions import (
     AnyDistribution,
@@ -22,6 +30,7 @@ from jitgym.distributions import (
     Probability,
     Recorded,
     Regimes,
+    Whole,
     hazard,
     is_monotone,
     scaled,
@@ -29,8 +38,22 @@ from jitgym.distributions import (
 from jitgym.errors import PlacedError
 from jitgym.units import at_least, whole_up
 
-LONGEST_LEAD_TIME = 1000
-"""Periods; every one of them is a cell of the plant's state."""
+MOST_AGES = 1000
+"""Periods of a lead time or a shelf life: every one of them is a cell of the plant's state."""
+
+LONGEST_CYCLE = 100_000
+"""Periods after which pattern and seasons of a demand come again: every one of them is a row."""
+
+MOST_TABULATED = 4_000_000
+"""Values, from 0 on, that the distributions of all those periods are tabulated over together."""
+
+LONGEST_SEASON = 1_000_000
+"""Periods of a season that ends: policies plan for every one of them."""
+
+MOST_PERIODS = 100_000_000
+"""Periods of an ongoing episode, of a contract, of a project."""
+
+Periods = Annotated[int, Field(ge=1, le=MOST_PERIODS)]
 
 
 def _in_small_letters(text: object) -> object:
@@ -47,7 +70,9 @@ class Item(Part):
     value: Nonnegative | None = None  # a unit
     storage: Nonnegative | None = None  # units; None: unlimited
     initial_stock: Nonnegative = 0.0
-    shelf_life: Annotated[int, Field(ge=1)] | None = None  # periods it can be sold; None: for ever
+    shelf_life: Annotated[int, Field(ge=1, le=MOST_AGES)] | None = (
+        None  # periods it can be sold; None: for ever
+    )
     issuing: Issuing = "fifo"  # which age is sold or consumed first
     obsolescence: Probability = 0.0  # of each unit in stock, a period
     disposal_cost: Nonnegative = 0.0  # a unit expired, obsolete or scrapped
@@ -97,7 +122,7 @@ class Commitment(Part):
     """A contract: at least `quantity` units in every `every` periods, or pay for the shortfall."""
 
     quantity: Positive
-    every: Annotated[int, Field(ge=1)]
+    every: Periods
     shortfall_cost: Positive  # a unit
 
 
@@ -118,6 +143,7 @@ class Source(Part):
     time_per_unit: Nonnegative = 0.0  # of the work center's time
     setup_time: Nonnegative = 0.0
     setup_cost: Nonnegative = 0.0
+    setup_scrap: Nonnegative = 0.0  # units spoiled by a setup, beside those made: for KPIs only
     lead_time: AnyDistribution = Deterministic(value=0)
     crossover: bool = False  # whether orders may overtake each other
     lot_size: Positive = 1.0
@@ -145,6 +171,12 @@ class Source(Part):
     def _consistent(self) -> Self:
         if self.at is None and (self.time_per_unit or self.setup_time):
             raise PlacedError("takes time but stands at no work center; expected one", "at")
+        if self.setup_scrap and not (self.at and (self.setup_time or self.setup_cost)):
+            raise PlacedError(
+                f"is {self.setup_scrap:g}, but nothing is set up; expected a work center, and a "
+                "setup_time or a setup_cost",
+                "setup_scrap",
+            )
         _check_order_sizes(self)
         _check_lead_time(self)
         return self
@@ -174,8 +206,10 @@ def _check_lead_time(source: Source) -> None:
     support, _ = lead_time.pmf()
     if any(value != math.floor(value) for value in support.tolist()):
         raise PlacedError("not in whole periods; expected integers", "lead_time")
-    if support[-1] > LONGEST_LEAD_TIME:
-        raise PlacedError(f"is {support[-1]:g}; expected at most {LONGEST_LEAD_TIME}", "lead_time")
+    if support[-1] > MOST_AGES:
+        raise PlacedError(
+            f"takes up to {support[-1]:g} periods; expected at most {MOST_AGES}", "lead_time"
+        )
     if len(support) > 1 and support[0] < 1:
         raise PlacedError("can be 0; expected at least 1 period where it is random", "lead_time")
     if not source.crossover and not is_monotone(hazard(lead_time)):
@@ -265,7 +299,7 @@ class Seasons(Part):
     """Factors of the quantity that last for many periods each, one after the other, and again."""
 
     factors: Annotated[tuple[Nonnegative, ...], Field(strict=False, min_length=1)]
-    periods: Annotated[int, Field(ge=1)]  # of each
+    periods: Periods  # of each
 
 
 class Stream(Part):
@@ -292,7 +326,7 @@ class Project(Part):
     improves: dict[str, object]
     slows: str | None = None  # work center
     slowed_by: Probability = 0.0  # share of its time that is lost meanwhile
-    periods: Annotated[int, Field(ge=1)] = 1  # of training
+    periods: Periods = 1  # of training
 
 
 class Demand(Part):
@@ -316,6 +350,12 @@ class Demand(Part):
     pays_after: Nonnegative = 0.0  # periods until the customer pays
 
     @property
+    def cycle(self) -> int:
+        """Periods after which pattern and seasons come again; 1 without them."""
+        seasons = 1 if self.seasons is None else self.seasons.periods * len(self.seasons.factors)
+        return math.lcm(max(1, len(self.pattern)), seasons)
+
+    @property
     def phases(self) -> tuple[Distribution, ...]:
         """The distribution of each period of pattern and seasons; without them, a single one."""
         return self._varied if self.varies else (self.quantity,)
@@ -324,16 +364,37 @@ class Demand(Part):
     def _varied(self) -> tuple[Distribution, ...]:
         pattern = self.pattern or (1.0,)
         seasons = self.seasons or Seasons(factors=(1.0,), periods=len(pattern))
-        cycle = math.lcm(len(pattern), seasons.periods * len(seasons.factors))
+        cycle = self.cycle
         factors = [
             pattern[k % len(pattern)] * seasons.factors[k // seasons.periods % len(seasons.factors)]
             for k in range(cycle)
         ]
         # Equal factors share one distribution, and so one table.
-        known = {factor: scaled(self.quantity, factor) for factor in set(factors)}
+        known: dict[float, Distribution] = {}
+        tabulated = 0.0
+        for factor in dict.fromkeys(factors):
+            known[factor] = self._scaled(factor)
+            tabulated += known[factor].support_max
+            if tabulated > MOST_TABULATED:
+                raise PlacedError(
+                    f"brings distributions of more than {MOST_TABULATED:,} values together; "
+                    "expected fewer different factors, or a smaller demand"
+                )
         return tuple(known[factor] for factor in factors)
 
     @property
+    def kinds(self) -> list[Distribution]:
+        """The different distributions among the phases."""
+        return list({id(phase): phase for phase in self.phases}.values())
+
+    def _scaled(self, factor: float) -> Distribution:
+        try:
+            return scaled(self.quantity, factor)
+        except ValidationError as error:
+            reason = str(error.errors()[0].get("ctx", {}).get("error", error.errors()[0]["msg"]))
+            raise PlacedError(f"of {factor:g}: {reason}") from None
+
+    @cached_property
     def mean(self) -> float:
         """Mean units a period, in the long run."""
         if not self.pattern and self.seasons is None:
@@ -371,11 +432,17 @@ class Demand(Part):
                     "period, without a clock",
                     name,
                 )
+        varied_by = "pattern" if self.pattern else "seasons"
+        if self.cycle > LONGEST_CYCLE:
+            raise PlacedError(
+                f"pattern and seasons come again after {self.cycle:,} periods; expected at most "
+                f"{LONGEST_CYCLE:,}",
+                varied_by,
+            )
         try:
-            _ = self.phases
+            _ = self.phases  # refused here, where its place is known
         except PlacedError as error:
-            name = "pattern" if self.pattern else "seasons"
-            raise PlacedError(f"times the quantity, a factor {error}", name) from None
+            raise PlacedError(f"times the quantity, a factor {error}", varied_by) from None
         if self.abandons and not self.waits:
             raise PlacedError("nobody waits; expected unmet: backordered", "abandons")
         return self
@@ -389,10 +456,10 @@ def is_latent(quantity: object) -> bool:
 class Horizon(Part):
     """How long an episode is: `ongoing` periods, warm-up included, or a `season` that ends."""
 
-    ongoing: Annotated[int, Field(ge=1)] | None = None
-    season: Annotated[int, Field(ge=1)] | None = None
-    warm_up: Annotated[int, Field(ge=0)] = 0  # periods left out of cost and KPIs
-    training: Annotated[int, Field(ge=1)] | None = None  # periods of an episode of `train`
+    ongoing: Periods | None = None
+    season: Annotated[int, Field(ge=1, le=LONGEST_SEASON)] | None = None
+    warm_up: Whole = 0  # periods left out of cost and KPIs
+    training: Periods | None = None  # periods of an episode of `train`
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

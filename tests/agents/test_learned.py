@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +336,135 @@ def test_script_tells_what_is_wrong_in_one_message(
     assert said in told
     assert told.count("\n") == 1
     assert not Path("runs/nowhere").exists()
+
+
+def rewritten(name: str, change: Any) -> Any:
+    """A damage: what a file of tensors holds, changed."""
+
+    def damage(folder: Path) -> None:
+        stored = torch.load(folder / name, weights_only=True)
+        kept = change(stored)
+        torch.save(kept if isinstance(kept, list | dict) else stored, folder / name)
+
+    return damage
+
+
+def record(change: Any) -> Any:
+    """A damage: what agent.yaml says, changed."""
+
+    def damage(folder: Path) -> None:
+        data = yaml.safe_load((folder / "agent.yaml").read_text())
+        change(data)
+        (folder / "agent.yaml").write_text(yaml.safe_dump(data))
+
+    return damage
+
+
+def content(name: str, change: Any) -> Any:
+    """A damage: the bytes of a file, changed."""
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+
+def weight(stored: Any) -> Any:
+    return stored["policy"]["action_net.weight"]
+
+
+def compressed(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+    return packed.getvalue()
+
+
+DAMAGES = {
+    "no record": lambda folder: (folder / "agent.yaml").unlink(),
+    "an empty record": content("agent.yaml", lambda _: b""),
+    "a binary record": content("agent.yaml", lambda _: b"\x00\xff\x89"),
+    "a record that is a list": content("agent.yaml", lambda _: b"[1, 2]"),
+    "a record cut in half": content("agent.yaml", lambda old: old[: len(old) // 2]),
+    "a record without settings": record(lambda data: data.pop("settings")),
+    "a record without observation": record(lambda data: data.pop("observation")),
+    "another control": record(lambda data: data.update(control="cardz")),
+    "a list as the control": record(lambda data: data.update(control=[1])),
+    "layers in words": record(lambda data: data["settings"].update(layers="many")),
+    "layers beyond all memory": record(lambda data: data["settings"].update(layers=[10**12])),
+    "other layers": record(lambda data: data["settings"].update(layers=[8])),
+    "entries of another kind": record(lambda data: data.update(observation=3)),
+    "another agent": record(lambda data: data.update(agent="dqn")),
+    "no weights": lambda folder: (folder / "best.pt").unlink(),
+    "a folder in place of weights": lambda folder: (
+        (folder / "best.pt").unlink(),
+        (folder / "best.pt").mkdir(),
+    ),
+    "empty weights": content("best.pt", lambda _: b""),
+    "weights cut in half": content("best.pt", lambda old: old[: len(old) // 2]),
+    "weights without their beginning": content("best.pt", lambda old: old[64:]),
+    "text as weights": content("best.pt", lambda _: b"weights"),
+    "a pickle": content("best.pt", lambda _: b"\x80\x04cos\nsystem\n(S'ls'\ntR."),
+    "compressed weights": content("best.pt", compressed),
+    "a list of weights": rewritten("best.pt", lambda stored: [stored]),
+    "weights without policy": rewritten("best.pt", lambda stored: {"steps": 3}),
+    "a number as policy": rewritten("best.pt", lambda stored: stored.update(policy=3)),
+    "a weight less": rewritten("best.pt", lambda stored: stored["policy"].popitem()),
+    "a weight of another shape": rewritten(
+        "best.pt",
+        lambda stored: stored["policy"].update({"action_net.weight": weight(stored)[:, :3]}),
+    ),
+    "a weight of another type": rewritten(
+        "best.pt",
+        lambda stored: stored["policy"].update({"action_net.weight": weight(stored).double()}),
+    ),
+    "a number as weight": rewritten(
+        "best.pt", lambda stored: stored["policy"].update({"action_net.weight": 3.0})
+    ),
+    "nan weights": rewritten("best.pt", lambda stored: weight(stored).fill_(float("nan"))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_agent_is_refused_with_its_file(
+    damage: Any, trained: tuple[Path, learned.Trained], tmp_path: Path
+) -> None:
+    folder = tmp_path / "agent"
+    shutil.copytree(trained[0], folder)
+    damage(folder)
+    with pytest.raises(RunError) as caught:
+        agents.make("ppo", LOST_SALES, path=folder)
+    assert str(caught.value).startswith(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+RESUMED = {
+    "empty": content("last.pt", lambda _: b""),
+    "cut": content("last.pt", lambda old: old[: len(old) // 2]),
+    "without steps": rewritten("last.pt", lambda stored: stored.pop("steps")),
+    "steps in words": rewritten("last.pt", lambda stored: stored.update(steps="many")),
+    "an optimizer of nothing": rewritten("last.pt", lambda stored: stored.update(optimizer={})),
+    "fewer environments": rewritten(
+        "last.pt", lambda stored: stored.update(starts=stored["starts"][:3])
+    ),
+    "nan states": rewritten(
+        "last.pt", lambda stored: stored["environments"]["state"].fill_(float("nan"))
+    ),
+    "other random numbers": rewritten(
+        "last.pt", lambda stored: stored.update(torch=stored["torch"][:8])
+    ),
+    "nan weights": rewritten("last.pt", lambda stored: weight(stored).fill_(float("nan"))),
+}
+
+
+@pytest.mark.parametrize("damage", RESUMED.values(), ids=RESUMED)
+def test_a_training_is_not_resumed_from_a_damaged_checkpoint(
+    damage: Any, trained: tuple[Path, learned.Trained], tmp_path: Path
+) -> None:
+    folder = tmp_path / "agent"
+    shutil.copytree(trained[0], folder)
+    damage(folder)
+    with pytest.raises(RunError) as caught:
+        learned.train(LOST_SALES, SMALL, folder, steps=30_000, resume=True)
+    assert str(caught.value).startswith(str(folder / "last.pt"))
+    assert "\n" not in str(caught.value)

@@ -69,9 +69,9 @@ def test_a_changed_callee_is_never_served_from_a_stale_cache(package: Path, tmp_
     file = package / "control" / "rules.py"
     stamp = file.stat()
     text = file.read_text()
-    line = "asked[ask.source] = whole(wanted)"
+    line = "asked[ask.source] = whole_units(wanted)"
     assert text.count(line) == 1
-    file.write_text(text.replace(line, line.replace("wanted", "2.0 * wanted")))
+    file.write_text(text.replace(line, line.replace("(wanted", "(2.0 * wanted")))
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a checkout may do
     assert run(PROGRAM, package, **home).split()[1] == "14.0"
     file.write_text(text)

@@ -395,6 +395,7 @@ def expected_kpis(
     scenario: Scenario,
     periods: list[dict[str, float]],
     queues: dict[str, Queue],
+    costs: list[float],
     cycles: dict[str, Cycles],
 ) -> dict[str, float]:
     """The KPIs by brute force, from every period's raw flows."""
@@ -458,6 +459,13 @@ def expected_kpis(
         for n, d in demands.items()
     )
 
+    horizon = scenario.horizon
+    earned = -float(sum(costs)) / (1 if horizon.ends else count)
+    bought_in = sum(
+        items[n].initial_stock + total([n], "arrived") for n in {d.item for d in demands.values()}
+    )
+    spoiled = sum(s.setup_scrap * total([n], "setups") for n, s in sources.items())
+
     def stay(item: str) -> float:
         """Periods that a unit of an item spends in process and in stock."""
         there = total([item], "on_hand") + total(scenario.sources_of(item), "in_process")
@@ -491,9 +499,9 @@ def expected_kpis(
         "customer_lead_time": ratio(max(total(demands, "waiting") - left, 0.0), served),
         "production_lead_time": np.nan if np.isnan(routes).any() else max(routes),
         "censored": ratio(requested.sum() - served - gone, requested.sum()),
-        "first_pass_defects": 1e6 * ratio(found + missed, found + received),
+        "first_pass_defects": 1e6 * ratio(found + missed + spoiled, found + received + spoiled),
         "defect_rate": 1e6 * ratio(missed, received),
-        "waste": ratio(total(items, "wasted") + scrapped, received + found),
+        "waste": ratio(total(items, "wasted") + scrapped + spoiled, received + found + spoiled),
         "average_inventory": each(items, "on_hand").sum(axis=1).mean(),
         "in_process": each(sources, "in_process").sum(axis=1).mean(),
         "turnover": ratio(scenario.periods_per_year * sold, held),
@@ -502,12 +510,16 @@ def expected_kpis(
         + (owed / revenue if revenue else 0.0)
         - (owing / bought if bought else 0.0),
         "lost_margin": margin / count if priced and known else np.nan,
+        "profit": earned if priced else np.nan,
+        "margin": ratio(earned, revenue if horizon.ends else revenue / count) if priced else np.nan,
+        "sell_through": ratio(served, bought_in) if horizon.ends else np.nan,
         "throughput": served / count,
         "utilization": ratio(total(centers, "used"), total(centers, "available")),
         "oee": ratio(good, total(centers, "planned", "over")),
         "setups": total(sources, "setups") / count,
         "shipments": (total(moves, "shipments") + total(scenario.carriers, "trips")) / count,
         "emissions": emitted / count,
+        **{f"within_{n}": ratio(waited[: n + 1].sum(), requested.sum()) for n in scenario.within},
         "bullwhip_asked": ratio(squared_variation(asked), squared_variation(requested)),
         "bullwhip": ratio(squared_variation(ordered), squared_variation(requested)),
         "granted_share": ratio(total(sources, "granted"), total(sources, "asked")),
@@ -546,10 +558,10 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
         expected = float(np.sum(costs) if horizon.ends else np.mean(costs))
     assert probe.engine.episode_cost[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
     found = kpis(probe.layout, probe.engine.sums, len(periods))
-    assert found.keys() == KPIS.keys()
+    assert found.keys() == {*KPIS, *(f"within_{n}" for n in scenario.within)}
     if horizon.warm_up == 0:  # else what was begun before may be finished within
         assert not found["oee"][0] > 1 + 1e-9
-    expected_by_name = expected_kpis(scenario, periods, queues, cycles)
+    expected_by_name = expected_kpis(scenario, periods, queues, costs, cycles)
     for name, value in found.items():
         assert value[0] == pytest.approx(expected_by_name[name], rel=1e-6, abs=1e-9, nan_ok=True), (
             name

@@ -6,14 +6,17 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from jitgym import catalog
 from jitgym.envs.spaces import Spaces
 from jitgym.plant import lay_out
 from jitgym.report import drawing, pages
-from jitgym.scenario import load
+from jitgym.scenario import Scenario, load
+from tests.scenarios import NOBODY, plant, scenarios
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "scenarios"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SYSTEMS = ("automotive-line", "print-on-demand", "online-retail", "fast-fashion", "content-studio")
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -31,9 +34,121 @@ def test_a_page_names_every_part_and_every_entry(name: str) -> None:
 @pytest.mark.parametrize("name", catalog.names())
 def test_the_page_in_docs_is_what_the_scenario_says_today(name: str) -> None:
     """Run `python scripts/document.py` after a change of the catalog."""
-    written = (DOCS / f"{name}.md").read_text(encoding="utf-8")
-    assert written == pages.page(load(name), f"{name}.svg")
-    assert (DOCS / f"{name}.svg").is_file()
+    written = (DOCS / "scenarios" / f"{name}.md").read_text(encoding="utf-8")
+    assert written == pages.page(load(name), f"{name}.svg", pages.results(name, DOCS))
+    drawn = (DOCS / "scenarios" / f"{name}.svg").read_text(encoding="utf-8")
+    assert drawn == drawing.as_svg(drawing.picture(load(name)), load(name).title)
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_a_page_links_to_pages_that_report_the_scenario(name: str) -> None:
+    for _, link in pages.results(name, DOCS):
+        file, _, anchor = link.removeprefix("../").partition("#")
+        text = (DOCS / file).read_text(encoding="utf-8")
+        assert any(pages.reports(line, name) for line in text.splitlines())
+        headings = [line.lower() for line in text.splitlines() if line.startswith("## ")]
+        assert not anchor or any(anchor == pages.slug(line[3:]) for line in headings)
+
+
+def test_each_of_the_five_systems_links_to_its_tension_and_to_push_versus_pull() -> None:
+    for name in SYSTEMS:
+        files = {link.partition("#")[0] for _, link in pages.results(name, DOCS)}
+        assert {"../tension.md", "../push-versus-pull.md"} <= files
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_holds_stock_at_the_yearly_rate_of_the_trade(name: str) -> None:
+    scenario = load(name)
+    rates = [
+        item.holding_cost * scenario.periods_per_year / item.value
+        for item in scenario.items.values()
+        if item.value and item.holding_cost
+    ]
+    assert rates
+    assert all(0.1 <= rate <= 0.3 for rate in rates)
+
+
+def plants() -> dict[str, Scenario]:
+    """The catalog, lines of many stations, and a plant whose rework goes back to its start."""
+    rework = {
+        "work": {"makes": "part", "consumes": {"blank": 1}, "at": "press"},
+        "supply": {"makes": "blank", "lead_time": 2},
+        "strip": {"makes": "blank", "consumes": {"bad": 1}},
+    }
+    rework["work"]["quality"] = {"defects": 0.1, "by_product": "bad"}
+    return {name: load(name) for name in catalog.names()} | {
+        "line": load("line", stations=9),
+        "rework": plant(
+            items={"blank": {}, "part": {}, "bad": {}},
+            sources=rework,
+            work_centers={"press": {"time": 4}},
+            demands={"nobody": NOBODY | {"item": "part"}},
+        ),
+    }
+
+
+PLANTS = plants()
+
+
+def assert_nothing_overlaps(scenario: Scenario) -> None:
+    found = drawing.picture(scenario)
+    for k, box in enumerate(found.boxes):
+        assert box.text_width <= box.width + 1e-6
+        assert box.text_height <= box.height + 1e-6
+        assert 0 <= box.x <= box.x + box.width <= found.width
+        assert 0 <= box.y <= box.y + box.height <= found.height
+        for other in found.boxes[k + 1 :]:
+            beside = box.x + box.width < other.x or other.x + other.width < box.x
+            above = box.y + box.height < other.y or other.y + other.height < box.y
+            assert beside or above, (box.title, other.title)
+    for arrow in found.arrows:
+        for x, y in arrow.samples():
+            for box in found.boxes:
+                within_x = box.x + 1e-6 < x < box.x + box.width - 1e-6
+                within_y = box.y + 1e-6 < y < box.y + box.height - 1e-6
+                assert not (within_x and within_y), (arrow.link, box.title)
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_no_label_overlaps_another_and_no_arrow_crosses_one(name: str) -> None:
+    assert_nothing_overlaps(PLANTS[name])
+
+
+@given(scenarios())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+def test_a_drawing_of_any_plant_is_free_of_overlaps_and_shows_every_part(
+    scenario: Scenario,
+) -> None:
+    assert_nothing_overlaps(scenario)
+    assert_every_part_is_shown(scenario)
+
+
+def assert_every_part_is_shown(scenario: Scenario) -> None:
+    shown = {name for box in drawing.picture(scenario).boxes for name in box.names}
+    sections = ("items", "sources", "demands", "work_centers", "carriers", "projects")
+    assert shown == {name for section in sections for name in getattr(scenario, section)}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_drawing_shows_every_part_and_every_arrow_joins_what_the_scenario_joins(
+    name: str,
+) -> None:
+    scenario = PLANTS[name]
+    assert_every_part_is_shown(scenario)
+    ends = {(arrow.link.start, arrow.link.end) for arrow in drawing.picture(scenario).arrows}
+    if name in ("online-retail", "fast-fashion"):
+        assert len(drawing.picture(scenario).boxes) <= 8  # like items share a box
+        return
+    for key, source in scenario.sources.items():
+        assert (f"source {key}", f"item {source.makes}") in ends
+        assert all((f"item {item}", f"source {key}") in ends for item in source.consumes)
+        assert source.carrier is None or (f"truck {source.carrier}", f"source {key}") in ends
+
+
+def test_the_automotive_drawing_names_truck_breakdowns_overtime_and_setups() -> None:
+    text = drawing.as_svg(drawing.picture(load("automotive-line")), "")
+    for words in ("milk run", "shared truck", "breaks down", "overtime up to", "setup takes"):
+        assert words in text
 
 
 @pytest.mark.parametrize("name", ["kanban-line", "content-studio", "dual-sourcing"])
@@ -45,4 +160,4 @@ def test_a_drawing_is_the_same_each_time_and_names_every_item(name: str, tmp_pat
     assert first == (tmp_path / "2.svg").read_bytes()
     assert ET.fromstring(first).tag.endswith("svg")
     for item in scenario.items:
-        assert f"<!-- {item.replace('_', ' ')} -->" in first.decode()
+        assert f">{item.replace('_', ' ')}</text>" in first.decode()

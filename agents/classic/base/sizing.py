@@ -97,16 +97,10 @@ class Stage:
         }
         return {name: float(units) for name, units in contained.items() if units > 0}
 
-    @cached_property
+    @property
     def route(self) -> tuple[str, ...]:
         """Sources from this one down to a customer, by the way with the longest lead times."""
-        ways = [Stage(self.scenario, name, self.matrix).route for name in self._consumers]
-        longest = max(ways, key=lambda way: sum(map(self.scenario.mean_lead_time, way)), default=())
-        return (self.source, *longest)
-
-    @property
-    def _consumers(self) -> tuple[str, ...]:
-        return self.scenario.consumers_of(self.item)
+        return self.scenario.route(self.source)
 
     @cached_property
     def queue(self) -> float:
@@ -295,19 +289,10 @@ def critical_ratio(shortage: float, holding: float) -> float:
 def worth(scenario: Scenario, demand: Demand) -> float:
     """Return the cost of a unit short: lost, with its margin; waiting, a period."""
     if not demand.waits:
-        return demand.shortage_cost + max(0.0, demand.price - unit_cost(scenario, demand.item))
+        return demand.shortage_cost + max(0.0, demand.price - scenario.unit_cost(demand.item))
     if demand.abandons:  # who waits a period more may leave
         return demand.shortage_cost + demand.abandons * demand.abandonment_cost
     return demand.shortage_cost or demand.price
-
-
-def unit_cost(scenario: Scenario, item: str) -> float:
-    """Return what a unit costs to buy, by its cheapest source and with its materials."""
-    costs = (
-        source.unit_cost + math.fsum(q * unit_cost(scenario, m) for m, q in source.consumes.items())
-        for source in map(scenario.sources.__getitem__, scenario.sources_of(item))
-    )
-    return min(costs, default=0.0)
 
 
 def overage(scenario: Scenario, item: str) -> float:
@@ -318,7 +303,7 @@ def overage(scenario: Scenario, item: str) -> float:
     """
     about = scenario.items[item]
     if scenario.horizon.ends and about.salvage_value:
-        return about.holding_cost + max(0.0, unit_cost(scenario, item) - about.salvage_value)
+        return about.holding_cost + max(0.0, scenario.unit_cost(item) - about.salvage_value)
     return about.holding_cost + about.obsolescence * (about.disposal_cost + (about.value or 0.0))
 
 

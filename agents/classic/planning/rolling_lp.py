@@ -41,7 +41,7 @@ from ..adaptive import smoothed
 from ..base.acting import Acting, remembered, rows, shared
 from ..base.declaration import Array, Classic, Parameter, Values
 from ..base.forecasting import Forecasts
-from ..base.sizing import Stage, available_time, critical_ratio, deviation_of, stages, unit_cost
+from ..base.sizing import Stage, available_time, critical_ratio, deviation_of, stages
 from ..reorder.eoq import order_lasts
 from .mrp import good_share, rework
 
@@ -126,7 +126,7 @@ class Program:
             found[unmet[k]] = demand.shortage_cost + (0.0 if demand.waits else demand.price)
             if demand.waits:
                 found[unmet[k]] += 0.0 if demand.shortage_cost else demand.price
-                found[unmet[k, -1]] += unit_cost(scenario, demand.item)
+                found[unmet[k, -1]] += scenario.unit_cost(demand.item)
         return found
 
     @cached_property

@@ -94,15 +94,22 @@ def level_parameter(scenario: Scenario, of: Iterable[str] | None = None) -> Para
     textbook = local_levels(scenario, {name: _textbook(stage) for name, stage in at.items()})
     names = tuple(at if of is None else of)
     one = len(at) == 1
+    # A level above the storage asks for what is never granted: the storage is the level then.
+    most = {name: _storage(scenario, name) for name in names}
     return Parameter(
         name="level" if one else "levels",
         alias="levels" if one else "",
         unit="units",
         of=names,
-        textbook=np.array([textbook[name] for name in names]),
-        high=np.array([max(at[name].ceiling, textbook[name]) for name in names]),
+        textbook=np.array([min(textbook[name], most[name]) for name in names]),
+        high=np.array([min(max(at[name].ceiling, textbook[name]), most[name]) for name in names]),
         step=np.array([at[name].resolution for name in names]),
     )
+
+
+def _storage(scenario: Scenario, source: str) -> float:
+    storage = scenario.items[scenario.sources[source].makes].storage
+    return np.inf if storage is None else storage
 
 
 def _textbook(stage: Stage) -> float:

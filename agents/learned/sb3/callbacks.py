@@ -22,7 +22,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 
 from jitgym.evaluate import rollout
-from jitgym.plant import KPIS, lay_out
+from jitgym.plant import kpis_of, lay_out
 from jitgym.scenario import Scenario
 
 from ..policy import LearnedPolicy
@@ -155,7 +155,8 @@ class Validation(BaseCallback):
     def _log(self, rows: pd.DataFrame) -> None:
         figures = {"cost/total": rows["cost"].mean()}
         figures |= {f"cost/{term}": rows[term].mean() for term in lay_out(self.scenario).terms}
-        figures |= {f"kpi/{name}": rows[name].mean() for name in (*KPIS, "saturated")}
+        kpis = (*kpis_of(self.scenario), "saturated")
+        figures |= {f"kpi/{name}": rows[name].mean() for name in kpis}
         figures |= {f"reference/{name}": cost for name, cost in self.references.items()}
         for name, figure in figures.items():
             if np.isfinite(figure):

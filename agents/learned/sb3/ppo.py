@@ -29,7 +29,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 from jitgym.scenario import load as load_scenario
 
-from ..checkpoint import Checkpoint, Stored, described, read_tensors, write_tensors
+from ..checkpoint import Checkpoint, Stored, described, expect_like, read_tensors, write_tensors
 from ..policy import LearnedPolicy, one_thread
 from ..settings import Settings
 from .callbacks import Best, Budget, ProgressBar, Stop, Validation, postponed_interrupt
@@ -108,7 +108,7 @@ def train(
     budget = Budget(steps, minutes)
     with one_thread(), postponed_interrupt() as interrupt:
         model = build(spaces, settings, seed, budget)
-        best = restore(model, budget, stored) if stored else Best()
+        best = restore(model, budget, stored, checkpoint.last) if stored else Best()
         model.set_logger(configure(str(checkpoint.folder / "tensorboard"), ["tensorboard"]))
 
         def keep(is_best: bool) -> None:
@@ -147,20 +147,21 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
     Raises RunError where the folder holds none, or one that was trained for other entries.
     """
     checkpoint = Checkpoint(Path(folder))
-    record = checkpoint.read_record()
-    settings = Settings.model_validate(record["settings"])
-    spaces = Spaces(lay_out(load_scenario(scenario)), record["control"])
+    record, meaning = checkpoint.read(), checkpoint.read_record()
+    spaces = Spaces(lay_out(load_scenario(scenario)), record.control)
     expected = described(spaces, {}, 0)
-    changed = [name for name in ("observation", "action") if record[name] != expected[name]]
+    changed = [name for name in ("observation", "action") if meaning[name] != expected[name]]
     if changed:
         raise RunError(
             f"{checkpoint.folder}: its agent was trained with another {' and '.join(changed)} than "
             f"{spaces.layout.scenario.name} has; expected the scenario it was trained on"
         )
     net = ActorCriticPolicy(
-        spaces.observation, spaces.action, lambda _: 0.0, **policy_arguments(settings)
+        spaces.observation, spaces.action, lambda _: 0.0, **policy_arguments(record.settings)
     )
-    net.load_state_dict(read_tensors(checkpoint.best)["policy"])
+    stored = read_tensors(checkpoint.best)
+    expect_like(stored, {"policy": net.state_dict(), "steps": 0}, checkpoint.best)
+    net.load_state_dict(stored["policy"])
     return LearnedPolicy(NAME, spaces, net)
 
 
@@ -221,8 +222,13 @@ def snapshot(model: stable_baselines3.PPO, budget: Budget, best: Best) -> Stored
     }
 
 
-def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored) -> Best:
-    """Put a learner where the snapshot was taken; return the best policy's record."""
+def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored, path: Path) -> Best:
+    """Put a learner where the snapshot was taken; return the best policy's record.
+
+    Raises RunError, and leaves the learner alone, where what was stored at `path` is not what
+    such a learner stores.
+    """
+    _expect_snapshot(model, budget, stored, path)
     model.num_timesteps, model._n_updates = stored["steps"], stored["updates"]
     budget.earlier = stored["seconds"]
     model.policy.load_state_dict(stored["policy"])
@@ -234,3 +240,25 @@ def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored) -> Bes
     numpys = stored["numpy"]
     np.random.set_state((numpys["name"], numpys["keys"].numpy(), *numpys["rest"]))
     return Best(**stored["best"])
+
+
+def _expect_snapshot(
+    model: stable_baselines3.PPO, budget: Budget, stored: Stored, path: Path
+) -> None:
+    """Raise RunError unless a snapshot is one of this learner, whole and with finite numbers."""
+    model._last_obs = environments_of(model).reset()
+    model._last_episode_starts = np.ones(environments_of(model).num_envs, dtype=bool)
+    known = snapshot(model, budget, Best())
+    known["best"] = {"cost": 0.0, "steps": 0}
+    # Adam has a state of its own once it has made a step: two tensors like each weight.
+    weights = [
+        weight for group in model.policy.optimizer.param_groups for weight in group["params"]
+    ]
+    found = stored.get("optimizer")
+    if isinstance(found, Mapping) and found.get("state"):
+        one = {"step": torch.tensor(0.0)}
+        known["optimizer"]["state"] = {
+            k: one | {"exp_avg": weight.detach(), "exp_avg_sq": weight.detach()}
+            for k, weight in enumerate(weights)
+        }
+    expect_like(stored, known, path)

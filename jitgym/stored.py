@@ -1,0 +1,79 @@
+"""Arrays on disk that somebody else may have touched: checked whole before any of it is used."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.errors import RunError
+
+MOST_BYTES = 4_000_000_000
+"""Arrays that say that they are larger together are not read."""
+
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
+              SyntaxError, TypeError, struct.error, zlib.error, zipfile.BadZipFile)  # fmt: skip
+"""What the readers of zip files and arrays raise where bytes are not what they should be."""
+
+
+def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a file (.npz) that holds exactly these. Raises RunError.
+
+    Sizes are looked at before anything is unpacked, and nothing is unpickled.
+    """
+    expect_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            if set(held) != set(names) or len(archive.infolist()) != len(names):
+                raise RunError(
+                    f"{path}: holds {', '.join(sorted(held)) or 'nothing'}; expected the arrays "
+                    f"{', '.join(names)}"
+                )
+            size = sum(member.file_size for member in held.values())
+            if size > MOST_BYTES:
+                raise RunError(
+                    f"{path}: its arrays take {size:,} bytes; expected at most {MOST_BYTES:,}"
+                )
+            return {name: _array(archive, member) for name, member in held.items()}
+    except RunError:
+        raise
+    except UNREADABLE as error:
+        raise RunError(f"{path}: cannot be read as arrays ({reason(error)})") from None
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename} holds objects, not numbers")
+        count = 1
+        for extent in shape:
+            count *= extent
+        if file.tell() + count * dtype.itemsize != member.file_size:
+            raise ValueError(f"{member.filename} has another size than its shape says")
+    with archive.open(member) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def expect_file(path: Path) -> None:
+    """Raise RunError unless there is an ordinary file."""
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "no such file"
+        raise RunError(f"{path}: {found}; expected a file")
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
