@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.control import Policy
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from . import classic
 from . import improve as improve  # its policies join the registry
-from .tuning.search import TunedPolicy, Tuning, tune
+from .tuning.search import TargetMissed, TunedPolicy, Tuning, tune
 from .tuning.target import Target
 
 __all__ = [
     "LEARNERS",
     "OPTIMAL",
     "Target",
+    "TargetMissed",
     "TunedPolicy",
     "Tuning",
     "expect_name",

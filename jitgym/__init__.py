@@ -12,7 +12,8 @@ from ._register import register_environments
 from .errors import ScenarioError
 
 if TYPE_CHECKING:
-    from .scenario import Scenario, load
+    from .catalog import load
+    from .scenario import Scenario
 
 __version__ = "0.1.0"
 __all__ = ["Scenario", "ScenarioError", "load"]
@@ -23,7 +24,7 @@ register_environments()
 def __getattr__(name: str) -> Any:
     # Scenarios need pydantic, and pydantic takes longer to import than all the rest: on first use.
     if name in ("Scenario", "load"):
-        from . import scenario
+        from . import catalog, scenario
 
-        return getattr(scenario, name)
+        return catalog.load if name == "load" else scenario.Scenario
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 LINE = """\
 name: small-line

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 from tests.scenarios import plant
 
 PLANT = """\

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from jitgym import documents
+from jitgym.catalog import load
 from jitgym.control import ViewLayout, echelon_matrix, pull_rule
 from jitgym.errors import ScenarioError
 from jitgym.plant import lay_out
-from jitgym.scenario import Demand, Scenario, load
+from jitgym.scenario import Demand, Scenario
 
 POISSON = {"distribution": "poisson", "mean": 5}
 

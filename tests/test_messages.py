@@ -9,10 +9,11 @@ import pytest
 
 import agents
 import jitgym
+from jitgym.catalog import load
 from jitgym.errors import ScenarioError
 from jitgym.plant import lay_out
 from jitgym.plant.rows import Row
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 SHOP = """\
 name: shop

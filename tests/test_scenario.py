@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.distributions import Geometric, Poisson, Recorded, Uniform
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 PRODUCTS = [
     f"sku-{n}" for n in (20676, 21034, 21326, 21733, 21908, 21934, 22027, 22079, 22147, 84836)
@@ -267,7 +268,7 @@ def test_placing_events_leaves_the_writers_objects_alone() -> None:
 
 def test_importing_scenarios_imports_nothing_slow() -> None:
     code = (
-        "import sys, jitgym.scenario as s; s.load('recorded-retail')\n"
+        "import sys, jitgym; jitgym.load('recorded-retail')\n"
         "slow = {'pandas', 'scipy.stats', 'torch', 'matplotlib', 'stable_baselines3'}\n"
         "print(*slow & set(sys.modules))"
     )

@@ -8,8 +8,8 @@ import pytest
 
 from agents.classic.pull.base_stock import level_parameter
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.plant import kpis
-from jitgym.scenario import load
 from tests.scenarios import Probe, plant
 
 BUYERS = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.control import ViewLayout
 from jitgym.plant import lay_out
-from jitgym.scenario import load
 from tests.envs.test_envs import WORKSHOP
 from tests.scenarios import plant
 

@@ -72,7 +72,7 @@ def suited(scenario: Scenario) -> Control:
     whole line, and levels know that already. `orders-discrete` where an order has a fixed cost: the
     best order is nothing or much, two peaks that a normal distribution has not. Else `orders`.
 
-    >>> from jitgym.scenario import load
+    >>> from jitgym.catalog import load
     >>> [suited(load(name)) for name in ("kanban-line", "recorded-retail", "lost-sales")]
     ['base-stock', 'orders-discrete', 'orders']
     """

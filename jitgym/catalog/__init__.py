@@ -1,28 +1,7 @@
-"""The scenarios that come with jitgym: one YAML file each, next to this one."""
+"""The scenarios that come with jitgym, and loading: a name, a family or a path -> a Scenario."""
 
-from __future__ import annotations
+from .families import FAMILIES
+from .files import FOLDER, names, path, text
+from .loading import load
 
-from pathlib import Path
-
-FOLDER = Path(__file__).resolve().parent
-
-
-def names() -> list[str]:
-    """Names of the scenarios, sorted.
-
-    >>> "lost-sales" in names()
-    True
-    """
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
-
-
-def text(name: str) -> str:
-    """The YAML of a scenario, with its comments; raises KeyError for an unknown name."""
-    if name not in names():
-        raise KeyError(name)
-    return path(name).read_text(encoding="utf-8")
-
-
-def path(name: str) -> Path:
-    """The file of a scenario, whether it exists or not."""
-    return FOLDER / f"{name}.yaml"
+__all__ = ["FAMILIES", "FOLDER", "load", "names", "path", "text"]

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgym.errors import ScenarioError
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
+
+from . import files
 
 CAPACITY = {0: 0.1, 1: 0.8, 2: 0.1}  # parts a period that an up station can make: chances
 CUSTOMERS = 2  # at most so many ask for a product in a period
@@ -131,7 +133,7 @@ def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
     >>> round(scenario.demands["anita_buyers"].quantity.mean * 300)
     3296
     """
-    season = load("fast-fashion").document()
+    season = files.read("fast-fashion").document()
     if not isinstance(style, str) or style not in season["items"]:
         known = ", ".join(season["items"])
         raise ScenarioError(f"style: style: {style!r}; expected one of {known}")

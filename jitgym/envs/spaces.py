@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.catalog import load
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from .encodings import CONTROLS, ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.catalog import load
 from jitgym.control import Printed, View
 from jitgym.envs import CONTROLS, Control, ObservationEncoding, VectorPlant, ask
 from jitgym.envs.spaces import Spaces
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
 Observations = npt.NDArray[np.float32]  # (batch, entries)

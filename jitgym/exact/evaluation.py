@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.catalog import load
 from jitgym.control import Policy, View, ViewLayout, as_policy
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from . import solvers
 from .bounds import first_backlogs, first_positions, given_box

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.catalog import load
 from jitgym.distributions import LifeCycle
 from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 
 from . import solvers
 from .bounds import Bounds, first_bounds

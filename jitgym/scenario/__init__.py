@@ -3,6 +3,7 @@
 Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
 it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
 
+>>> from jitgym import load
 >>> scenario = load("lost-sales", penalty=19)
 >>> scenario.demands["customers"].shortage_cost
 19.0
@@ -10,10 +11,10 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 'average cost a period'
 """
 
+from .capacity import Load, can_pile_up, utilization
+from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
-from .loading import load
-from .model import Scenario
 from .parts import (
     Actions,
     Breakdown,
@@ -49,6 +50,7 @@ __all__ = [
     "Horizon",
     "Item",
     "KnownOptimum",
+    "Load",
     "Oracle",
     "Overtime",
     "Partial",
@@ -62,6 +64,8 @@ __all__ = [
     "Stream",
     "UpDown",
     "WorkCenter",
-    "load",
+    "build",
+    "can_pile_up",
+    "utilization",
     "with_demand",
 ]

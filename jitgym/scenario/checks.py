@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,8 @@ from jitgym.distributions import (
 from jitgym.errors import PlacedError
 from jitgym.units import at_least
 
+from .model import Written
 from .parts import LONGEST_CYCLE, Oracle
-
-if TYPE_CHECKING:
-    from .model import Scenario
 
 RESERVED = frozenset({"control", "scenario", "num_envs", "render_mode", "autoreset_mode", "split"})
 """Keywords of gymnasium.make that no parameter may be named after."""
@@ -54,7 +52,7 @@ LONGEST_CLOCK = 1e15
 """Periods after which patterns, seasons and contracts of a plant are where they began."""
 
 
-def check(scenario: Scenario) -> None:
+def check(scenario: Written) -> None:
     """Raise PlacedError for the first fault; give every event its share of its clock."""
     _check_names(scenario)
     _check_references(scenario)
@@ -104,7 +102,7 @@ def fault_of_file_name(name: str) -> str:
     )
 
 
-def _check_names(scenario: Scenario) -> None:
+def _check_names(scenario: Written) -> None:
     if fault := fault_of_file_name(scenario.name):
         raise PlacedError(fault, "name")
     for section in (*NAMED, "parameters"):
@@ -125,7 +123,7 @@ def _check_names(scenario: Scenario) -> None:
             raise PlacedError("is a reserved word; expected another name", "parameters", name)
 
 
-def _check_references(scenario: Scenario) -> None:
+def _check_references(scenario: Written) -> None:
     for kind, name, *place in _references(scenario):
         known = getattr(scenario, kind)
         if name not in known:
@@ -145,7 +143,7 @@ def _check_references(scenario: Scenario) -> None:
             )
 
 
-def _check_storage(scenario: Scenario) -> None:
+def _check_storage(scenario: Written) -> None:
     for name, item in scenario.items.items():
         if item.storage is None or scenario.is_made_to_order(name):
             continue
@@ -162,7 +160,7 @@ def _check_storage(scenario: Scenario) -> None:
                 )
 
 
-def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
+def _references(scenario: Written) -> Iterator[tuple[str, ...]]:
     """(section, name, place ...) for every name that must exist."""
     for name, source in scenario.sources.items():
         yield "items", source.makes, "sources", name, "makes"
@@ -187,7 +185,7 @@ def _references(scenario: Scenario) -> Iterator[tuple[str, ...]]:
         yield "items", name, "actions", "maximum_level", name
 
 
-def _check_bill_of_materials(scenario: Scenario) -> None:
+def _check_bill_of_materials(scenario: Written) -> None:
     if cycle := _cycle(scenario):
         material, made = cycle[:2]
         source = next(
@@ -212,7 +210,7 @@ def _check_bill_of_materials(scenario: Scenario) -> None:
             )
 
 
-def _cycle(scenario: Scenario) -> tuple[str, ...]:
+def _cycle(scenario: Written) -> tuple[str, ...]:
     """The first way from an item back to itself, or nothing; each item is looked at once."""
     done: set[str] = set()
     for first in scenario.items:
@@ -236,7 +234,7 @@ def _way(cycle: tuple[str, ...]) -> str:
     return " -> ".join(shown)
 
 
-def _check_cycles(scenario: Scenario) -> None:
+def _check_cycles(scenario: Written) -> None:
     together = 1
     for name, demand in scenario.demands.items():
         together = math.lcm(together, demand.cycle)
@@ -261,14 +259,14 @@ def _check_cycles(scenario: Scenario) -> None:
             )
 
 
-def _events(scenario: Scenario) -> list[tuple[str, str, str, Event]]:
+def _events(scenario: Written) -> list[tuple[str, str, str, Event]]:
     """(section, name, field, event): centers first, then demands, as written."""
     centers = [("work_centers", n, "time", c.time) for n, c in scenario.work_centers.items()]
     demands = [("demands", n, "quantity", d.quantity) for n, d in scenario.demands.items()]
     return [(s, n, f, event) for s, n, f, event in (*centers, *demands) if isinstance(event, Event)]
 
 
-def _place_events(scenario: Scenario) -> None:
+def _place_events(scenario: Written) -> None:
     """Give every event its share of its clock, in proportion to the rates."""
     events = _events(scenario)
     total: dict[str, float] = {}
@@ -287,7 +285,7 @@ def _place_events(scenario: Scenario) -> None:
         parts[name] = parts[name].model_copy(update={field: placed})
 
 
-def _place_parts(scenario: Scenario) -> None:
+def _place_parts(scenario: Written) -> None:
     """Let every part of a stream know the whole, and check that the parts are no more than it."""
     taken = dict.fromkeys(scenario.streams, 0.0)
     for name, demand in scenario.demands.items():
@@ -330,7 +328,7 @@ def _place_parts(scenario: Scenario) -> None:
             raise PlacedError("is part of no demand; expected one that shares it", "streams", name)
 
 
-def _check_forecasts(scenario: Scenario) -> None:
+def _check_forecasts(scenario: Written) -> None:
     for name, demand in scenario.demands.items():
         if isinstance(demand.forecast, Oracle) and "leaks" not in scenario.tags:
             raise PlacedError(
@@ -363,7 +361,7 @@ IMPROVABLE = {
 """What a project may reduce, by section."""
 
 
-def _check_projects(scenario: Scenario) -> None:
+def _check_projects(scenario: Written) -> None:
     improved: set[str] = set()
     for name, project in scenario.projects.items():
         if not project.improves:
@@ -389,7 +387,7 @@ def _check_projects(scenario: Scenario) -> None:
                 raise PlacedError(f"is {new:g}, no less than {old:g}; expected less", *place)
 
 
-def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
+def _before(scenario: Written, path: str, place: tuple[str, ...]) -> Any:
     """What stands at the path that a project improves."""
     section, _, rest = path.partition(".")
     owner, _, what = rest.partition(".")
@@ -404,7 +402,7 @@ def _before(scenario: Scenario, path: str, place: tuple[str, ...]) -> Any:
     return node
 
 
-def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
+def _lead_time(scenario: Written, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
     """The new lead time of a source, checked as the source would check it."""
     source = scenario.sources[path.split(".")[1]]
     data = source.model_dump(exclude_unset=True) | {"lead_time": value}
@@ -419,7 +417,7 @@ def _lead_time(scenario: Scenario, path: str, value: Any, place: tuple[str, ...]
     return faster
 
 
-def _check_recordings(scenario: Scenario) -> None:
+def _check_recordings(scenario: Written) -> None:
     periods = scenario.horizon.periods
     owners: list[tuple[str, Any]] = [(n, d.quantity) for n, d in scenario.demands.items()]
     owners += [(name, stream.quantity) for name, stream in scenario.streams.items()]
@@ -436,7 +434,7 @@ def _check_recordings(scenario: Scenario) -> None:
                 )
 
 
-def _check_same_periods(scenario: Scenario, recorded: list[tuple[str, Recorded]]) -> None:
+def _check_same_periods(scenario: Written, recorded: list[tuple[str, Recorded]]) -> None:
     """All records of a plant are of the same periods, and are replayed from the same one on."""
     for name, quantity in recorded[1:]:
         other, first = recorded[0]
@@ -458,7 +456,7 @@ def _check_same_periods(scenario: Scenario, recorded: list[tuple[str, Recorded]]
                 )
 
 
-def _check_parameters(scenario: Scenario) -> None:
+def _check_parameters(scenario: Written) -> None:
     for name, paths in scenario.parameters.items():
         for path in paths:
             if not exists(scenario, path):
@@ -470,7 +468,7 @@ def _check_parameters(scenario: Scenario) -> None:
                 )
 
 
-def exists(scenario: Scenario, path: str) -> bool:
+def exists(scenario: Written, path: str) -> bool:
     """Whether a dotted path leads to something that a scenario has."""
     node: Any = scenario
     for key in path.split("."):

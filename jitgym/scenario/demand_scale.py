@@ -20,7 +20,7 @@ from jitgym.distributions import (
 )
 from jitgym.errors import PlacedError, ScenarioError
 
-from .model import Scenario, build
+from .checked import Scenario, build
 
 
 def with_demand(scenario: Scenario, factor: float) -> Scenario:
@@ -36,7 +36,7 @@ def with_demand(scenario: Scenario, factor: float) -> Scenario:
         If a demand cannot be multiplied: an event shares the periods with the others of its clock,
         so that its mean does not follow its rate.
 
-    >>> from jitgym.scenario import load
+    >>> from jitgym import load
     >>> with_demand(load("lost-sales"), 1.2).demands["customers"].mean.__round__(6)
     6.0
     """

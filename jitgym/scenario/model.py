@@ -1,4 +1,4 @@
-"""The scenario: its parts together, and what follows from them."""
+"""What a scenario says: its parts together, and what follows from them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr
 
 from jitgym import documents
 from jitgym.distributions import Nonnegative, Part, Positive
 from jitgym.errors import ScenarioError
 from jitgym.units import at_least, whole, whole_up
 
-from . import checks
 from .parts import (
     Actions,
     Carrier,
@@ -41,12 +40,8 @@ LONGEST_WAIT = 10
 Waited = Annotated[int, Field(ge=0, le=LONGEST_WAIT)]
 
 
-class Scenario(Part):
-    """A plant and how it is judged; frozen, and checked across its parts.
-
-    `load` reads one and raises ScenarioError; the constructor raises pydantic's ValidationError.
-    Two scenarios are equal when they would be written alike.
-    """
+class Written(Part):
+    """A plant and how it is judged, as it is written; not yet checked across its parts."""
 
     name: str
     title: str = ""
@@ -71,17 +66,6 @@ class Scenario(Part):
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
     _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        checks.check(self)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scenario) and self.to_yaml() == other.to_yaml()
-
-    def __hash__(self) -> int:
-        return hash(self.to_yaml())
 
     def __repr__(self) -> str:
         """Return in a line what it is; `to_yaml` tells all."""
@@ -118,11 +102,6 @@ class Scenario(Part):
     def to_yaml(self, path: str | Path | None = None) -> str:
         """The scenario as YAML that loads as the same scenario; with a path, also written there."""
         return documents.write(self.document(), None if path is None else Path(path))
-
-    @classmethod
-    def from_document(cls, data: Mapping[str, Any], name: str = "scenario") -> Scenario:
-        """A scenario from plain data; raises ScenarioError, with `name` in place of a file."""
-        return build(documents.Document(name, documents.tidy(data)), Path())
 
     # What follows from the bill of materials is worked out once, in time proportional to it.
 
@@ -332,13 +311,3 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 def _whole_lots(quantity: float, lot: float) -> float:
     return max(1.0, float(whole_up(quantity / lot))) * lot
-
-
-def build(document: documents.Document, folder: Path) -> Scenario:
-    """A scenario from a document whose files lie in a folder; raises ScenarioError."""
-    try:
-        scenario = Scenario.model_validate(document.data, context={"folder": folder})
-    except ValidationError as error:
-        raise documents.explain(error, Scenario, document) from None
-    scenario._file, scenario._folder = document.name, folder
-    return scenario

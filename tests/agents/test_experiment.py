@@ -9,8 +9,8 @@ import pytest
 
 from agents.studies import experiment as experiments
 from jitgym import ScenarioError
+from jitgym.catalog import load
 from jitgym.evaluate import Run
-from jitgym.scenario import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = """\

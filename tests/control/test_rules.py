@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jitgym.catalog import load
 from jitgym.control import (
     Rule,
     RulePolicy,
@@ -22,9 +23,9 @@ from jitgym.control import (
 )
 from jitgym.envs import ActionEncoding, ask
 from jitgym.evaluate import rollout
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 from tests.scenarios import NOBODY, plant, scenarios
 
 

@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
+from jitgym.catalog import load
 from jitgym.control import View, ViewLayout
-from jitgym.scenario import load
 from tests.scenarios import Probe, plant
 
 

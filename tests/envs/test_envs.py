@@ -18,12 +18,13 @@ from gymnasium.wrappers.vector import DictInfoToList
 import jitgym
 from jitgym import catalog
 from jitgym._register import environment_id
+from jitgym.catalog import load
 from jitgym.control import RulePolicy, ViewLayout, pull_rule
 from jitgym.envs import CONTROLS, ObservationEncoding, PlantEnv, VectorPlant
 from jitgym.envs.encodings import SHARE
 from jitgym.evaluate import rollout
 from jitgym.plant import KPIS, kpis_of, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 from tests.scenarios import plant
 
 IDS = [environment_id(name) for name in catalog.names()]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from agents.learned import PlantVecEnv
+from jitgym.catalog import load
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout
-from jitgym.scenario import load
 from tests.envs.test_envs import WORKSHOP, assert_same, random_actions
 
 ENVS = 3

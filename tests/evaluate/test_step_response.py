@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.control import RulePolicy, pull_rule
 from jitgym.evaluate import step_response
 from jitgym.evaluate.step_response import respond
 from jitgym.plant import lay_out
-from jitgym.scenario import load, with_demand
+from jitgym.scenario import with_demand
 
 
 @pytest.mark.parametrize("name", [name for name in catalog.names() if name != "tandem"])

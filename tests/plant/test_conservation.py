@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jitgym import catalog
-from jitgym.scenario import Scenario, load
+from jitgym.catalog import load
+from jitgym.scenario import Scenario
 from tests.scenarios import Probe, asked_at_random, scenarios
 
 EXAMPLES = 150  # random plants, 25 periods each

@@ -21,13 +21,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jitgym.catalog import load
 from jitgym.control import Rule, View, ViewLayout, pull_rule
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.evaluate import rollout
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.evaluate.statistics import familywise, interval
 from jitgym.plant import episode_keys, lay_out
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 from tests.scenarios import plant
 
 FIGURES = 16  # simulated means in this file, at most

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jitgym.scenario import Scenario, load
+from jitgym.catalog import load
+from jitgym.scenario import Scenario
 from tests.scenarios import NOBODY, Probe, plant
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jitgym.catalog import load
 from jitgym.plant import SPLITS, episode_keys, lay_out
 from jitgym.plant.draws import read_tape
 from jitgym.plant.tape import channel_number, uniform
-from jitgym.scenario import load
 from tests.scenarios import Probe, plant
 
 LEVEL = 1e-3  # probability that a correct tape fails any test of one statistic (Bonferroni)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jitgym import catalog
+from jitgym.catalog import load
 from jitgym.envs.spaces import Spaces
 from jitgym.plant import lay_out
 from jitgym.report import drawing, pages
-from jitgym.scenario import Scenario, load
+from jitgym.scenario import Scenario
 from tests.scenarios import NOBODY, plant, scenarios
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

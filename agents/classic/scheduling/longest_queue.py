@@ -42,9 +42,10 @@ class LongestQueue(Acting):
         levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         queues = work_waiting(asked, self._times)
-        goes_on = queues.max() + 1.0  # what a center is set up for comes first
+        goes_on = queues.max(axis=1) + 1.0  # what a center is set up for comes first
         for source, center in self.plan.set_up:
-            queues[state[:, center] == source + 1.0, source] = goes_on
+            is_set_up = state[:, center] == source + 1.0
+            queues[is_set_up, source] = goes_on[is_set_up]
         return np.hstack([asked, queues])
 
     @cached_property

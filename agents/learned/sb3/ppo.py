@@ -22,12 +22,12 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from jitgym import ScenarioError
+from jitgym.catalog import load as load_scenario
 from jitgym.envs import VectorPlant
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from jitgym.scenario import load as load_scenario
 
 from ..checkpoint import Checkpoint, Stored, described, expect_like, read_tensors, write_tensors
 from ..policy import LearnedPolicy, one_thread
@@ -129,7 +129,7 @@ def train(
             seed=seed,
             references=references or {},
         )
-        with ProgressBar(f"{NAME} on {scenario.name}", budget, best, shown=progress) as bar:
+        with ProgressBar(f"train {NAME} on {scenario.name}", budget, best, shown=progress) as bar:
             callbacks = CallbackList([stop, validation, bar])
             model.learn(FOREVER, callbacks, UPDATES_A_LOG, reset_num_timesteps=stored is None)
         model.logger.close()

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jitgym import catalog, documents
+from jitgym import documents
 from jitgym.errors import ScenarioError
+from jitgym.scenario import Scenario, build
+from jitgym.scenario.checks import NAMED, exists
 
-from .checks import NAMED, exists
-from .model import Scenario, build
+from . import files
+from .families import FAMILIES
 
 
 def load(scenario: str | Path | Scenario, /, **overrides: Any) -> Scenario:
@@ -38,10 +40,8 @@ def _base(
     if not isinstance(scenario, str | Path):
         raise ScenarioError(f"{scenario!r} is no scenario; expected a name, a path or a Scenario")
     name = str(scenario)
-    if name in catalog.names():
-        return build(documents.read(catalog.text(name), name), catalog.FOLDER), overrides
-    from jitgym.catalog.families import FAMILIES  # they are made of scenarios
-
+    if name in files.names():
+        return files.read(name), overrides
     if name in FAMILIES:
         own = overrides.keys() & inspect.signature(FAMILIES[name]).parameters.keys()
         base = FAMILIES[name](**{key: overrides[key] for key in own})
@@ -49,7 +49,7 @@ def _base(
     path = Path(scenario)
     if path.suffix.lower() in (".yaml", ".yml"):
         return build(documents.read_file(path), path.parent), overrides
-    known = documents.suggest(name, sorted({*catalog.names(), *FAMILIES}))
+    known = documents.suggest(name, sorted({*files.names(), *FAMILIES}))
     raise ScenarioError(
         f"unknown scenario {documents.cut(name)!r}; {known} A file ends in .yaml or .yml"
     )
