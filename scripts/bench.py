@@ -59,7 +59,7 @@ def main(
     columns = (
         report.Column("what", importance=report.KEPT, align="left"),
         report.Column("per_second", importance=report.KEPT),
-        report.Column("by_hand", form=",.0f", absent=""),
+        report.Column("by_hand", "hand-written", form=",.0f", absent=""),
         report.Column("share", form=".2f", absent=""),
     )
     rows = [

@@ -115,7 +115,7 @@ def explore(
     *,
     progress: bool = False,
 ) -> Explored:
-    """Return what a policy needs for fill rates from low to high."""
+    """Return the stock that a policy needs for fill rates from low to high."""
     with Progress(f"explore {name} on {scenario.name}", shown=progress) as bar:
         return _explored(name, scenario, (low, high), seed, episodes, bar)
 
@@ -216,17 +216,17 @@ def matched(
 
 
 def page(meetings: Sequence[Sequence[Meeting]]) -> str:
-    """Return the table of a plant, and what it says, sentence by sentence."""
+    """Return the table of a plant, and sentences that summarize it."""
     return "\n".join([tables.markdown(table(meetings)), *_sentences(meetings), ""])
 
 
 def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
-    """Return what each policy needs at each fill rate as a table."""
+    """Return the stock that each policy needs at each fill rate as a table."""
     columns = (
         tables.Column("fill_rate", importance=tables.KEPT, form=".4f"),
         tables.Column("policy", importance=tables.KEPT, align="left"),
         tables.Column("stock", importance=tables.KEPT, form=".3f"),
-        tables.Column("against_the_first", absent=""),
+        tables.Column("compared_with_the_first", absent=""),
         tables.Column("parameters", importance=0, align="left"),
     )
     rows = [
@@ -245,7 +245,7 @@ def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
 
 def _difference(each: Meeting) -> str:
     assert each.more is not None
-    apart = "" if abs(each.apart) <= SAME else f"; fill rates {each.apart:+.4f} apart"
+    apart = "" if abs(each.apart) <= SAME else f"; fill rate differs by {each.apart:+.4f}"
     return f"{each.more.mean:+.3f} ± {each.more.half_width:.3f}{apart}"
 
 
