@@ -16,7 +16,7 @@ from .records import CODE, Box, Scratch, Whole
 
 @kernel
 def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
-    """Bound the lots of each source by the box and by the materials in stock."""
+    """Limit the lots of each source by the box and by the materials in stock."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
         limit = float(box.most[s])

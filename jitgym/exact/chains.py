@@ -143,7 +143,7 @@ def long_run(
         bounds.append((chance, low, high))
         shares[members] = chance * of_class
     chances, lows, highs = np.array(bounds).T
-    # The probability not yet absorbed may end in the cheapest class or in the dearest one.
+    # The probability not yet absorbed may end in the cheapest or the most expensive class.
     missing = max(1.0 - float(chances.sum()), 0.0) if len(bounds) > 1 else 0.0
     lower = float(chances @ lows) + missing * float(lows.min())
     upper = float(chances @ highs) + missing * float(highs.max())

@@ -158,7 +158,7 @@ class Asking:
         if not np.array_equal(asked, self._act(rows)):
             raise NotFinite(
                 f"policy {self.policy.name!r} reads cells that only report (the previous period's "
-                "demand) and are not part of the plant's states; expected a policy without them"
+                "demand) and are not part of the plant's states; expected one that ignores them"
             )
         return asked
 

@@ -102,8 +102,8 @@ class OptimalPolicy(Printed):
     def load(cls, path: str | Path, layout: Layout) -> OptimalPolicy:
         """Read a table for a plant.
 
-        Raises RunError, a ScenarioError, where the file is not the table of an optimal policy, or
-        was made for a plant with other cells.
+        Raises RunError, a ScenarioError, if the file is not the table of an optimal policy or was
+        made for a plant with other cells.
         """
         from .hashing import fill
 
@@ -112,7 +112,7 @@ class OptimalPolicy(Printed):
         if arrays["cells"].tolist() != _names(layout):
             raise RunError(
                 f"{path}: the table was made for a plant with other cells than "
-                f"{layout.scenario.name!r} has; expected one made for this scenario"
+                f"{layout.scenario.name!r}; expected a table made for this scenario"
             )
         if fault := _fault(arrays, layout):
             raise RunError(f"{path}: {fault}; expected the table of an optimal policy")
@@ -124,7 +124,7 @@ class OptimalPolicy(Printed):
 
 
 def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
-    """What is wrong with the arrays of a table, or nothing."""
+    """Return what is wrong with the arrays of a table, or an empty string."""
     key, states, asks = arrays["key"], arrays["states"], arrays["asks"]
     count = states.shape[0] if states.ndim else 0
     expected = {
@@ -138,13 +138,13 @@ def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
         if array.shape != shape:
             return f"{name} has the shape {array.shape}, not {shape}"
     if count == 0:
-        return "there is no state in it"
+        return "it has no states"
     if not np.array_equal(key, key_cells(layout)):
-        return "key names other cells than those that the plant's future depends on"
+        return "key does not list the cells that determine the plant's future"
     if not (np.isfinite(states).all() and np.isfinite(asks).all()):
         return "it holds numbers that are not finite"
     quantities = asks[:, : layout.plant.sources.size]
-    return "it asks for less than nothing" if quantities.min(initial=0.0) < 0 else ""
+    return "it asks for negative quantities" if quantities.min(initial=0.0) < 0 else ""
 
 
 def _names(layout: Layout) -> list[str]:

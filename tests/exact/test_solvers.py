@@ -48,7 +48,7 @@ def test_discounted_cost_of_a_machine_that_wears() -> None:
 
 
 def test_backward_induction_over_two_periods() -> None:
-    # State 0 pays 5 to be safe in state 2, or 1 and then 10 with chance 1/2 in state 1.
+    # State 0 pays 5 to be safe in state 2, or 1 and then 10 with probability 1/2 in state 1.
     arrays = arrays_of(
         [
             [(5.0, [(1.0, 2)]), (1.0, [(0.5, 1), (0.5, 2)])],

@@ -111,7 +111,7 @@ def event(rate: float) -> dict[str, Any]:
 
 
 def make_to_stock_cost(rho: float, level: int, holding: float, backorder: float) -> float:
-    """M/M/1 make-to-stock (Buzacott and Shanthikumar 1993, chapter 4): cost a unit of time.
+    """M/M/1 make-to-stock (Buzacott and Shanthikumar 1993, chapter 4): cost per unit of time.
 
     C(S) = h (S - rho (1 - rho^S) / (1 - rho)) + b rho^(S+1) / (1 - rho)
     """
