@@ -15,7 +15,7 @@ EPISODES = 256
 
 
 def rollout(policy, extra, scenario="lost-sales", seed=0, **columns):
-    """Rows of a policy that costs `extra` more than the common world, give or take."""
+    """Return rows of a policy whose cost is about `extra` above the common one."""
     world = np.random.default_rng(0).normal(5, 0.5, EPISODES)
     own = np.random.default_rng(len(policy)).normal(0, 0.05, EPISODES)
     frame = pd.DataFrame(
@@ -89,7 +89,7 @@ def test_differences_are_paired_with_the_best_tuned_classic(rows, table):
     ppo, best = table[0], table[1]
     assert best.difference is None
     assert ppo.difference == paired(frames["ppo"], frames["base-stock (tuned)"])
-    assert ppo.difference.half_width < ppo.cost.half_width / 5  # what pairing is for
+    assert ppo.difference.half_width < ppo.cost.half_width / 5  # the purpose of pairing
     assert all(row.difference is not None for row in table if row is not best)
 
 
@@ -161,7 +161,7 @@ def test_json_holds_every_figure_and_null_for_what_is_undefined(rows):
 
 
 def test_a_pipe_gets_plain_whole_lines_of_at_most_100_columns(table, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")  # says nothing of a pipe
+    monkeypatch.setenv("COLUMNS", "40")  # must not matter for a pipe
     long_name = "order-up-to on a smoothed forecast (textbook)"
     table = (*table, replace(table[-1], names=(long_name, "constant order (tuned)")))
     text = printed(
