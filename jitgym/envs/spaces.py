@@ -83,7 +83,8 @@ class OfOnePlant:
         """Set an attribute. Raises AttributeError for those that are fixed."""
         if name in FIXED and (name not in MADE or name in self.__dict__):
             raise AttributeError(
-                f"the {name} of an environment is fixed; expected a new environment for another {name}"
+                f"the {name} of an environment is fixed; expected a new environment for "
+                f"another {name}"
             )
         super().__setattr__(name, value)
 
