@@ -1,19 +1,19 @@
-"""Pull rules as data: one family, run inside the compiled loop together with the plant.
+"""Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upward, and of one item from short to long lead time:
+For every source, from the customer upward; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
+    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K cards (units), p in process at the item's sources, B parts still under a card: the stock less the
-cards that the item's consumers have free. S a level, E.v a weighted sum of the view's cells (the
-inventory position, or any linear rule) and of what this period's earlier asks add to it. With
-neither cards nor level a source pushes: it asks for all that its materials allow. Where several
-sources stand at one work center, a higher priority runs first.
+K is the number of cards (in units), p the units in process at the item's sources, and B the parts
+still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
+weighted sum of the view's cells (the inventory position, or any linear rule) and of the quantities
+asked earlier in this period. A source with neither cards nor level pushes: it asks for all that its
+materials allow. If several sources share a work center, the higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
-Dallery 2000 for the lines). Quantities in units.
+Dallery 2000 for the lines). Quantities are in units.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        # 1 where no rule of the population has such a number, so that it need not be looked at.
+        # 1 if no rule of the population has such a number, so that it can be skipped.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
         ("lacks_caps", "i4"),
@@ -50,21 +50,20 @@ ASK = np.dtype(
 )
 
 PUSHED = 2.0**53
-"""Units that are asked for where nothing limits them: more cannot be counted one by one."""
+"""Units asked for if nothing limits them: beyond this, floats cannot count single units."""
 
 
 class Rule(NamedTuple):
     """A population of pull rules of one structure; a policy's own rule is a population of one."""
 
     asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
-    cells: npt.NDArray[
-        np.int32
-    ]  # of the weights: a state cell, or -1 - s for what source s was asked
+    # The cell of each weight: a state cell, or -1 - s for the quantity asked from source s.
+    cells: npt.NDArray[np.int32]
     weights: Array  # E, (population, weights)
     numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY of each ask, (population, asks, 6)
 
     def stack(self, others: Sequence[Rule]) -> Rule:
-        """Return one population of this rule and others of the same structure."""
+        """Return one population of this rule and of others with the same structure."""
         rules = (self, *others)
         return self._replace(
             weights=np.concatenate([rule.weights for rule in rules]),
@@ -73,7 +72,7 @@ class Rule(NamedTuple):
 
 
 def lean(rule: Rule) -> Rule:
-    """Return the same population, whose asks tell which numbers none of its rules has."""
+    """Return the same population, with a mark in `asks` for numbers that none of its rules has."""
     asks = rule.asks.copy()
     columns = (("lacks_cards", CARDS), ("lacks_levels", LEVEL), ("lacks_caps", CAP))
     for name, column in columns:
@@ -92,7 +91,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state: asked (asked cells,), in units."""
+    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
@@ -111,7 +110,7 @@ def ask_by_rule(
         if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
-            if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
+            if ask.lacks_batches or batch == 1.0:  # a division would cost more than all the rest
                 asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
@@ -120,7 +119,7 @@ def ask_by_rule(
 
 @kernel
 def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return how many units of the item of source s are in process, asked, or wait under a card.
+    """Return the units of the item of source s that are in process, asked, or under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
@@ -142,7 +141,7 @@ def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 
 @kernel
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
-    """Return how many units source s could make of the materials in stock."""
+    """Return the units that source s could make from the materials in stock."""
     source = plant.sources[s]
     units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
@@ -156,7 +155,7 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, of one item from short to long lead time."""
+    """Return the sources from the customer upward; those of one item by increasing lead time."""
     return [
         source
         for item in reversed(scenario.items_upstream_first)
@@ -175,20 +174,21 @@ def pull_rule(
     triggers: dict[str, float] | None = None,
     priorities: dict[str, float] | None = None,
 ) -> Rule:
-    """Return the rule with these numbers by source, in units.
+    """Return the rule with these numbers per source, in units.
 
     Parameters
     ----------
     cards
-        Kanban cards K; a source without has no card limit.
+        Kanban cards K; a source that is not named has no card limit.
     levels
-        Echelon base-stock levels S; a source without has no level.
+        Echelon base-stock levels S; a source that is not named has no level.
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        Largest ask; multiples (default: the source's lot size); smallest gap that is acted on.
+        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
+        that leads to an order.
     priorities
-        At a work center the higher runs first; default 0.
+        At a work center the higher priority runs first; default 0.
     """
     scenario = layout.scenario
     numbers = {
@@ -213,9 +213,9 @@ def linear_rule(
     positions: Sequence[dict[int, float]],
     numbers: Sequence[tuple[float, ...]],
 ) -> Rule:
-    """Return a rule from its rows: of each source in order, {cell: weight} and its numbers.
+    """Return a rule from its rows: for each source in `order`, {cell: weight} and its numbers.
 
-    Numbers that are left out at the end (the priority) are 0.
+    The last number (the priority) may be left out and is then 0.
     """
     place = {name: k for k, name in enumerate(layout.scenario.sources)}
     ends = np.cumsum([0, *(len(position) for position in positions)])
@@ -234,9 +234,9 @@ def _inventory_positions(layout: Layout, order: Sequence[str], net: bool) -> lis
     scenario = layout.scenario
     of_items = echelons(layout, net)
     place = {name: k for k, name in enumerate(scenario.sources)}
-    asked: dict[str, dict[int, float]] = {}  # item -> what was asked for it by then
+    asked: dict[str, dict[int, float]] = {}  # item -> the sources asked for it so far
     positions = []
-    for source in order:  # each ask raises the position that the next one sees
+    for source in order:  # each ask raises the position for the next source
         item = scenario.sources[source].makes
         before = asked.setdefault(item, {})
         positions.append(of_items[item] | before)
@@ -245,10 +245,10 @@ def _inventory_positions(layout: Layout, order: Sequence[str], net: bool) -> lis
 
 
 def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
-    """Return {state cell: units of the item a unit of the cell}: in process, in stock, and below.
+    """Return the echelon of an item as {state cell: units of the item per unit of the cell}.
 
-    All in process at the item and below, down to the customer, summed over consuming branches and
-    weighted by the bill of materials, less the backorders where `net`.
+    It is everything in stock and in process at the item and below, down to the customer, summed
+    over consuming branches and weighted by the bill of materials, less the backorders if `net`.
     """
     below, waiting = {item}, [item]
     while waiting:
@@ -261,7 +261,7 @@ def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
 def echelons(
     layout: Layout, net: bool = True, of: Collection[str] | None = None
 ) -> dict[str, dict[int, float]]:
-    """Return the echelon of every item, or of some that hold all below them; see `echelon`."""
+    """Return the echelon of every item, or of those in `of` and all below them; see `echelon`."""
     scenario = layout.scenario
     cells = {part.name: part for part in layout.state}
     backlogs: dict[str, list[int]] = {}
@@ -279,7 +279,7 @@ def echelons(
             row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
         if net:
             row.update(dict.fromkeys(backlogs.get(item, ()), -1.0))
-        # Two sources that make one item of this one hold the same units below: counted once.
+        # Two sources may make one item from this one; the units below are counted once.
         for consumer, quantity in scenario.goes_into(item).items():
             for cell, units in rows[consumer].items():
                 row[cell] = row.get(cell, 0.0) + quantity * units
@@ -289,8 +289,8 @@ def echelons(
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus those of all below it, weighted by the
-    bill of materials; of two sources of an item below, the one asked last speaks for it.
+    The echelon level of a source is its own local level plus those of all items below, weighted by
+    the bill of materials. If an item below has two sources, the level of the one asked last counts.
     """
     names = list(scenario.sources)
     place = {name: k for k, name in enumerate(names)}
