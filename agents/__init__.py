@@ -18,13 +18,14 @@ from jitgym.scenario import Scenario
 
 from . import classic
 from . import improve as improve  # its policies join the registry
-from .tuning.search import TunedPolicy, Tuning, tune
+from .tuning.search import TargetMissed, TunedPolicy, Tuning, tune
 from .tuning.target import Target
 
 __all__ = [
     "LEARNERS",
     "OPTIMAL",
     "Target",
+    "TargetMissed",
     "TunedPolicy",
     "Tuning",
     "expect_name",

@@ -82,12 +82,15 @@ def _close_output() -> None:
 
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
-    """Load a scenario, varied by `--set`. Raises ScenarioError."""
+    """Load a scenario, varied by `--set`; say what its user should know. Raises ScenarioError."""
     pairs = [assignment("--set", text) for text in chain.from_iterable(given)]
     names = [each for each, _ in pairs]
     for each in names:
         expect(names.count(each) == 1, f"--set {each} is given twice; expected it once")
-    return jitgym.load(name, **dict(pairs))
+    found = jitgym.load(name, **dict(pairs))
+    for caution in found.cautions:
+        print(f"{found.file}: {caution}", file=sys.stderr)
+    return found
 
 
 def assignment(option: str, text: str) -> tuple[str, Any]:
@@ -96,6 +99,14 @@ def assignment(option: str, text: str) -> tuple[str, Any]:
     if not name or not equals:
         raise ScenarioError(f"{option} {text}: no assignment; expected NAME=VALUE")
     return name, documents.value(value, f"{option} {documents.cut(text)}")
+
+
+def listed(option: str, text: str) -> tuple[str, Any]:
+    """Return name and value of an option's NAME=VALUE; VALUE may be numbers with commas between."""
+    name, equals, value = text.partition("=")
+    if not equals or "," not in value:
+        return assignment(option, text)
+    return assignment(option, f"{name}=[{value.strip().removeprefix('[').removesuffix(']')}]")
 
 
 def expect_sample(seed: int, episodes: int) -> None:

@@ -19,14 +19,13 @@ import _handwritten as by_hand
 import gymnasium
 import numpy as np
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 import jitgym
 from jitgym.control import Rule, pull_rule
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.plant.tape import channel_number
+from jitgym.report import tables as report
 
 BATCH, EPISODES, REPETITIONS = 1024, 256, 5
 
@@ -54,16 +53,22 @@ def main(
     if json_:
         print(json.dumps({"lines": [line.__dict__ | {"share": line.share} for line in lines]}))
         return
-    table = Table(title="One core, best of several")
-    for column in ("what", "a second", "by hand", "share"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for line in lines:
-        hand, share = "", ""
-        if line.by_hand is not None:
-            hand, share = f"{line.by_hand:,.0f}", f"{line.share:.2f}"
-        shown = f"{line.figure:.2f} s" if line.figure < 100 else f"{line.figure:,.0f}"
-        table.add_row(line.what, shown, hand, share)
-    Console().print(table)
+    columns = (
+        report.Column("what", importance=report.KEPT, align="left"),
+        report.Column("per_second", importance=report.KEPT),
+        report.Column("by_hand", form=",.0f", absent=""),
+        report.Column("share", form=".2f", absent=""),
+    )
+    rows = [
+        (
+            line.what,
+            f"{line.figure:.2f} s" if line.figure < 100 else f"{line.figure:,.0f}",
+            line.by_hand,
+            line.share,
+        )
+        for line in lines
+    ]
+    report.show(report.Table(columns, rows, "One core, best of several"))
 
 
 def start_up() -> list[Line]:

@@ -10,22 +10,24 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
+from agents.progress import Progress
 from agents.studies import comparison
 from agents.studies import experiment as experiments
 from jitgym import Scenario
 from jitgym.evaluate import Run
-from jitgym.report import policies, tables
+from jitgym.report import comparisons, policies, tables
 
 if TYPE_CHECKING:
     from agents.learned import Trained
 
 NAMES = "names in the catalog, or paths of YAML files"
 EXPERIMENT = "what to compare, as configs/experiments/*.yaml say; SCENARIO... chooses among its own"
-AGENTS = "classic policies by name, all-classic, and ppo"
+AGENTS = "classic policies by name, all-classic, and ppo; kanban and eoq are always there"
 
 
 def main(
     scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)] = (),
+    *,
     given: common.Given = (),
     entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
     minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,
@@ -39,10 +41,10 @@ def main(
 
     Each classic policy is there by the textbook and tuned by simulation on the split `tune`
     (look-ahead, which is slow, tuned only); a learner trains on `train`; the optimal policy is
-    there where the plant is small enough to be solved. The folder of the run holds run.json and
-    rows.csv, the learner's checkpoints and TensorBoard curves, and the optimal policy as a table
-    (optimal.npz) and as a picture (optimal.svg); with --out and several scenarios it has a folder
-    for each.
+    there where the plant is small enough to be solved. The folder of the run holds run.json,
+    rows.csv, report.md (the whole table), the learner's checkpoints and TensorBoard curves, and the
+    optimal policy as a table (optimal.npz) and as a picture (optimal.svg); with --out and several
+    scenarios it has a folder for each.
     """
     if experiment is not None:
         conduct(experiment, scenarios, out)
@@ -99,7 +101,10 @@ def compare(
 ) -> dict[str, object]:
     """Compare the policies of one scenario; print the table and return it as plain data."""
     classics = comparison.classics(
-        plant, [name for name in names if name != "ppo"], seed, progress=True
+        plant,
+        comparison.with_always([name for name in names if name != "ppo"], plant),
+        seed,
+        progress=True,
     )
     entrants = classics.entrants
     said = comparison.cautions(plant)
@@ -108,7 +113,8 @@ def compare(
         entrants.append(trained.policy)
         said.append(comparison.effort("ppo", trained.steps, trained.seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
-    solution, note = comparison.solved(plant)
+    with Progress(f"solve {plant.name}"):
+        solution, note = comparison.solved(plant)
     said.append(note)
     optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     if solution is not None:
@@ -118,11 +124,15 @@ def compare(
         policies.draw(solution.policy, run.folder / "optimal.svg")
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
-    table = tables.comparison(rows, classics.tuned_names, optimum)
+    compared = comparisons.comparison(rows, classics.tuned_names, optimum)
+    title, notes = plant.title or plant.name, [*said, *classics.notes]
+    parameters = comparison.parameters_of(entrants)
+    whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+    run.report(tables.markdown(whole))
     if shown:
-        notes = [*said, *classics.notes, f"rows and settings: {run.folder}"]
-        tables.show(table, plant.title or plant.name, notes, plant.yardstick)
-    return tables.as_json(table)
+        notes.append(f"The whole table, rows and settings: {run.folder}")
+        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
+    return comparisons.as_json(compared)
 
 
 def train(

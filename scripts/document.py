@@ -1,4 +1,4 @@
-"""Write the page and the drawing of each catalog scenario to docs/scenarios."""
+"""Write docs/glossary.md, and page and drawing of each catalog scenario to docs/scenarios."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 import jitgym
 from jitgym import catalog
-from jitgym.report import drawing, pages
+from jitgym.report import drawing, glossary, pages
 
 DOCS = common.ROOT / "docs"
 FOLDER = DOCS / "scenarios"
@@ -23,7 +23,7 @@ def main(
     ] = (),
     out: Annotated[Path, arg(metavar="DIR", help="folder of the pages")] = FOLDER,
 ) -> None:
-    """Write pages from the scenarios themselves."""
+    """Write the pages of scenarios; without names, of all, and the glossary beside the folder."""
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)
@@ -32,6 +32,10 @@ def main(
         text = pages.page(scenario, picture.name, pages.results(name, DOCS))
         page.write_text(text, encoding="utf-8")
         print(page)
+    if not scenarios:
+        place = out.parent / "glossary.md"
+        place.write_text(glossary.page(), encoding="utf-8")
+        print(place)
 
 
 if __name__ == "__main__":

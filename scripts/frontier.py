@@ -8,6 +8,7 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
+from agents.progress import track
 from agents.studies import frontier
 from jitgym.evaluate import Run
 
@@ -22,6 +23,7 @@ def main(
         "hybrid",
         "base-stock",
     ),
+    *,
     given: common.Given = (),
     low: Annotated[float, arg(help="least fill rate that is looked at")] = 0.9,
     high: Annotated[float, arg(help="highest fill rate that is looked at")] = 0.99,
@@ -43,10 +45,16 @@ def main(
         agents.expect_name(name)
     options = {"scenario": plant, "policies": policies, "low": low, "high": high}
     with Run("frontier", plant.name, configuration=options, seeds={"all": seed}, out=out) as run:
-        searches = [frontier.explore(name, plant, low, high, seed) for name in policies]
+        searches = [
+            frontier.explore(name, plant, low, high, seed, progress=True) for name in policies
+        ]
         explored, rates = frontier.matched(searches, low, high, count)
         common.expect(bool(rates), f"nobody has a fill rate from {low:g} to {high:g}")
-        page = frontier.page([frontier.meet(explored, rate, seed, episodes) for rate in rates])
+        meetings = [
+            frontier.meet(explored, rate, seed, episodes)
+            for rate in track(rates, f"evaluate on {plant.name}")
+        ]
+        page = frontier.page(meetings)
         (run.folder / "page.md").write_text(page, encoding="utf-8")
     print(page)
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import _common as common
 import tyro
-from rich.console import Console
-from rich.table import Table
 from tyro.conf import Positional, arg
 
 import agents
+from agents.progress import Progress, track
 from agents.studies import comparison
 from jitgym import ScenarioError, exact
 from jitgym.report import policies as drawn
+from jitgym.report import tables
 
 POLICIES = "classic policies by name; all that apply if none is named"
 EXACTLY = "tune the classics until no neighboring parameters cost less, exactly; takes longer"
@@ -24,6 +24,7 @@ EXACTLY = "tune the classics until no neighboring parameters cost less, exactly;
 def main(
     scenario: common.ScenarioName,
     policies: Annotated[Positional[tuple[str, ...]], arg(metavar="POLICY...", help=POLICIES)] = (),
+    *,
     given: common.Given = (),
     seed: common.Seed = 0,
     memory: Annotated[float, arg(help="GB that may be taken")] = exact.MEMORY / 1e9,
@@ -46,7 +47,8 @@ def main(
         table is None or table.parent.is_dir(), f"--table {table}: there is no such folder"
     )
     common.expect(plot is None or plot.parent.is_dir(), f"--plot {plot}: there is no such folder")
-    solution = exact.solve(plant, memory=memory * 1e9)
+    with Progress(f"solve {plant.name}"):
+        solution = exact.solve(plant, memory=memory * 1e9)
     if table is not None:
         solution.policy.save(table)
     if plot is not None:
@@ -58,7 +60,8 @@ def main(
     else:
         classics = comparison.classics(plant, names, seed, progress=True)
         left_out = classics.left_out
-        lines = [line(each, value(each, plant), solution.cost) for each in classics.entrants]
+        evaluated = track(classics.entrants, f"evaluate exactly on {plant.name}")
+        lines = [line(each, value(each, plant), solution.cost) for each in evaluated]
     found = {
         "scenario": plant.name,
         "yardstick": solution.yardstick,
@@ -76,16 +79,13 @@ def main(
     if json_:
         print(json.dumps(found))
         return
-    console = Console()
-    console.width = max(console.width, 100)  # what is not a terminal gets them too
-    console.print(shown(plant.title or plant.name, solution, lines))
-    console.print(
+    notes = [
         f"{solution.states:,} states, {solution.transitions:,} transitions, "
         f"{solution.seconds:.2f} s; optimum in [{solution.lower:.8g}, {solution.upper:.8g}]; tails "
-        f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} a period"
-    )
-    for name, why in left_out.items():
-        console.print(f"{name} is left out: {why}")
+        f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} a period",
+        *(f"{name} is left out: {why}" for name, why in left_out.items()),
+    ]
+    tables.show(shown(plant.title or plant.name, solution, lines, notes))
 
 
 def value(policy: Any, plant: Any) -> exact.Value | ScenarioError:
@@ -106,20 +106,22 @@ def line(policy: Any, value: exact.Value | ScenarioError, optimum: float) -> dic
     return row | {"states": value.states, "why": ""}
 
 
-def shown(title: str, solution: exact.Solution, lines: list[dict[str, Any]]) -> Table:
+def shown(
+    title: str, solution: exact.Solution, lines: list[dict[str, Any]], notes: list[str]
+) -> tables.Table:
     """The optimum and the classics as a table."""
-    table = Table(title=f"{title}: {solution.yardstick}, exact")
-    for column in ("policy", "cost", "above the optimum", "parameters"):
-        table.add_column(column)
-    table.add_row("optimal", f"{solution.cost:.6g}", "", "")
+    columns = (
+        tables.Column("policy", importance=tables.KEPT, align="left"),
+        tables.Column("cost", importance=tables.KEPT, form=".6g"),
+        tables.Column("gap", "above the optimum", "%", importance=tables.KEPT, form=".2f"),
+        tables.Column("parameters", align="left"),
+    )
+    rows: list[tuple[Any, ...]] = [("optimal", solution.cost, 0.0, {})]
     for each in sorted(lines, key=lambda one: (one["cost"] is None, one["cost"])):
-        numbers = ", ".join(f"{name} {given}" for name, given in each["parameters"].items())
-        if each["cost"] is None:
-            table.add_row(each["policy"], "n/a", each["why"], numbers)
-        else:
-            gap = "n/a" if each["gap_percent"] is None else f"{each['gap_percent']:.2f} %"
-            table.add_row(each["policy"], f"{each['cost']:.6g}", gap, numbers)
-    return table
+        gap = None if each.get("gap_percent") is None else each["gap_percent"] / 100
+        rows.append((each["policy"], each["cost"], gap, each["parameters"]))
+    why = [f"{each['policy']} is not evaluated: {each['why']}" for each in lines if each["why"]]
+    return tables.Table(columns, rows, f"{title}: {solution.yardstick}, exact", [*notes, *why])
 
 
 if __name__ == "__main__":

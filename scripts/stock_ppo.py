@@ -6,6 +6,7 @@ docs/learning.md.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import _common as common
@@ -13,6 +14,7 @@ import gymnasium
 from tyro.conf import arg
 
 from jitgym.evaluate import interval, net_policy, rollout
+from jitgym.report import tables
 
 
 def main(
@@ -24,13 +26,20 @@ def main(
     from stable_baselines3 import PPO
 
     common.expect(bool(seeds) and steps > 0, "no seed or no steps; expected at least one")
-    print("| seed | steps | average cost a period | 95 % half-width |\n|---|---:|---:|---:|")
+    rows = []
     for seed in seeds:
         model = PPO("MlpPolicy", gymnasium.make("jitgym/LostSales-v0"), seed=seed, device="cpu")
         model.learn(steps)
         policy = net_policy(model, "lost-sales")
         cost = interval(rollout(policy, "lost-sales", episodes=episodes)["cost"])
-        print(f"| {seed} | {steps:,} | {cost.mean:.4f} | {cost.half_width:.4f} |", flush=True)
+        rows.append((str(seed), steps, cost))
+        print(f"seed {seed}: {cost}", file=sys.stderr, flush=True)
+    columns = (
+        tables.Column("seed", importance=tables.KEPT, align="left"),
+        tables.Column("steps"),
+        tables.Column("cost", "average cost a period", importance=tables.KEPT),
+    )
+    print(tables.markdown(tables.Table(columns, rows, notes=["±: 95 % half-width"])))
 
 
 if __name__ == "__main__":

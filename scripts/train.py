@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +13,14 @@ from tyro.conf import arg
 import agents
 from agents.studies import comparison
 from jitgym.evaluate import Run
-from jitgym.report import tables
+from jitgym.report import comparisons, tables
+
+RIVALS = "classics to compare it with, by commas; if none is named, the three that suit the plant"
 
 
 def main(
     scenario: common.ScenarioName,
+    *,
     agent: Annotated[Literal["ppo"], arg(help="the learner")] = "ppo",
     minutes: Annotated[float | None, arg(help="to train in all; 3 if --steps is not given")] = None,
     steps: Annotated[int | None, arg(help="to train in all, of all environments together")] = None,
@@ -25,14 +29,15 @@ def main(
     episodes: common.Episodes = 256,
     config: Annotated[Path, arg(help="hyperparameters")] = common.ROOT / "configs/agents/ppo.yaml",
     out: common.Out = None,
+    rivals: Annotated[str, arg(metavar="POLICY,...", help=RIVALS)] = "",
     resume: common.Resume = False,
     json_: common.Json = False,
 ) -> None:
-    """Train an agent, and compare it with the classics, by the textbook and tuned.
+    """Train an agent, then compare it with some classics, by the textbook and tuned.
 
     It learns on the split `train`; of the policies on the way the best on `validate` is taken; all
-    are compared on `test`. The folder of the run holds run.json, rows.csv, the agent (agent.yaml,
-    best.pt, last.pt) and TensorBoard's curves.
+    are compared on `test`. The folder of the run holds run.json, rows.csv, report.md (the whole
+    table), the agent (agent.yaml, best.pt, last.pt) and TensorBoard's curves.
     """
     from agents import learned  # imports torch, which takes seconds: not for --help
 
@@ -43,32 +48,40 @@ def main(
     settings = learned.read_settings(config)
     minutes = 3.0 if minutes is None and steps is None else minutes
     learned.expect_folder(out, resume)
+    names = [name for name in rivals.split(",") if name] or comparison.rivals(plant)
+    for name in names:
+        agents.expect_name(name)
     limits = {"steps": steps, "minutes": minutes, "episodes": episodes}
-    options = {"scenario": plant, "agent": agent, "settings": settings} | limits
+    options = {"scenario": plant, "agent": agent, "settings": settings, "rivals": names} | limits
     seeds = {"all": seed}
     with Run(
         "train", plant.name, configuration=options, seeds=seeds, out=out, resume=resume
     ) as run:
-        rivals = comparison.classics(plant, agents.names(), seed, progress=True)
-        lines = {policy.name: policy.tuning.cost for policy in rivals.tuned}
+        print(f"TensorBoard: tensorboard --logdir {run.folder}", file=sys.stderr)
         trained = learned.train(
             plant, settings, run.folder, steps=steps, minutes=minutes, seed=seed, resume=resume,
-            references=lines, progress=True,
+            references=comparison.textbook_costs(names, plant, seed), progress=True,
         )  # fmt: skip
-        entrants = [*rivals.entrants, trained.policy]
+        classics = comparison.classics(plant, names, seed, progress=True)
+        entrants = [*classics.entrants, trained.policy]
         rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
         run.save(rows)
-    optimum = plant.known_optimum.cost if plant.known_optimum else None
-    table = tables.comparison(rows, rivals.tuned_names, optimum)
-    if json_:
-        (own,) = tables.as_json([row for row in table if agent in row.names])["policies"]
-        effort = {"steps": trained.steps, "seconds": trained.seconds, "folder": str(run.folder)}
-        print(json.dumps(own | effort | tables.as_json(table)))
-    else:
+        optimum = plant.known_optimum.cost if plant.known_optimum else None
+        compared = comparisons.comparison(rows, classics.tuned_names, optimum)
         said = comparison.effort(agent, trained.steps, trained.seconds)
-        where = f"rows, settings and checkpoints: {run.folder}"
-        notes = [*comparison.cautions(plant), said, *rivals.notes, where]
-        tables.show(table, plant.title or plant.name, notes, plant.yardstick)
+        title, notes = plant.title or plant.name, [*comparison.cautions(plant), said]
+        notes += classics.notes
+        parameters = comparison.parameters_of(entrants)
+        whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+        run.report(tables.markdown(whole))
+    if json_:
+        (own,) = comparisons.as_json([r for r in compared if agent in r.names])["policies"]
+        effort = {"steps": trained.steps, "seconds": trained.seconds, "folder": str(run.folder)}
+        print(json.dumps(own | effort | comparisons.as_json(compared)))
+    else:
+        notes.append(f"The whole table, rows, settings and checkpoints: {run.folder}")
+        notes.append(f"Curves: tensorboard --logdir {run.folder}")
+        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
 
 
 if __name__ == "__main__":

@@ -21,15 +21,15 @@ import _published as published
 import numpy as np
 import tyro
 from _published import OPTIMAL, Case, Found
-from rich.console import Console
-from rich.progress import track
 
 import agents
 import jitgym
+from agents.progress import track
 from jitgym.control import RulePolicy
 from jitgym.evaluate import familywise, interval
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import episode_keys, lay_out
+from jitgym.report import tables as report
 
 EPISODES = 256  # a batch
 MOST_BATCHES = 400
@@ -101,8 +101,7 @@ def parallel(function: Callable[[In], Out], cases: Sequence[In], workers: int) -
     """Return what a function makes of each case, in their order, with progress."""
     with ProcessPoolExecutor(workers) as pool:
         waiting = [pool.submit(function, case) for case in cases]
-        shown = track(waiting, "published figures", console=Console(stderr=True))
-        return [future.result() for future in shown]
+        return [future.result() for future in track(waiting, "published figures")]
 
 
 def is_simulated(case: Case) -> bool:
@@ -139,10 +138,9 @@ def exactly(found: Sequence[Found]) -> str:
         "simulate; best parameters are those that no neighbor beats. Sources and protocols: "
         "`tests/published/README.md`. Seconds are of the solution alone, on a busy machine.",
         "",
-        "| table | row | figure | published | ours | difference | within | states | seconds | "
-        "verdict |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|---|",
     ]
+    head = "table row figure published ours difference within states seconds verdict"
+    rows = []
     for each in found:
         case = each.case
         best = ", ".join(f"{name} {value}" for name, value in each.parameters.items())
@@ -158,8 +156,8 @@ def exactly(found: Sequence[Found]) -> str:
             f"{each.seconds:.2f}",
             "holds" if each.holds else "DOES NOT HOLD",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "Not in this table:", ""]
+        rows.append(cells)
+    lines += [markdown(head, rows), "Not in this table:", ""]
     lines += [f"- `{table}`, {which}: {why}." for table, which, why in published.NOT_COVERED]
     return "\n".join([*lines, "", published.REMARK, ""])
 
@@ -173,9 +171,9 @@ def by_simulation(findings: Sequence[Simulated], precision: float, seed: int) ->
         "average cost a period; intervals of 99.9 %, familywise over the table. Sources and "
         "protocols: `tests/published/README.md`.",
         "",
-        "| table | row | policy | published | ours | half-width | million periods | verdict |",
-        "|---|---|---|---:|---:|---:|---:|---|",
     ]
+    head = "table row policy published ours half-width million_periods verdict"
+    rows = []
     for found in findings:
         case = found.case
         cells = (
@@ -188,8 +186,17 @@ def by_simulation(findings: Sequence[Simulated], precision: float, seed: int) ->
             f"{found.periods / 1e6:.0f}",
             "contained" if found.holds else "NOT contained",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        rows.append(cells)
+    return "\n".join([*lines, markdown(head, rows)])
+
+
+def markdown(head: str, rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the columns of figures lie between the names and the verdict."""
+    texts = ("table", "row", "figure", "policy", "verdict")
+    columns = [
+        report.Column(name, align="left" if name in texts else "right") for name in head.split()
+    ]
+    return report.markdown(report.Table(tuple(columns), rows))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What holds the house up beside the import contracts of pyproject.toml (`lint-imports`)."""
 
+import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -8,6 +10,7 @@ import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -77,3 +80,51 @@ def test_constraints_pin_all_that_an_installation_brings() -> None:
                 more = {(needed, each) for each in {"", *requirement.extras}} - seen
                 seen |= more
                 waiting += more
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    """Neither directly nor by way of others, imports for types included."""
+    graph = grimp.build_graph("jitgym", "agents")
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    order = graphlib.TopologicalSorter(imported)
+    order.prepare()  # raises CycleError, which names the circle
+
+
+MOST_POSITIONAL = 8
+
+
+def test_no_function_outside_machine_code_takes_more_than_eight_positional_arguments() -> None:
+    """A compiled entry point takes arrays one by one; whatever else needs many has a record."""
+    long = []
+    for folder in ("jitgym", "agents", "scripts"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                taken = len(node.args.posonlyargs) + len(node.args.args)
+                decorators = {ast.unparse(each) for each in node.decorator_list}
+                if taken > MOST_POSITIONAL and not decorators & {"compiled", "kernel", "jit"}:
+                    long.append(f"{file.name}: {node.name} takes {taken}")
+    assert long == []
+
+
+def test_the_closed_loop_of_policy_and_plant_is_written_once() -> None:
+    """Only `closed_loop` steps an engine for a policy; environments step it for their callers."""
+    steps = [
+        str(file.relative_to(ROOT))
+        for folder in ("jitgym/evaluate", "agents")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if "engine.step(" in file.read_text(encoding="utf-8")
+    ]
+    assert steps == ["jitgym/evaluate/closed_loop.py"]
+
+
+def test_only_the_renderer_of_tables_draws_tables() -> None:
+    """Tables are data elsewhere: `jitgym.report.tables` prints them and writes Markdown."""
+    drawing = [
+        str(file.relative_to(ROOT))
+        for folder in ("jitgym", "agents", "scripts")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if re.search(r"rich\.table|\|-{3}|\| ---", file.read_text(encoding="utf-8"))
+    ]
+    assert drawing == ["jitgym/report/tables.py"]

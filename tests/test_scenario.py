@@ -268,7 +268,7 @@ def test_placing_events_leaves_the_writers_objects_alone() -> None:
 
 def test_importing_scenarios_imports_nothing_slow() -> None:
     code = (
-        "import sys, jitgym.scenario as s; s.load('recorded-retail')\n"
+        "import sys, jitgym; jitgym.load('recorded-retail')\n"
         "slow = {'pandas', 'scipy.stats', 'torch', 'matplotlib', 'stable_baselines3'}\n"
         "print(*slow & set(sys.modules))"
     )

@@ -36,7 +36,8 @@ import numpy.typing as npt
 from jitgym.control import Policy, Rule, ViewLayout, asking_order
 from jitgym.control.policy import ask_batch
 from jitgym.distributions import Regimes
-from jitgym.envs import ActionEncoding, Engine
+from jitgym.envs import Engine
+from jitgym.evaluate import closed_loop
 from jitgym.plant import SPLITS, Layout, episode_keys, lay_out
 from jitgym.plant.records import RECORDED, REPLAYED, UNIFORM
 from jitgym.scenario import Revealed, Scenario
@@ -121,25 +122,39 @@ class LookAhead(Acting):
         engine.state[:count] = np.repeat(state, first.shape[1] * paths, axis=0)
         engine.keys[:count] = np.tile(episode_keys(SPLIT, SEED, range(paths)), count // paths)
         engine.period[:count] = np.tile(self._firsts, count // paths)
-        asked = np.zeros((engine.batch, self.layout.asked_cells))
-        asked[:count] = np.repeat(first.reshape(-1, first.shape[2]), paths, axis=0)
-        costs, weight = np.zeros(count), 1.0
-        for period in range(int(self._own("periods"))):
-            if period:
-                ask_batch(plant, self._rule, engine.state, asked)
-            goes_on = np.ones(count)
-            if self.layout.scenario.horizon.ends:
-                goes_on = (engine.state[:count, plant.clock] < plant.periods).astype(np.float64)
-            engine.step(asked)
+        costs, weight, goes_on = np.zeros(count), 1.0, self._goes_on(engine, count)
+        decide = self._first_then_base(np.repeat(first.reshape(-1, first.shape[2]), paths, axis=0))
+        for _ in closed_loop.run(engine, decide, int(self._own("periods"))):
             costs += weight * goes_on * engine.cost[:count]
             weight *= plant.discount
+            goes_on = self._goes_on(engine, count)
         return costs
+
+    def _first_then_base(self, first: Array) -> closed_loop.Decide:
+        """Return what asks for `first` in the first period, and for what the base does later."""
+        waiting = [first]
+
+        def decide(state: Array) -> Array:
+            asked = np.zeros((len(state), self.layout.asked_cells))
+            if waiting:
+                asked[: len(first)] = waiting.pop()
+            else:
+                ask_batch(self.layout.plant, self._rule, state, asked)
+            return asked
+
+        return decide
+
+    def _goes_on(self, engine: Engine, count: int) -> Array:
+        """Return 1 where the coming period still belongs to a season, else 0, (count,)."""
+        plant = self.layout.plant
+        if not self.layout.scenario.horizon.ends:
+            return np.ones(count)
+        return (engine.state[:count, plant.clock] < plant.periods).astype(np.float64)
 
     def _engine(self, batch: int) -> Engine:
         """Return an engine of so many plants."""
         if batch not in self._engines:
-            engine = Engine(self._imagined, batch, ActionEncoding(self.layout, "asked"))
-            engine.split = SPLIT
+            engine = closed_loop.engine_of(self._imagined, batch, SPLIT)
             engine.place(np.ones(batch, dtype=np.bool_))
             self._engines[batch] = engine
         return self._engines[batch]

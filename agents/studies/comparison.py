@@ -9,33 +9,44 @@ Each classic policy stands in it twice, sized by the textbook and tuned by simul
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import track
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
-from jitgym.evaluate import rollout
+from jitgym.evaluate import is_growing, rollout
+from jitgym.evaluate.steadiness import GROWS
+from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from .. import classic
+from ..improve.look_ahead import usual_base
+from ..progress import track
 from ..tuning.exactly import ExactlyTuned, tune_exactly
-from ..tuning.search import TunedPolicy, tune
+from ..tuning.search import TargetMissed, TunedPolicy, tune
+from ..tuning.target import COST, Targets
 
 if TYPE_CHECKING:
     import pandas
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a tuning is asked for."""
+
+    target: Targets | None = None
+    least: str = COST  # or "stock": what is made small where there is a target
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters that keep these values
+
+
+@dataclass(frozen=True)
 class Classics:
     """The classic policies of a scenario."""
 
-    textbook: tuple[Policy, ...]
-    tuned: tuple[TunedPolicy, ...]
+    textbook: tuple[Policy, ...]  # with the parameters that are held fixed, where there are some
+    tuned: tuple[TunedPolicy, ...]  # with a target also those that miss it
     left_out: dict[str, str]  # name -> in one line why it does not apply
 
     @property
@@ -69,22 +80,44 @@ def classics(
     names: Sequence[str],
     seed: int = 0,
     *,
-    target: Mapping[str, float] | None = None,
+    request: Request | None = None,
     progress: bool = False,
 ) -> Classics:
     """Return the classic policies with these names that apply, by the textbook and tuned.
 
-    With a target: tuned to the least stock that reaches it.
+    A policy that misses the target of the request is among the tuned with the best that was found.
     """
-    left_out = {name: _why_not(name, scenario, target) for name in names}
+    request = request or Request()
+    left_out = {name: _why_not(name, scenario, request.target) for name in names}
     fitting = [name for name, why in left_out.items() if not why]
     return Classics(
-        textbook=tuple(classic.make(name, scenario, {}) for name in fitting),
-        tuned=tuple(
-            tune(name, scenario, seed, target=target, progress=progress) for name in fitting
-        ),
+        textbook=tuple(_textbook(name, scenario, request.fixed) for name in fitting),
+        tuned=tuple(_tuned(name, scenario, seed, request, progress) for name in fitting),
         left_out={name: why for name, why in left_out.items() if why},
     )
+
+
+def _textbook(name: str, scenario: Scenario, fixed: Mapping[str, Any]) -> Policy:
+    found = classic.find(name)
+    values = classic.values_of(name, found.parameters(scenario), fixed)
+    return found.build(f"{name} (textbook)", lay_out(scenario), values)
+
+
+def _tuned(
+    name: str, scenario: Scenario, seed: int, request: Request, progress: bool
+) -> TunedPolicy:
+    try:
+        return tune(
+            name,
+            scenario,
+            seed,
+            target=request.target,
+            least=request.least,
+            fixed=request.fixed,
+            progress=progress,
+        )
+    except TargetMissed as missed:
+        return missed.best
 
 
 def classics_exactly(
@@ -107,7 +140,7 @@ def classics_exactly(
     return found, {name: why for name, why in left_out.items() if why}
 
 
-def _why_not(name: str, scenario: Scenario, target: Mapping[str, float] | None) -> str:
+def _why_not(name: str, scenario: Scenario, target: Targets | None) -> str:
     found = classic.find(name)
     if target is not None and found.base is not None:
         return "it follows costs, and is tuned to no target"
@@ -122,21 +155,17 @@ def contest(
     *,
     progress: bool = False,
 ) -> pandas.DataFrame:
-    """Return the rows of all policies on the same episodes of the split `test`."""
+    """Return the rows of all policies on the same episodes of the split `test`.
+
+    With a column `grows`: whether the policy's average has no steady state.
+    """
     import pandas
 
-    def rows() -> Iterator[pandas.DataFrame]:
-        shown = track(
-            policies,
-            f"evaluating on {scenario.name}",
-            console=Console(stderr=True),
-            transient=True,
-            disable=not progress,
-        )
-        for policy in shown:
-            yield rollout(policy, scenario, episodes=episodes, seed=seed)
-
-    return pandas.concat(list(rows()), ignore_index=True)
+    frames = []
+    for policy in track(policies, f"evaluate on {scenario.name}", shown=progress):
+        frame = rollout(policy, scenario, episodes=episodes, seed=seed)
+        frames.append(frame.assign(**{GROWS: is_growing(frame, policy, scenario)}))
+    return pandas.concat(frames, ignore_index=True)
 
 
 DECISIONS = 3000
@@ -165,6 +194,41 @@ def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
     )
 
 
+ALWAYS = ("kanban", "eoq")
+"""Shown in every comparison where they apply, best or not: what readers look for first."""
+
+RIVALS = ("base-stock", "kanban", "eoq", "conwip", "constant")
+"""Of a learner, beside the simple policy that suits the plant; the first that apply."""
+
+
+def with_always(names: Sequence[str], scenario: Scenario) -> list[str]:
+    """Return the names, and of those that every comparison shows the ones that apply."""
+    missing = [name for name in ALWAYS if name not in names]
+    return [*names, *(name for name in missing if not classic.find(name).why_not(scenario))]
+
+
+def rivals(scenario: Scenario, count: int = 3) -> list[str]:
+    """Return the classic policies that suit a plant: what a learner is first held against."""
+    preferred = dict.fromkeys((usual_base(scenario).name, *RIVALS))
+    return [name for name in preferred if not classic.find(name).why_not(scenario)][:count]
+
+
+def textbook_costs(names: Sequence[str], scenario: Scenario, seed: int = 0) -> dict[str, float]:
+    """Return what policies by the textbook cost on the split `validate`: lines beside a curve."""
+    fitting = [classic.find(name) for name in names]
+    quick = [c for c in fitting if c.base is None and not c.why_not(scenario)]
+    made = [classic.make(each.name, scenario, {}) for each in quick]
+    return {
+        policy.name: float(rollout(policy, scenario, 64, seed, "validate")["cost"].mean())
+        for policy in made
+    }
+
+
+def parameters_of(policies: Iterable[Policy]) -> dict[str, Mapping[str, object]]:
+    """Return the parameters of each policy by its name, for a report; none of one without."""
+    return {policy.name: getattr(policy, "parameters", {}) for policy in policies}
+
+
 def effort(agent: str, steps: int, seconds: float) -> str:
     """Return what a learner's row cost, and what its interval does not cover."""
     return (
@@ -175,7 +239,8 @@ def effort(agent: str, steps: int, seconds: float) -> str:
 
 def cautions(scenario: Scenario) -> list[str]:
     """Return what the intervals of this scenario do not cover."""
-    found = ["the reference is the tuned classic that is cheapest on these very episodes"]
+    found = [*scenario.cautions]
+    found += ["the reference is the tuned classic that is cheapest on these very episodes"]
     replayed = [
         name
         for name, demand in scenario.demands.items()

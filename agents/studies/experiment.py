@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,10 @@ from jitgym.control import Policy
 from jitgym.distributions import Part, Positive
 from jitgym.documents import explain, read_file
 from jitgym.errors import PlacedError
-from jitgym.evaluate import Run, interval, paired, step_response
+from jitgym.evaluate import Interval, Run, interval, paired, step_response
+from jitgym.evaluate.steadiness import GROWS
 from jitgym.plant import KPIS, Kpi, headline_kpis, kpis_of
+from jitgym.report.tables import KEPT, Column, Table, markdown
 from jitgym.scenario import Scenario, with_demand
 
 from .. import classic
@@ -95,67 +98,74 @@ def read_experiment(path: Path) -> Experiment:
         raise explain(error, Experiment, document) from None
 
 
-def kpi_lines(
+def kpi_table(
     rows: pandas.DataFrame,
     kpis: Sequence[str],
     references: Sequence[str],
     named: Mapping[str, Kpi] = KPIS,
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return head and lines of a table: a policy's cost, its gain over each reference, its KPIs.
+) -> Table:
+    """Return a table: a policy's cost, its gain over each reference, its KPIs.
 
     A gain is the paired difference of cost, reference less policy, in percent of the reference's
     cost, with its 95 % interval: above 0 the policy is cheaper. `named` holds the KPIs in the words
     of the scenario.
     """
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
-    head = (
-        "policy",
-        "cost",
-        *(f"gain over {name.removesuffix(' (tuned)')} (%)" for name in references),
-        *(f"{named[k].title} ({named[k].unit})" for k in kpis),
+    growing = set(rows.loc[rows[GROWS], "policy"]) if GROWS in rows else set()
+    bare = [name.removesuffix(" (tuned)") for name in references]
+    columns = (
+        Column("policy", importance=KEPT, align="left"),
+        Column("cost", importance=KEPT),
+        *(Column(f"gain over {name} (%)", importance=KEPT, form=".2f", sign="+") for name in bare),
+        *(Column(k, named[k].title, named[k].unit, form="4") for k in kpis),
     )
-    lines = []
-    for name, frame in frames.items():
-        cost = interval(frame["cost"].to_numpy())
-        gains = [
-            "reference" if name == other else gain(frames[other], frame) for other in references
-        ]
-        shown = [_written(interval(frame[kpi].to_numpy()).mean) for kpi in kpis]
-        lines.append(
-            (name, f"{_written(cost.mean, 5)} ± {_written(cost.half_width, 2)}", *gains, *shown)
+
+    def gained(name: str, over: str) -> Interval | str | None:
+        if name == over:
+            return "reference"
+        return None if growing & {name, over} else gain(frames[over], frames[name])
+
+    lines = [
+        (
+            name,
+            UNSTEADY if name in growing else interval(frame["cost"].to_numpy()),
+            *(gained(name, over) for over in references),
+            *(interval(frame[kpi].to_numpy()).mean for kpi in kpis),
         )
-    return head, lines
+        for name, frame in frames.items()
+    ]
+    return Table(columns, lines)
 
 
-def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> str:
+UNSTEADY = "no steady state"
+
+
+def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> Interval:
     """Return what is gained over a reference on the same episodes, in percent of its cost."""
     gained = paired(reference, rows)
     percent = 100.0 / abs(float(reference["cost"].mean()))
-    return f"{gained.mean * percent:+.2f} ± {gained.half_width * percent:.2f}"
+    return replace(gained, mean=percent * gained.mean, half_width=percent * gained.half_width)
 
 
-def step_lines(
-    policies: Sequence[Policy], scenario: Scenario, experiment: Experiment
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return head and lines of a table: each policy's answer to each step in demand."""
-    head = ("policy", "step", "cost before", "cost settled", "periods to settle", "area")
+def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Experiment) -> Table:
+    """Return a table: each policy's answer to each step in demand."""
+    columns = (
+        Column("policy", importance=KEPT, align="left"),
+        Column("step", importance=KEPT),
+        *(Column(name, form="4") for name in ("cost before", "cost settled")),
+        *(Column(name, form="4") for name in ("periods to settle", "area")),
+    )
     lines = []
     for policy in policies:
         for factor in experiment.steps:
             found = step_response(
                 policy, scenario, factor, episodes=experiment.step_episodes, seed=experiment.seed
             )
-            cells = (found.before, found.settled, found.periods, found.area)
-            lines.append((policy.name, f"{factor - 1:+.0%}", *map(_written, cells)))
-    return head, lines
-
-
-def _written(value: float, digits: int = 4) -> str:
-    """A figure of so many digits, written out: 446,490 and not 4.4649e+05."""
-    if value != value:
-        return "n/a"
-    rounded = float(f"{value:.{digits}g}")
-    return f"{rounded:,.0f}" if 10**digits <= abs(rounded) < 1e15 else f"{rounded:.{digits}g}"
+            before = UNSTEADY if scenario.cautions else found.before
+            settled = UNSTEADY if found.is_growing else found.settled
+            cells = (before, settled, found.periods, found.area)
+            lines.append((policy.name, f"{factor - 1:+.0%}", *cells))
+    return Table(columns, lines)
 
 
 def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: bool = False) -> str:
@@ -176,6 +186,7 @@ def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: b
         lines += section
         saved.append(rows.assign(demand=factor))
     run.save(pandas.concat(saved, ignore_index=True))
+    run.report("\n".join(lines))
     return "\n".join(lines)
 
 
@@ -192,17 +203,14 @@ def judge(
     references = [known for known in references if known in found.tuned_names]
     named = kpis_of(scenario)
     kpis = experiment.kpis_of(scenario)
-    lines = ["", *markdown_table(*kpi_lines(rows, kpis, references, named))]
-    lines += ["", " ".join(sentences(rows, references, kpis, named))]
+    lines = [
+        "",
+        markdown(kpi_table(rows, kpis, references, named)),
+        " ".join(sentences(rows, references, kpis, named)),
+    ]
     if experiment.steps and not scenario.horizon.ends:
-        lines += ["", *markdown_table(*step_lines(found.tuned, scenario, experiment))]
+        lines += ["", markdown(step_table(found.tuned, scenario, experiment))]
     elif experiment.steps:
         lines += ["", "No step test: a season has no level to settle at."]
     lines += ["", *(f"- {note}" for note in (*comparison.cautions(scenario), *found.notes)), ""]
     return lines, rows
-
-
-def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table in Markdown, line by line."""
-    rule = ["---", *("---:" for _ in head[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *lines)]

@@ -16,9 +16,11 @@ import numpy as np
 
 from jitgym.evaluate import Interval, paired, rollout
 from jitgym.plant import Layout, lay_out
+from jitgym.report import tables
 from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain
+from ..progress import Progress
 from ..tuning.search import FRESH
 from ..tuning.space import Point, Space, roles
 from ..tuning.target import STOCK, figures
@@ -54,7 +56,7 @@ class Explored:
         policies = [build(self.classic.name, self.layout, values(point)) for point in new]
         _, sums = outcomes(self.layout, policies, self.seed, self.episodes, flows=True)
         for point, each in zip(new, sums, strict=True):
-            seen = figures(self.layout, each, {SERVICE: 0.0})
+            seen = figures(self.layout, each, [SERVICE])
             self.found[point] = seen[SERVICE], seen[STOCK]
 
     def frontier(self, low: float, high: float) -> list[Point]:
@@ -102,25 +104,45 @@ class Explored:
 
 
 def explore(
-    name: str, scenario: Scenario, low: float, high: float, seed: int = 0, episodes: int = 24
+    name: str,
+    scenario: Scenario,
+    low: float,
+    high: float,
+    seed: int = 0,
+    episodes: int = 24,
+    *,
+    progress: bool = False,
 ) -> Explored:
     """Return what a policy needs for fill rates from low to high."""
+    with Progress(f"explore {name} on {scenario.name}", shown=progress) as bar:
+        return _explored(name, scenario, (low, high), seed, episodes, bar)
+
+
+def _explored(
+    name: str,
+    scenario: Scenario,
+    rates: tuple[float, float],
+    seed: int,
+    episodes: int,
+    bar: Progress,
+) -> Explored:
     classic = applicable(name, scenario)
     space = Space(classic.parameters(scenario), roles(scenario))
     explored = Explored(classic, lay_out(scenario), space, seed, episodes)
     starts = space.sample(SAMPLE, seed)
     for special in classic.holds:
-        held = explore(special.classic.name, scenario, low, high, seed, episodes)
-        for point in held.frontier(low, high):
+        held = _explored(special.classic.name, scenario, rates, seed, episodes, bar)
+        for point in held.frontier(*rates):
             starts.append(space.point(special.embed(scenario, held.space.values(point))))
     explored.run(starts)
     steps = space.coarse
     while True:
-        before = explored.frontier(low, high)
+        bar.update(0, f"{len(explored.found):,} candidates of {name}")
+        before = explored.frontier(*rates)
         moves = [np.array(point) + space.moves * steps for point in before]
         if moves and len(explored.found) < MOST:
             explored.run(space.clipped(np.concatenate(moves)))
-        if explored.frontier(low, high) == before or len(explored.found) >= MOST:
+        if explored.frontier(*rates) == before or len(explored.found) >= MOST:
             if (steps == 1).all() or len(explored.found) >= MOST:
                 return explored
             steps = np.maximum(steps // 2, 1)
@@ -191,24 +213,36 @@ def matched(
 
 def page(meetings: Sequence[Sequence[Meeting]]) -> str:
     """Return the table of a plant, and what it says, sentence by sentence."""
-    lines = [
-        "| fill rate | policy | stock | against the first | parameters |",
-        "|---|---|---|---|---|",
+    return "\n".join([tables.markdown(table(meetings)), *_sentences(meetings), ""])
+
+
+def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
+    """Return what each policy needs at each fill rate as a table."""
+    columns = (
+        tables.Column("fill_rate", importance=tables.KEPT, form=".4f"),
+        tables.Column("policy", importance=tables.KEPT, align="left"),
+        tables.Column("stock", importance=tables.KEPT, form=".3f"),
+        tables.Column("against_the_first", absent=""),
+        tables.Column("parameters", importance=0, align="left"),
+    )
+    rows = [
+        (
+            each.fill_rate,
+            each.policy,
+            each.stock,
+            None if each.more is None else _difference(each),
+            each.parameters,
+        )
+        for group in meetings
+        for each in group
     ]
-    for group in meetings:
-        for each in group:
-            told = "" if each.more is None else _difference(each)
-            numbers = ", ".join(f"{name} {value}" for name, value in each.parameters.items())
-            lines.append(
-                f"| {each.fill_rate:.4f} | {each.policy} | {each.stock:.3f} | {told} | {numbers} |"
-            )
-    return "\n".join([*lines, "", *_sentences(meetings), ""])
+    return tables.Table(columns, rows)
 
 
 def _difference(each: Meeting) -> str:
     assert each.more is not None
     apart = "" if abs(each.apart) <= SAME else f"; fill rates {each.apart:+.4f} apart"
-    return f"{each.more.mean:+.3f} [{each.more.low:+.3f}, {each.more.high:+.3f}]{apart}"
+    return f"{each.more.mean:+.3f} ± {each.more.half_width:.3f}{apart}"
 
 
 def _sentences(meetings: Sequence[Sequence[Meeting]]) -> list[str]:

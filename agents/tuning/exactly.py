@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.status import Status
 
 from jitgym import exact
 from jitgym.catalog import load
@@ -30,6 +28,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from ..classic import applicable, plain, values_of
+from ..progress import Progress
 from .search import tune
 from .space import Point, Space, roles
 from .trial import Trial, episodes_for
@@ -79,7 +78,7 @@ def tune_exactly(
     known
         Policies tuned exactly before, by name: simpler ones are taken from it.
     progress
-        Show on the terminal how far it is.
+        Show on standard error how far the search is.
 
     Raises
     ------
@@ -92,8 +91,8 @@ def tune_exactly(
     classic, layout = applicable(name, scenario), lay_out(scenario)
     space = Space(classic.parameters(scenario), roles(scenario))
     trial = Trial(classic, layout, space, seed, LONGER * episodes_for(classic, layout, space))
-    with Console(stderr=True, quiet=not progress).status(f"{name} on {scenario.name}") as status:
-        search = _Exactly(trial, status)
+    with Progress(f"tune {name} exactly on {scenario.name}", shown=progress) as bar:
+        search = _Exactly(trial, bar)
         if start is not None:
             begin = space.point(values_of(name, space.parameters, start))
             search.run([begin])
@@ -148,7 +147,7 @@ class _Exactly:
     """Candidates that were evaluated, and those that were too large."""
 
     trial: Trial  # in simulation
-    status: Status
+    bar: Progress
     found: dict[Point, exact.Value] = field(default_factory=dict)
     refused: set[Point] = field(default_factory=set)
 
@@ -234,4 +233,5 @@ class _Exactly:
                 raise
             self.refused.add(point)
         best = self.found[self.best].cost
-        self.status.update(f"{classic.name}: {len(self.found)} evaluated, best {best:.6g}")
+        count = len(self.found)
+        self.bar.update(count, f"{count} candidates evaluated, best cost {best:.6g}")

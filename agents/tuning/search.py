@@ -13,8 +13,9 @@ episodes for twice as many periods; half of the finalists are then the middles o
 generations. A policy that holds simpler ones as special cases (hybrid holds kanban) is also started
 from the best of each of those, tuned first, and they are finalists too.
 
-With a target (`service`) it is not cost but average inventory that is made small, among those who
-reach the target, on the finalists' episodes too: where no finalist does, the next best are tried.
+With a target (`target`) the search is another one (`within`): from generous numbers down to the
+least cost or stock that reaches it. The finalists must reach it on their episodes too: where none
+does, the next best are tried, and the last steps are done there.
 
 Of a policy that improves another by simulation (`look_ahead`) the other is tuned in its place.
 
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -34,8 +35,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import track
 
 from jitgym import ScenarioError
 from jitgym.catalog import load
@@ -45,10 +44,12 @@ from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 
 from ..classic import Classic, applicable, plain, values_of
+from ..progress import Progress
 from .cross_entropy import RUNGS, cross_entropy
-from .space import FEW_NUMBERS, MANY_NUMBERS, Point, Space, roles
-from .target import MISSED, Target
+from .space import FEW_NUMBERS, MANY_NUMBERS, Point, Space, held, roles
+from .target import COST, Targets, aim_of
 from .trial import FINALISTS, SAMPLE, Trial, episodes_for
+from .within import apart, down, generous, reaches, settled
 
 Array = npt.NDArray[np.float64]
 
@@ -59,12 +60,11 @@ FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tuning:
     """What a tuning came to, and what it took."""
 
-    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick;
-    # with a target, their average inventory in units
+    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick
     textbook: dict[str, Any]  # the textbook's parameters
     textbook_cost: float  # likewise
     candidates: int  # different ones that were simulated
@@ -72,7 +72,9 @@ class Tuning:
     seconds: float  # CPU time
     seed: int
     target: dict[str, float] = field(default_factory=dict)  # KPI -> its bound
-    reached: dict[str, float] = field(default_factory=dict)  # by the parameters taken, likewise
+    reached: dict[str, float] = field(default_factory=dict)  # KPIs of the parameters taken, and
+    # their average inventory in units, on the finalists' episodes
+    is_reached: bool = True  # whether they reach the target
 
     def __str__(self) -> str:
         """Return in a line what it came to."""
@@ -96,7 +98,7 @@ class TunedPolicy(Printed):
 
     def __repr__(self) -> str:
         """Return the policy with its parameters, and below it what the tuning came to."""
-        return f"{printed(self)}\n{self.tuning}"
+        return "\n".join([printed(self), str(self.tuning), *self.layout.scenario.cautions])
 
     @property
     def name(self) -> str:
@@ -117,18 +119,28 @@ class TunedPolicy(Printed):
         return self.policy.act(view, memory)
 
 
+class TargetMissed(ScenarioError):
+    """No parameters that were tried reach the target; `best` are those that miss it least."""
+
+    def __init__(self, message: str, best: TunedPolicy) -> None:
+        super().__init__(message)
+        self.best = best
+
+
 def tune(
     name: str,
     scenario: Scenario | str | Path,
     seed: int = 0,
     *,
     episodes: int | None = None,
-    target: Mapping[str, float] | None = None,
+    target: Targets | None = None,
+    least: str = COST,
+    fixed: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> TunedPolicy:
     """Return a classic policy with the parameters that cost least in simulation.
 
-    With a target: with those that need the least stock to reach it.
+    With a target: with the parameters that reach it at the least cost, or with the least stock.
 
     Parameters
     ----------
@@ -141,94 +153,120 @@ def tune(
     episodes
         That a candidate is run on in the search; finalists are run on four times as many others.
         By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
-        and where the policy is no compiled rule), at least 2 and at most 2,048 of them; of one that
-        is slow as many as make 1,000.
+        and where the policy is not a compiled rule), at least 2 and at most 2,048 of them; of a
+        policy that is slow as many as make 1,000.
     target
-        Bounds on KPIs such as `{"fill_rate": 0.98}`; then costs do not count.
+        `agents.Target("fill_rate", 0.98)`, several of them, or a mapping such as
+        `{"fill_rate": 0.98}`.
+    least
+        What is made small among the parameters that reach the target: "cost" or "stock" (the
+        average inventory).
+    fixed
+        Parameters that keep these values, such as `{"quantity": 42}`.
     progress
-        Show on the terminal how far it is.
+        Show on standard error how far the search is.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such policy, it does not apply to this plant, the target makes no sense, or
-        no parameters reach it.
+        If there is no such policy, it does not apply to this plant, or the target or a fixed
+        parameter makes no sense.
+    agents.TargetMissed
+        If no parameters that were tried reach the target; its `best` missed it least.
     """
     scenario = load(scenario)
-    aim = None if target is None else Target(target)
+    aim = aim_of(target, least)
     classic = applicable(name, scenario)
+    parameters = held(name, classic.parameters(scenario), fixed or {})
     if classic.base is not None:
         if aim is not None:
             raise ScenarioError(f"{name} follows costs: it cannot be tuned to a target")
-        return _tune_base(classic, scenario, seed, episodes, progress)
-    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
+        return _tune_base(classic, scenario, seed, episodes=episodes, fixed=fixed, shown=progress)
+    layout, space = lay_out(scenario), Space(parameters, roles(scenario))
     if episodes is None:
         episodes = episodes_for(classic, layout, space)
     if episodes < 1:
         raise ScenarioError(f"{episodes} episodes; expected at least 1")
-    textbook = space.origin
-    first = Trial(classic, layout, space, seed, 1, aim)
-    first.run([textbook])  # compiles, where that was not done yet
-    began = time.process_time()
-    trial = Trial(classic, layout, space, seed, episodes, aim)
-    final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes, aim)
-    held = [special for special in classic.holds if not special.classic.why_not(scenario)]
-    simpler = [trial.of(special.classic) for special in held]
-
-    def rounds() -> Iterator[None]:
-        starts = [textbook]
-        for special, part in zip(held, simpler, strict=True):
-            finalists = yield from search(part, seed)
-            for point in dict.fromkeys([part.space.origin, *finalists]):
-                starts.append(space.point(special.embed(scenario, part.space.values(point))))
-        finalists = yield from search(trial, seed, starts)
-        final.run([*starts, *finalists])
-        if aim is not None:
-            run_until_reached(final, trial)
-        yield
-
-    shown = track(
-        rounds(),
-        f"{name} on {scenario.name}",
-        total=1 + sum(part.space.rounds for part in (trial, *simpler)),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not progress,
-    )
-    for _ in shown:
-        pass
+    with Progress(f"tune {name} on {scenario.name}", shown=progress) as bar:
+        first = Trial(classic, layout, space, seed, 1, aim)
+        first.run([space.origin])  # compiles, where that was not done yet
+        compiled = time.process_time()
+        trial = Trial(classic, layout, space, seed, episodes, aim)
+        final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * episodes, aim)
+        held_trials = _search(trial, final, seed, bar)
     (taken,) = final.best(1)
     values = space.values(taken)
     policy = classic.build(f"{name} (tuned)", layout, values)
+    cost, textbook_cost = final.cost[taken], final.cost[space.origin]
     reached: dict[str, float] = {}
     if aim is not None:
-        reached = final.figures(taken)
-        if final.cost[taken] >= MISSED:
-            raise ScenarioError(
-                f"{name} does not reach {aim} on {scenario.name}: the best of {len(trial.tried)} "
-                f"tried comes to {aim.told(reached)}"
-            )
+        kpis = [each.kpi for each in aim.targets]
+        cost, reached = final.figures(taken, kpis)
+        textbook_cost, _ = final.figures(space.origin, kpis)
     record = Tuning(
-        cost=final.cost[taken],
-        textbook=plain(space.values(textbook)),
-        textbook_cost=final.cost[textbook],
-        candidates=sum(len(part.tried) for part in (trial, *simpler)),
-        periods=sum(part.periods for part in (trial, final, *simpler)),
-        seconds=time.process_time() - began,
+        cost=cost,
+        textbook=plain(space.values(space.origin)),
+        textbook_cost=textbook_cost,
+        candidates=sum(len(part.tried) for part in (trial, *held_trials)),
+        periods=sum(part.periods for part in (trial, final, *held_trials)),
+        seconds=time.process_time() - compiled,
         seed=seed,
-        target=dict(target or {}),
+        target={} if aim is None else {each.kpi: each.value for each in aim.targets},
         reached=reached,
+        is_reached=aim is None or reaches(final, taken),
     )
-    return TunedPolicy(policy, layout, plain(values), record)
+    found = TunedPolicy(policy, layout, plain(values), record)
+    if aim is not None and not record.is_reached:
+        numbers = ", ".join(f"{name}={value}" for name, value in found.parameters.items())
+        raise TargetMissed(
+            f"{name} does not reach {aim} on {scenario.name}: the best of {len(trial.tried)} "
+            f"tried comes to {aim.told(reached)}, with {numbers}",
+            found,
+        )
+    return found
+
+
+def _search(trial: Trial, final: Trial, seed: int, bar: Progress) -> list[Trial]:
+    """Search, and run the finalists again; return the trials of simpler policies on the way."""
+    scenario, space = trial.layout.scenario, trial.space
+    held = [each for each in trial.classic.holds if not each.classic.why_not(scenario)]
+    simpler = [trial.of(special.classic) for special in held]
+    bar.expect(1 + sum(part.rounds for part in (trial, *simpler)))
+    starts = [space.origin]
+    for special, part in zip(held, simpler, strict=True):
+        finalists = bar.drive(search(part, seed))
+        for point in dict.fromkeys([part.space.origin, *finalists]):
+            starts.append(space.point(special.embed(scenario, part.space.values(point))))
+    finalists = bar.drive(search(trial, seed, starts))
+    final.run([*starts, *finalists])
+    if trial.aim is not None:
+        final.space = trial.space  # it may have been widened
+        settled(final, trial)
+    bar.advance()
+    return simpler
 
 
 def _tune_base(
-    classic: Classic, scenario: Scenario, seed: int, episodes: int | None, progress: bool
+    classic: Classic,
+    scenario: Scenario,
+    seed: int,
+    *,
+    episodes: int | None,
+    fixed: Mapping[str, Any] | None,
+    shown: bool,
 ) -> TunedPolicy:
     """Return a policy on its base, tuned: a simulation of it costs too much to search with."""
     assert classic.base is not None
-    base = tune(classic.base(scenario).name, scenario, seed, episodes=episodes, progress=progress)
-    layout, space = lay_out(scenario), Space(classic.parameters(scenario), roles(scenario))
+    base = tune(
+        classic.base(scenario).name,
+        scenario,
+        seed,
+        episodes=episodes,
+        fixed=fixed,
+        progress=shown,
+    )
+    layout = lay_out(scenario)
+    space = Space(held(classic.name, classic.parameters(scenario), fixed or {}), roles(scenario))
     began = time.process_time()
     final = Trial(classic, layout, space, seed + FRESH, FINAL_EPISODES * (episodes or 1))
     tuned = space.point(values_of(classic.name, space.parameters, base.parameters))
@@ -251,10 +289,24 @@ def _tune_base(
 def search(
     trial: Trial, seed: int, starts: Sequence[Point] = ()
 ) -> Generator[None, None, list[Point]]:
-    """Look for the cheapest candidates; yields `trial.space.rounds` times, returns finalists."""
+    """Look for the best candidates; yields `trial.rounds` times, returns finalists."""
     trial.run([trial.space.origin, *starts])
+    if trial.aim is not None:
+        return (yield from search_within(trial, seed))
     find = search_reals if trial.space.is_real else search_pattern
     return (yield from find(trial, seed))
+
+
+def search_within(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
+    """Look for the candidates that reach the targets at least cost or stock (`within`)."""
+    generous(trial)
+    if trial.space.is_real:
+        trial.run((yield from search_reals(trial, seed)))
+    else:
+        trial.run(first_sample(trial, seed))
+        yield
+    yield from down(trial, apart(trial))
+    return trial.best(trial.finalists)
 
 
 def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
@@ -331,16 +383,3 @@ def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Po
             moved[k] += way
         found.append(moved)
     return trial.space.clipped(np.array(found))
-
-
-def run_until_reached(final: Trial, trial: Trial) -> None:
-    """Run more and more candidates of a search again, the best first, until one reaches the target.
-
-    Those who only just reached it do so on other episodes half of the time.
-    """
-    count = FINALISTS
-    ranked = [point for point in trial.best(len(trial.cost)) if trial.cost[point] < MISSED]
-    final.run(ranked[: 4 * count])
-    while final.cost[final.best(1)[0]] >= MISSED and count < len(ranked):
-        count *= 2
-        final.run(ranked[: 4 * count])

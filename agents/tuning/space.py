@@ -9,8 +9,9 @@ of their items.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,7 @@ import numpy.typing as npt
 from jitgym.scenario import Scenario
 from jitgym.units import whole, whole_up
 
-from ..classic import Parameter, Values
-from .cross_entropy import GENERATIONS
+from ..classic import Parameter, Values, values_of
 
 Array = npt.NDArray[np.float64]
 
@@ -136,14 +136,42 @@ class Space:
         return down_to_one if self.coarse.size <= 2 else min(down_to_one, 4)
 
     @property
+    def fine(self) -> int:
+        """Sizes of steps from the first pattern's down to 1, each half of the one before."""
+        return int(self.coarse.max()).bit_length()
+
+    def widened(self, times: float) -> Space:
+        """Return a space with so many times the range above the lowest, where values make sense."""
+        return replace(self, parameters=[_widened(each, times) for each in self.parameters])
+
+    @property
     def is_real(self) -> bool:
         """Whether some of the numbers are real."""
         return any(parameter.real for parameter in self.parameters)
 
-    @property
-    def rounds(self) -> int:
-        """How often a search yields."""
-        return GENERATIONS if self.is_real else 1 + self.halvings
+
+def _widened(parameter: Parameter, times: float) -> Parameter:
+    low, most = np.asarray(parameter.low), parameter.most
+    return replace(parameter, high=np.minimum(low + times * (parameter.high - low), most))
+
+
+def held(policy: str, parameters: Sequence[Parameter], fixed: Mapping[str, Any]) -> list[Parameter]:
+    """Return parameters of which those in `fixed` can only have these values.
+
+    Raises ScenarioError where there is no such parameter, or a value makes no sense.
+    """
+    values = values_of(policy, parameters, fixed)
+    return [
+        parameter
+        if values[parameter.name] is parameter.textbook
+        else replace(
+            parameter,
+            textbook=values[parameter.name],
+            low=values[parameter.name],
+            high=values[parameter.name],
+        )
+        for parameter in parameters
+    ]
 
 
 def roles(scenario: Scenario) -> dict[str, object]:

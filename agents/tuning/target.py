@@ -1,16 +1,17 @@
-"""What planners ask for instead of a shortage cost: the least stock that reaches their service.
+"""What planners ask for instead of a shortage cost: a service, at the least cost or stock.
 
-    least average inventory   subject to   fill rate >= 0.98
+    least average cost (or inventory)   subject to   fill rate >= 0.98
 
-Practitioners set service, not penalties. A target bounds KPIs, means over episodes: from below
-where high is better, from above where low is. Of candidates that miss, the one that misses least,
-relative to its bounds, is the best; any that reaches them is better.
+Practitioners set service, not penalties. A target bounds a KPI, its mean over episodes: from below
+where high is better, from above where low is better. A candidate that misses is worse than any
+that reaches all targets; of two that miss, the one that misses less, relative to the bounds, is
+better.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,66 +25,147 @@ from jitgym.plant.kpis import Totals
 Array = npt.NDArray[np.float64]
 
 STOCK = "average_inventory"
-MISSED = 1e9  # units, and more the more is missed: no plant holds so much
+COST = "cost"
+LEAST = (COST, "stock")
+MISSED = 1e100
+"""Score of a candidate that misses, times one plus what it misses by: above any cost or stock."""
+
+UNDEFINED = 1e6  # what a KPI that is not defined misses by, relative to its bound
+SMALLEST = 1e-9  # a bound of 0 counts as this where a miss is taken relative to it
 
 
 @dataclass(frozen=True)
 class Target:
-    """Bounds on KPIs, and what is least within them."""
+    """A bound on a KPI: at least `value`, or at most `value` where low is better.
 
-    bounds: Mapping[str, float]  # KPI -> at least, or at most where low is better
+    >>> print(Target("fill_rate", 0.98))
+    fill_rate >= 0.98
+    """
+
+    kpi: str
+    value: float
 
     def __post_init__(self) -> None:
-        """Raise ScenarioError where a bound makes no sense."""
-        if not self.bounds:
-            raise ScenarioError("the target is empty; expected a KPI and its bound")
-        for name, bound in self.bounds.items():
-            if name not in KPIS:
-                raise ScenarioError(f"target {name}: no such KPI; {suggest(name, KPIS)}")
-            if not KPIS[name].better:
-                raise ScenarioError(
-                    f"target {name}: neither high nor low is better, so that it bounds nothing"
-                )
-            if fault := _fault(name, bound):
-                raise ScenarioError(f"target {name} is {bound!r}; expected {fault}")
+        """Raise ScenarioError where the bound makes no sense."""
+        if self.kpi not in KPIS:
+            raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), KPIS)}")
+        if not KPIS[self.kpi].better:
+            raise ScenarioError(
+                f"target {self.kpi}: neither high nor low values are better; expected a KPI such "
+                "as fill_rate"
+            )
+        if fault := _fault(self.kpi, self.value):
+            raise ScenarioError(f"target {self.kpi} is {self.value!r}; expected {fault}")
 
     def __str__(self) -> str:
-        signs = {"high": ">=", "low": "<="}
-        bounds = self.bounds.items()
-        return ", ".join(f"{name} {signs[KPIS[name].better]} {bound:g}" for name, bound in bounds)
+        return f"{self.kpi} {'>=' if self.is_floor else '<='} {self.value:g}"
 
-    def objective(self, layout: Layout, sums: Array) -> Array:
-        """Return what a tuner makes small of flow sums (policies, episodes, cells), (policies,)."""
-        return np.array([self._objective(figures(layout, each, self.bounds)) for each in sums])
+    @property
+    def is_floor(self) -> bool:
+        """Whether the KPI has to be at least the value, not at most."""
+        return KPIS[self.kpi].better == "high"
 
-    def _objective(self, found: Mapping[str, float]) -> float:
-        missed = math.fsum(self._missed(name, found[name]) for name in self.bounds)
-        return found[STOCK] if missed <= 0 else MISSED + missed
+    def reserve(self, found: float) -> float:
+        """Return by how much a value is better than the bound, relative to it; negative: worse."""
+        if math.isnan(found):
+            return -UNDEFINED
+        away = found - self.value if self.is_floor else self.value - found
+        return away / max(abs(self.value), SMALLEST)
 
-    def _missed(self, name: str, value: float) -> float:
-        bound = self.bounds[name]
-        short = bound - value if KPIS[name].better == "high" else value - bound
-        return MISSED if math.isnan(value) else max(0.0, short) / max(abs(bound), 1e-9)
+
+Targets = Target | Sequence[Target] | Mapping[str, float]
+"""How a caller may write targets: one, several, or a mapping from each KPI to its bound."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a candidate stands to the targets, on the episodes of a trial."""
+
+    least: float  # what should be small: cost or stock
+    reserves: tuple[float, ...]  # of each target, see `Target.reserve`
+
+    @property
+    def missed(self) -> float:
+        """By how much the targets are missed, all together; 0 where they are reached."""
+        return math.fsum(max(0.0, -reserve) for reserve in self.reserves)
+
+    @property
+    def score(self) -> float:
+        """What a search makes small."""
+        return self.least if self.missed <= 0 else MISSED * (1 + self.missed)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The targets of a search, and what it makes small among the candidates that reach them."""
+
+    targets: tuple[Target, ...]
+    least: str = COST  # or "stock"
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.targets))
+
+    def standings(self, layout: Layout, costs: Array, sums: Array) -> list[Standing]:
+        """Return how policies stand by costs and flow sums (policies, episodes, ...)."""
+        return [self._standing(layout, *each) for each in zip(costs, sums, strict=True)]
+
+    def _standing(self, layout: Layout, costs: Array, sums: Array) -> Standing:
+        found = figures(layout, sums, [target.kpi for target in self.targets])
+        reserves = tuple(target.reserve(found[target.kpi]) for target in self.targets)
+        return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
 
     def told(self, found: Mapping[str, float]) -> str:
         """Return what was reached, in words."""
         return ", ".join(
-            f"{name} is not defined here"
-            if math.isnan(found[name])
-            else f"{name} {found[name]:.4g}"
-            for name in self.bounds
+            f"{target.kpi} is not defined here"
+            if math.isnan(found[target.kpi])
+            else f"{target.kpi} {found[target.kpi]:.4g}"
+            for target in self.targets
         )
 
 
-def figures(layout: Layout, sums: Array, names: Mapping[str, float]) -> dict[str, float]:
+def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
+    """Return the aim that a caller wrote; None without a target. Raises ScenarioError."""
+    if least not in LEAST:
+        raise ScenarioError(f"least is {least!r}; expected one of {', '.join(LEAST)}")
+    if target is None:
+        if least != COST:
+            raise ScenarioError(f"least is {least!r}, but there is no target; expected one")
+        return None
+    targets: tuple[Target, ...]
+    if isinstance(target, Target):
+        targets = (target,)
+    elif isinstance(target, Mapping):
+        targets = tuple(Target(name, bound) for name, bound in target.items())
+    else:
+        targets = tuple(target)
+    if not targets:
+        raise ScenarioError("the target is empty; expected a KPI and its bound")
+    for each in targets:
+        if not isinstance(each, Target):
+            raise ScenarioError(f"{each!r} is no target; expected such as Target('fill_rate', .98)")
+    names = [each.kpi for each in targets]
+    for name in names:
+        if names.count(name) > 1:
+            raise ScenarioError(f"target {name} is given twice; expected it once")
+    return Aim(targets, least)
+
+
+def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, float]:
     """Return the means over episodes of these KPIs and of the stock; nan: not defined."""
     periods, warm_up = layout.scenario.horizon.of_split("tune")
     total = Totals(layout, sums, periods - warm_up)
-    return {name: float(KPIS[name].compute(total).mean()) for name in (*names, STOCK)}
+    return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
+
+
+def _mean(values: Array) -> float:
+    """Return the mean over the episodes in which a KPI is defined; nan: it is in none."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else math.nan
 
 
 def _fault(name: str, bound: object) -> str:
-    """What a bound should have been, or nothing."""
+    """Return what a bound should have been, or nothing."""
     if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         return "a number"
     if KPIS[name].unit == "share" and not 0 <= bound <= 1:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import ViewLayout
-from jitgym.envs import ActionEncoding, Engine
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate import closed_loop
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys
 
 from ..classic import Classic
+from .cross_entropy import GENERATIONS
 from .space import FEW_NUMBERS, Point, Space
-from .target import Target, figures
+from .target import Aim, Standing, figures
 
 Array = npt.NDArray[np.float64]
 
@@ -32,9 +32,11 @@ FEW_SOURCES = 4
 FINER = 2.0  # times the periods, for real numbers
 SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
 BUDGET = 120e6  # periods x sources of a search with many numbers
+MORE = 4.0  # times that with a target: its edge takes small steps
 SLOW_PERIODS = 1000  # of a candidate, for a policy that is slow
 SLOW_SAMPLE, SLOW_CANDIDATES, SLOW_FINALISTS = 12, 24, 3  # of a policy that is slow
 FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
+FLOWS = 10_000_000  # numbers that are summed at once, where KPIs are asked for
 ROWS = 8192  # of a batch, for policies that are no compiled rule
 
 
@@ -47,19 +49,21 @@ class Trial:
     space: Space
     seed: int
     episodes: int
-    target: Target | None = None
-    cost: dict[Point, float] = field(default_factory=dict)
+    aim: Aim | None = None  # targets, and what is made small within them
+    cost: dict[Point, float] = field(default_factory=dict)  # with an aim, the score
+    standing: dict[Point, Standing] = field(default_factory=dict)  # with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
 
     def of(self, classic: Classic) -> Trial:
         """Return a trial of another policy on the same episodes, nothing simulated yet."""
         space = Space(classic.parameters(self.layout.scenario), self.space.roles)
-        return Trial(classic, self.layout, space, self.seed, self.episodes, self.target)
+        return Trial(classic, self.layout, space, self.seed, self.episodes, self.aim)
 
     def thinned(self, share: float) -> Trial:
         """Return a trial of this policy on the first of the episodes, nothing simulated yet."""
-        return replace(self.of(self.classic), episodes=math.ceil(share * self.episodes))
+        episodes = math.ceil(share * self.episodes)
+        return Trial(self.classic, self.layout, self.space, self.seed, episodes, self.aim)
 
     def run(self, points: Sequence[Point]) -> None:
         """Simulate the candidates that were not simulated yet."""
@@ -70,17 +74,27 @@ class Trial:
             self.classic.build(self.classic.name, self.layout, self.space.values(point))
             for point in new
         ]
-        costs = mean_costs(self.layout, policies, self.seed, self.episodes, self.target)
-        self.cost.update(zip(new, costs.tolist(), strict=True))
+        if self.aim is None:
+            costs = mean_costs(self.layout, policies, self.seed, self.episodes)
+            self.cost.update(zip(new, costs.tolist(), strict=True))
+        else:
+            at_once = max(1, FLOWS // (self.episodes * self.layout.flow_cells))
+            for k in range(0, len(new), at_once):
+                some = slice(k, k + at_once)
+                found, sums = outcomes(
+                    self.layout, policies[some], self.seed, self.episodes, flows=True
+                )
+                standings = self.aim.standings(self.layout, found, sums)
+                self.standing.update(zip(new[some], standings, strict=True))
+            self.cost.update((point, self.standing[point].score) for point in new)
         self.periods += len(new) * self.episodes * self.layout.plant.periods
         self.tried.update(new)
 
-    def figures(self, point: Point) -> dict[str, float]:
-        """Return the KPIs of the target, and the stock, of a candidate."""
-        assert self.target is not None
+    def figures(self, point: Point, kpis: Sequence[str]) -> tuple[float, dict[str, float]]:
+        """Return the mean cost of a candidate, and its KPIs and its stock."""
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return figures(self.layout, sums[0], self.target.bounds)
+        costs, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return float(costs.mean()), figures(self.layout, sums[0], kpis)
 
     def add(self, other: Trial) -> None:
         """Count what another trial simulated for this one."""
@@ -103,7 +117,16 @@ class Trial:
         if self.classic.is_slow:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
-        return many and self.periods * len(self.layout.scenario.sources) > BUDGET
+        budget = BUDGET if self.aim is None else MORE * BUDGET
+        return many and self.periods * len(self.layout.scenario.sources) > budget
+
+    @property
+    def rounds(self) -> int:
+        """How often a search yields."""
+        rounds = GENERATIONS if self.space.is_real else 1
+        if self.aim is not None:
+            return rounds + self.space.fine
+        return rounds if self.space.is_real else 1 + self.space.halvings
 
     def best(self, count: int) -> list[Point]:
         """Return the cheapest candidates; of equally cheap ones the nearest to the textbook's."""
@@ -127,15 +150,10 @@ def episodes_for(classic: Classic, layout: Layout, space: Space) -> int:
     return min(max(wanted, FEWEST_EPISODES), MOST_EPISODES)
 
 
-def mean_costs(
-    layout: Layout, policies: Sequence[Any], seed: int, episodes: int, target: Target | None = None
-) -> Array:
-    """Return the mean cost of each policy over the same episodes of the split, (policies,).
-
-    With a target, what stands for it (`Target.objective`).
-    """
-    costs, sums = outcomes(layout, policies, seed, episodes, flows=target is not None)
-    return costs.mean(axis=1) if target is None else target.objective(layout, sums)
+def mean_costs(layout: Layout, policies: Sequence[Any], seed: int, episodes: int) -> Array:
+    """Return the mean cost of each policy over the same episodes of the split, (policies,)."""
+    costs, _ = outcomes(layout, policies, seed, episodes, flows=False)
+    return costs.mean(axis=1)
 
 
 def outcomes(
@@ -162,15 +180,11 @@ def _run_crowd(
     layout: Layout, policies: Sequence[Any], seed: int, episodes: int
 ) -> tuple[Array, Array]:
     """Run policies that are no compiled rule, each on as many rows of a batch as episodes."""
-    rows = len(policies) * episodes
+    rows = np.tile(np.arange(episodes), len(policies))
+    engine = closed_loop.at_start(layout, SPLIT, seed, rows)
     crowd = policies[0].crowd(policies[1:], episodes)
-    engine = Engine(layout, rows, ActionEncoding(layout, "asked"))
-    engine.split = SPLIT
-    engine.seed[:] = seed
-    engine.episode[:] = np.tile(np.arange(episodes), len(policies))
-    engine.place(np.ones(rows, dtype=np.bool_))
-    view, memory = ViewLayout(layout), crowd.start(rows)
-    for _ in range(layout.plant.periods):
-        engine.step(crowd.act(view.of(engine.state), memory))
+    decide = closed_loop.deciding(crowd, layout, rows.size)
+    for _ in closed_loop.run(engine, decide, layout.plant.periods):
+        pass
     shape = (len(policies), episodes)
     return engine.episode_cost.reshape(shape), engine.sums.reshape(*shape, -1).copy()

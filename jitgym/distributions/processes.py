@@ -15,7 +15,7 @@ from .base import Distribution, Floats, Nonnegative, Positive, Probability
 from .plain import LARGEST_SIZE, Binomial, NegativeBinomial, check_mean, made, scaled
 
 if TYPE_CHECKING:
-    from .named import AnyDistribution
+    AnyDistribution = Distribution  # the union of them all is in `named`, which knows these
 
 MOST_REGIMES = 100
 """A demand with more regimes is refused: the transition matrix is tabulated."""

@@ -6,6 +6,7 @@ from .judging import NetPolicy, net_policy
 from .results import Run, load_rows
 from .rollout import rollout
 from .statistics import Interval, familywise, interval, paired
+from .steadiness import is_growing
 from .step_response import StepResponse, step_response
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "StepResponse",
     "familywise",
     "interval",
+    "is_growing",
     "load_rows",
     "net_policy",
     "paired",

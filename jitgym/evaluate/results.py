@@ -93,6 +93,10 @@ class Run:
         text = rows.to_csv(index=False, lineterminator="\n")
         write_whole(self.folder / "rows.csv", text)
 
+    def report(self, text: str) -> None:
+        """Write report.md beside the rows, whole or not at all: the table as it was printed."""
+        write_whole(self.folder / "report.md", text)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -130,7 +134,8 @@ class Run:
             self._record["earlier"] = [*earlier.pop("earlier", []), earlier]
         elif earlier is not None:
             self._refuse_another(folder, earlier)
-            (folder / "rows.csv").unlink(missing_ok=True)  # no run's rows beside another's record
+            for left in ("rows.csv", "report.md"):  # no run's rows beside another's record
+                (folder / left).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

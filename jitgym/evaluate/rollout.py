@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.catalog import load
-from jitgym.control import Policy, View, ViewLayout, as_policy
-from jitgym.envs import ActionEncoding, Engine
+from jitgym.control import Policy, View, as_policy
 from jitgym.envs.engine import MOST_SEED, SATURATED, expect_split
 from jitgym.errors import whole_number
 from jitgym.plant import Layout, episode_keys, kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario
 
-from .loop import Outcome, run_rules
+from . import closed_loop
+from .compiled_loop import Outcome, run_rules
 
 if TYPE_CHECKING:
     import pandas
@@ -108,42 +108,16 @@ def _shape(scenario: Scenario) -> list[tuple[object, ...]]:
 def _run_batch(
     layout: Layout, policy: Policy, seed: int, split: str, episodes: int
 ) -> tuple[Outcome, npt.NDArray[np.float64]]:
-    engine = Engine(layout, episodes, ActionEncoding(layout, "asked"))
-    engine.split = split
-    engine.seed[:] = seed
-    engine.episode[:] = np.arange(episodes)
-    engine.place(np.ones(episodes, dtype=np.bool_))
-    plant, view = engine.plant, ViewLayout(layout)
-    memory = policy.start(episodes)
+    engine = closed_loop.at_start(layout, split, seed, np.arange(episodes))
+    decide = closed_loop.deciding(policy, layout, episodes)
+    plant = engine.plant
     cost = np.zeros((1, episodes))
     terms = np.zeros((1, episodes, len(layout.terms)))
     weight = plant.average
-    for period in range(plant.periods):
-        asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
-        engine.step(checked(asked, episodes, layout, policy.name))
+    for period in closed_loop.run(engine, decide, plant.periods):
         if period >= plant.warm_up:
             cost[0] += weight * engine.cost
             terms[0] += weight * engine.terms
             weight *= plant.discount
     saturated = engine.totals[:, SATURATED] / (engine.width * plant.periods)
     return Outcome(cost, terms, engine.sums[np.newaxis]), saturated
-
-
-def checked(
-    asked: npt.NDArray[np.float64], batch: int, layout: Layout, policy: str
-) -> npt.NDArray[np.float64]:
-    """Return quantities, priorities and projects to begin, (batch, asked cells)."""
-    sources = layout.plant.sources.size
-    if asked.ndim == 1 and sources == 1:
-        asked = asked[:, np.newaxis]
-    widths = (sources, 2 * sources, layout.asked_cells)
-    if asked.ndim != 2 or asked.shape[0] != batch or asked.shape[1] not in widths:
-        raise ValueError(
-            f"policy {policy!r} asked with shape {asked.shape}; "
-            f"expected (batch, sources) = {(batch, sources)}"
-        )
-    if not np.isfinite(asked).all():
-        raise ValueError(f"policy {policy!r} asked for a quantity that is not finite")
-    whole = np.zeros((batch, layout.asked_cells))
-    whole[:, : asked.shape[1]] = asked
-    return whole

@@ -8,6 +8,7 @@ is much narrower than that of either cost (common random numbers; Law 2015, chap
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # pandas takes seconds to import, and nothing here needs it a
     import pandas as pd
     from numpy.typing import ArrayLike
 
+SIGNIFICANT_DIGITS = 6  # no mean is printed to more
 TAPE = ("split", "seed", "episode")  # the columns that name the world a row was played in
 
 
@@ -72,6 +74,46 @@ def interval(values: ArrayLike, level: float = 0.95) -> Interval:
     n = len(defined)
     mean = float(defined.mean()) if n > 0 else math.nan
     return Interval(mean, _half_width(defined, level), n, level)
+
+
+def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> list[str]:
+    """Return each as "mean ± half-width", all with the same decimals, so that a column lines up.
+
+    They are two digits of the narrowest half-width, but for none more than the significant digits:
+    the cost of a policy that fails says nothing of how precisely those of the others are to be
+    read. A `form`, such as ".2f", overrides that.
+
+    >>> written([Interval(9.2168, 0.0377, 256, 0.95), Interval(11.5, 1.25, 256, 0.95)])
+    ['9.217 ± 0.038', '11.500 ± 1.250']
+    """
+    wanted = _decimals(intervals)
+    texts = []
+    for one in intervals:
+        size = max(abs(one.mean), one.half_width if math.isfinite(one.half_width) else 0.0)
+        most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
+        shown = form or f".{max(0, min(wanted, most))}f"
+        texts.append(f"{number(one.mean, shown, sign)} ± {number(one.half_width, shown)}")
+    return texts
+
+
+def number(value: float | None, form: str, sign: str = "") -> str:
+    """Return a number in this format, "n/a" for what is undefined or not known."""
+    if value is None or math.isnan(value):
+        return "n/a"
+    return format(value, f"{sign}z{form}")  # z: no "-0.00"
+
+
+def _decimals(intervals: Sequence[Interval]) -> int:
+    """Two digits of the narrowest half-width; without one, the digits of the largest mean."""
+    widths = [one.half_width for one in intervals if one.half_width > 0]
+    if widths:
+        return 1 - _exponent(min(widths))
+    largest = max((abs(one.mean) for one in intervals if one.mean), default=1.0)
+    return SIGNIFICANT_DIGITS - 1 - _exponent(largest)
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(value)) if math.isfinite(value) and value > 0 else 0
 
 
 def _half_width(values: np.ndarray[tuple[int], np.dtype[np.float64]], level: float) -> float:

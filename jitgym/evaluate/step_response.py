@@ -6,19 +6,22 @@ itself and stays there, while the policy, its parameters and the plant's state s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy, ViewLayout
-from jitgym.envs import ActionEncoding, Engine
+from jitgym.control import Policy
+from jitgym.envs import Engine
 from jitgym.envs.engine import MOST_SEED
 from jitgym.errors import whole_number
-from jitgym.plant import Layout, lay_out
-from jitgym.scenario import Scenario, with_demand
+from jitgym.plant import lay_out
+from jitgym.scenario import Scenario, can_pile_up, with_demand
 
-from .rollout import checked
+from . import closed_loop
+from .statistics import interval
+from .steadiness import LEVEL
 
 Array = npt.NDArray[np.float64]
 
@@ -33,12 +36,15 @@ class StepResponse:
     factor: float  # of every mean demand
     cost: Array  # mean over the episodes, in each period after the step, (periods,)
     before: float  # mean cost a period just before the step
-    settled: float  # mean cost a period in the last quarter after the step
+    settled: float  # mean cost a period in the last quarter after the step; nan: see `is_growing`
     periods: float  # until the smoothed cost is within 5 % of `settled`; nan: it does not settle
     area: float  # cost beyond `settled`, summed over the periods until then: what the step cost
+    is_growing: bool = False  # there is no steady state after the step: cost grows with the horizon
 
     def __repr__(self) -> str:
         """Return it in a line, without the cost of each period."""
+        if self.is_growing:
+            return f"demand x {self.factor:g}: cost {self.before:.4g} before, then no steady state"
         settles = f"after {self.periods:g} periods"
         return (
             f"demand x {self.factor:g}: cost {self.before:.4g} before, {self.settled:.4g} "
@@ -75,18 +81,25 @@ def step_response(
     before = whole_number("before", before, least=0)
     after = whole_number("after", after, least=1)
     start, then = lay_out(scenario), lay_out(with_demand(scenario, factor))
-    engine = _engine(start, episodes, seed)
-    memory = policy.start(episodes)
-    calm = _run(engine, policy, memory, before)
-    stepped = _engine(then, episodes, seed)
+    rows = np.arange(episodes)
+    engine = closed_loop.at_start(start, "test", seed, rows)
+    decide = closed_loop.deciding(policy, start, episodes)  # both plants have the same cells
+    calm = _costs(engine, decide, before)
+    stepped = closed_loop.at_start(then, "test", seed, rows)
     stepped.state[:] = engine.state
     stepped.period[:] = engine.period
-    cost = _run(stepped, policy, memory, after)
-    return respond(factor, calm, cost)
+    cost = _costs(stepped, decide, after)
+    grows = can_pile_up(then.scenario) and (bool(then.scenario.cautions) or _grows(cost))
+    return respond(factor, calm.mean(axis=1), cost.mean(axis=1), grows)
 
 
-def respond(factor: float, calm: Array, cost: Array) -> StepResponse:
-    """Measure a step response from the mean costs before and after the step, (periods,) each."""
+def respond(factor: float, calm: Array, cost: Array, is_growing: bool = False) -> StepResponse:
+    """Measure a step response from the mean costs before and after the step, (periods,) each.
+
+    Where the cost grows with the horizon there is no level that it settles at.
+    """
+    if is_growing:
+        return StepResponse(factor, cost, _before(calm), math.nan, math.nan, math.nan, True)
     settled = float(cost[-max(1, cost.size // 4) :].mean())
     window = np.ones(min(SMOOTHED, cost.size)) / min(SMOOTHED, cost.size)
     smooth = np.convolve(cost, window, mode="valid")
@@ -96,26 +109,29 @@ def respond(factor: float, calm: Array, cost: Array) -> StepResponse:
     is_settled = abs(earlier - settled) <= WITHIN * abs(settled)
     periods = float(near[0]) if is_settled and near.size else float("nan")
     until = cost.size if np.isnan(periods) else int(periods) + window.size
-    tail = calm[-max(1, calm.size // 2) :]
-    before = float(tail.mean()) if calm.size else float("nan")
     area = float((cost[:until] - settled).sum())
-    return StepResponse(factor, cost, before, settled, periods, area)
+    return StepResponse(factor, cost, _before(calm), settled, periods, area)
 
 
-def _engine(layout: Layout, episodes: int, seed: int) -> Engine:
-    engine = Engine(layout, episodes, ActionEncoding(layout, "asked"))
-    engine.split = "test"
-    engine.seed[:] = seed
-    engine.episode[:] = np.arange(episodes)
-    engine.place(np.ones(episodes, dtype=np.bool_))
-    return engine
+def _before(calm: Array) -> float:
+    """Mean cost per period just before the step; nan where there is no period before it."""
+    return float(calm[-max(1, calm.size // 2) :].mean()) if calm.size else math.nan
 
 
-def _run(engine: Engine, policy: Policy, memory: Array, periods: int) -> Array:
-    view = ViewLayout(engine.layout)
-    cost = np.zeros(periods)
-    for period in range(periods):
-        asked = np.asarray(policy.act(view.of(engine.state), memory), dtype=np.float64)
-        engine.step(checked(asked, engine.batch, engine.layout, policy.name))
-        cost[period] = engine.cost.mean()
-    return cost
+def _grows(cost: Array) -> bool:
+    """Whether cost, (periods, episodes), still rises from the third quarter to the last, clearly.
+
+    By more than it may and be settled, with the 99 % interval over the episodes above 0.
+    """
+    quarter = cost.shape[0] // 4
+    if quarter == 0 or cost.shape[1] < 2:
+        return False
+    last = cost[-quarter:].mean(axis=0)
+    rise = interval(last - cost[-2 * quarter : -quarter].mean(axis=0), LEVEL)
+    return rise.low > 0 and rise.mean > WITHIN * abs(float(last.mean()))
+
+
+def _costs(engine: Engine, decide: closed_loop.Decide, periods: int) -> Array:
+    """Return the cost of each period and episode, (periods, episodes)."""
+    costs = [engine.cost.copy() for _ in closed_loop.run(engine, decide, periods)]
+    return np.array(costs).reshape(periods, engine.batch)

@@ -15,6 +15,8 @@ from jitgym.envs.spaces import Spaces
 from jitgym.plant import headline_kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario
 
+from .tables import Column, Table, markdown
+
 ORDER_OF_EVENTS = (
     "View",
     "Release",
@@ -206,6 +208,5 @@ def _flat(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [" | ".join(head), " | ".join("---" for _ in head)]
-    lines += [" | ".join(row) for row in rows]
-    return [*(f"| {line} |" for line in lines), ""]
+    columns = tuple(Column(name, align="left") for name in head)
+    return markdown(Table(columns, list(rows))).split("\n")

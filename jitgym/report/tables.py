@@ -1,253 +1,219 @@
-"""One fair table of a scenario: every policy on the same tape, with its interval and its gap.
+"""A table is data; it is printed to a terminal, written as Markdown or handed on as JSON.
 
-rows -> comparison -> show (for people) or as_json (for programs)
+Every table of the project is made here. On a terminal it fits the width: the least important
+columns are left out first, and a line below says which; those that are `KEPT` never are. Markdown
+and JSON hold all columns.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Any, Literal
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Drawn
 from rich.text import Text
 
 from jitgym.evaluate.results import plain
-from jitgym.evaluate.statistics import Interval, by_episode, interval, paired
+from jitgym.evaluate.statistics import Interval, written
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-READABLE_WIDTH = 100  # columns of text that the table needs; what is not a terminal gets them
+PIPE_WIDTH = 100  # columns of text where the output is no terminal and COLUMNS is not set
 HEADING_WIDTH = 15  # about that of the figures below
-SIGNIFICANT_DIGITS = 6  # no cost is printed to more
+TEXT_WIDTH = 24  # columns that a text keeps at least, where it has as many
+KEPT = 100  # importance of a column that is never left out
 
 
 @dataclass(frozen=True)
-class ComparisonRow:
-    """What one policy did, or several that did the same to the last bit."""
+class Column:
+    """One column: what its cells are, and how they are printed."""
 
-    names: tuple[str, ...]  # policies that coincide
-    cost: Interval  # in money, the scenario's yardstick
-    difference: Interval | None  # paired cost over the best tuned classic; None for that one itself
-    fill_rate: float  # share; nan where undefined, as the two below
-    average_inventory: float  # units
-    turnover: float  # turns a year
-    gap: float | None  # share above the optimum; None where that is not known
-    episodes: int
+    name: str  # its key in JSON
+    heading: str = ""  # by default the name, with spaces
+    unit: str = ""  # in words; "%": cells are shares, and printed as percent
+    importance: int = 50  # of two columns the lesser is left out first; KEPT: never
+    align: Literal["left", "right"] = "right"  # right: figures, never folded
+    form: str = "5"  # of a float: Python's, or a number of digits
+    sign: Literal["", "+"] = ""  # "+": positive figures show it
+    absent: str = "n/a"  # for None
 
     @property
-    def policy(self) -> str:
-        """All names, such as "base-stock (tuned) = kanban (tuned)"."""
-        return " = ".join(self.names)
+    def title(self) -> str:
+        """The heading with its unit."""
+        heading = self.heading or self.name.replace("_", " ")
+        return f"{heading} ({self.unit})" if self.unit and self.unit != "%" else heading
 
 
-def comparison(
-    rows: pd.DataFrame,
-    tuned_classics: Sequence[str],
-    optimum: float | None,
-    level: float = 0.95,
-) -> tuple[ComparisonRow, ...]:
-    """Compare the policies of one scenario, cheapest first.
+@dataclass(frozen=True)
+class Table:
+    """A table: one cell for each column in every row, and notes below it.
 
-    `rows` are rollouts of several policies on the same tape, concatenated; `tuned_classics` names
-    those of them that the others are measured against (the cheapest of them is the reference);
-    `optimum` is in the unit of cost. KPIs are means over the episodes that define them.
-
-    Raises ValueError where rows are of several scenarios or tapes, or lack a named classic.
+    A cell is text, a number, an `Interval`, a mapping of parameters, a sequence of lines, or None.
     """
-    frames = _by_policy(rows, tuned_classics)
-    groups = _coinciding(frames)
-    costs = {names: interval(frames[names[0]]["cost"].to_numpy(), level) for names in groups}
-    cheapest_first = sorted(groups, key=lambda names: costs[names].mean)
-    reference = next((names for names in cheapest_first if set(names) & set(tuned_classics)), ())
 
-    def compared(names: tuple[str, ...]) -> ComparisonRow:
-        frame = frames[names[0]]
-        apart = reference not in ((), names)
-        return ComparisonRow(
-            names=names,
-            cost=costs[names],
-            difference=paired(frame, frames[reference[0]], level=level) if apart else None,
-            fill_rate=_mean(frame, "fill_rate"),
-            average_inventory=_mean(frame, "average_inventory"),
-            turnover=_mean(frame, "turnover"),
-            gap=_gap(costs[names].mean, optimum),
-            episodes=len(frame),
-        )
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Any]]
+    title: str = ""
+    notes: Sequence[str] = ()
 
-    return tuple(compared(names) for names in cheapest_first)
+    def texts(self) -> list[list[str]]:
+        """The cells as they are printed, row by row."""
+        cells = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        columns = [texts(column, each) for column, each in zip(self.columns, cells, strict=True)]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def only(self, kept: Sequence[Column]) -> Table:
+        """Return the same table with some of its columns."""
+        places = [k for k, column in enumerate(self.columns) if column in kept]
+        rows = [[row[k] for k in places] for row in self.rows]
+        return replace(self, columns=tuple(self.columns[k] for k in places), rows=rows)
 
 
-def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.DataFrame]:
-    scenarios = list(rows["scenario"].unique())
-    if len(scenarios) != 1:
-        raise ValueError(f"rows of {len(scenarios)} scenarios; expected one a table")
-    if rows["cost"].isna().any():
-        raise ValueError("a cost is nan; expected a number in every episode")
-    frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
-    absent = [name for name in expected if name not in frames]
-    if absent:
-        raise ValueError(f"no rows of {', '.join(absent)}; expected one of {', '.join(frames)}")
-    return frames
+def texts(column: Column, cells: Sequence[Any]) -> list[str]:
+    """Return the cells of a column as text; intervals have the same decimals.
 
-
-def _coinciding(frames: dict[str, pd.DataFrame]) -> list[tuple[str, ...]]:
-    """Names grouped by equal cost in every episode. Raises ValueError where tapes differ."""
-    groups: dict[tuple[float, ...], tuple[str, ...]] = {}
-    first = next(iter(frames.values()))
-    for name, frame in frames.items():
-        paired(frame, first)  # for its check that both are on one tape
-        costs = tuple(by_episode(frame).to_numpy().tolist())
-        groups[costs] = (*groups.get(costs, ()), name)
-    return list(groups.values())
-
-
-def _mean(frame: pd.DataFrame, column: str) -> float:
-    return interval(frame[column].to_numpy()).mean
-
-
-def _gap(cost: float, optimum: float | None) -> float | None:
-    if optimum is None or optimum == 0:
-        return None
-    return (cost - optimum) / abs(optimum)
-
-
-def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
-    """The table as one JSON object: plain numbers, null for what is undefined or not known.
-
-    {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
-    "fill_rate", "average_inventory", "turnover", "gap", "episodes"}, ...]}, cheapest first.
+    As many as their half-widths bear, unless the column has a format of its own.
     """
-    return {"policies": [_row_as_json(row) for row in table]}
+    given = [each for each in cells if isinstance(each, Interval)]
+    form = "" if column.form.isdigit() else column.form
+    intervals = iter(written(given, column.sign, form))
+    return [
+        next(intervals) if isinstance(each, Interval) else text_of(column, each) for each in cells
+    ]
 
 
-def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
-    difference = row.difference
-    entries = {
-        "policy": row.policy,
-        "cost": row.cost.mean,
-        "interval": [row.cost.low, row.cost.high],
-        "difference": difference and difference.mean,
-        "difference_interval": difference and [difference.low, difference.high],
-        "fill_rate": row.fill_rate,
-        "average_inventory": row.average_inventory,
-        "turnover": row.turnover,
-        "gap": row.gap,
-        "episodes": row.episodes,
-    }
-    return {name: plain(entry) for name, entry in entries.items()}
+def text_of(column: Column, cell: Any) -> str:
+    """Return a cell as text, lines apart by line feeds."""
+    match cell:
+        case None:
+            return column.absent
+        case str():
+            return cell
+        case bool():
+            return "yes" if cell else "no"
+        case int():
+            return f"{cell:{column.sign},}"
+        case float() if math.isinf(cell):
+            return f"{cell:{column.sign}}"
+        case float() if math.isnan(cell):
+            return "n/a"
+        case float() if column.unit == "%":
+            return f"{figure(100 * cell, column.form, column.sign)} %"
+        case float():
+            return figure(cell, column.form, column.sign)
+        case Mapping():
+            return ", ".join(f"{name} {_plainly(value)}" for name, value in cell.items())
+    return "\n".join(map(str, cell))
 
 
-def render(
-    table: Sequence[ComparisonRow],
-    title: str,
-    notes: Sequence[str] = (),
-    yardstick: str = "average cost a period",
-) -> Table:
-    """The table for `rich`; `notes` stand below it. Only names may fold: figures stay whole."""
-    drawn = Table(
-        title=Text(title),
-        caption=Text("\n".join([*_legend(table), *notes])),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
+def figure(value: float, form: str, sign: str = "") -> str:
+    """Return a number in Python's format, or with so many digits, written out.
+
+    >>> figure(446491.3, "5"), figure(0.0312345, "4"), figure(2.5, ".2f", "+")
+    ('446,490', '0.03123', '+2.50')
+    """
+    if not form.isdigit():
+        return format(value, f"{sign}z{form}")  # z: no "-0.00"
+    digits = int(form)
+    rounded = float(f"{value:.{digits}g}")
+    is_long = 10**digits <= abs(rounded) < 1e15
+    return format(rounded, f"{sign},.0f" if is_long else f"{sign}z.{digits}g")
+
+
+def _plainly(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def show(table: Table, file: IO[str] | None = None) -> None:
+    """Print a table as wide as the terminal; into a pipe, as plain text.
+
+    There as wide as the environment variable COLUMNS says, else 100 columns.
+    """
+    console = Console(file=file or sys.stdout)
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        console = Console(file=file or sys.stdout, width=PIPE_WIDTH)
+    kept = fitting(table, console.width)
+    notes = list(table.notes)
+    if left_out := [column.title for column in table.columns if column not in kept]:
+        notes.insert(0, f"Columns left out, for want of room: {', '.join(left_out)}.")
+    if table.title:
+        console.print(Text(table.title), style="bold")
+    needed = _least_width(table.only(kept))
+    wide = Console(file=file or sys.stdout, width=max(console.width, needed))
+    wide.print(render(table.only(kept)))  # lines that are too long, rather than cut ones
+    for note in notes:
+        console.print(Text(note))
+
+
+def fitting(table: Table, width: int) -> list[Column]:
+    """Return the columns that have room; of equally important ones the last is left out first."""
+    kept = list(table.columns)
+    while _least_width(table.only(kept)) > width:
+        rest = [column for column in kept if column.importance < KEPT]
+        if not rest:
+            break
+        kept.remove(min(reversed(rest), key=lambda column: column.importance))
+    return kept
+
+
+def _least_width(table: Table) -> int:
+    """Columns of text that a table needs, figures whole and texts folded, gaps included."""
+    lines = table.texts()
+    width = 0
+    for k, column in enumerate(table.columns):
+        cells = [line for row in lines for line in row[k].split("\n")]
+        natural = max(map(len, [*cells, *_heading(column).split("\n")]))
+        width += natural if column.align == "right" else min(natural, TEXT_WIDTH)
+    return width + 2 * (len(table.columns) - 1)
+
+
+def render(table: Table) -> Drawn:
+    """Return the columns and rows for `rich`. Only texts may fold: figures stay whole."""
+    drawn = Drawn(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, padding=(0, 1)
     )
-    drawn.add_column("policy", overflow="fold", min_width=12)
-    headings = (
-        f"{textwrap.fill(yardstick, HEADING_WIDTH)}\n± half-width",
-        "difference to\nbest tuned\nclassic",
-        "fill\nrate",
-        "average\ninventory",
-        "turns",
-        "gap",
-    )
-    for heading in headings:
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    differences = [row.difference for row in table]
-    columns = (
-        [Text(" =\n".join(row.names)) for row in table],
-        _with_half_widths([row.cost for row in table]),
-        _with_half_widths(differences, sign="+", absent="reference" if any(differences) else "n/a"),
-        [_share(row.fill_rate) for row in table],
-        [_number(row.average_inventory, ".2f") for row in table],
-        [_number(row.turnover, ".2f") for row in table],
-        [_share(row.gap, sign="+") for row in table],
-    )
-    for cells in zip(*columns, strict=True):
-        drawn.add_row(*cells)
+    lines = table.texts()
+    for k, column in enumerate(table.columns):
+        cells = [line for row in lines for line in row[k].split("\n")]
+        least = min(TEXT_WIDTH, max(map(len, [*cells, column.title])))
+        if column.align == "left":
+            drawn.add_column(Text(_heading(column)), overflow="fold", min_width=least)
+        else:
+            drawn.add_column(Text(_heading(column)), justify="right", no_wrap=True)
+    for row in lines:
+        drawn.add_row(*map(Text, row))
     return drawn
 
 
-def show(
-    table: Sequence[ComparisonRow],
-    title: str,
-    notes: Sequence[str] = (),
-    yardstick: str = "average cost a period",
-    file: IO[str] | None = None,
-) -> None:
-    """Print the table; into a pipe or a file as plain text of 100 columns."""
-    console = Console(file=file or sys.stdout)
-    if not console.is_terminal:
-        console = Console(file=file or sys.stdout, width=READABLE_WIDTH)
-    console.print(render(table, title, notes, yardstick))
+def _heading(column: Column) -> str:
+    if column.align == "left":
+        return column.title
+    return "\n".join(textwrap.wrap(column.title, HEADING_WIDTH, break_long_words=False))
 
 
-def _legend(table: Sequence[ComparisonRow]) -> list[str]:
-    if not table:
-        return []
-    level, episodes = table[0].cost.level, table[0].episodes
-    return [f"±: {100 * level:g} % interval over {episodes} episodes; differences are paired."]
+def markdown(table: Table) -> str:
+    """Return the whole table in Markdown: title, columns, notes as a list."""
+    head = [column.title for column in table.columns]
+    aligns = ["---" if column.align == "left" else "---:" for column in table.columns]
+    lines = [_line(head), _line(aligns), *map(_line, table.texts())]
+    if table.title:
+        lines = [f"## {table.title}", "", *lines]
+    if table.notes:
+        lines += ["", *(f"- {note}" for note in table.notes)]
+    return "\n".join([*lines, ""])
 
 
-def _with_half_widths(
-    intervals: Sequence[Interval | None], sign: str = "", absent: str = "n/a"
-) -> list[str]:
-    """Each as "mean ± half-width" with the same decimals, so that the column lines up.
-
-    But none with more than the significant digits: the cost of a policy that fails says nothing of
-    how precisely those of the others are to be read.
-    """
-    present = [one for one in intervals if one is not None]
-    wanted = _decimals(present)
-    texts = []
-    for one in intervals:
-        if one is None:
-            texts.append(absent)
-            continue
-        size = max(abs(one.mean), one.half_width if math.isfinite(one.half_width) else 0.0)
-        most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
-        form = f".{max(0, min(wanted, most))}f"
-        texts.append(f"{_number(one.mean, form, sign)} ± {_number(one.half_width, form)}")
-    return texts
+def _line(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("\n", " ").replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
-def _decimals(intervals: Sequence[Interval]) -> int:
-    """Two digits of the narrowest half-width; without one, the digits of the largest mean."""
-    widths = [one.half_width for one in intervals if one.half_width > 0]
-    if widths:
-        return 1 - _exponent(min(widths))
-    largest = max((abs(one.mean) for one in intervals if one.mean), default=1.0)
-    return SIGNIFICANT_DIGITS - 1 - _exponent(largest)
-
-
-def _exponent(number: float) -> int:
-    return math.floor(math.log10(number)) if math.isfinite(number) else 0
-
-
-def _number(value: float | None, form: str, sign: str = "") -> str:
-    if value is None or math.isnan(value):
-        return "n/a"
-    return format(value, f"{sign}z{form}")  # z: no "-0.00"
-
-
-def _share(value: float | None, sign: str = "") -> str:
-    percent = _number(None if value is None else 100 * value, ".2f", sign)
-    return percent if percent == "n/a" else f"{percent} %"
+def as_json(table: Table) -> list[dict[str, Any]]:
+    """Return the rows as plain data by column name; null for what is undefined or not known."""
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, map(plain, row), strict=True)) for row in table.rows]

@@ -11,6 +11,7 @@ it are in any one unit), costs in money: a unit, and for holding and backorders 
 'average cost a period'
 """
 
+from .capacity import Load, can_pile_up, utilization
 from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
@@ -49,6 +50,7 @@ __all__ = [
     "Horizon",
     "Item",
     "KnownOptimum",
+    "Load",
     "Oracle",
     "Overtime",
     "Partial",
@@ -63,5 +65,7 @@ __all__ = [
     "UpDown",
     "WorkCenter",
     "build",
+    "can_pile_up",
+    "utilization",
     "with_demand",
 ]

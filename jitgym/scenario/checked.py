@@ -10,6 +10,7 @@ from pydantic import ValidationError, model_validator
 
 from jitgym import documents
 
+from . import capacity
 from .checks import check
 from .model import Written
 
@@ -31,6 +32,11 @@ class Scenario(Written):
 
     def __hash__(self) -> int:
         return hash(self.to_yaml())
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What its user should know: which limits are too tight for its demand, in sentences."""
+        return capacity.cautions(self)
 
     @classmethod
     def from_document(cls, data: Mapping[str, Any], name: str = "scenario") -> Scenario:

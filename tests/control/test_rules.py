@@ -23,7 +23,7 @@ from jitgym.control import (
 )
 from jitgym.envs import ActionEncoding, ask
 from jitgym.evaluate import rollout
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.scenario import Scenario
 from tests.scenarios import NOBODY, plant, scenarios

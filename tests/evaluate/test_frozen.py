@@ -17,7 +17,7 @@ import jitgym
 from jitgym import catalog, evaluate
 from jitgym.control import Rule, pull_rule
 from jitgym.control.rules import CAP
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, frozen, lay_out
 from jitgym.scenario import Scenario
 from tests.scenarios import scenarios

@@ -17,7 +17,7 @@ from scipy import stats
 
 from jitgym.catalog import load
 from jitgym.control import Rule, pull_rule
-from jitgym.evaluate.loop import Outcome, run_rules
+from jitgym.evaluate.compiled_loop import Outcome, run_rules
 from jitgym.evaluate.statistics import familywise, interval
 from jitgym.plant import Layout, episode_keys, lay_out
 from jitgym.scenario import Scenario

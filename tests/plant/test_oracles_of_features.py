@@ -25,7 +25,7 @@ from jitgym.catalog import load
 from jitgym.control import Rule, View, ViewLayout, pull_rule
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.evaluate import rollout
-from jitgym.evaluate.loop import run_rules
+from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.evaluate.statistics import familywise, interval
 from jitgym.plant import episode_keys, lay_out
 from jitgym.scenario import Scenario

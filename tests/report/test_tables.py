@@ -1,230 +1,136 @@
+"""Tables: they fit the width, never lose their headline columns, and say what they left out."""
+
+from __future__ import annotations
+
 import io
+import itertools
 import json
 import math
-from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from jitgym.evaluate.statistics import interval, paired
-from jitgym.report.tables import as_json, comparison, show
+from jitgym.evaluate import Interval
+from jitgym.report.tables import KEPT, Column, Table, as_json, markdown, show
 
-TUNED = ("base-stock (tuned)", "kanban (tuned)", "EOQ (tuned)")
-EPISODES = 256
-
-
-def rollout(policy, extra, scenario="lost-sales", seed=0, **columns):
-    """Rows of a policy that costs `extra` more than the common world, give or take."""
-    world = np.random.default_rng(0).normal(5, 0.5, EPISODES)
-    own = np.random.default_rng(len(policy)).normal(0, 0.05, EPISODES)
-    frame = pd.DataFrame(
-        {
-            "scenario": scenario,
-            "policy": policy,
-            "split": "test",
-            "seed": seed,
-            "episode": range(EPISODES),
-            "cost": world + extra + (own if extra else 0),
-            "fill_rate": 0.9,
-            "average_inventory": 4.5,
-            "turnover": 52.0,
-        }
-    )
-    return frame.assign(**columns)
+POLICIES = Column("policy", importance=KEPT, align="left")
+COST = Column("cost", "average cost per period ± half-width", importance=KEPT)
+GAP = Column("gap", unit="%", importance=KEPT, form=".2f", sign="+")
+FILL = Column("fill_rate", unit="%", importance=30, form=".2f")
+STOCK = Column("average_inventory", unit="units", importance=20, form=".2f")
+TURNS = Column("turnover", "turns", importance=10, form=".2f")
+NUMBERS = Column("parameters", importance=5, align="left")
 
 
-@pytest.fixture
-def rows():
-    return pd.concat(
-        [
-            rollout("EOQ (tuned)", 2.0),
-            rollout("ppo", -0.2),
-            rollout("base-stock (tuned)", 0.0),
-            rollout("constant order (textbook)", 4.0, turnover=math.nan),
-            rollout("kanban (tuned)", 0.0),
-        ]
-    )
+def cost(mean: float, half_width: float = 0.038) -> Interval:
+    return Interval(mean, half_width, 256, 0.95)
 
 
-@pytest.fixture
-def table(rows):
-    return comparison(rows, TUNED, optimum=4.7)
+COMPARISON = Table(
+    (POLICIES, COST, FILL, STOCK, TURNS, NUMBERS, GAP),
+    [
+        ("base-stock (tuned) =\nkanban (tuned)", cost(9.2168), 0.98, 4.5, 52.0, {"level": 25}, 0.1),
+        ("ppo", cost(8.4), 0.97, 4.1, math.nan, {}, None),
+        ("a policy with a very long name (textbook)", cost(25.1), 1.0, 12345.6, 5.0, {}, 2.5),
+    ],
+    title="A lost-sales item",
+    notes=["The reference is the tuned classic that is cheapest on these very episodes."],
+)
+WIDE_FIGURES = Table(
+    (POLICIES, COST, GAP, *(Column(f"kpi_{k}", unit="units", importance=k) for k in range(12))),
+    [("kanban", cost(123456.7, 890.1), 12.3456, *(1000.0 * k for k in range(12)))],
+)
+NAMES_ONLY = Table((POLICIES, NUMBERS), [("kanban", {"cards": list(range(60))})])
+ONE_COLUMN = Table((POLICIES,), [("kanban",), ("eoq",)])
+EMPTY = Table((POLICIES, COST, GAP), [])
+TABLES = (COMPARISON, WIDE_FIGURES, NAMES_ONLY, ONE_COLUMN, EMPTY)
 
 
-def printed(table, notes=(), title="lost-sales", **options):
+def printed(table: Table, width: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
     file = io.StringIO()
-    show(table, title, notes, file=file, **options)
+    show(table, file)
     return file.getvalue()
 
 
-def test_the_cheapest_stands_first(table):
-    means = [row.cost.mean for row in table]
-    assert means == sorted(means)
-    assert table[0].policy == "ppo"
-
-
-def test_policies_that_coincide_share_a_row(table):
-    assert [row.policy for row in table].count("base-stock (tuned) = kanban (tuned)") == 1
-    assert len(table) == 4
-
-
-def test_policies_that_differ_in_one_episode_do_not_coincide(rows):
-    last = (rows.policy == "kanban (tuned)") & (rows.episode == EPISODES - 1)
-    rows.loc[last, "cost"] += 1e-12
-    assert len(comparison(rows, TUNED, None)) == 5
-
-
-def test_the_order_of_rows_does_not_matter(rows, table):
-    shuffled = rows.sample(frac=1, random_state=0)
-    by_names = {frozenset(row.names): row for row in comparison(shuffled, TUNED, optimum=4.7)}
-    for row in table:
-        other = by_names[frozenset(row.names)]
-        assert other.cost.mean == pytest.approx(row.cost.mean)
-        assert other.cost.half_width == pytest.approx(row.cost.half_width)
-
-
-def test_differences_are_paired_with_the_best_tuned_classic(rows, table):
-    frames = dict(iter(rows.groupby("policy")))
-    ppo, best = table[0], table[1]
-    assert best.difference is None
-    assert ppo.difference == paired(frames["ppo"], frames["base-stock (tuned)"])
-    assert ppo.difference.half_width < ppo.cost.half_width / 5  # what pairing is for
-    assert all(row.difference is not None for row in table if row is not best)
-
-
-def test_without_a_tuned_classic_there_is_no_difference(rows):
-    assert all(row.difference is None for row in comparison(rows, [], None))
-
-
-def test_cost_and_gap_are_of_the_rows(rows, table):
-    costs = rows[rows.policy == "ppo"].cost
-    assert table[0].cost == interval(costs)
-    assert table[0].gap == pytest.approx(costs.mean() / 4.7 - 1)
-    assert table[0].episodes == EPISODES
-
-
-def test_without_an_optimum_there_is_no_gap(rows):
-    assert all(row.gap is None for row in comparison(rows, TUNED, None))
-
-
-def test_a_gap_to_a_profit_is_positive_too(rows):
-    profit = rows.assign(cost=rows.cost - 100)
-    assert all(row.gap > 0 for row in comparison(profit, TUNED, optimum=-96.0))
-
-
-def test_kpis_are_means_over_the_episodes_that_define_them(rows):
-    rows.loc[(rows.policy == "ppo") & (rows.episode > 0), "fill_rate"] = math.nan
-    table = comparison(rows, TUNED, None)
-    assert table[0].fill_rate == 0.9
-    assert math.isnan(table[-1].turnover)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda rows: pd.concat([rows, rollout("ppo", 1, scenario="tandem")]), "2 scenarios"),
-        (lambda rows: rows.iloc[:-1], "same tape"),
-        (lambda rows: pd.concat([rows, rollout("ppo 2", 1, seed=1)]), "same tape"),
-        (lambda rows: pd.concat([rows, rollout("ppo", 1)]), "stands twice"),
-        (lambda rows: rows[rows.policy != "EOQ (tuned)"], r"no rows of EOQ \(tuned\)"),
-        (lambda rows: rows.assign(cost=math.nan), "a cost is nan"),
-        (lambda rows: rows.iloc[:0], "0 scenarios"),
-    ],
-    ids=[
-        "two scenarios",
-        "an episode short",
-        "another seed",
-        "one policy twice",
-        "a classic missing",
-        "undefined costs",
-        "nothing",
-    ],
-)
-def test_unfair_tables_are_refused(rows, change, message):
-    with pytest.raises(ValueError, match=message):
-        comparison(change(rows), TUNED, None)
-
-
-def test_json_holds_every_figure_and_null_for_what_is_undefined(rows):
-    table = comparison(rows, TUNED, None)
-    found = json.loads(json.dumps(as_json(table), allow_nan=False))["policies"]
-    assert [entry["policy"] for entry in found] == [row.policy for row in table]
-    assert found[0]["cost"] == table[0].cost.mean
-    assert found[0]["interval"] == [table[0].cost.low, table[0].cost.high]
-    assert found[0]["difference"] == table[0].difference.mean
-    assert found[0]["gap"] is None
-    assert found[1]["difference"] is None
-    assert found[1]["difference_interval"] is None
-    assert found[-1]["turnover"] is None
-    assert found[0]["episodes"] == EPISODES
-
-
-def test_a_pipe_gets_plain_whole_lines_of_at_most_100_columns(table, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")  # says nothing of a pipe
-    long_name = "order-up-to on a smoothed forecast (textbook)"
-    table = (*table, replace(table[-1], names=(long_name, "constant order (tuned)")))
-    text = printed(
-        table, notes=["One demand path: the interval covers the supplier's chance only."]
-    )
-    assert max(map(len, text.splitlines())) <= 100
-    assert "\x1b" not in text
+@pytest.mark.parametrize(("table", "width"), [*itertools.product(TABLES, (60, 80, 100, 200))])
+def test_a_table_fits_and_keeps_its_headline(
+    table: Table, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = printed(table, width, monkeypatch)
+    assert max(map(len, text.splitlines()), default=0) <= width
     assert "…" not in text
-    for name in ("ppo", "base-stock (tuned)", "constant order"):
-        assert name in text
-    assert "the supplier's chance only" in text
+    kept = [k for k, column in enumerate(table.columns) if column.importance == KEPT]
+    for row in table.texts():
+        for k in kept:
+            if table.columns[k].align == "right":  # figures are whole, texts may fold
+                assert row[k] in text
 
 
-def test_text_says_na_for_what_is_undefined(table):
-    line = next(line for line in printed(table).splitlines() if "constant order" in line)
-    assert line.split()[-4:-2] == ["4.50", "n/a"]  # inventory, turns, and the gap in two words
-    assert "nan" not in printed(table)
+@pytest.mark.parametrize(("table", "width"), [*itertools.product(TABLES, range(30, 140, 7))])
+def test_every_column_is_there_or_named_as_left_out(
+    table: Table, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = printed(table, width, monkeypatch)
+    head = text.split("─")[0]
+    told = " ".join(text.split()).partition("Columns left out, for want of room: ")[2]
+    for column in table.columns:
+        shown = all(word in head for word in column.title.split())
+        assert shown or column.title in told
+        assert column.importance < KEPT or column.title not in told.split(".")[0]
 
 
-def test_figures_have_the_digits_that_their_intervals_bear(rows):
-    lines = printed(comparison(rows, TUNED, 4.7)).splitlines()
-    ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
-    cost = interval(rows[rows.policy == "ppo"].cost)
-    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
-    assert "-0.1990 ± 0.0063" in ppo
+def test_the_least_important_columns_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = [NUMBERS, TURNS, STOCK, FILL]
+    gone = 0
+    for width in range(200, 40, -1):
+        text = " ".join(printed(COMPARISON, width, monkeypatch).split())
+        told = text.partition("for want of room: ")[2]
+        left_out = [column for column in order if column.title in told]
+        assert left_out == order[: len(left_out)]
+        assert len(left_out) >= gone
+        gone = len(left_out)
+    assert gone == len(order)
 
 
-def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
-    is_constant = rows.policy == "constant order (textbook)"
-    failing = rows.assign(cost=rows.cost.where(~is_constant, rows.cost * 1e5))
-    lines = printed(comparison(failing, TUNED, None)).splitlines()
-    ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
-    constant = next(line for line in lines if "constant order" in line)
-    cost = interval(rows[rows.policy == "ppo"].cost)
-    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
-    assert "." not in constant.split("±")[0]
-
-
-def test_wide_figures_stay_whole(rows):
-    dear = rows.assign(cost=rows.cost * 1e5, average_inventory=123456.0)
-    text = printed(comparison(dear, TUNED, None))
-    assert max(map(len, text.splitlines())) <= 100
+def test_a_terminal_too_narrow_for_the_headline_gets_whole_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = printed(COMPARISON, 20, monkeypatch)
     assert "…" not in text
-    assert "123456.00" in text
+    assert "9.217 ± 0.038" in text
+    assert "+10.00 %" in text
 
 
-def test_one_episode_has_no_half_width(rows):
-    text = printed(comparison(rows[rows.episode == 0], TUNED, None))
-    assert "± n/a" in text
-    assert "nan" not in text
+def test_a_pipe_without_a_width_gets_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    file = io.StringIO()
+    show(COMPARISON, file)
+    assert file.getvalue() == printed(COMPARISON, 100, monkeypatch)
 
 
-def test_certain_costs_have_readable_figures(rows):
-    text = printed(comparison(rows.assign(cost=rows.policy.str.len() / 3.0), TUNED, None))
-    assert "1.00000 ± 0.00000" in text
+def test_markdown_holds_all_columns_and_escapes_bars() -> None:
+    table = Table((POLICIES, COST), [("a|b", cost(1.0))], title="T", notes=["n"])
+    lines = markdown(table).splitlines()
+    assert lines[0] == "## T"
+    assert lines[2:5] == [
+        "| policy | average cost per period ± half-width |",
+        "| --- | ---: |",
+        "| a\\|b | 1.000 ± 0.038 |",
+    ]
+    assert lines[-1] == "- n"
+    head = markdown(COMPARISON).splitlines()[2]
+    assert all(column.title in head for column in COMPARISON.columns)
 
 
-def test_names_and_notes_are_text_and_not_markup(table):
-    odd = (replace(table[0], names=("base-stock [red]",)), *table[1:])
-    text = printed(odd, notes=["levels=[1, 2] [/bold]"], title="lost-sales [blue]")
-    for words in ("[red]", "levels=[1, 2] [/bold]", "lost-sales [blue]"):
-        assert words in text
+def test_json_holds_all_cells_as_plain_numbers() -> None:
+    rows = json.loads(json.dumps(as_json(COMPARISON), allow_nan=False))
+    assert rows[0]["cost"]["mean"] == 9.2168
+    assert rows[0]["parameters"] == {"level": 25}
+    assert rows[1]["turnover"] is None
+    assert [row["gap"] for row in rows] == [0.1, None, 2.5]
 
 
-def test_the_yardstick_names_the_column(table):
-    assert "discounted cost" in printed(table, yardstick="discounted cost")
+def test_intervals_print_as_mean_and_half_width() -> None:
+    assert str(cost(9.2168)) == "9.217 ± 0.038"
+    assert str(Interval(3.0, math.nan, 1, 0.95)) == "3 ± n/a"
+    assert COMPARISON.texts()[0][1] == "9.217 ± 0.038"

@@ -24,7 +24,7 @@ from dataclasses import replace
 import numpy as np
 
 from jitgym.control import Policy, RulePolicy, pull_rule
-from jitgym.distributions import Regimes
+from jitgym.distributions import Distribution, Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
@@ -95,7 +95,7 @@ def _cards(
 def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: int) -> float:
     needed = 0.0
     for name, units in first.units.items():
-        quantity = scenario.demands[name].quantity
+        quantity: Distribution = scenario.demands[name].quantity
         if isinstance(quantity, Regimes):
             quantity = list(quantity.regimes.values())[regime]
         needed += units * quantity.expectation

@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 
@@ -25,6 +23,7 @@ from jitgym.evaluate import rollout
 from jitgym.plant import kpis_of, lay_out
 from jitgym.scenario import Scenario
 
+from ...progress import Progress
 from ..policy import LearnedPolicy
 
 LAYOUT = {"cost": {"beside the tuned classics": ["Multiline", ["cost/total", "reference/.*"]]}}
@@ -170,29 +169,19 @@ class ProgressBar(BaseCallback):
     def __init__(self, title: str, budget: Budget, best: Best, shown: bool) -> None:
         super().__init__()
         self.budget, self.best = budget, best
-        self.bar = Progress(
-            TextColumn(title),
-            BarColumn(),
-            TextColumn(
-                "{task.percentage:>3.0f} %  {task.fields[steps]:,} steps  {task.fields[cost]}"
-            ),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not shown,
-        )
-        self.task = self.bar.add_task(title, total=1.0, steps=0, cost="")
+        self.bar = Progress(title, total=1.0, shown=shown)
 
     def __enter__(self) -> ProgressBar:
-        self.bar.start()
+        self.bar.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.stop()
+        self.bar.__exit__(*error)
 
     def _on_rollout_start(self) -> None:
-        best = f"best cost {self.best.cost:.6g}" if self.best.steps else ""
-        used, steps = self.budget.share(self.num_timesteps), self.num_timesteps
-        self.bar.update(self.task, completed=used, steps=steps, cost=best)
+        steps = f"{self.num_timesteps:,} steps"
+        best = f", best cost {self.best.cost:.6g}" if self.best.steps else ""
+        self.bar.update(self.budget.share(self.num_timesteps), steps + best)
 
     def _on_step(self) -> bool:
         return True

@@ -129,7 +129,7 @@ def train(
             seed=seed,
             references=references or {},
         )
-        with ProgressBar(f"{NAME} on {scenario.name}", budget, best, shown=progress) as bar:
+        with ProgressBar(f"train {NAME} on {scenario.name}", budget, best, shown=progress) as bar:
             callbacks = CallbackList([stop, validation, bar])
             model.learn(FOREVER, callbacks, UPDATES_A_LOG, reset_num_timesteps=stored is None)
         model.logger.close()

@@ -1,4 +1,7 @@
-"""The compiled closed loop: a population of pull rules together with the plant."""
+"""The compiled closed loop: policies that are pull rules, a population of them, in machine code.
+
+Policies that are no rule run in `closed_loop`, with the same results.
+"""
 
 from __future__ import annotations
 

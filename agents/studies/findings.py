@@ -1,0 +1,124 @@
+"""What a tuning found, as plain data and as a table.
+
+Parameters are written so that a person can type them back, and a list says which number belongs to
+which source:
+
+    agents.make("kanban", scenario, cards=[4, 9])
+      cards: mill 4, press 9
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jitgym.evaluate import interval
+from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.report.tables import KEPT, Column, Table
+from jitgym.scenario import Scenario
+
+from .. import classic
+from ..tuning.target import STOCK, aim_of
+from .comparison import Classics, Request
+
+if TYPE_CHECKING:
+    import pandas
+
+WIDTH = 80
+UNSTEADY = "no steady state"
+
+
+def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what was found of each tuned policy: costs, stock and KPIs on `rows`, parameters."""
+    mean = rows.groupby("policy")[[*dict.fromkeys(("cost", STOCK, *kpis))]].mean()
+
+    def figure(policy: str, column: str) -> float | None:
+        value = float(mean[column][policy])
+        return None if math.isnan(value) else value
+
+    found = []
+    for textbook, tuned in zip(classics.textbook, classics.tuned, strict=True):
+        line: dict[str, Any] = {
+            "policy": textbook.name.removesuffix(" (textbook)"),
+            "textbook": tuned.tuning.textbook,
+            "textbook_cost": figure(textbook.name, "cost"),
+            "tuned": tuned.parameters,
+            "tuned_cost": figure(tuned.name, "cost"),
+            "steady": not bool(rows.loc[rows["policy"] == tuned.name, GROWS].any()),
+            STOCK: figure(tuned.name, STOCK),
+            **{kpi: figure(tuned.name, kpi) for kpi in kpis},
+        }
+        if kpis:
+            line["reached"] = tuned.tuning.is_reached
+            line["on_tune"] = tuned.tuning.reached
+        found.append(
+            line | {"periods": tuned.tuning.periods, "seconds": tuned.tuning.seconds},
+        )
+    return found
+
+
+def table(
+    found: Sequence[Mapping[str, Any]],
+    classics: Classics,
+    rows: pandas.DataFrame,
+    scenario: Scenario,
+    request: Request,
+) -> Table:
+    """Return the findings as a table, with the parameters of each policy below it."""
+    aim = aim_of(request.target, request.least)
+    kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
+    costs = {str(name): interval(frame["cost"]) for name, frame in rows.groupby("policy")}
+    growing = set(rows.loc[rows[GROWS], "policy"])
+    columns = (
+        Column("policy", importance=KEPT, align="left"),
+        Column("textbook_cost", importance=40),
+        Column("tuned_cost", importance=KEPT),
+        Column(STOCK, importance=30 if aim is None else KEPT),
+        *(Column(kpi, importance=KEPT) for kpi in kpis),
+        Column("seconds", unit="CPU", importance=10, form=".1f"),
+    )
+    lines = []
+    for line, textbook, tuned in zip(found, classics.textbook, classics.tuned, strict=True):
+        missed = "" if line.get("reached", True) else " (missed)"
+        cells = [line[column] for column in (STOCK, *kpis, "seconds")]
+        shown = [UNSTEADY if p.name in growing else costs[p.name] for p in (textbook, tuned)]
+        lines.append([line["policy"] + missed, *shown, *cells])
+    title = f"{scenario.title or scenario.name}: {scenario.yardstick}, split test"
+    notes = ["±: half-width of the 95 % interval", *scenario.cautions]
+    notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
+    if aim is not None:
+        notes.append(f"Wanted: {aim}, at the least {aim.least}.")
+    for line, policy in zip(found, classics.tuned, strict=True):
+        notes += parameters(line["policy"], policy.parameters, scenario)
+        if aim is not None and not policy.tuning.is_reached:
+            reached = aim.told(policy.tuning.reached)
+            notes.append(
+                f"{line['policy']} does not reach {aim}; the best of "
+                f"{policy.tuning.candidates:,} candidates comes to {reached} on the split tune."
+            )
+    notes += [f"{name} does not apply: {why}" for name, why in classics.left_out.items()]
+    return Table(columns, lines, title, notes)
+
+
+def parameters(name: str, values: Mapping[str, Any], scenario: Scenario) -> list[str]:
+    """Return lines that say how to make a policy again, and whose number each of a list is."""
+    written = "".join(f", {key}={value!r}" for key, value in values.items())
+    lines = _wrapped(f'agents.make("{name}", scenario{written})', "    ")
+    for each in classic.find(name).parameters(scenario):
+        value = values.get(each.name)
+        if isinstance(value, list):
+            pairs = (f"{of} {number}" for of, number in zip(each.of, value, strict=True))
+            lines += [f"  {line}" for line in _wrapped(f"{each.name}: {', '.join(pairs)}", "  ")]
+    return lines
+
+
+def _wrapped(line: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(
+        line,
+        WIDTH - 2,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

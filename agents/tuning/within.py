@@ -1,0 +1,235 @@
+"""Search within targets: from generous numbers down to the least cost or stock that holds.
+
+    1. scale all numbers up until the targets are reached;
+    2. from there, and from the best of a first sample, move number by number (or group by group)
+       for as long as that lowers the cost and the targets still hold, with smaller and smaller
+       steps;
+    3. do the last steps again on the finalists' episodes: up where they miss a target, down where
+       they have reserves.
+
+A search that only compares candidates stops early at the edge of a target: every step down misses
+it, every step up costs more. So each step of one number is simulated alone, what it does to cost
+and service is taken to add up (marginal analysis; Sherbrooke 1968), and the combinations that
+promise most are simulated: one number down, another as many steps up as make up for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .space import FEW_NUMBERS, MANY_NUMBERS, Point
+from .target import MISSED
+from .trial import Trial
+
+Array = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+SCALES = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0)  # of the textbook's sizes
+WAYS = (0.25, 0.5, 0.75, 1.0)  # from the textbook's sizes to the highest
+WIDER = (
+    2,
+    4,
+    8,
+    16,
+)  # times the range of each number: the first, else one that reaches the targets
+STARTS = 2  # of a search
+ROUGH = 1 / 3  # of the episodes, for all but the finest steps
+PROPOSALS = 12  # combinations that are simulated at a time
+FURTHEST = 8  # steps of one number in a combination
+ROUNDS = 8  # of the last steps, on the finalists' episodes
+
+
+def generous(trial: Trial) -> None:
+    """Run scaled sizes; where none reaches the targets, widen the ranges until one does."""
+    space = trial.space
+    low, high = space.bounds
+    scaled = [np.rint(space.textbook * (scale - 1) / space.step) for scale in SCALES]
+    on_the_way = [way * high for way in WAYS]
+    lower = [0.5 * low]
+    trial.run(space.clipped(np.array([*scaled, *on_the_way, *lower]).astype(np.int64)))
+    for times in WIDER:
+        wide = space.widened(times)
+        trial.run(wide.clipped(np.array([wide.bounds[1], *scaled]).astype(np.int64)))
+        if times == WIDER[0] or reaches(trial, trial.best(1)[0]):
+            trial.space = wide
+        if reaches(trial, trial.best(1)[0]) or trial.is_spent:
+            return
+
+
+def reaches(trial: Trial, point: Point) -> bool:
+    """Whether a candidate reaches the targets."""
+    return trial.cost[point] < MISSED
+
+
+def apart(trial: Trial) -> list[Point]:
+    """Return the best candidates so far that lie apart from each other, at most STARTS."""
+    far = 2 * trial.space.coarse
+    found: list[Point] = []
+    for point in trial.best(len(trial.cost)):
+        if all((np.abs(np.subtract(point, other)) >= far).any() for other in found):
+            found.append(point)
+        if len(found) == STARTS:
+            break
+    return found
+
+
+def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
+    """Move from several starts, the best of them with smaller and smaller steps; yields each time.
+
+    How often: `trial.space.fine`.
+    """
+    points, steps = list(starts), trial.space.coarse
+    rough = trial.thinned(ROUGH)
+    for _ in range(trial.space.fine):
+        at = trial if (steps == 1).all() else rough
+        at.run(points)
+        for k, point in enumerate(points):
+            points[k] = descended(at, point, steps)
+        # After the first and coarsest steps it goes on from the best.
+        points = [min(points, key=lambda point: at.cost[point])]
+        steps = np.maximum(steps // 2, 1)
+        yield
+    trial.add(rough)
+
+
+def descended(trial: Trial, point: Point, steps: Steps) -> Point:
+    """Move to the best of what lies near and what combines it, for as long as that helps."""
+    while not trial.is_spent:
+        effects = effects_of(trial, point, steps)
+        combined = proposals(trial, point, effects, trial)
+        trial.run(combined)
+        near = [point, *(each.point for each in effects), *combined]
+        best = min(near, key=lambda each: trial.cost[each])
+        if best == point and not reaches(trial, point):
+            pairs = trial.space.clipped(np.array(point) + trial.space.moves * steps)
+            trial.run(pairs)
+            best = min([point, *pairs], key=lambda each: trial.cost[each])
+        if best == point:
+            break
+        point = best
+    return point
+
+
+def settled(final: Trial, trial: Trial) -> None:
+    """Do the last steps on the finalists' episodes; their effects are those of the search."""
+    (point,) = final.best(1)
+    ones = np.ones(final.space.size, dtype=np.int64)
+    for _ in range(ROUNDS):
+        trial.run([point])
+        combined = proposals(trial, point, effects_of(trial, point, ones), final)
+        final.run(combined)
+        (best,) = final.best(1)
+        if best == point:
+            return
+        point = best
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one step of a number, or of a group of numbers, changes."""
+
+    move: Steps  # (numbers,)
+    point: Point  # where it leads to
+    least: float  # cost or stock, more than before
+    reserves: Array  # of each target, more than before, (targets,)
+
+
+def effects_of(trial: Trial, point: Point, steps: Steps) -> list[Effect]:
+    """Simulate each step of a number or group alone, and return what it changes."""
+    space = trial.space
+    moves = directions(space.groups, space.size) * steps
+    found: dict[Point, Steps] = {}
+    for move in moves:
+        (there,) = space.clipped((np.array(point) + move)[np.newaxis])
+        if there != point:
+            found.setdefault(there, np.array(there) - np.array(point))
+    trial.run(list(found))
+    here = trial.standing[point]
+    effects = []
+    for there, move in found.items():
+        standing = trial.standing[there]
+        reserves = np.subtract(standing.reserves, here.reserves)
+        effects.append(Effect(move, there, standing.least - here.least, reserves))
+    return effects
+
+
+def directions(groups: Steps, count: int) -> Steps:
+    """Return single moves of numbers and of groups, up and down, (moves, numbers)."""
+    alone = np.eye(count, dtype=np.int64)
+    if count <= FEW_NUMBERS:
+        return np.vstack([alone, -alone])
+    together = (groups == np.arange(groups.max() + 1)[:, np.newaxis]).astype(np.int64)
+    if count > MANY_NUMBERS:
+        return np.vstack([together, -together])
+    each = np.unique(np.vstack([together, alone]), axis=0)
+    return np.vstack([each, -each])
+
+
+def proposals(trial: Trial, point: Point, effects: Sequence[Effect], judge: Trial) -> list[Point]:
+    """Return combinations of steps that promise the least within the targets.
+
+    A promise is linear: effects on the episodes of `trial` are added to how the point stands on
+    those of `judge`.
+    """
+    here = judge.standing[point]
+    reserves = np.array(here.reserves)
+    promised: list[tuple[float, Steps]] = []
+    for first in (None, *effects):
+        left = reserves if first is None else reserves + first.reserves
+        least = 0.0 if first is None else first.least
+        begun = np.zeros(len(point), dtype=np.int64) if first is None else first.move
+        if first is not None and (left >= 0).all():
+            promised.append((least, begun))
+        for second in effects:
+            count = times(left, second)
+            if count and (first is None or np.any(first.move * second.move) == 0):
+                promised.append((least + count * second.least, begun + count * second.move))
+    promised += greedy(reserves, effects, len(point))
+    reached = here.missed <= 0
+    cheaper = [each for each in promised if not reached or each[0] < 0]
+    cheaper.sort(key=lambda each: each[0])
+    found: dict[Point, None] = {}
+    for _, move in cheaper:
+        (there,) = trial.space.clipped((np.array(point) + move)[np.newaxis])
+        if there not in judge.cost:
+            found[there] = None
+        if len(found) == PROPOSALS:
+            break
+    return list(found)
+
+
+def times(left: Array, effect: Effect) -> int:
+    """Return how many steps make up for what is missing, or use up what is left; 0: none do."""
+    if (left < 0).any():
+        short = left < 0
+        if (effect.reserves[short] <= 0).any():
+            return 0
+        count = int(np.ceil(np.max(-left[short] / effect.reserves[short]) - 1e-9))
+        after = left + count * effect.reserves
+        return count if count <= FURTHEST and (after >= -1e-12).all() else 0
+    if effect.least >= 0:
+        return 0
+    falling = effect.reserves < 0
+    if not falling.any():
+        return FURTHEST
+    return min(FURTHEST, int(np.floor(np.min(left[falling] / -effect.reserves[falling]))))
+
+
+def greedy(reserves: Array, effects: Sequence[Effect], count: int) -> list[tuple[float, Steps]]:
+    """Return all steps together that save most for the service that they take, and half of them."""
+    saving = [each for each in effects if each.least < 0]
+
+    def price(effect: Effect) -> float:
+        return float(np.maximum(-effect.reserves, 0.0).sum()) / -effect.least
+
+    left, least, moved = reserves.copy(), 0.0, np.zeros(count, dtype=np.int64)
+    found = []
+    for each in sorted(saving, key=price):
+        if (left + each.reserves >= 0).all() and not np.any(moved * each.move):
+            left, least, moved = left + each.reserves, least + each.least, moved + each.move
+            found.append((least, moved))
+    return [found[k] for k in {len(found) - 1, len(found) // 2}] if found else []

@@ -1,0 +1,213 @@
+"""One fair table of a scenario: every policy on the same tape, with its interval and its gap.
+
+rows -> comparison -> table (for people, see `tables`) or as_json (for programs)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jitgym.evaluate.results import plain
+from jitgym.evaluate.statistics import Interval, by_episode, interval, paired
+from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+
+from .tables import KEPT, Column, Table
+
+NO_STEADY = "no steady\nstate"  # in place of a gap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """What one policy did, or several that did the same to the last bit."""
+
+    names: tuple[str, ...]  # policies that coincide
+    cost: Interval  # in money, the scenario's yardstick
+    difference: Interval | None  # paired cost over the best tuned classic; None for that one itself
+    fill_rate: float  # share; nan where undefined, as the two below
+    average_inventory: float  # units
+    turnover: float  # turns a year
+    gap: float | None  # share above the optimum; None where that is not known
+    episodes: int
+    is_steady: bool = True  # False: the average grows with the horizon, and has no gap
+
+    @property
+    def policy(self) -> str:
+        """All names, such as "base-stock (tuned) = kanban (tuned)"."""
+        return " = ".join(self.names)
+
+
+def comparison(
+    rows: pd.DataFrame,
+    tuned_classics: Sequence[str],
+    optimum: float | None,
+    level: float = 0.95,
+) -> tuple[ComparisonRow, ...]:
+    """Compare the policies of one scenario, cheapest first.
+
+    `rows` are rollouts of several policies on the same tape, concatenated, with a column `grows`
+    where it was found out whose average has no steady state; `tuned_classics` names
+    those of them that the others are measured against (the cheapest of them is the reference);
+    `optimum` is in the unit of cost. KPIs are means over the episodes that define them.
+
+    Raises ValueError where rows are of several scenarios or tapes, or lack a named classic.
+    """
+    frames = _by_policy(rows, tuned_classics)
+    groups = _coinciding(frames)
+    costs = {names: interval(frames[names[0]]["cost"].to_numpy(), level) for names in groups}
+    cheapest_first = sorted(groups, key=lambda names: costs[names].mean)
+    steady = {names: not _grows(frames[names[0]]) for names in groups}
+    tuned = [names for names in cheapest_first if set(names) & set(tuned_classics)]
+    reference = next((names for names in tuned if steady[names]), ())
+
+    def compared(names: tuple[str, ...]) -> ComparisonRow:
+        frame = frames[names[0]]
+        apart = steady[names] and reference not in ((), names)
+        return ComparisonRow(
+            names=names,
+            cost=costs[names],
+            difference=paired(frame, frames[reference[0]], level=level) if apart else None,
+            fill_rate=_mean(frame, "fill_rate"),
+            average_inventory=_mean(frame, "average_inventory"),
+            turnover=_mean(frame, "turnover"),
+            gap=_gap(costs[names].mean, optimum) if steady[names] else None,
+            episodes=len(frame),
+            is_steady=steady[names],
+        )
+
+    return tuple(compared(names) for names in cheapest_first)
+
+
+def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.DataFrame]:
+    scenarios = list(rows["scenario"].unique())
+    if len(scenarios) != 1:
+        raise ValueError(f"rows of {len(scenarios)} scenarios; expected one a table")
+    if rows["cost"].isna().any():
+        raise ValueError("a cost is nan; expected a number in every episode")
+    frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
+    absent = [name for name in expected if name not in frames]
+    if absent:
+        raise ValueError(f"no rows of {', '.join(absent)}; expected one of {', '.join(frames)}")
+    return frames
+
+
+def _coinciding(frames: dict[str, pd.DataFrame]) -> list[tuple[str, ...]]:
+    """Names grouped by equal cost in every episode. Raises ValueError where tapes differ."""
+    groups: dict[tuple[float, ...], tuple[str, ...]] = {}
+    first = next(iter(frames.values()))
+    for name, frame in frames.items():
+        paired(frame, first)  # for its check that both are on one tape
+        costs = tuple(by_episode(frame).to_numpy().tolist())
+        groups[costs] = (*groups.get(costs, ()), name)
+    return list(groups.values())
+
+
+def _mean(frame: pd.DataFrame, column: str) -> float:
+    return interval(frame[column].to_numpy()).mean
+
+
+def _grows(frame: pd.DataFrame) -> bool:
+    return GROWS in frame and bool(frame[GROWS].any())
+
+
+def _gap(cost: float, optimum: float | None) -> float | None:
+    if optimum is None or optimum == 0:
+        return None
+    return (cost - optimum) / abs(optimum)
+
+
+def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
+    """The table as one JSON object: plain numbers, null for what is undefined or not known.
+
+    {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
+    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}, the cheapest
+    first.
+    """
+    return {"policies": [_row_as_json(row) for row in table]}
+
+
+def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
+    difference = row.difference
+    entries = {
+        "policy": row.policy,
+        "cost": row.cost.mean,
+        "interval": [row.cost.low, row.cost.high],
+        "difference": difference and difference.mean,
+        "difference_interval": difference and [difference.low, difference.high],
+        "fill_rate": row.fill_rate,
+        "average_inventory": row.average_inventory,
+        "turnover": row.turnover,
+        "gap": row.gap,
+        "episodes": row.episodes,
+        "steady": row.is_steady,
+    }
+    return {name: plain(entry) for name, entry in entries.items()}
+
+
+def table(
+    compared: Sequence[ComparisonRow],
+    title: str,
+    notes: Sequence[str] = (),
+    yardstick: str = "average cost a period",
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Table:
+    """Return a comparison as a table; policy, cost and gap are never left out of it.
+
+    With `parameters` (policy -> name -> value) it has a column more, for a report.
+    """
+    differences = any(row.difference for row in compared)
+    columns = [
+        Column("policy", importance=KEPT, align="left"),
+        Column("cost", f"{yardstick} ± half-width", importance=KEPT),
+        Column(
+            "difference",
+            "difference to best tuned classic",
+            importance=40,
+            sign="+",
+            absent="reference" if differences else "n/a",
+        ),
+        Column("fill_rate", unit="%", importance=30, form=".2f"),
+        Column("average_inventory", importance=20, form=".2f"),
+        Column("turnover", "turns", importance=10, form=".2f"),
+        Column("gap", unit="%", importance=KEPT, form=".2f", sign="+"),
+    ]
+    if parameters is not None:
+        columns.append(Column("parameters", importance=0, align="left"))
+    rows = [
+        (
+            row.policy.replace(" = ", " =\n"),
+            row.cost,
+            row.difference if row.is_steady else "n/a",
+            row.fill_rate,
+            row.average_inventory,
+            row.turnover,
+            row.gap if row.is_steady else NO_STEADY,
+            *([] if parameters is None else [_parameters(row, parameters)]),
+        )
+        for row in compared
+    ]
+    return Table(tuple(columns), rows, title, [*_legend(compared), *notes])
+
+
+def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]]) -> str:
+    """Each policy's parameters by name, such as "kanban (tuned): cards [3, 4]"."""
+    known = [(name, parameters[name]) for name in row.names if parameters.get(name)]
+    return "; ".join(
+        f"{name}: {', '.join(f'{number} {value}' for number, value in each.items())}"
+        for name, each in known
+    )
+
+
+def _legend(compared: Sequence[ComparisonRow]) -> list[str]:
+    if not compared:
+        return []
+    level, episodes = compared[0].cost.level, compared[0].episodes
+    found = [f"±: {100 * level:g} % interval over {episodes} episodes; differences are paired."]
+    growing = [row.policy for row in compared if not row.is_steady]
+    if growing:
+        found.append(f"{'; '.join(growing)}: {NO_STEADY_STATE}.")
+    return found

@@ -1,0 +1,265 @@
+"""Whether a plant can keep up with its demand: what is needed of each limit, and what it has.
+
+A limit is a work center's time, a source's maximum order, or the storage of an item that no
+customer asks for. Mean rates of all sources that supply the demand are found by a linear program,
+so that alternatives (several sources of one item, rework) share the load as well as they can:
+
+    minimize rho   so that   use of each limit <= rho x what it has,   supply of each item >= need
+
+rho is the utilization of the tightest limit. Breakdowns, disruptions, overtime, defects and the
+share of a partial delivery that is cancelled are in it. Setups, shelf lives and a process that
+drifts out of control are not: so a plant that passes may still be too slow, and one that does not
+is too slow whatever its policy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jitgym.distributions import Deterministic
+
+from .model import Written
+from .parts import Demand, Source, UpDown
+
+SAME = 1e-9  # utilizations that differ by no more are equal
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is needed of one limit of a plant per period, and what it has."""
+
+    place: str  # such as work_centers.press
+    what: str  # "units of time" or "units"
+    needed: float  # in the limit's own unit, mean per period
+    available: float  # likewise, breakdowns and disruptions taken off
+
+    @property
+    def utilization(self) -> float:
+        """Needed / available; infinite where nothing is available."""
+        if self.available > 0:
+            return self.needed / self.available
+        return math.inf if self.needed > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit: what a unit of each source's output uses of it."""
+
+    place: str
+    what: str
+    use: Mapping[str, float]  # source -> use by a unit that it makes
+    available: float  # mean per period
+
+
+def utilization(scenario: Written) -> tuple[Load, ...]:
+    """Return the load of every limit of a plant if all of its mean demand is to be served.
+
+    Where there are alternatives, they share the work so that the tightest limit is loaded least.
+    Empty where nothing limits the plant. All are infinite where no amount of work would do.
+
+    >>> from jitgym.catalog import load
+    >>> [(each.place, round(each.utilization, 2)) for each in utilization(load("tandem"))]
+    [('work_centers.station_1', 0.7), ('work_centers.station_2', 0.7)]
+    """
+    return _loads(scenario, {n: d.mean for n, d in scenario.demands.items()})
+
+
+def cautions(scenario: Written) -> tuple[str, ...]:
+    """Return a sentence for each limit that is too tight for the demand that waits.
+
+    Demand that is lost, or whose customers leave, cannot pile up: such a plant has a steady state.
+    """
+    waiting = {name: _waits_for_ever(each) for name, each in scenario.demands.items()}
+    if not any(waiting.values()):
+        return ()
+    tight = [
+        load
+        for load in _loads(scenario, waiting)
+        if load.utilization > 1 + SAME
+        or (load.utilization > 1 - SAME and _varies(scenario) and not scenario.horizon.ends)
+    ]
+    return tuple(_sentence(scenario, load) for load in tight)
+
+
+def can_pile_up(scenario: Written) -> bool:
+    """Whether a backlog could grow with the horizon: it is ongoing, and some customers wait."""
+    return not scenario.horizon.ends and any(map(_waits_for_ever, scenario.demands.values()))
+
+
+def _sentence(scenario: Written, load: Load) -> str:
+    if load.available > 0:
+        told = (
+            f"{load.place}: demand needs {load.needed:.4g} {load.what} per period and "
+            f"{load.available:.4g} are available (utilization {load.utilization:.3g})"
+        )
+    else:
+        told = f"{load.place}: demand needs more {load.what} than there can ever be"
+    if scenario.horizon.ends:
+        return f"{told}; not all demand of the season can be served, whatever the policy"
+    return (
+        f"{told}; the backlog grows without end, so that there is no steady state and every "
+        "average grows with the horizon; expected a utilization below 1"
+    )
+
+
+def _waits_for_ever(demand: Demand) -> float:
+    """Mean units per period that wait until they are served, if none is served at once."""
+    if not demand.waits or demand.abandons:
+        return 0.0
+    share = 1.0 if isinstance(demand.unmet, str) else demand.unmet.backordered
+    return share * demand.mean
+
+
+def _varies(scenario: Written) -> bool:
+    """Whether chance or season can bring more work, or less time, than the mean."""
+    demands, centers = scenario.demands.values(), scenario.work_centers.values()
+    return (
+        any(each.varies or not isinstance(each.quantity, Deterministic) for each in demands)
+        or any(each.time.variance > 0 or each.breakdown for each in centers)
+        or any(s.disruption or s.quality or s.partial for s in scenario.sources.values())
+    )
+
+
+def limits(scenario: Written) -> list[Limit]:
+    """Return everything that limits the mean rates of a plant's sources."""
+    sources = scenario.sources
+    found = []
+    for center in scenario.work_centers:
+        use = {n: s.time_per_unit for n, s in sources.items() if s.at == center and s.time_per_unit}
+        if use:
+            found.append(
+                Limit(f"work_centers.{center}", "units of time", use, mean_time(scenario, center))
+            )
+    for name, source in sources.items():
+        up = up_share(source.disruption)
+        if source.maximum_order is not None:
+            lots = math.floor(source.maximum_order / source.lot_size + 1e-9)
+            most = lots * source.lot_size
+            found.append(Limit(f"sources.{name}.maximum_order", "units", {name: 1.0}, up * most))
+        elif up == 0:
+            found.append(Limit(f"sources.{name}.disruption", "units", {name: 1.0}, 0.0))
+    asked_for = {demand.item for demand in scenario.demands.values()}
+    for name, item in scenario.items.items():
+        if item.storage is None or name in asked_for:  # what customers wait for passes through
+            continue
+        # A unit counts from its order to its use: its lead time, and the period of its use.
+        use = {s: 1.0 + scenario.mean_lead_time(s) for s in scenario.sources_of(name)}
+        if use:
+            found.append(Limit(f"items.{name}.storage", "units", use, item.storage))
+    return found
+
+
+def up_share(process: UpDown | None) -> float:
+    """Return the share of periods in the long run in which something is up: r / (f + r)."""
+    if process is None or process.fails == 0:
+        return 1.0
+    return process.repaired / (process.fails + process.repaired)
+
+
+def mean_time(scenario: Written, center: str) -> float:
+    """Return the mean time of a work center per period: overtime in it, time down taken off."""
+    about = scenario.work_centers[center]
+    time = about.time.expectation + (about.overtime.time if about.overtime else 0.0)
+    process: UpDown | None = about.breakdown
+    if about.breakdown is not None and about.breakdown.per == "unit":
+        made = _units_made(scenario, center, time)
+        fails = 1.0 - (1.0 - about.breakdown.fails) ** made
+        process = UpDown(fails=fails, repaired=about.breakdown.repaired)
+    return time * up_share(process)
+
+
+def _units_made(scenario: Written, center: str, time: float) -> float:
+    """Units that a center makes in a period in which it is up: as needed, as far as its time goes.
+
+    What is needed must be made in the periods in which it is up, so this is the least.
+    """
+    crew = [source for source in scenario.sources.values() if source.at == center]
+    needed = math.fsum(scenario.mean_requirement(source.makes) for source in crew)
+    work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+    return needed * min(1.0, time / work) if work else needed
+
+
+def good_share(source: Source) -> float:
+    """Return the mean share of what a source makes that enters stock."""
+    share = 1.0 - _found_defects(source)
+    if source.partial is not None and source.partial.rest == "cancelled":
+        share *= source.partial.share.expectation
+    return share
+
+
+def _found_defects(source: Source) -> float:
+    quality = source.quality
+    return 0.0 if quality is None else quality.defects * (1.0 - quality.escapes)
+
+
+def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
+    """Return the load of every limit where so much of each demand is to be served."""
+    bounds = limits(scenario)
+    if not bounds:
+        return ()
+    rates = _rates(scenario, bounds, needed)
+    if rates is None:
+        return tuple(Load(each.place, each.what, math.inf, 0.0) for each in bounds)
+    return tuple(
+        Load(
+            each.place,
+            each.what,
+            math.fsum(use * rates[name] for name, use in each.use.items()),
+            each.available,
+        )
+        for each in bounds
+    )
+
+
+def _rates(
+    scenario: Written, bounds: list[Limit], needed: Mapping[str, float]
+) -> dict[str, float] | None:
+    """Return a mean rate for every source that serves the demand; None where there are none."""
+    from scipy import (
+        optimize,
+        sparse,  # takes half a second to import, and most plants never ask
+    )
+
+    linprog: Any = optimize.linprog  # its stubs know dense matrices only
+
+    names = list(scenario.sources)
+    column = {name: k for k, name in enumerate(names)}
+    row = {name: k for k, name in enumerate(scenario.items)}
+    rho = len(names)
+    supply = sparse.lil_matrix((len(row), rho + 1))
+    for name, source in scenario.sources.items():
+        supply[row[source.makes], column[name]] += good_share(source)
+        if source.quality is not None and source.quality.by_product is not None:
+            supply[row[source.quality.by_product], column[name]] += _found_defects(source)
+        for material, quantity in source.consumes.items():
+            supply[row[material], column[name]] -= quantity
+    need = np.zeros(len(row))
+    for name, demand in scenario.demands.items():
+        need[row[demand.item]] += needed[name]
+    if scenario.horizon.ends:  # a season may live on what it begins with
+        initial = [item.initial_stock for item in scenario.items.values()]
+        need -= np.array(initial) / scenario.horizon.periods
+    use = sparse.lil_matrix((len(bounds), rho + 1))
+    for k, limit in enumerate(bounds):
+        scale = limit.available or 1.0
+        for name, amount in limit.use.items():
+            use[k, column[name]] = amount / scale
+        use[k, rho] = -1.0 if limit.available > 0 else 0.0
+    above = sparse.vstack([-supply, use]).tocsr()
+    at_most = np.concatenate([-need, np.zeros(len(bounds))])
+    tightest = np.zeros(rho + 1)
+    tightest[rho] = 1.0
+    first = linprog(tightest, A_ub=above, b_ub=at_most)
+    if first.x is None:
+        return None
+    # Of all such rates those with the least work in sum: no limit is loaded for nothing.
+    work = np.asarray(use[:, :rho].sum(axis=0)).ravel()
+    most = [(0.0, None)] * rho + [(0.0, first.x[rho] * (1 + SAME) + SAME)]
+    second = linprog(np.append(work, 0.0), A_ub=above, b_ub=at_most, bounds=most)
+    found = first.x if second.x is None else second.x
+    return {name: float(found[column[name]]) for name in names}

@@ -1,0 +1,232 @@
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jitgym.evaluate.statistics import interval, paired
+from jitgym.report import tables
+from jitgym.report.comparisons import as_json, comparison
+from jitgym.report.comparisons import table as drawn
+
+TUNED = ("base-stock (tuned)", "kanban (tuned)", "EOQ (tuned)")
+EPISODES = 256
+
+
+def rollout(policy, extra, scenario="lost-sales", seed=0, **columns):
+    """Rows of a policy that costs `extra` more than the common world, give or take."""
+    world = np.random.default_rng(0).normal(5, 0.5, EPISODES)
+    own = np.random.default_rng(len(policy)).normal(0, 0.05, EPISODES)
+    frame = pd.DataFrame(
+        {
+            "scenario": scenario,
+            "policy": policy,
+            "split": "test",
+            "seed": seed,
+            "episode": range(EPISODES),
+            "cost": world + extra + (own if extra else 0),
+            "fill_rate": 0.9,
+            "average_inventory": 4.5,
+            "turnover": 52.0,
+        }
+    )
+    return frame.assign(**columns)
+
+
+@pytest.fixture
+def rows():
+    return pd.concat(
+        [
+            rollout("EOQ (tuned)", 2.0),
+            rollout("ppo", -0.2),
+            rollout("base-stock (tuned)", 0.0),
+            rollout("constant order (textbook)", 4.0, turnover=math.nan),
+            rollout("kanban (tuned)", 0.0),
+        ]
+    )
+
+
+@pytest.fixture
+def table(rows):
+    return comparison(rows, TUNED, optimum=4.7)
+
+
+def printed(table, notes=(), title="lost-sales", **options):
+    file = io.StringIO()
+    tables.show(drawn(table, title, notes, **options), file)
+    return file.getvalue()
+
+
+def test_the_cheapest_stands_first(table):
+    means = [row.cost.mean for row in table]
+    assert means == sorted(means)
+    assert table[0].policy == "ppo"
+
+
+def test_policies_that_coincide_share_a_row(table):
+    assert [row.policy for row in table].count("base-stock (tuned) = kanban (tuned)") == 1
+    assert len(table) == 4
+
+
+def test_policies_that_differ_in_one_episode_do_not_coincide(rows):
+    last = (rows.policy == "kanban (tuned)") & (rows.episode == EPISODES - 1)
+    rows.loc[last, "cost"] += 1e-12
+    assert len(comparison(rows, TUNED, None)) == 5
+
+
+def test_the_order_of_rows_does_not_matter(rows, table):
+    shuffled = rows.sample(frac=1, random_state=0)
+    by_names = {frozenset(row.names): row for row in comparison(shuffled, TUNED, optimum=4.7)}
+    for row in table:
+        other = by_names[frozenset(row.names)]
+        assert other.cost.mean == pytest.approx(row.cost.mean)
+        assert other.cost.half_width == pytest.approx(row.cost.half_width)
+
+
+def test_differences_are_paired_with_the_best_tuned_classic(rows, table):
+    frames = dict(iter(rows.groupby("policy")))
+    ppo, best = table[0], table[1]
+    assert best.difference is None
+    assert ppo.difference == paired(frames["ppo"], frames["base-stock (tuned)"])
+    assert ppo.difference.half_width < ppo.cost.half_width / 5  # what pairing is for
+    assert all(row.difference is not None for row in table if row is not best)
+
+
+def test_without_a_tuned_classic_there_is_no_difference(rows):
+    assert all(row.difference is None for row in comparison(rows, [], None))
+
+
+def test_cost_and_gap_are_of_the_rows(rows, table):
+    costs = rows[rows.policy == "ppo"].cost
+    assert table[0].cost == interval(costs)
+    assert table[0].gap == pytest.approx(costs.mean() / 4.7 - 1)
+    assert table[0].episodes == EPISODES
+
+
+def test_without_an_optimum_there_is_no_gap(rows):
+    assert all(row.gap is None for row in comparison(rows, TUNED, None))
+
+
+def test_a_gap_to_a_profit_is_positive_too(rows):
+    profit = rows.assign(cost=rows.cost - 100)
+    assert all(row.gap > 0 for row in comparison(profit, TUNED, optimum=-96.0))
+
+
+def test_kpis_are_means_over_the_episodes_that_define_them(rows):
+    rows.loc[(rows.policy == "ppo") & (rows.episode > 0), "fill_rate"] = math.nan
+    table = comparison(rows, TUNED, None)
+    assert table[0].fill_rate == 0.9
+    assert math.isnan(table[-1].turnover)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: pd.concat([rows, rollout("ppo", 1, scenario="tandem")]), "2 scenarios"),
+        (lambda rows: rows.iloc[:-1], "same tape"),
+        (lambda rows: pd.concat([rows, rollout("ppo 2", 1, seed=1)]), "same tape"),
+        (lambda rows: pd.concat([rows, rollout("ppo", 1)]), "stands twice"),
+        (lambda rows: rows[rows.policy != "EOQ (tuned)"], r"no rows of EOQ \(tuned\)"),
+        (lambda rows: rows.assign(cost=math.nan), "a cost is nan"),
+        (lambda rows: rows.iloc[:0], "0 scenarios"),
+    ],
+    ids=[
+        "two scenarios",
+        "an episode short",
+        "another seed",
+        "one policy twice",
+        "a classic missing",
+        "undefined costs",
+        "nothing",
+    ],
+)
+def test_unfair_tables_are_refused(rows, change, message):
+    with pytest.raises(ValueError, match=message):
+        comparison(change(rows), TUNED, None)
+
+
+def test_json_holds_every_figure_and_null_for_what_is_undefined(rows):
+    table = comparison(rows, TUNED, None)
+    found = json.loads(json.dumps(as_json(table), allow_nan=False))["policies"]
+    assert [entry["policy"] for entry in found] == [row.policy for row in table]
+    assert found[0]["cost"] == table[0].cost.mean
+    assert found[0]["interval"] == [table[0].cost.low, table[0].cost.high]
+    assert found[0]["difference"] == table[0].difference.mean
+    assert found[0]["gap"] is None
+    assert found[1]["difference"] is None
+    assert found[1]["difference_interval"] is None
+    assert found[-1]["turnover"] is None
+    assert found[0]["episodes"] == EPISODES
+
+
+def test_a_pipe_gets_plain_whole_lines_of_at_most_100_columns(table, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    long_name = "order-up-to on a smoothed forecast (textbook)"
+    table = (*table, replace(table[-1], names=(long_name, "constant order (tuned)")))
+    text = printed(
+        table, notes=["One demand path: the interval covers the supplier's chance only."]
+    )
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+    assert "…" not in text
+    for name in ("ppo", "base-stock (tuned)", "constant order"):
+        assert name in text
+    assert "the supplier's chance only" in text
+
+
+def test_text_says_na_for_what_is_undefined(table):
+    line = next(line for line in printed(table).splitlines() if "constant order" in line)
+    assert line.split()[-4:-2] == ["4.50", "n/a"]  # inventory, turns, and the gap in two words
+    assert "nan" not in printed(table)
+
+
+def test_figures_have_the_digits_that_their_intervals_bear(rows):
+    lines = printed(comparison(rows, TUNED, 4.7)).splitlines()
+    ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
+    cost = interval(rows[rows.policy == "ppo"].cost)
+    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
+    assert "-0.1990 ± 0.0063" in ppo
+
+
+def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
+    is_constant = rows.policy == "constant order (textbook)"
+    failing = rows.assign(cost=rows.cost.where(~is_constant, rows.cost * 1e5))
+    lines = printed(comparison(failing, TUNED, None)).splitlines()
+    ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
+    constant = next(line for line in lines if "constant order" in line)
+    cost = interval(rows[rows.policy == "ppo"].cost)
+    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
+    assert "." not in constant.split("±")[0]
+
+
+def test_wide_figures_stay_whole(rows):
+    dear = rows.assign(cost=rows.cost * 1e5, average_inventory=123456.0)
+    text = printed(comparison(dear, TUNED, None))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    assert "123456.00" in text
+
+
+def test_one_episode_has_no_half_width(rows):
+    text = printed(comparison(rows[rows.episode == 0], TUNED, None))
+    assert "± n/a" in text
+    assert "nan" not in text
+
+
+def test_certain_costs_have_readable_figures(rows):
+    text = printed(comparison(rows.assign(cost=rows.policy.str.len() / 3.0), TUNED, None))
+    assert "1.00000 ± 0.00000" in text
+
+
+def test_names_and_notes_are_text_and_not_markup(table):
+    odd = (replace(table[0], names=("base-stock [red]",)), *table[1:])
+    text = printed(odd, notes=["levels=[1, 2] [/bold]"], title="lost-sales [blue]")
+    for words in ("[red]", "levels=[1, 2] [/bold]", "lost-sales [blue]"):
+        assert words in text
+
+
+def test_the_yardstick_names_the_column(table):
+    assert "discounted cost" in printed(table, yardstick="discounted cost")
