@@ -1,4 +1,4 @@
-"""Control: what may be seen, what a policy is, and the family of pull rules."""
+"""Control: the view, the policy protocol, and the family of pull rules."""
 
 from .policy import FunctionPolicy, Policy, Printed, RulePolicy, as_policy
 from .positions import echelon, local

@@ -1,8 +1,8 @@
-"""Pull rules as data: one family, run inside the compiled loop together with the plant.
+"""Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upward, and of one item from short to long lead time:
+For every source, from the customer upward; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
+    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
 K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
@@ -15,7 +15,7 @@ first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
-Dallery 2000 for the lines). Quantities in units.
+Dallery 2000 for the lines). Quantities are in units.
 """
 
 from __future__ import annotations
@@ -65,21 +65,20 @@ ASK = np.dtype(
 )
 
 PUSHED = 2.0**53
-"""Units that are asked for where nothing limits them: more cannot be counted one by one."""
+"""Units asked for if nothing limits them: beyond this, floats cannot count single units."""
 
 
 class Rule(NamedTuple):
     """A population of pull rules of one structure; a policy's own rule is a population of one."""
 
     asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
-    cells: npt.NDArray[
-        np.int32
-    ]  # of the weights: a state cell, or -1 - s for what source s was asked
+    # The cell of each weight: a state cell, or -1 - s for the quantity asked from source s.
+    cells: npt.NDArray[np.int32]
     weights: Array  # E, (population, weights)
     numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY of each ask, (population, asks, 6)
 
     def stack(self, others: Sequence[Rule]) -> Rule:
-        """Return one population of this rule and others of the same structure."""
+        """Return one population of this rule and of others with the same structure."""
         rules = (self, *others)
         return self._replace(
             weights=np.concatenate([rule.weights for rule in rules]),
@@ -88,7 +87,7 @@ class Rule(NamedTuple):
 
 
 def lean(rule: Rule) -> Rule:
-    """Return the same population, whose asks tell which numbers none of its rules has."""
+    """Return the same population, with a mark in `asks` for numbers that none of its rules has."""
     asks = rule.asks.copy()
     columns = (("lacks_cards", CARDS), ("lacks_levels", LEVEL), ("lacks_caps", CAP))
     for name, column in columns:
@@ -107,7 +106,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state: asked (asked cells,), in units."""
+    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
@@ -125,7 +124,7 @@ def ask_by_rule(
         if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
-            if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
+            if ask.lacks_batches or batch == 1.0:  # a division would cost more than all the rest
                 asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
@@ -185,7 +184,7 @@ def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
 
 @kernel
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
-    """Return how many units source s could make of the materials in stock."""
+    """Return the units that source s could make from the materials in stock."""
     source = plant.sources[s]
     units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
@@ -234,20 +233,21 @@ def pull_rule(
     triggers: dict[str, float] | None = None,
     priorities: dict[str, float] | None = None,
 ) -> Rule:
-    """Return the rule with these numbers by source, in units.
+    """Return the rule with these numbers per source, in units.
 
     Parameters
     ----------
     cards
-        Kanban cards K; a source without has no card limit.
+        Kanban cards K; a source that is not named has no card limit.
     levels
-        Echelon base-stock levels S; a source without has no level.
+        Echelon base-stock levels S; a source that is not named has no level.
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        Largest ask; multiples (default: the source's lot size); smallest gap that is acted on.
+        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
+        that leads to an order.
     priorities
-        At a work center the higher runs first; default 0.
+        At a work center the higher priority runs first; default 0.
     """
     scenario = layout.scenario
     numbers = {
@@ -292,9 +292,9 @@ def linear_rule(
     positions: Sequence[dict[int, float]],
     numbers: Sequence[tuple[float, ...]],
 ) -> Rule:
-    """Return a rule from its rows: of each source in order, {cell: weight} and its numbers.
+    """Return a rule from its rows: for each source in `order`, {cell: weight} and its numbers.
 
-    Numbers that are left out at the end (the priority) are 0.
+    The last number (the priority) may be left out and is then 0.
     """
     scenario = layout.scenario
     place = {name: k for k, name in enumerate(scenario.sources)}
@@ -321,8 +321,8 @@ def linear_rule(
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus those of all below it, weighted by the
-    bill of materials; of two sources of an item below, the one asked last speaks for it.
+    The echelon level of a source is its own local level plus those of all items below, weighted by
+    the bill of materials. If an item below has two sources, the level of the one asked last counts.
     """
     names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))
