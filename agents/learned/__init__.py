@@ -1,6 +1,6 @@
 """Learned agents: stable-baselines3 on the native vector environment.
 
-Importing this imports torch; importing `agents` does not.
+Importing this package imports torch; importing `agents` does not.
 """
 
 from .checkpoint import expect_folder
