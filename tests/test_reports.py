@@ -67,7 +67,7 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     assert max(map(len, lines)) <= columns
     rows = [line for line in lines if "±" in line and line.endswith("%")]
     assert rows  # a cost with its interval, and the gap at the end of the line
-    assert "Columns left out, for want of room: " in " ".join(out.split())
+    assert "Columns left out for lack of room: " in " ".join(out.split())
     report = (plants / "run" / "report.md").read_text()
     for column in ("average inventory", "turns", "gap", "parameters"):
         assert f" {column} |" in report
