@@ -181,7 +181,9 @@ def test_patterns_and_seasons_multiply_the_mean_exactly(quantity: Written) -> No
     pattern, seasons = [1, 0.2, 0, 1.25], {"factors": [1, 3], "periods": 2}
     demand = {"quantity": quantity, "pattern": pattern, "seasons": seasons}
     if quantity["distribution"] in ("regimes", "life-cycle"):
-        with pytest.raises(ScenarioError, match="pattern: scales a mean; expected a distribution"):
+        with pytest.raises(
+            ScenarioError, match="pattern: cannot multiply this demand; expected a distribution"
+        ):
             plant(**demand)
         return
     scenario = plant(**demand)
@@ -253,7 +255,7 @@ def test_what_cannot_be_drawn_is_refused_with_what_would_be_drawn(
 def test_a_factor_that_cannot_be_drawn_is_refused_by_its_pattern() -> None:
     with pytest.raises(ScenarioError) as caught:
         plant(quantity=kind("geometric", mean=3), pattern=[1, 1e6])
-    assert str(caught.value).startswith("scenario: demands.buyers.pattern: times the quantity")
+    assert str(caught.value).startswith("scenario: demands.buyers.pattern: multiplies the quantity")
     assert "spreads over more than 1,000,000 values" in str(caught.value)
 
 
@@ -288,14 +290,14 @@ def test_an_event_is_not_multiplied_but_its_rates_are() -> None:
     data["sources"]["printer"] |= {"at": "lathe", "time_per_unit": 1}
     scenario = Scenario.from_document(data)
     assert with_demand(scenario, 1.0).demands["buyers"].mean == pytest.approx(0.7 / 2.7)
-    told = "drawn with mean 0.295775, not 0.311111; expected the rates themselves"
+    told = "drawn with mean 0.295775, not 0.311111; expected new rates"
     with pytest.raises(ScenarioError, match=told):
         with_demand(scenario, 1.2)
 
 
 @pytest.mark.parametrize("factor", [-1.0, math.nan, math.inf])
 def test_a_scale_is_a_number_from_0_on(factor: float) -> None:
-    with pytest.raises(ScenarioError, match="expected a factor from 0 on"):
+    with pytest.raises(ScenarioError, match="expected a factor of at least 0"):
         with_demand(plant(quantity=4), factor)
 
 

@@ -180,7 +180,9 @@ def test_quantities_that_multiply_beyond_all_numbers_are_refused() -> None:
         },
         demands={"all": {"item": "item_29", "quantity": 2, "unmet": "lost"}},
     )
-    with pytest.raises(ScenarioError, match=r"items\.item_\d+: more than 1e\+100 units of it"):
+    with pytest.raises(
+        ScenarioError, match=r"items\.item_\d+: goes .* with more than 1e\+100 units"
+    ):
         Scenario.from_document(data)
 
 
@@ -195,12 +197,12 @@ REGIMES = {
     ("changed", "said"),
     [
         ({"demands.customers.seasons": {"factors": [1, 2], "periods": 10**7}},
-         "come again after 20,000,000 periods; expected at most 100,000"),
+         "after 20,000,000 periods; expected at most 100,000"),
         ({"demands.customers.seasons": {"factors": [1, 2], "periods": 49_999},
-          "demands.customers.pattern": [1.0, 1.0, 1.0]}, "come again after 299,994 periods"),
+          "demands.customers.pattern": [1.0, 1.0, 1.0]}, "after 299,994 periods"),
         ({"demands.customers.pattern": [1e9]}, "spreads over more than"),
         ({"demands.customers.pattern": [1 + k / 1e4 for k in range(3_000)],
-          "demands.customers.quantity.mean": 1e5}, "distributions of more than 4,000,000 values"),
+          "demands.customers.quantity.mean": 1e5}, "distributions with more than 4,000,000 values"),
         ({"items.milk.shelf_life": 10**6}, "shelf_life: is 1000000; expected at most 1000"),
         ({"sources.dairy.lead_time": 10**6}, "lead_time: takes up to 1e+06 periods; expected at"),
         ({"sources.dairy.lead_time": {"distribution": "poisson", "mean": 1e6}}, "lead_time"),
@@ -230,7 +232,7 @@ def test_demands_whose_cycles_together_are_too_long_are_refused() -> None:
     demand = {"item": "milk", "quantity": POISSON, "unmet": "lost"}
     primes = (89, 97, 101)
     demands = {f"d{n}": demand | {"pattern": [1.0] * n} for n in primes}
-    with pytest.raises(ScenarioError, match="come again after 871,933 periods together"):
+    with pytest.raises(ScenarioError, match="repeat after 871,933 periods"):
         Scenario.from_document(plant(demands=demands))
 
 

@@ -151,7 +151,7 @@ def test_recorded_series_are_in_the_order_of_their_dates(tmp_path: Path) -> None
 
 def test_a_horizon_beyond_what_a_split_replays_is_refused() -> None:
     with pytest.raises(
-        ScenarioError, match=r"horizon: has 80 periods, but split test .* replays 52"
+        ScenarioError, match=r"horizon: has 80 periods, but split test .* has only 52 to replay"
     ):
         load("recorded-retail", **{"horizon.ongoing": 80})
 
