@@ -1,6 +1,6 @@
-"""jitgym: write a plant down, and see what a learned pull policy gains over a well-tuned classic.
+"""jitgym: describe a plant, and see what a learned pull policy gains over well-tuned classics.
 
-Importing it registers the environment ids: one for each scenario of the catalog, such as
+The import registers the environment ids: one for each scenario of the catalog, such as
 `jitgym/LostSales-v0`, and `jitgym/Plant-v0` with `scenario=` for any plant.
 """
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from .catalog import load
     from .scenario import Scenario
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Scenario", "ScenarioError", "load"]
 
 register_environments()
 
 
 def __getattr__(name: str) -> Any:
-    # Scenarios need pydantic, and pydantic takes longer to import than all the rest: on first use.
+    # Imported on first use: scenarios need pydantic, the slowest import of all.
     if name in ("Scenario", "load"):
         from . import catalog, scenario
 

@@ -1,4 +1,4 @@
-"""Registers the environment ids with Gymnasium: one a scenario of the catalog, and Plant."""
+"""Registers the environment ids with Gymnasium: one per scenario of the catalog, and Plant-v0."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def environment_id(scenario: str) -> str:
 
 
 def register_environments() -> None:
-    """Register every id; nothing of an environment is imported before one is made."""
+    """Register every id; the code of environments is imported only when one is made."""
     for file in sorted(CATALOG.glob("*.yaml")):
         _register(environment_id(file.stem), {"scenario": file.stem})
     _register("jitgym/Plant-v0", {})

@@ -210,5 +210,5 @@ def test_any_cell_that_two_parts_share_is_refused(monkeypatch: pytest.MonkeyPatc
         return take(self, kind, owner, what, unit, size)
 
     monkeypatch.setattr(Row, "take", twice)
-    with pytest.raises(ScenarioError, match=r"dairy\.in_process would be of both"):
+    with pytest.raises(ScenarioError, match=r"both would have a cell dairy\.in_process"):
         lay_out(scenario)

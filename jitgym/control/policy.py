@@ -1,4 +1,4 @@
-"""The policy: all that evaluation, the exact solver and the scripts know of a decision maker."""
+"""The policy protocol: all that evaluation, exact solver and scripts know of a decision maker."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = npt.NDArray[np.float64]
 
 @runtime_checkable
 class Policy(Protocol):
-    """Who asks, and for how much."""
+    """A policy asks for a quantity from every source, given the view."""
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         ...
 
     @property
@@ -33,26 +33,26 @@ class Policy(Protocol):
         ...
 
     def start(self, batch: int) -> Array:
-        """Return its memory at the beginning of an episode, (batch, width), often of width 0."""
+        """Return its memory at the start of an episode, (batch, width); the width is often 0."""
         ...
 
     def act(self, view: View, memory: Array) -> npt.ArrayLike:
-        """Return what it asks for, (batch, sources) in units; may write to its memory.
+        """Return the quantities it asks for, (batch, sources) in units; it may write to its memory.
 
-        Beside the quantities there may stand priorities, (batch, 2 sources), and then which
-        improvement projects to begin, (batch, 2 sources + projects).
+        Priorities may follow the quantities, (batch, 2 sources), and then the improvement projects
+        to begin, (batch, 2 sources + projects).
         """
         ...
 
 
 class Printed:
-    """A policy, or what holds one, that prints in a line instead of as all its arrays.
+    """A policy, or an object that holds one, that prints as one line instead of as its arrays.
 
     `base-stock (textbook) on lost-sales: level 29`
     """
 
     def __init_subclass__(cls, **given: Any) -> None:
-        # Before a dataclass would write its own.
+        # Set here, because a dataclass would write its own otherwise.
         super().__init_subclass__(**given)
         cls.__repr__ = cls.__dict__.get("__repr__", printed)  # type: ignore[method-assign]
 
@@ -66,11 +66,11 @@ def printed(policy: Any) -> str:
     return f"{policy.name}{where}{': ' if listed else ''}{listed}"
 
 
-MOST_VALUES = 12  # of a parameter that are printed
+MOST_VALUES = 12  # values of a parameter that are printed
 
 
 def _short(value: Any) -> str:
-    """Return a parameter's values, of many the first only."""
+    """Return the values of a parameter as text; of many values only the first ones."""
     if not isinstance(value, list | tuple):
         return f"{value:g}" if isinstance(value, float) else str(value)
     more = len(value) - MOST_VALUES
@@ -80,19 +80,19 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True)
 class RulePolicy(Printed):
-    """A policy that is a pull rule: batches and the compiled loop run the same numbers."""
+    """A policy that is a pull rule: batches and the compiled loop use the same numbers."""
 
     name: str
     layout: Layout
     rule: Rule
-    parameters: dict[str, Any] = field(default_factory=dict)  # as it was made, for tables and files
+    parameters: dict[str, Any] = field(default_factory=dict)  # as given, for tables and files
 
     def start(self, batch: int) -> Array:
-        """Return no memory."""
+        """Return an empty memory."""
         return np.empty((batch, 0))
 
     def act(self, view: View, memory: Array) -> Array:
-        """Return the rule's asks, quantities in units and priorities, (batch, asked cells)."""
+        """Return what the rule asks for: quantities and priorities, (batch, asked cells)."""
         state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
         asked = np.zeros((state.shape[0], self.layout.asked_cells))
         ask_batch(self.layout.plant, self.rule, state, asked)
@@ -112,7 +112,7 @@ class FunctionPolicy(Printed):
         return getattr(self.function, "__name__", "function")
 
     def start(self, batch: int) -> Array:
-        """Return no memory."""
+        """Return an empty memory."""
         return np.empty((batch, 0))
 
     def act(self, view: View, memory: Array) -> npt.ArrayLike:
@@ -121,7 +121,7 @@ class FunctionPolicy(Printed):
 
 
 def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
-    """Return a policy: itself, or a plain function of the view wrapped as one."""
+    """Return the policy itself, or a plain function of the view wrapped as a policy."""
     if isinstance(policy, Policy):
         return policy
     if callable(policy):
@@ -129,11 +129,11 @@ def as_policy(policy: Policy | Callable[[View], npt.ArrayLike]) -> Policy:
     if callable(getattr(policy, "predict", None)):
         raise TypeError(
             f"{type(policy).__name__} acts on observations; expected "
-            "evaluate.net_policy(model, scenario, control=...), which makes a policy of it"
+            "evaluate.net_policy(model, scenario, control=...), which turns it into a policy"
         )
     raise TypeError(
         f"{type(policy).__name__} {policy!r} is neither a policy nor a function of the view; "
-        "expected one of them"
+        "expected one of the two"
     )
 
 

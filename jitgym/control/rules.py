@@ -1,24 +1,26 @@
-"""Pull rules as data: one family, run inside the compiled loop together with the plant.
+"""Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upward, and of one item from short to long lead time:
+For every source, from the customer upward; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; a limit that is absent does not bind
+    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K cards (units), p in process at the item's sources, B parts still under a card: the stock less the
-cards that the item's consumers have free. S a level, E.v a weighted sum of the view's cells (the
-inventory position, or any linear rule) and of what this period's earlier asks add to it. With
-neither cards nor level a source pushes: it asks for all that its materials allow. Where several
-sources stand at one work center, a higher priority runs first.
+K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
+less the cards that the item's consumers have free. S a level, E.v a weighted sum of the view's
+cells (the inventory position of `positions`, or any linear rule) and of what this period's earlier
+asks add to it. Where another source of the item is asked later, no ask is larger than what can be
+granted: the other one gets the rest. With neither cards nor level a source pushes: it asks for all
+that its materials allow. Where several sources stand at one work center, a higher priority runs
+first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
-Dallery 2000 for the lines). Quantities in units.
+Dallery 2000 for the lines). Quantities are in units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +28,19 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
-from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
-from jitgym.plant.whole import at_least, whole, whole_units
+from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
+
+from .positions import (
+    Cells,
+    echelons,
+    on_order,
+    returning,
+    rework,
+    reworked,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -40,6 +52,9 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
+        ("on_order", "i4"),  # first and last weight of what counts under its cards beside the stock
+        ("on_order_end", "i4"),
+        ("has_rivals", "i4"),  # 1 where another source of the item is asked later
         # 1 where no rule of the population has such a number, so that it need not be looked at.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
@@ -50,21 +65,20 @@ ASK = np.dtype(
 )
 
 PUSHED = 2.0**53
-"""Units that are asked for where nothing limits them: more cannot be counted one by one."""
+"""Units asked for if nothing limits them: beyond this, floats cannot count single units."""
 
 
 class Rule(NamedTuple):
     """A population of pull rules of one structure; a policy's own rule is a population of one."""
 
     asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
-    cells: npt.NDArray[
-        np.int32
-    ]  # of the weights: a state cell, or -1 - s for what source s was asked
+    # The cell of each weight: a state cell, or -1 - s for the quantity asked from source s.
+    cells: npt.NDArray[np.int32]
     weights: Array  # E, (population, weights)
     numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY of each ask, (population, asks, 6)
 
     def stack(self, others: Sequence[Rule]) -> Rule:
-        """Return one population of this rule and others of the same structure."""
+        """Return one population of this rule and of others with the same structure."""
         rules = (self, *others)
         return self._replace(
             weights=np.concatenate([rule.weights for rule in rules]),
@@ -73,7 +87,7 @@ class Rule(NamedTuple):
 
 
 def lean(rule: Rule) -> Rule:
-    """Return the same population, whose asks tell which numbers none of its rules has."""
+    """Return the same population, with a mark in `asks` for numbers that none of its rules has."""
     asks = rule.asks.copy()
     columns = (("lacks_cards", CARDS), ("lacks_levels", LEVEL), ("lacks_caps", CAP))
     for name, column in columns:
@@ -92,76 +106,120 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state: asked (asked cells,), in units."""
+    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
         ask = asks[k]
         gap = UNLIMITED
         if not ask.lacks_cards and numbers[k, CARDS] < UNLIMITED:
-            gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
+            held = parts_under_cards(plant, ask.source, state, asked)
+            held += weighed(ask.on_order, ask.on_order_end, cells, weights, state, asked)
+            gap = numbers[k, CARDS] - held
         if not ask.lacks_levels and numbers[k, LEVEL] < UNLIMITED:
-            position = 0.0
-            for w in range(ask.weights, ask.weights_end):
-                cell = cells[w]
-                position += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+            position = weighed(ask.weights, ask.weights_end, cells, weights, state, asked)
             gap = min(gap, numbers[k, LEVEL] - position)
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
         if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
-            if ask.lacks_batches or batch == 1.0:  # a division would take longer than all the rest
+            if ask.lacks_batches or batch == 1.0:  # a division would cost more than all the rest
                 asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
+            if ask.has_rivals:
+                asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
 @kernel
-def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return how many units of the item of source s are in process, asked, or wait under a card.
+def weighed(
+    first: int,
+    last: int,
+    cells: npt.NDArray[np.int32],
+    weights: Row,
+    state: Row,
+    asked: Row,
+) -> float:
+    """Return a weighted sum of cells of the state and of what was asked in this period."""
+    total = 0.0
+    for w in range(first, last):
+        cell = cells[w]
+        total += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+    return total
+
+
+@kernel
+def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
+    """Return how many units in stock of the item of source s wait under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
     item = plant.items[plant.sources[s].item]
-    held = 0.0
-    for a in range(item.ages):
-        held += state[item.stock + a]
+    held = on_hand(state, item)
     for k in range(item.users, item.users_end):
         user = plant.users[k]
         held -= user.quantity * asked[user.source]
-    held = max(held, 0.0)
-    for k in range(item.sources, item.sources_end):
-        source = plant.sources[plant.makers[k]]
-        held += asked[plant.makers[k]]
-        for a in range(source.ages):
-            held += state[source.pipeline + a]
-    return held
+    return max(held, 0.0)
+
+
+@kernel
+def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
+    """Return what can be granted of what is wanted from source s, as far as the state tells.
+
+    Not beyond its maximum order and its materials, not below its minimum order, and nothing while
+    it or its work center is down.
+    """
+    source = plant.sources[s]
+    if source.up != NONE and state[source.up] == 0.0:
+        return 0.0
+    if source.center != NONE:
+        center = plant.centers[source.center]
+        if center.up != NONE and state[center.up] == 0.0:
+            return 0.0
+    most = whole_lots(source, min(wanted, enough_material_for(plant, s, state)))
+    return most if most >= source.minimum else 0.0
 
 
 @kernel
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
-    """Return how many units source s could make of the materials in stock."""
+    """Return the units that source s could make from the materials in stock."""
     source = plant.sources[s]
     units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
-        item = plant.items[material.item]
-        stock = 0.0
-        for a in range(item.ages):
-            stock += state[item.stock + a]
-        units = min(units, stock / material.quantity)
+        units = min(units, on_hand(state, plant.items[material.item]) / material.quantity)
     return units
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, of one item from short to long lead time."""
+    """Return the sources from the customer upward, of one item from short to long lead time.
+
+    Rework comes before all other sources of its item: what it takes is there already.
+    """
+    reworks = rework(scenario)
     return [
         source
         for item in reversed(scenario.items_upstream_first)
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
+        for source in sorted(
+            scenario.sources_of(item),
+            key=lambda name: (name not in reworks, scenario.mean_lead_time(name)),
+        )
     ]
+
+
+def rivals(scenario: Scenario) -> dict[str, list[str]]:
+    """Return source -> the sources of its item that are asked before it, in the order of asking."""
+    order = asking_order(scenario)
+    return {
+        name: [
+            other
+            for other in order[:k]
+            if scenario.sources[other].makes == scenario.sources[name].makes
+        ]
+        for k, name in enumerate(order)
+    }
 
 
 def pull_rule(
@@ -175,20 +233,21 @@ def pull_rule(
     triggers: dict[str, float] | None = None,
     priorities: dict[str, float] | None = None,
 ) -> Rule:
-    """Return the rule with these numbers by source, in units.
+    """Return the rule with these numbers per source, in units.
 
     Parameters
     ----------
     cards
-        Kanban cards K; a source without has no card limit.
+        Kanban cards K; a source that is not named has no card limit.
     levels
-        Echelon base-stock levels S; a source without has no level.
+        Echelon base-stock levels S; a source that is not named has no level.
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        Largest ask; multiples (default: the source's lot size); smallest gap that is acted on.
+        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
+        that leads to an order.
     priorities
-        At a work center the higher runs first; default 0.
+        At a work center the higher priority runs first; default 0.
     """
     scenario = layout.scenario
     numbers = {
@@ -203,8 +262,28 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    positions = _inventory_positions(layout, order, net)
+    whole = echelons(layout, net)
+    positions = [seen_by(layout, source, whole[scenario.sources[source].makes]) for source in order]
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
+
+
+def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
+    """Return the position of an item as one of its sources sees it when it is asked.
+
+    With what was asked of the sources before it. Rework does not see the by-products that it is
+    there to take, and raises the position of nobody: by-products are in it already.
+    """
+    scenario = layout.scenario
+    place = list(scenario.sources).index
+    counted = reworked(scenario)
+    row = dict(position)
+    if source in counted:
+        for cell in returning(layout, scenario.sources[source].makes):
+            row.pop(cell, None)
+    for other in rivals(scenario)[source]:
+        if source in counted or other not in counted:
+            row[-1 - place(other)] = 1.0
+    return row
 
 
 def linear_rule(
@@ -213,95 +292,47 @@ def linear_rule(
     positions: Sequence[dict[int, float]],
     numbers: Sequence[tuple[float, ...]],
 ) -> Rule:
-    """Return a rule from its rows: of each source in order, {cell: weight} and its numbers.
+    """Return a rule from its rows: for each source in `order`, {cell: weight} and its numbers.
 
-    Numbers that are left out at the end (the priority) are 0.
+    The last number (the priority) may be left out and is then 0.
     """
-    place = {name: k for k, name in enumerate(layout.scenario.sources)}
-    ends = np.cumsum([0, *(len(position) for position in positions)])
+    scenario = layout.scenario
+    place = {name: k for k, name in enumerate(scenario.sources)}
+    made = [scenario.sources[source].makes for source in order]
+    under = [
+        seen_by(layout, source, on_order(layout, item))
+        for source, item in zip(order, made, strict=True)
+    ]
+    rows = [*positions, *under]
+    ends = np.cumsum([0, *map(len, rows)])
     asks = np.zeros(len(order), dtype=ASK)
     asks["source"] = [place[name] for name in order]
-    asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
+    asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
+    asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
+    asks["has_rivals"] = [item in made[k + 1 :] for k, item in enumerate(made)]
     return Rule(
         asks,
-        np.array([cell for position in positions for cell in position], dtype=np.int32),
-        np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
+        np.array([cell for row in rows for cell in row], dtype=np.int32),
+        np.array([[w for row in rows for w in row.values()]], dtype=np.float64),
         np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
     )
-
-
-def _inventory_positions(layout: Layout, order: Sequence[str], net: bool) -> list[dict[int, float]]:
-    scenario = layout.scenario
-    of_items = echelons(layout, net)
-    place = {name: k for k, name in enumerate(scenario.sources)}
-    asked: dict[str, dict[int, float]] = {}  # item -> what was asked for it by then
-    positions = []
-    for source in order:  # each ask raises the position that the next one sees
-        item = scenario.sources[source].makes
-        before = asked.setdefault(item, {})
-        positions.append(of_items[item] | before)
-        before[-1 - place[source]] = 1.0
-    return positions
-
-
-def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
-    """Return {state cell: units of the item a unit of the cell}: in process, in stock, and below.
-
-    All in process at the item and below, down to the customer, summed over consuming branches and
-    weighted by the bill of materials, less the backorders where `net`.
-    """
-    below, waiting = {item}, [item]
-    while waiting:
-        further = layout.scenario.goes_into(waiting.pop()).keys() - below
-        below |= further
-        waiting += further
-    return echelons(layout, net, below)[item]
-
-
-def echelons(
-    layout: Layout, net: bool = True, of: Collection[str] | None = None
-) -> dict[str, dict[int, float]]:
-    """Return the echelon of every item, or of some that hold all below them; see `echelon`."""
-    scenario = layout.scenario
-    cells = {part.name: part for part in layout.state}
-    backlogs: dict[str, list[int]] = {}
-    for name, demand in scenario.demands.items():
-        if f"{name}.backlog" in cells:
-            backlogs.setdefault(demand.item, []).append(cells[f"{name}.backlog"].start)
-    rows: dict[str, dict[int, float]] = {}
-    for item in reversed(scenario.items_upstream_first):
-        if of is not None and item not in of:
-            continue
-        row = rows[item] = {}
-        parts = [cells[f"{item}.stock"]]
-        parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
-        for part in parts:
-            row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
-        if net:
-            row.update(dict.fromkeys(backlogs.get(item, ()), -1.0))
-        # Two sources that make one item of this one hold the same units below: counted once.
-        for consumer, quantity in scenario.goes_into(item).items():
-            for cell, units in rows[consumer].items():
-                row[cell] = row.get(cell, 0.0) + quantity * units
-    return rows
 
 
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus those of all below it, weighted by the
-    bill of materials; of two sources of an item below, the one asked last speaks for it.
+    The echelon level of a source is its own local level plus those of all items below, weighted by
+    the bill of materials. If an item below has two sources, the level of the one asked last counts.
     """
-    names = list(scenario.sources)
-    place = {name: k for k, name in enumerate(names)}
+    names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))
     below: dict[str, Array] = {}
     for item in reversed(scenario.items_upstream_first):
         consumers = scenario.goes_into(item).items()
         rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
         below[item] = rest
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time):
+        for source in [name for name in order if scenario.sources[name].makes == item]:
             own = rest.copy()
-            own[place[source]] += 1.0
-            matrix[place[source]] = below[item] = own
+            own[names.index(source)] += 1.0
+            matrix[names.index(source)] = below[item] = own
     return matrix

@@ -1,14 +1,14 @@
 """The view: what a decision maker sees of a batch of plants before it asks.
 
-A `View` is a numpy array of shape (batch, cells), in natural units, that knows its cells by name:
+A `View` is a numpy array of shape (batch, cells) in natural units; its cells have names:
 
     view["car.stock"]          (batch,)  stock of an item, all ages together
-    view["mill.in_process"]    (batch,)  in the pipeline of a source, all ages together
-    view["mill.in_process[2]"] (batch,)  of that, what was ordered two periods ago
-    view["press.up"]           (batch,)  1 up, 0 down
-    view["press.setup"]        (batch,)  1 + the number of the source it is set up for; 0: none
-    view["customers.backlog"]  (batch,)  waiting for this demand
-    view["customers.last"]     (batch,)  demand of the period before
+    view["mill.in_process"]    (batch,)  units in process at a source, all ages together
+    view["mill.in_process[2]"] (batch,)  those of them ordered two periods ago
+    view["press.up"]           (batch,)  1 if up, 0 if down
+    view["press.setup"]        (batch,)  1 + the number of the source it is set up for; 0 for none
+    view["customers.backlog"]  (batch,)  units backordered for this demand
+    view["customers.last"]     (batch,)  demand of the previous period
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ class ViewLayout:
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """Every cell that may be seen."""
+        """Every cell that a policy may see."""
         shown = [part for part in self.layout.state if part.kind != "hidden"]
         slices = sorted(shown, key=self._place)
         return tuple(cell for part in slices for cell in _cells(part))
 
     def _place(self, part: Slice) -> tuple[int, int]:
-        """Return where a slice stands: by kind, then in the scenario's order."""
+        """Return the place of a slice: by kind, then in the scenario's order."""
         owners = self._owners.get(part.kind, self._owners["demand"])
         return KINDS.index(part.kind), owners[part.owner]
 
     @cached_property
     def _owners(self) -> dict[str, dict[str, int]]:
-        """Number of each owner by kind."""
+        """The number of each owner, by kind."""
         scenario = self.layout.scenario
         names = {
             "item": [*scenario.items],
@@ -63,7 +63,7 @@ class ViewLayout:
             "clock": ["clock"],
             "demand": [*scenario.demands],
         }
-        # A source and a project may share a name: the last to be written is the first.
+        # A source and a project may share a name; the first of them gives the number.
         return {kind: {n: k for k, n in reversed([*enumerate(of)])} for kind, of in names.items()}
 
     @cached_property
@@ -73,7 +73,7 @@ class ViewLayout:
 
     @cached_property
     def positions(self) -> dict[str, list[int]]:
-        """Positions in the view of each name: of single cells, and of groups by age."""
+        """The positions of each name in the view: of single cells, and of groups by age."""
         shown = [part for part in self.layout.state if part.kind != "hidden"]
         places: dict[str, list[int]] = {part.name: [] for part in shown}
         for k, cell in enumerate(self.cells):
@@ -89,15 +89,15 @@ class ViewLayout:
         return view
 
     def state(self, view: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return a matrix of states that shows this view; what it does not show is 0."""
+        """Return a matrix of states with this view; cells that it does not show are 0."""
         state = np.zeros((view.shape[0], self.layout.cells))
         state[:, self.columns] = view
         return state
 
 
 def _cells(part: Slice) -> list[Cell]:
-    # What was granted this period is not there yet when the decision maker looks: the pipeline's
-    # first cell is empty then, and is left out.
+    # The first cell of a pipeline is left out: it holds the units granted in this period, and is
+    # always empty when the decision maker looks.
     if part.name.endswith(".in_process"):
         ages = range(1, part.size)
         return [Cell(f"{part.name}[{age}]", part.start + age, part) for age in ages]
@@ -107,7 +107,7 @@ def _cells(part: Slice) -> list[Cell]:
 
 
 class View(np.ndarray[Any, np.dtype[np.float64]]):
-    """An array of shape (batch, cells) whose columns can be asked for by name."""
+    """An array of shape (batch, cells) with named columns."""
 
     layout: ViewLayout | None = None
 
@@ -115,12 +115,12 @@ class View(np.ndarray[Any, np.dtype[np.float64]]):
         self.layout = getattr(source, "layout", None)
 
     def __getitem__(self, key: Any) -> Any:
-        """Return the total of the cells with this name, (batch,); else index as numpy does."""
+        """Return the total of the cells with this name, (batch,); other keys index as in numpy."""
         if not isinstance(key, str):
             return np.asarray(self)[key]
         if self.layout is None or key not in self.layout.positions:
             known = "" if self.layout is None else ", ".join(self.layout.positions)
-            raise KeyError(f"the view has no cell {key!r}; it has {known}")
+            raise KeyError(f"the view has no cell {key!r}; expected one of {known}")
         return np.asarray(self)[:, self.layout.positions[key]].sum(axis=1)
 
     def copy(self, order: Any = "C") -> Self:

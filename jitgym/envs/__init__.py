@@ -1,4 +1,4 @@
-"""Environments: one engine of compiled plants, under Gymnasium's single and vector API."""
+"""Environments: one engine of compiled plants, with Gymnasium's single and vector API."""
 
 from .encodings import CONTROLS, ActionEncoding, Control, ObservationEncoding
 from .engine import Engine, ask

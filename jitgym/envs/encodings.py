@@ -1,19 +1,20 @@
 """Encodings: from a state to an observation in [0, 1], and from an action to what is asked.
 
-An observation's entries stand in the order item, source, center, demand, forecast, clock, each in
-the scenario's order; each is divided by a bound that follows from the bounds of the actions, and
-saturates there. An action is, for every source in the scenario's order, by `control`:
+The entries of an observation stand in the order item, source, center, demand, forecast, clock, each
+kind in the scenario's order. Each entry is divided by a bound that follows from the bounds of the
+actions; above it the entry saturates. An action has an entry for every source, in the scenario's
+order, by `control`:
 
 orders            Box [-1, 1], mapped to [0, largest order] and rounded to whole lots
-orders-discrete   MultiDiscrete, or of a single entry Discrete, in lots; beyond 128 choices in
-                  equal multiples of lots
+orders-discrete   MultiDiscrete, or Discrete for a single entry, in lots; with more than 128 choices
+                  in equal multiples of lots
 cards             Box [-1, 1], mapped to [0, largest level] and rounded: kanban cards, in units
-base-stock        likewise: local base-stock levels, in units
-orders-priorities Box [-1, 1]: orders, and then a priority for every source at its work center
+base-stock        Box [-1, 1], likewise: local base-stock levels, in units
+orders-priorities Box [-1, 1]: orders, then a priority for every source at its work center
 
-With improvement projects, one entry more for each: its upper half begins the project.
+Each improvement project adds one entry; its upper half begins the project.
 
-Policies that are no environment's agent act in units; for them there is the identity, `asked`.
+Policies outside an environment act in units; for them there is the identity, `asked`.
 """
 
 from __future__ import annotations
@@ -44,30 +45,30 @@ CONTROLS: tuple[Control, ...] = (
     "orders-priorities",
 )
 PRIORITIES = 100.0  # steps of a priority
-MOST_CHOICES = 128  # of one entry of a discrete action
-SMALLEST_PROBABILITY = 0.001  # a demand beyond its quantile of 1 minus this saturates its entry
+MOST_CHOICES = 128  # largest number of choices of one entry of a discrete action
+SMALLEST_PROBABILITY = 0.001  # a demand above its quantile of 1 - this saturates its entry
 
 ENTRY = np.dtype([("cell", PLACE), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
 
-# What an entry shows of its cell: a share of its bound, whether it is a category, or where a cycle
-# stands.
+# What an entry shows of its cell: a share of its bound, whether it equals a category, or the
+# position in a cycle.
 SHARE, CATEGORY, SINE, COSINE, TO_GO = range(5)
 
-# What an encoded action becomes.
+# What an encoded action is turned into.
 ASKED, LEVELS, UNITS = 0, 1, 2
 
 
 class ActionTable(NamedTuple):
     """How compiled code decodes an action: x -> round((x + offset) x gain) x step."""
 
-    kind: int  # ASKED or LEVELS; UNITS: it is what is asked, as it stands
+    kind: int  # ASKED or LEVELS; UNITS: the action itself is what is asked
     is_discrete: bool  # whether an entry is a whole number from 0 to `most`
     offset: npt.NDArray[np.float64]  # (entries,)
     gain: npt.NDArray[np.float64]  # (entries,)
     step: npt.NDArray[np.float64]  # units, (entries,)
     most: npt.NDArray[np.float64]  # steps, (entries,)
-    cells: npt.NDArray[np.int32]  # of what is asked, (entries,)
-    column: int  # of the rule's numbers that the levels go to
+    cells: npt.NDArray[np.int32]  # cells of `asked`, (entries,)
+    column: int  # column of the rule's numbers for the levels
     matrix: npt.NDArray[np.float64]  # from local levels to the rule's, (sources, sources)
     rule: Rule
 
@@ -79,22 +80,22 @@ class Entry:
     name: str  # "car.stock", "mill.in_process[1]", "press.setup=welding"
     unit: str
     low: float  # in natural units, shown as 0
-    high: float  # in natural units, shown as 1; beyond it the entry saturates
+    high: float  # in natural units, shown as 1; above it the entry saturates
     column: int  # of the state row
     kind: int = SHARE
-    category: float = 0.0  # for a category: the value that is shown as 1
+    category: float = 0.0  # for a category: the value shown as 1
 
 
 @dataclass(frozen=True)
 class ActionEntry:
     """One entry of the action."""
 
-    name: str  # the source, or "priority of" one, or the project
+    name: str  # a source, "priority of" a source, or a project
     unit: str
     low: float
     high: float  # units at the upper end of the space
     step: float  # units
-    cell: int  # of what is asked: quantities, priorities, projects to begin
+    cell: int  # of `asked`: quantities, priorities, projects to begin
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class ObservationEncoding:
         return np.array(rows, dtype=ENTRY)
 
     def encode(self, view: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Return the observations of a view, (batch, cells) -> (batch, entries)."""
+        """Return the observations of views, (batch, cells) -> (batch, entries)."""
         state = ViewLayout(self.layout).state(np.asarray(view, dtype=np.float64))
         shown = np.empty((state.shape[0], self.table.size), dtype=np.float32)
         observe_states(self.table, state, shown)
@@ -149,7 +150,7 @@ class ObservationEncoding:
         ]
 
     def _is_informative(self, demand: str) -> bool:
-        # Yesterday's demand says nothing of tomorrow's where demand is independent and known.
+        # If demand is independent and known, the last demand says nothing about the next one.
         quantity = self.layout.scenario.demands[demand].quantity
         return quantity.distribution == "recorded" or not getattr(quantity, "seen", True)
 
@@ -231,7 +232,7 @@ class ActionEncoding:
 
     @property
     def is_discrete(self) -> bool:
-        """Whether the action counts lots."""
+        """Whether the action is a number of lots."""
         return self.control == "orders-discrete"
 
     @property
@@ -257,7 +258,7 @@ class ActionEncoding:
 
     @cached_property
     def choices(self) -> npt.NDArray[np.int64]:
-        """How many values each entry can take, (entries,)."""
+        """The number of values of each entry, (entries,)."""
         return np.array([1 + round(e.high / e.step) for e in self.entries], dtype=np.int64)
 
     @cached_property
@@ -269,7 +270,7 @@ class ActionEncoding:
         most = (self.choices - 1).astype(np.float64)
         scenario = self.layout.scenario
         is_base_stock = self.control == "base-stock"
-        anything = dict.fromkeys(scenario.sources, 0.0)  # the action's levels take its place
+        anything = dict.fromkeys(scenario.sources, 0.0)  # the action's levels replace these
         rule = pull_rule(
             self.layout,
             levels=anything if is_base_stock else None,
@@ -305,21 +306,21 @@ class ActionEncoding:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one action, as its space has it."""
+        """The shape of one action, as in its space."""
         entries = len(self.entries) if self.control != "asked" else self.layout.asked_cells
         return () if self.is_discrete and entries == 1 else (entries,)
 
     def checked(self, action: npt.ArrayLike, batch: int) -> npt.NDArray[np.float64]:
-        """Return the actions of a batch as (batch, entries); raises ValueError for wrong ones."""
+        """Return the actions of a batch as (batch, entries); raises ValueError if one is wrong."""
         given = np.asarray(action)
         entries = self.table.cells.size
         if given.shape not in ((batch, *self.shape), (batch, entries)):
             raise ValueError(
-                f"actions of shape {given.shape}; expected {(batch, *self.shape)}: for each of "
-                f"{batch} observations one action of the control {self.control!r}"
+                f"the actions have shape {given.shape}; expected {(batch, *self.shape)}: one "
+                f"action of the control {self.control!r} for each of {batch} observations"
             )
         if given.dtype.kind not in "fiub":
-            raise ValueError(f"actions of {given.dtype}; expected numbers")
+            raise ValueError(f"the actions are of type {given.dtype}; expected numbers")
         actions = given.reshape(batch, entries).astype(np.float64)
         wrong = ~np.isfinite(actions)
         if self.is_discrete:
@@ -330,14 +331,14 @@ class ActionEncoding:
         return actions
 
     def expected(self, action: npt.NDArray[np.float64]) -> str:
-        """Return what a refused action, (entries,), should have been."""
+        """Return what was expected instead of a refused action, (entries,)."""
         if not self.is_discrete or not np.isfinite(action).all():
             return "numbers"
         most = self.choices - 1
         return f"whole numbers from 0 to {most if most.size > 1 else most[0]}"
 
     def decode(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return an action in units, (..., sources): quantities to ask for, or local levels."""
+        """Return an action in units, (..., sources): the quantities to ask for, or local levels."""
         table = self.table
         if table.kind == UNITS:
             return np.asarray(action, dtype=np.float64)
@@ -353,7 +354,7 @@ class ActionEncoding:
             return ActionEntry(source, "units", 0.0, float(high), step, cell)
         lots = max(1, int(whole(scenario.order_bound(source) / lot)))
         step = lot
-        if self.is_discrete and 1 + lots > MOST_CHOICES:  # nothing is a choice too
+        if self.is_discrete and 1 + lots > MOST_CHOICES:  # an order of 0 is a choice too
             multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))
             step, lots = lot * multiple, lots // multiple
         return ActionEntry(source, "units", 0.0, lots * step, step, cell)

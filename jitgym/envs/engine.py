@@ -1,6 +1,7 @@
-"""The engine: a batch of plants that is stepped by compiled code, one row a plant.
+"""The engine: a batch of plants, one row per plant, that compiled code steps.
 
-Every environment, single or vector, and every policy that is not a compiled rule, runs on it.
+Every environment, single or vector, runs on it, and so does every policy that is not a compiled
+rule.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from .encodings import (
     observe_states,
 )
 
-# The columns of `totals`: the yardstick so far, entries that saturated so far, and the weight of
-# the next period's cost in the yardstick.
+# The columns of `totals`: the yardstick so far, the number of saturated entries so far, and the
+# weight of the next period's cost in the yardstick.
 TOTALS = COST, SATURATED, WEIGHT = range(3)
 
-NUMBERS = "?bBhHiIlLqQefdg"  # numpy's kinds of them that an action may have
+NUMBERS = "?bBhHiIlLqQefdg"  # numpy's kinds of numbers that an action may have
 
-# A seed is a 64-bit number; an episode leaves room to count on from it.
+# A seed is a 64-bit number; the bound of an episode leaves room to count on.
 MOST_SEED = 2**63 - 1
 MOST_EPISODE = 2**62
 
@@ -44,14 +45,14 @@ MOST_EPISODE = 2**62
 class Engine:
     """A batch of plants of one scenario.
 
-    Rows are plants. `state` is (batch, cells), `sums` (batch, flow cells) holds each flow summed
-    over the measured periods of the running episode, `period` (batch,) how many of its periods are
-    over. What a step came to is in `reward`, `cost`, `terms`, `asked`, `granted`, `observation` and
-    `ended` until the next: whoever hands them on, copies them.
+    Rows are plants. `state` is (batch, cells). `sums` (batch, flow cells) holds each flow summed
+    over the measured periods of the current episode, `period` (batch,) the number of periods that
+    are over. `reward`, `cost`, `terms`, `asked`, `granted`, `observation` and `ended` hold the
+    results of the last step; the next step overwrites them, so callers must copy them.
     """
 
     def __init__(self, layout: Layout, batch: int, action: ActionEncoding) -> None:
-        kpis_of(layout.scenario)  # a wrong word is told before the first episode, not after it
+        kpis_of(layout.scenario)  # a wrong KPI name is reported before the first episode
         self.layout = layout
         self.batch = batch
         self.action = action
@@ -61,9 +62,9 @@ class Engine:
         self.sums = np.zeros((batch, layout.flow_cells))
         self.totals = np.zeros((batch, len(TOTALS)))
         self.period = np.zeros(batch, dtype=np.int64)
-        self.is_new = np.ones(batch, dtype=np.bool_)  # begins its episode at the next step
+        self.is_new = np.ones(batch, dtype=np.bool_)  # its episode begins at the next step
         self.placed = np.zeros(batch, dtype=np.bool_)  # has begun an episode
-        self.is_placed = False  # whether all have
+        self.is_placed = False  # whether all plants have
         self.keys = np.zeros(batch, dtype=np.uint64)
         self.seed = np.zeros(batch, dtype=np.int64)
         self.episode = np.zeros(batch, dtype=np.int64)
@@ -76,7 +77,7 @@ class Engine:
         self.asked = np.zeros((batch, layout.asked_cells))
         self.granted = np.empty((batch, plant.sources.size))
         self.ended = np.empty(batch, dtype=np.bool_)
-        self.flows = np.zeros(layout.flow_cells)  # of the last plant stepped
+        self.flows = np.zeros(layout.flow_cells)  # flows of the last plant stepped
         self._split = "train"
         self.plant = layout.plant_in(self._split)
         self._tape = np.zeros(plant.channels.size)
@@ -86,7 +87,7 @@ class Engine:
         self._bind()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what can be stored: all but the machine code and what is bound to it."""
+        """Return all that can be stored: not the machine code and its bound arguments."""
         bound = ("_advance", "_arguments", "_places")
         return {name: value for name, value in self.__dict__.items() if name not in bound}
 
@@ -96,8 +97,8 @@ class Engine:
         self._bind()
 
     def _accepted(self) -> dict[tuple[int, ...], npt.NDArray[np.float64]]:
-        """Return where actions of each shape that is accepted go, the expected shape first."""
-        # numpy would broadcast one number to all sources, one row to all plants, and say nothing.
+        """Return the place for actions of each accepted shape; the expected shape comes first."""
+        # numpy would silently broadcast one number to all sources, or one row to all plants.
         batch, width = self.actions.shape
         one = self.action.shape
         expected = one if batch == 1 else (batch, *one)
@@ -108,8 +109,8 @@ class Engine:
         return places
 
     def _bind(self) -> None:
-        # The arrays below are the engine's own and stay where they are, so that their types and
-        # addresses are looked up once and not at every step.
+        # The engine owns these arrays and never moves them, so their types and addresses are looked
+        # up once and not at every step.
         self._arguments = self._gather()
         self._advance = entry(advance, *self._arguments)
         self._places = self._accepted()
@@ -143,7 +144,7 @@ class Engine:
 
     @property
     def split(self) -> str:
-        """Which split's world the plants live in."""
+        """The split whose episodes the plants run."""
         return self._split
 
     @split.setter
@@ -155,7 +156,7 @@ class Engine:
             self._bind()
 
     def place(self, rows: npt.NDArray[np.bool_]) -> None:
-        """Put the plants of these rows, (batch,), at the start of the episode that they name."""
+        """Put the plants of these rows, (batch,), at the start of their current episode."""
         self.keys[rows] = episode_keys(self.split, self.seed[rows], self.episode[rows])
         begin_rows(self.layout.plant, self.state, self.keys, rows)
         self.sums[rows] = 0.0
@@ -166,15 +167,15 @@ class Engine:
         self.is_placed = bool(self.placed.all())
 
     def reset(self, seed: Any, options: dict[str, Any] | None, *, can_mask: bool) -> None:
-        """Begin new episodes as an environment's `reset` says.
+        """Begin new episodes, as described in an environment's `reset`.
 
-        Everything that is given is read before anything changes: a refused call leaves all as it
-        was. `can_mask` says whether `reset_mask` is an option.
+        All arguments are checked before anything changes, so a refused call changes nothing.
+        `can_mask` says whether the option `reset_mask` is allowed.
 
         Raises
         ------
         ValueError
-            If the seed or an option makes no sense.
+            If the seed or an option is not valid.
         """
         rows, split, episode = self._read_options(options, can_mask)
         seeds, is_given = self._read_seeds(seed)
@@ -187,7 +188,7 @@ class Engine:
     def _read_options(
         self, options: dict[str, Any] | None, can_mask: bool
     ) -> tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.int64] | None]:
-        """Return the rows to reset, (batch,), the split, and the episodes, (batch,), if given."""
+        """Return the rows to reset, (batch,), the split, and the episodes, (batch,), or None."""
         if not isinstance(options, dict | None):
             raise ValueError(f"options are {options!r}; expected a dict or None")
         rest = dict(options or {})
@@ -207,8 +208,8 @@ class Engine:
             )
         if split != self._split and self.placed[~rows].any():
             raise ValueError(
-                f"reset_mask leaves environments in the split {self._split!r}, and all of a batch "
-                f"live in one split; expected no mask with the split {split!r}"
+                f"reset_mask leaves environments in the split {self._split!r}, but a batch has "
+                f"only one split; expected no reset_mask with the split {split!r}"
             )
         if episode is None:
             return rows, split, None
@@ -217,7 +218,7 @@ class Engine:
         return rows, split, np.array(found, dtype=np.int64)
 
     def _read_seeds(self, seed: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Return the seed of each row, and whether it is new, (batch,); else the old one stays."""
+        """Return the seed of each row, and whether it is new (otherwise the row keeps its seed)."""
         if seed is not None and not isinstance(seed, list | tuple | np.ndarray):
             first = whole_number("seed", seed, 0, MOST_SEED - (self.batch - 1))
             return first + np.arange(self.batch), np.ones(self.batch, dtype=np.bool_)
@@ -233,12 +234,12 @@ class Engine:
         return seeds, is_given
 
     def _each(self, what: str, given: Any) -> list[Any]:
-        """Return what is given for each row."""
+        """Return the given value for each row."""
         if not isinstance(given, list | tuple | np.ndarray):
             return [given] * self.batch
         if len(given) != self.batch:
             raise ValueError(
-                f"{len(given)} {what}s for {self.batch} environments; expected one for each"
+                f"{len(given)} {what}s for {self.batch} environments; expected one per environment"
             )
         return list(given)
 
@@ -248,24 +249,24 @@ class Engine:
         self.place(rows)
 
     def observe(self) -> npt.NDArray[np.float32]:
-        """Return the observation of the present state, (batch, entries), without a step."""
+        """Return the observation of the current state, (batch, entries), without a step."""
         observation = np.empty((self.batch, self.width), dtype=np.float32)
         observe_states(self.observation_encoding.table, self.state, observation)
         return observation
 
     def step(self, actions: npt.NDArray[Any]) -> None:
-        """Run one period of every row; a row that is new only shows its first observation.
+        """Run one period of every row; a row with a new episode only gets its first observation.
 
         `actions` is (batch, sources) of any real dtype, in the encoding of this engine's control,
-        or (batch,) where an action is a single choice.
+        or (batch,) if an action is a single choice.
         """
         given = np.asarray(actions)
         place = self._places.get(given.shape)
         if place is None:
             expected = next(iter(self._places))
-            raise ValueError(f"an action of shape {given.shape}; expected {expected}")
+            raise ValueError(f"the action has shape {given.shape}; expected {expected}")
         if given.dtype.char not in NUMBERS:
-            raise ValueError(f"an action of {given.dtype} is {actions!r}; expected numbers")
+            raise ValueError(f"the action {actions!r} is of type {given.dtype}; expected numbers")
         place[...] = given
         row = self._advance(*self._arguments)
         if row >= 0:
@@ -276,7 +277,7 @@ class Engine:
 
     @property
     def measured(self) -> int:
-        """Periods of an episode that count in cost and KPIs."""
+        """Number of periods of an episode that count in cost and KPIs."""
         return int(self.plant.periods - self.plant.warm_up)
 
     @property
@@ -286,7 +287,7 @@ class Engine:
 
 
 def expect_split(split: object) -> None:
-    """Raise ValueError where there is no such split."""
+    """Raise ValueError if there is no such split."""
     if not isinstance(split, str) or split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
 
@@ -301,9 +302,9 @@ def decode_row(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what an encoded action asks for, (asked cells,), quantities in units.
+    """Write what an encoded action asks for to `asked`, (asked cells,), quantities in units.
 
-    What an action has no entry for (priorities, projects) stays as it is: 0.
+    Cells without an entry in the action (priorities, projects) stay 0.
     """
     if table.kind == UNITS:
         for k in range(action.size):
@@ -327,7 +328,7 @@ def decode_row(
 
 @kernel
 def decoded(table: ActionTable, k: int, action: Row) -> float:
-    """Return one entry of an action in its unit."""
+    """Return one entry of an action, decoded to its unit."""
     steps: float = np.floor((action[k] + table.offset[k]) * table.gain[k] + 0.5)
     return min(max(steps, 0.0), float(table.most[k])) * float(table.step[k])
 
@@ -335,11 +336,11 @@ def decoded(table: ActionTable, k: int, action: Row) -> float:
 def ask(
     encoding: ActionEncoding, action: npt.ArrayLike, view: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return what encoded actions ask for where they see these views, (batch, sources) in units.
+    """Return what encoded actions ask for, given these views, (batch, sources) in units.
 
-    `action` is (batch, sources), or (batch,) of a single choice, as an environment of this encoding
-    takes it, `view` (batch, cells). The environment's own decoding, for policies that act in units.
-    Raises ValueError where an environment would.
+    `action` is what an environment of this encoding takes: (batch, sources), or (batch,) for a
+    single choice. `view` is (batch, cells). This is the environment's own decoding, for policies
+    that act in units. Raises ValueError if an environment would refuse the action.
     """
     plant, table = encoding.layout.plant, encoding.table
     state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
@@ -354,7 +355,7 @@ def ask(
 def begin_rows(
     plant: Plant, state: Matrix, keys: npt.NDArray[np.uint64], rows: npt.NDArray[np.bool_]
 ) -> None:
-    """Put the plants of some rows, (batch,), at the start of the episodes with their keys."""
+    """Put the plants of the chosen rows, (batch,), at the start of the episodes with these keys."""
     for e in range(rows.size):
         if rows[e]:
             begin(plant, state[e], keys[e])
@@ -370,7 +371,7 @@ def decode(
     state: Matrix,
     asked: Matrix,
 ) -> None:
-    """Write what each action asks for, (batch, sources)."""
+    """Write what each action asks for to `asked`, (batch, asked cells)."""
     for e in range(state.shape[0]):
         decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
 
@@ -403,8 +404,8 @@ def advance(
 ) -> int:
     """Run one period of every plant of a batch; see `Engine` for the shapes.
 
-    Returns -1, or the first row whose action is not a number, or no choice that a discrete action
-    has: then no plant has moved.
+    Returns -1, or the first row whose action is not finite or not a valid discrete choice; then no
+    plant has moved.
     """
     for e in range(state.shape[0]):
         for k in range(actions.shape[1]):
@@ -439,6 +440,6 @@ def advance(
             period[e] = t + 1
             ended[e] = t + 1 >= plant.periods
         saturated = observe_row(entries, state[e], observation[e])
-        if period[e] > 0:  # what saturates is counted after each period, not before the first
+        if period[e] > 0:  # counted after each period, not before the first one
             totals[e, SATURATED] += saturated
     return -1

@@ -1,4 +1,4 @@
-"""The environment: one plant under Gymnasium's API, a batch of one on the same engine."""
+"""The environment: one plant with Gymnasium's API, a batch of one on the same engine."""
 
 from __future__ import annotations
 
@@ -20,39 +20,40 @@ Info = dict[str, Any]
 
 
 class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
-    """One plant, one step a period.
+    """One plant; one step is one period.
 
     The order of events in a period:
 
-    1. View: the agent sees stock by age, in process by age, what is up or set up, backlog and
+    1. View: the agent sees stock by age, units in process by age, failures, setups, backlog and
        forecast, and asks for a quantity from every source.
-    2. Release: asked becomes granted: limits, materials, work centers.
-    3. Start: materials leave stock, the granted quantity enters the pipeline.
-    4. Serve: backorders first, then new demand, from the oldest stock.
+    2. Release: limits, materials and work centers decide how much of it is granted.
+    3. Start: materials leave stock, and the granted quantity enters the pipeline.
+    4. Serve: backorders are served first, then new demand, from the oldest stock.
     5. Age: stock past its shelf life is waste; a share becomes obsolete.
-    6. Count: stock, in process and backlog, the base of costs.
-    7. Receive: the pipeline grows a period older; what is due arrives and is inspected.
+    6. Count: stock, units in process and backlog are counted, the base of costs.
+    7. Receive: the pipeline grows a period older; units that are due arrive and are inspected.
     8. Nature: work centers and suppliers fail or recover, regimes move, forecasts are revised.
 
     Parameters
     ----------
     scenario
-        Catalog name, path of a YAML file, or a Scenario.
+        A catalog name, the path of a YAML file, or a Scenario.
     control
         What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
         'orders-priorities'.
     render_mode
-        None; 'ansi': the view as text; 'rgb_array': a small picture (`jitgym.envs.render`).
+        None, 'ansi' (the view as text) or 'rgb_array' (a small picture; see `jitgym.envs.render`).
     **given
-        Short names or dotted paths of the scenario, such as penalty=19.
+        Values for short names or dotted paths of the scenario, such as penalty=19.
 
-    The reward is -cost / `reward_scale`; `info` holds the `cost` in money, the ledger's `terms`,
-    and what was `asked` and `granted`, (sources,) in units; an episode's last step adds `kpi`.
+    The reward is -cost / `reward_scale`. `info` holds the `cost` in money, the ledger's `terms`,
+    and the quantities `asked` and `granted`, (sources,) in units; the last step of an episode adds
+    `kpi`.
 
     Raises
     ------
     ScenarioError
-        If the scenario, or what is given for it, is wrong.
+        If the scenario, or a value given for it, is not valid.
     """
 
     metadata = {"render_modes": [*MODES], "render_fps": 4}  # noqa: RUF012  # as in gymnasium.Env
@@ -80,14 +81,14 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
     ) -> tuple[npt.NDArray[np.float32], Info]:
         """Begin an episode.
 
-        `seed` starts at episode 0 of that seed; without one the next episode of the present seed
+        A `seed` starts at episode 0 of that seed; without one, the next episode of the current seed
         begins. `options` may hold 'split' ('train', 'tune', 'validate' or 'test'; 'train' until
-        another is given) and 'episode'. A call that raises changes nothing.
+        another one is given) and 'episode'. A call that raises an error changes nothing.
 
         Raises
         ------
         ValueError
-            If the seed or an option makes no sense.
+            If the seed or an option is not valid.
         """
         engine = self.engine
         engine.reset(seed, options, can_mask=False)
@@ -101,13 +102,14 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         Raises
         ------
         ValueError
-            If the action has another shape than the space's, or is no number or no choice there.
+            If the action has another shape than the space, or is not a valid number or choice.
         gymnasium.error.ResetNeeded
-            If no episode has begun, or it is over.
+            If no episode has begun, or the episode is over.
         """
         if not self._is_running:
             raise gymnasium.error.ResetNeeded(
-                "a step before the first reset, or after the end of an episode; expected reset"
+                "no episode is running: step was called before the first reset or after the end of "
+                "an episode; call reset first"
             )
         engine = self.engine
         engine.step(action)

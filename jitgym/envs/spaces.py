@@ -1,4 +1,4 @@
-"""The spaces of an environment, and what their entries mean."""
+"""The spaces of an environment, and the meaning of their entries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .encodings import CONTROLS, ActionEncoding, ActionEntry, Control, Entry, Ob
 
 @dataclass(frozen=True)
 class Spaces:
-    """Observation and action of a plant under one control, as Gymnasium spaces and by entry."""
+    """The observation and action of a plant under one control, as Gymnasium spaces and by entry."""
 
     layout: Layout
     control: Control
@@ -32,7 +32,7 @@ class Spaces:
 
     @cached_property
     def action_encoding(self) -> ActionEncoding:
-        """How an action is decoded."""
+        """The encoding of actions."""
         return ActionEncoding(self.layout, self.control)
 
     @cached_property
@@ -58,7 +58,7 @@ class Spaces:
 
     @cached_property
     def action(self) -> gymnasium.Space[Any]:
-        """Box [-1, 1], float32, or MultiDiscrete; Discrete where there is a single entry."""
+        """Box [-1, 1], float32, or MultiDiscrete; Discrete if there is a single entry."""
         encoding = self.action_encoding
         if encoding.is_discrete and encoding.choices.size == 1:
             return gymnasium.spaces.Discrete(encoding.choices[0])
@@ -68,7 +68,7 @@ class Spaces:
 
 
 class OfOnePlant:
-    """What environments of either API have of their scenario; it is fixed once they are made."""
+    """The scenario of an environment of either API; it is fixed once the environment is made."""
 
     scenario: Scenario
     layout: Layout
@@ -80,10 +80,11 @@ class OfOnePlant:
         self.spaces = Spaces(self.layout, control)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute that is the caller's to set. Raises AttributeError for others."""
+        """Set an attribute. Raises AttributeError for those that are fixed."""
         if name in FIXED and (name not in MADE or name in self.__dict__):
             raise AttributeError(
-                f"the {name} of an environment is fixed; expected a new environment for another one"
+                f"the {name} of an environment is fixed; expected a new environment for "
+                f"another {name}"
             )
         super().__setattr__(name, value)
 
@@ -104,7 +105,7 @@ class OfOnePlant:
 
     @property
     def reward_scale(self) -> float:
-        """What a reward of -1 costs, in money."""
+        """The cost of a reward of -1, in money."""
         return self.scenario.reward_scale
 
 

@@ -1,4 +1,4 @@
-"""The vector environment: many plants in one compiled step, under one Gymnasium vector API."""
+"""The vector environment: many plants in one compiled step, with Gymnasium's vector API."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ Info = dict[str, Any]
 class VectorPlant(
     OfOnePlant, gymnasium.vector.VectorEnv[npt.NDArray[np.float32], npt.NDArray[Any], Any]
 ):
-    """Many plants of one scenario, stepped together. The order of events is `PlantEnv`'s.
+    """Many plants of one scenario, stepped together; see `PlantEnv` for the order of events.
 
     Parameters
     ----------
     scenario
-        Catalog name, path of a YAML file, or a Scenario.
+        A catalog name, the path of a YAML file, or a Scenario.
     num_envs
-        How many.
+        The number of plants.
     control
         What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
         'orders-priorities'.
     autoreset_mode
-        NEXT_STEP (the step after an episode's last ignores the action and returns the first
-        observation of the next) or SAME_STEP (the last step returns it, and the last observation
-        and info under 'final_obs' and 'final_info').
+        NEXT_STEP (the step after the last one of an episode ignores the action and returns the
+        first observation of the next episode) or SAME_STEP (the last step returns that first
+        observation; the last observation and info are under 'final_obs' and 'final_info').
     render_mode
-        As of `PlantEnv`; `render` returns a tuple, one entry an environment.
+        As in `PlantEnv`; `render` returns a tuple, one entry per environment.
     **given
-        Short names or dotted paths of the scenario, such as penalty=19.
+        Values for short names or dotted paths of the scenario, such as penalty=19.
 
-    Environment i of `reset(seed=s)` is the single environment of `reset(seed=s + i)`, bit for bit.
+    Environment i after `reset(seed=s)` equals the single environment after `reset(seed=s + i)`, bit
+    for bit.
     """
 
     def __init__(
@@ -81,14 +82,14 @@ class VectorPlant(
     ) -> tuple[npt.NDArray[np.float32], Info]:
         """Begin new episodes; see `PlantEnv.reset`.
 
-        `seed` may be one for each environment, some of them None, and so may the option 'episode'.
-        The option 'reset_mask', True or False for each, chooses the environments; all others go on
-        where they are, in the same split.
+        `seed` may be one number, or a list of one per environment (None keeps its seed); so may the
+        option 'episode'. The option 'reset_mask', True or False per environment, chooses the
+        environments to reset; all others continue where they are, in the same split.
         """
         engine = self.engine
         engine.reset(seed, options, can_mask=True)
         if seed is not None and not isinstance(seed, list | tuple | np.ndarray):
-            super().reset(seed=int(seed))  # Gymnasium's own generator, which nothing here uses
+            super().reset(seed=int(seed))  # Gymnasium's own generator; jitgym does not use it
         return engine.observe(), {}
 
     def step(
@@ -100,11 +101,11 @@ class VectorPlant(
         npt.NDArray[np.bool_],
         Info,
     ]:
-        """Run one period of every plant; raises as `PlantEnv.step`, and then none has moved."""
+        """Run one period of every plant; raises like `PlantEnv.step`, and then none has moved."""
         engine = self.engine
         if not engine.is_placed:
             raise gymnasium.error.ResetNeeded(
-                "a step before the first reset of every environment; expected reset"
+                "step was called before the first reset of every environment; call reset first"
             )
         engine.step(actions)
         info: Info = {
@@ -151,7 +152,7 @@ class VectorPlant(
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
     def render(self) -> tuple[Any, ...] | None:
-        """Return what `PlantEnv.render` does, for each environment."""
+        """Return what `PlantEnv.render` returns, for each environment."""
         if self.render_mode is None:
             return None
         engine = self.engine
@@ -159,4 +160,4 @@ class VectorPlant(
         return tuple(render(self.layout, state, t, self.render_mode) for state, t in rows)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is held open."""
+        """Nothing needs to be closed."""

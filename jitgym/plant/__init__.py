@@ -1,4 +1,4 @@
-"""The plant: one row of state, one order of events, one ledger; compiled once for any scenario."""
+"""The plant: one row of state, one order of events and one ledger, compiled for all scenarios."""
 
 from jitgym.distributions import SPLITS
 

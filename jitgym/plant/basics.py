@@ -1,4 +1,4 @@
-"""Lays out what every plant has: items, sources, work centers, demands, and how they are linked."""
+"""Lays out what every plant has: items, sources, work centers, demands and the links between."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Records = npt.NDArray[Any]
 
 
 def lay_items(plan: Plan) -> Records:
-    """Lay out the items: stock by age."""
+    """Lay out the items: the stock by age."""
     rows = records(ITEM, len(plan.items))
     for record, (name, item) in zip(rows, plan.scenario.items.items(), strict=True):
         record["ages"] = item.shelf_life or 1
@@ -44,7 +44,7 @@ def lay_items(plan: Plan) -> Records:
 
 
 def lay_sources(plan: Plan) -> Records:
-    """Lay out the sources: pipeline by age, unfinished work."""
+    """Lay out the sources: the pipeline by age, and unfinished work."""
     rows = records(SOURCE, len(plan.sources))
     for record, (name, source) in zip(rows, plan.scenario.sources.items(), strict=True):
         record["item"] = plan.items[source.makes]
@@ -98,7 +98,7 @@ def _lay_hazard(
         record[by_age] = len(plan.hazards)
         plan.hazards.extend(padded)
     else:
-        # P(D <= a) = h(a): every order at least D old arrives (Kaplan 1970).
+        # P(D <= a) = h(a): every order that is at least D periods old arrives (Kaplan 1970).
         steps = np.flatnonzero(np.diff(padded, prepend=0.0) > 0) + 1
         channel = NONE if steps.size == 1 else plan.tables.channel(f"{name}.lead_time")
         ends = padded[steps - 1]
@@ -106,8 +106,8 @@ def _lay_hazard(
 
 
 def _may_leave_work(plan: Plan, source: Source) -> bool:
-    # Where one source has a center to itself, without setups, and each amount of time that can be
-    # available is a whole number of lots, nothing is ever left unfinished: no cell is needed.
+    # No work is ever left unfinished, and no cell is needed, if the source is alone at its center,
+    # has no setups, and every possible available time is a whole number of lots.
     assert source.at is not None
     scenario = plan.scenario
     center = scenario.work_centers[source.at]
@@ -124,7 +124,7 @@ def _may_leave_work(plan: Plan, source: Source) -> bool:
 
 
 def lay_centers(plan: Plan) -> Records:
-    """Lay out the work centers: what each is set up for."""
+    """Lay out the work centers: the source that each one is set up for."""
     rows = records(CENTER, len(plan.centers))
     for record, (name, center) in zip(rows, plan.scenario.work_centers.items(), strict=True):
         record["time"] = plan.tables.add(center.time, f"{name}.time")
@@ -148,7 +148,7 @@ def lay_centers(plan: Plan) -> Records:
 
 
 def lay_demands(plan: Plan) -> Records:
-    """Lay out the demands: backlog."""
+    """Lay out the demands: the backlog of each."""
     rows = records(DEMAND, len(plan.demands))
     for record, (name, demand) in zip(rows, plan.scenario.demands.items(), strict=True):
         record["item"] = plan.items[demand.item]
@@ -187,7 +187,7 @@ def _lay_quantity(plan: Plan, record: np.void, name: str, demand: Demand) -> Non
 
 
 def lay_reports(plan: Plan, rows: Records) -> None:
-    """Lay out the cells that only report: the last demand, stockouts, who waits since when."""
+    """Lay out the cells that only report: the last demand, stockouts, waiting times."""
     for record, (name, demand) in zip(rows, plan.scenario.demands.items(), strict=True):
         record["last"] = plan.state.take("report", name, "last", "units")
         plan.initial[int(record["last"])] = demand.mean
@@ -206,7 +206,7 @@ def lay_totals(plan: Plan) -> Records:
 
 @dataclass(frozen=True)
 class Links:
-    """Who consumes what, by source and by item, who makes what, and who works where."""
+    """What each source consumes and makes, and at which work center it runs."""
 
     materials: Records
     users: Records
@@ -216,7 +216,7 @@ class Links:
 
 
 def link(plan: Plan, items: Records, sources: Records, centers: Records) -> Links:
-    """Number the ranges of rows that belong to each item, source and center."""
+    """Find the range of rows that belongs to each item, source and center."""
     rows = [
         (plan.items[item], plan.sources[name], quantity)
         for name, source in plan.scenario.sources.items()
@@ -236,7 +236,7 @@ def link(plan: Plan, items: Records, sources: Records, centers: Records) -> Link
 
 
 def number_ranges(rows: Records, field: str, owners: npt.NDArray[Any]) -> None:
-    """Write where the rows of each owner begin and end; `owners` ascend."""
+    """Write where the rows of each owner begin and end; `owners` must be sorted."""
     for k in range(rows.size):
         rows[k][field] = np.searchsorted(owners, k, side="left")
         rows[k][f"{field}_end"] = np.searchsorted(owners, k, side="right")

@@ -1,4 +1,4 @@
-"""Demand: who leaves while waiting, and what is requested in a period."""
+"""Demand: the customers who leave while they wait, and the requests of a period."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .records import NONE, WAITS, Plant, Record, Row
 
 @kernel
 def abandon(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Waiting customers leave, each with the demand's chance; who has waited longest goes first."""
+    """Waiting customers leave, each with the same probability; the longest waiting go first."""
     for k in range(plant.abandonment.size):
         gone = plant.abandonment[k]
         demand = plant.demands[gone.demand]
@@ -26,7 +26,7 @@ def abandon(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def leave_queue(state: Row, demand: Record, served: float, flows: Row) -> None:
-    """Note how long those who are served now have waited, the longest first."""
+    """Record how long the customers served now have waited; the longest waiting come first."""
     for w in range(WAITS - 1, -1, -1):
         if served == 0.0:
             return
@@ -39,7 +39,7 @@ def leave_queue(state: Row, demand: Record, served: float, flows: Row) -> None:
 
 @kernel
 def grow_older(state: Row, demand: Record) -> None:
-    """Who waits has waited a period longer; who came in this period waits since now."""
+    """Add a period to the waiting time of the backlog; this period's customers begin to wait."""
     waiting = state[demand.backlog]
     if waiting == 0.0:
         return
@@ -55,7 +55,7 @@ def grow_older(state: Row, demand: Record) -> None:
 
 @kernel
 def requested_by(plant: Plant, state: Row, demand: Record, tape: Row, flows: Row) -> float:
-    """Return what a demand requests in this period, in units."""
+    """Return the units that a demand requests in this period."""
     if demand.stream != NONE:
         return part_of_stream(plant, demand.stream, tape, flows)
     if demand.revealed != NONE:
@@ -67,7 +67,7 @@ def requested_by(plant: Plant, state: Row, demand: Record, tape: Row, flows: Row
 
 @kernel
 def drawn_from(plant: Plant, state: Row, demand: Record) -> int:
-    """Return the distribution of a demand in this state: its phase's, its regime's, or its only."""
+    """Return the distribution of a demand in this state: of its phase or regime, if any."""
     if demand.phases > 1:
         return int(plant.numbers[demand.phase_rows + int(state[plant.clock]) % demand.phases])
     if demand.regime != NONE:
@@ -79,8 +79,8 @@ def drawn_from(plant: Plant, state: Row, demand: Record) -> int:
 def part_of_stream(plant: Plant, p: int, tape: Row, flows: Row) -> float:
     """Return one demand's part of a stream, by successive conditional binomials.
 
-    The parts before it have been drawn: demands are served in the scenario's order, and so stand
-    the parts.
+    The parts before it have been drawn already: demands are served in the scenario's order, and the
+    parts stand in the same order.
     """
     first = p
     while not plant.parts[first].first:
@@ -93,7 +93,7 @@ def part_of_stream(plant: Plant, p: int, tape: Row, flows: Row) -> float:
 
 @kernel
 def of_new_product(plant: Plant, state: Row, life: Record, tape: Row) -> float:
-    """Return the demand of a period of a life cycle, given the demand so far."""
+    """Return this period's demand for a product in its life cycle, given the demand so far."""
     size, mean = foreseen(plant, state, life)
     requested = negative_binomial(tape[life.channel], size, mean)
     state[life.sold] += requested
@@ -102,11 +102,12 @@ def of_new_product(plant: Plant, state: Row, life: Record, tape: Row) -> float:
 
 @kernel
 def foreseen(plant: Plant, state: Row, life: Record) -> tuple[float, float]:
-    """Return size and mean of the negative binomial that the next demand is drawn from.
+    """Return the size and mean of the negative binomial that the next demand is drawn from.
 
-    Level ~ gamma(shape, rate), demand ~ Poisson(level x share s): given the demand n over the share
-    c that has passed, the next is negative binomial of size shape + n and mean s (shape + n) /
-    (rate + c), the posterior predictive. Before its first share and after its last the mean is 0.
+    The level is gamma(shape, rate), and demand is Poisson(level x share s). Given the demand n over
+    the share c that has passed, the next demand is negative binomial with size shape + n and mean
+    s (shape + n) / (rate + c): the posterior predictive. Before the first share and after the last
+    one the mean is 0.
     """
     k = int(state[plant.clock]) - life.first
     if k < 0 or k >= life.count:
@@ -120,7 +121,7 @@ def foreseen(plant: Plant, state: Row, life: Record) -> tuple[float, float]:
 
 @kernel
 def foretold(plant: Plant, state: Row, revealed: Record, demand: Record, tape: Row) -> float:
-    """Return F^-1(Phi(z)), z the sum of what was revealed ahead and what shows only now."""
+    """Return F^-1(Phi(z)), where z is the sum of the part revealed ahead and the part drawn now."""
     z = state[revealed.latent]
     z += plant.numbers[revealed.rests] * normal_quantile(tape[revealed.rest_channel])
     u = min(normal_cdf(z), 1.0 - 2.0**-53)
@@ -133,9 +134,9 @@ def foretold(plant: Plant, state: Row, revealed: Record, demand: Record, tape: R
 
 @kernel
 def expected(plant: Plant, revealed: Record, first: int, lead: int, z: float) -> float:
-    """Return E[F^-1(Phi(z + r N))], r the root of what is not revealed yet: the honest forecast.
+    """Return the honest forecast, E[F^-1(Phi(z + r N))]; r^2 is the share not revealed yet.
 
-    Over the steps of F^-1: the first value and each rise times the chance to be beyond its end.
+    F^-1 is a step function: the sum has the first value, and each rise times its probability.
     """
     rest = plant.numbers[revealed.rests + lead]
     total = plant.values[first]

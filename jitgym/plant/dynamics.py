@@ -1,13 +1,13 @@
-"""The order of events in one period: what happens, and when.
+"""The order of events in one period.
 
-The decision maker has seen the view and asked for a quantity from every source. Then come the seven
-stages of `step`, one function each, in the words of the inventory literature. An order with lead
-time L is usable L periods after it was placed, before that period's demand, and the decision maker
-sees the stock after today's arrivals (Zipkin 2008).
+The decision maker has seen the view and asked for a quantity from every source. Then the seven
+stages of `step` follow, one function each, in the words of the inventory literature. An order with
+lead time L is usable L periods after it was placed, before that period's demand, and the decision
+maker sees the stock after today's arrivals (Zipkin 2008).
 
-Every function here is pure but for the rows that it is given to write: `state` (cells,), `flows`
-(flow cells,). Quantities in units of the item, times in the work center's unit of time. A stage
-loops over what a scenario has of a feature, so that one without it pays nothing.
+A function here changes nothing but the rows `state` (cells,) and `flows` (flow cells,). Quantities
+are in units of the item, times in the work center's unit of time. A stage loops over the records of
+a feature, so that a scenario without the feature pays nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .whole import at_least, is_some, whole, whole_up
 
 @kernel
 def step(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
-    """One period of one plant: (state, asked, tape) -> (state, flows)."""
+    """Run one period of one plant: (state, asked, tape) -> (state, flows)."""
     decide(plant, state, asked, tape, flows)
     happen(plant, state, tape, flows)
 
 
 @kernel
 def decide(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
-    """What follows at once from what is asked; it leads to the post-decision state."""
+    """Run Release and Start, which lead to the post-decision state."""
     flows[:] = 0.0
     release(plant, state, asked, tape, flows)
     start(plant, state, tape, flows)
@@ -42,7 +42,7 @@ def decide(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def happen(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """What the rest of the period brings, to the state that the next decision sees."""
+    """Run the rest of the period, up to the state that the next decision sees."""
     serve(plant, state, tape, flows)
     age(plant, state, tape, flows)
     count(plant, state, flows)
@@ -61,7 +61,7 @@ def begin(plant: Plant, state: Row, key: np.uint64) -> None:
 
 @kernel
 def start(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Materials leave stock; what was granted enters the pipeline, or arrives at lead time 0."""
+    """Materials leave stock; granted units enter the pipeline, or arrive at once at lead time 0."""
     for k in range(plant.items.size):
         item = plant.items[k]
         if flows[item.consumed] > 0.0:
@@ -95,7 +95,7 @@ def start(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 def ship_part(
     plant: Plant, state: Row, source: Record, granted: float, tape: Row, flows: Row
 ) -> float:
-    """Return what ships of an order and of what waits to ship; the rest waits, or is cancelled."""
+    """Return the units shipped of an order and of waiting units; the rest waits or is cancelled."""
     partial = plant.partials[source.partial]
     due = granted
     if partial.waiting != NONE:
@@ -115,7 +115,7 @@ def ship_part(
 
 @kernel
 def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
-    """Count the trips of a carrier: what its sources ship in one period goes together."""
+    """Count the trips of a carrier: its sources ship together in a period."""
     units = 0.0
     for k in range(carrier.loads, carrier.loads_end):
         source = plant.sources[plant.loads[k]]
@@ -129,7 +129,7 @@ def load_carrier(plant: Plant, carrier: Record, flows: Row) -> None:
 
 @kernel
 def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Customers who wait may leave; backorders are served, then new demand; the rest waits or goes.
+    """Waiting customers may leave; serve backorders, then new demand; the rest waits or is lost.
 
     Demands on one item are served in the scenario's order, all backorders before new demand.
     """
@@ -166,7 +166,7 @@ def serve(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) -> None:
-    """Backorder what is unmet, or lose it, or a share of each."""
+    """Unmet demand is backordered or lost, or a share of each."""
     if demand.backlog == NONE:
         flows[demand.lost] = unmet
     elif demand.waits_channel == NONE:
@@ -179,9 +179,9 @@ def wait_or_go(state: Row, demand: Record, unmet: float, tape: Row, flows: Row) 
 
 @kernel
 def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Stock grows a period older; what is past its shelf life is waste, a share is obsolete.
+    """Stock grows a period older; units past their shelf life are waste; a share becomes obsolete.
 
-    The oldest units become obsolete first, whichever are issued first.
+    The oldest units become obsolete first, whatever the issuing order.
     """
     for k in range(plant.items.size):
         item = plant.items[k]
@@ -201,7 +201,7 @@ def age(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def count(plant: Plant, state: Row, flows: Row) -> None:
-    """Stock, in process and backlog are counted: the base of costs and of every average."""
+    """Count stock, units in process and backlog: the base of costs and of every average."""
     for k in range(plant.items.size):
         flows[plant.items[k].on_hand] = on_hand(state, plant.items[k])
     for s in range(plant.sources.size):
@@ -220,7 +220,7 @@ def count(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """The pipeline grows a period older; what is due arrives and is inspected."""
+    """The pipeline grows a period older; units that are due arrive and are inspected."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
         if source.ages == 0:
@@ -247,13 +247,13 @@ def receive(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
             inspect(plant, state, source, arrived, tape, flows)
     for k in range(plant.salvage.size):
         left = plant.salvage[k]
-        if state[plant.clock] == plant.periods - 1.0:  # the season ends: what is left is sold off
+        if state[plant.clock] == plant.periods - 1.0:  # the season ends: the stock left is sold
             flows[left.salvaged] = on_hand(state, plant.items[left.item])
 
 
 @kernel
 def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Things fail or recover, regimes move, forecasts are revised, projects and the clock go on."""
+    """Draw failures and repairs; move regimes, forecasts, contracts, projects and the clock on."""
     of_nature.fail_and_recover(plant, state, tape, flows)
     of_nature.move_regimes(plant, state, tape)
     of_nature.reveal(plant, state, tape)
@@ -270,7 +270,7 @@ def nature(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 def count_cycles(plant: Plant, state: Row, flows: Row) -> None:
     """Count the replenishment cycles that end in a period, after its last stage.
 
-    Nothing but a KPI depends on them: whoever looks at costs only leaves this out.
+    Only KPIs depend on them: callers that need only costs leave this out.
     """
     for d in range(plant.demands.size):
         demand = plant.demands[d]
@@ -286,7 +286,7 @@ def count_cycles(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def end_cycle(state: Row, demand: Record, flows: Row) -> None:
-    """Goods arrive: a replenishment cycle ends, in which every request was met, or was not."""
+    """Goods arrive, so a replenishment cycle ends; it was full if it had no stockout."""
     flows[demand.cycles] += 1.0
     flows[demand.full_cycles] += 1.0 - state[demand.short]
     state[demand.short] = 0.0
@@ -294,7 +294,7 @@ def end_cycle(state: Row, demand: Record, flows: Row) -> None:
 
 @kernel
 def in_process(plant: Plant, state: Row, source: Record) -> float:
-    """Return what is in a source's pipeline or waits to ship, in units of its item."""
+    """Return the units in a source's pipeline and those that wait to ship."""
     total = 0.0
     for k in range(source.ages):
         total += state[source.pipeline + k]

@@ -1,4 +1,4 @@
-"""Lays out what only some plants have: a function a feature, no records where it is not used."""
+"""Lays out what only some plants have: one function per feature, no records if it is not used."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Records = npt.NDArray[Any]
 
 
 def lay_ups_and_downs(plan: Plan, sources: Records, centers: Records) -> Records:
-    """Lay out suppliers and work centers that fail: up or down."""
+    """Lay out the suppliers and work centers that fail: up or down."""
     rows: list[tuple[Any, ...]] = []
     for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True):
         if source.disruption is None:
@@ -92,7 +92,7 @@ def lay_qualities(plan: Plan, sources: Records) -> Records:
 
 
 def lay_partials(plan: Plan, sources: Records) -> Records:
-    """Lay out the sources whose deliveries fall short: units that ship later."""
+    """Lay out the sources with partial deliveries: the units that ship later."""
     rows: list[tuple[Any, ...]] = []
     for record, (name, source) in zip(sources, plan.scenario.sources.items(), strict=True):
         partial = source.partial
@@ -110,7 +110,7 @@ def lay_partials(plan: Plan, sources: Records) -> Records:
 
 
 def lay_commitments(plan: Plan) -> Records:
-    """Lay out the contracts: units still to be ordered."""
+    """Lay out the contracts: the units still to be ordered."""
     rows: list[tuple[Any, ...]] = []
     for name, source in plan.scenario.sources.items():
         commitment = source.commitment
@@ -124,7 +124,7 @@ def lay_commitments(plan: Plan) -> Records:
 
 
 def lay_carriers(plan: Plan) -> tuple[Records, npt.NDArray[np.int32]]:
-    """Lay out the carriers, and the sources of each."""
+    """Lay out the carriers and the sources of each."""
     rows: list[tuple[Any, ...]] = []
     loads: list[int] = []
     for name, carrier in plan.scenario.carriers.items():
@@ -140,7 +140,7 @@ def lay_carriers(plan: Plan) -> tuple[Records, npt.NDArray[np.int32]]:
 
 
 def lay_projects(plan: Plan) -> Records:
-    """Lay out the improvement projects: how far each is."""
+    """Lay out the improvement projects: the progress of each."""
     rows: list[tuple[Any, ...]] = []
     for name, project in plan.scenario.projects.items():
         progress = plan.state.take("source", name, "progress", "periods")
@@ -153,7 +153,7 @@ def lay_projects(plan: Plan) -> Records:
 def lay_savings(
     plan: Plan, sources: Records, carriers: Records
 ) -> tuple[Records, list[tuple[str, int, float]]]:
-    """Lay out the fixed costs that projects reduce, and their bookings (term, flow, price)."""
+    """Lay out the fixed costs that projects reduce; also return their (term, flow, price)."""
     rows: list[tuple[Any, ...]] = []
     bookings: list[tuple[str, int, float]] = []
     costs = [
@@ -194,7 +194,7 @@ def lay_abandonment(plan: Plan) -> Records:
 
 
 def lay_regimes(plan: Plan, demands: Records) -> Records:
-    """Lay out the demands with regimes: which one it is, seen or hidden."""
+    """Lay out the demands with regimes: the current regime, seen or hidden."""
     rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         quantity = demand.quantity
@@ -215,7 +215,7 @@ def lay_regimes(plan: Plan, demands: Records) -> Records:
 
 
 def lay_lives(plan: Plan, demands: Records) -> Records:
-    """Lay out the demands of new products: demand so far."""
+    """Lay out the demands of new products: the demand so far."""
     rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         life = demand.quantity
@@ -231,7 +231,7 @@ def lay_lives(plan: Plan, demands: Records) -> Records:
 
 
 def lay_parts(plan: Plan, demands: Records) -> Records:
-    """Lay out the demands that share a stream, stream by stream."""
+    """Lay out the demands that share a stream, one stream after another."""
     rows: list[tuple[Any, ...]] = []
     for stream, about in plan.scenario.streams.items():
         total = plan.tables.add(about.quantity, f".stream.{stream}")
@@ -241,7 +241,7 @@ def lay_parts(plan: Plan, demands: Records) -> Records:
             if not isinstance(part, PartOf) or part.stream != stream:
                 continue
             demands[plan.demands[name]]["stream"] = len(rows)
-            # Of what the parts before left over, this share: the last of a whole gets all.
+            # The share of what earlier parts left; the last part of a whole stream gets all of it.
             share = min(1.0, part.share / rest) if rest > 1e-12 else 0.0
             share = 1.0 if share > 1.0 - 1e-12 else share
             channel = plan.tables.channel(f"{name}.quantity")
@@ -252,7 +252,7 @@ def lay_parts(plan: Plan, demands: Records) -> Records:
 
 
 def lay_revealed(plan: Plan, demands: Records) -> Records:
-    """Lay out the forecasts that are revealed ahead: latent parts (hidden) and what they say."""
+    """Lay out the forecasts that are revealed ahead: latent parts (hidden) and forecasts."""
     rows: list[tuple[Any, ...]] = []
     for record, (name, demand) in zip(demands, plan.scenario.demands.items(), strict=True):
         if not isinstance(demand.forecast, Revealed):
@@ -260,7 +260,7 @@ def lay_revealed(plan: Plan, demands: Records) -> Records:
         record["revealed"] = len(rows)
         shares = np.array(demand.forecast.shares)
         leads = shares.size + 1
-        # Of the demand j periods ahead, the parts with lead max(j, 1) and more are revealed.
+        # Of the demand j periods ahead, the parts with a lead of max(j, 1) or more are revealed.
         known = np.array([shares[max(j, 1) - 1 :].sum() for j in range(leads)])
         values, ends = demand.quantity.steps()
         rows.append(
@@ -283,7 +283,7 @@ def lay_revealed(plan: Plan, demands: Records) -> Records:
 
 
 def _normal_quantile(u: float) -> float:
-    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+    from scipy.special import ndtri  # a slow import, so only where it is needed
 
     return float(ndtri(u))
 
@@ -292,7 +292,7 @@ METHODS = {"exponential-smoothing": EXPONENTIAL, "croston": CROSTON, "tsb": TSB}
 
 
 def lay_smoothing(plan: Plan) -> Records:
-    """Lay out the causal forecasts of recorded demand, and an oracle's."""
+    """Lay out the causal forecasts of recorded demand, and those of an oracle."""
     rows: list[tuple[Any, ...]] = []
     for name, demand in plan.scenario.demands.items():
         method = demand.forecast
@@ -336,7 +336,7 @@ def lay_obsolescence(plan: Plan) -> Records:
 
 
 def lay_salvage(plan: Plan) -> Records:
-    """Lay out what is left at the end of a season."""
+    """Lay out the stock that is sold at the end of a season."""
     if not plan.scenario.horizon.ends:
         return np.array([], dtype=SALVAGE)
     rows = [
@@ -347,7 +347,7 @@ def lay_salvage(plan: Plan) -> Records:
 
 
 def lay_clock(plan: Plan) -> tuple[int, int]:
-    """Lay out the clock, where anything depends on it: its cell and its cycle, in periods."""
+    """Lay out the clock if anything depends on it; return its cell and its cycle in periods."""
     scenario = plan.scenario
     patterns = [len(demand.phases) for demand in scenario.demands.values() if demand.varies]
     contracts = [s.commitment.every for s in scenario.sources.values() if s.commitment]

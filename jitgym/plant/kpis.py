@@ -1,7 +1,7 @@
-"""KPIs: each one formula, over the flows summed over the measured periods of an episode.
+"""KPIs: each is one formula of the flows, summed over the measured periods of an episode.
 
-Measured are the periods after warm-up. A share is a ratio of sums, not a mean of ratios. What is
-not defined (no demand, no work center) is nan, never 0 or infinity.
+The periods after warm-up are measured. A share is a ratio of sums, not a mean of ratios. A KPI that
+is not defined (no demand, no work center) is nan, never 0 or infinity.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Totals:
-    """Flows of some episodes, summed over the measured periods."""
+    """The flows of some episodes, summed over the measured periods."""
 
     layout: Layout
     sums: Array  # (episodes, flow cells)
-    periods: int  # measured
+    periods: int  # number of measured periods
     _of: dict[tuple[str, str], Array] = field(default_factory=dict)  # many KPIs share a total
 
     @cached_property
     def _padded(self) -> Array:
-        # Its last column, where NONE = -1 points, holds 0: the total of what does not exist.
+        # NONE = -1 points to the last column, which holds 0, the total of a missing flow.
         return np.concatenate([self.sums, np.zeros((self.sums.shape[0], 1))], axis=1)
 
     def each(self, flow: str, kind: str) -> Array:
-        """Return the totals of a flow by item, source, center or demand, (episodes, things)."""
+        """Return the totals of a flow per item, source, center or demand, (episodes, things)."""
         return self._padded.take(self.layout.cells_of(flow, kind), axis=1)
 
     def of(self, flow: str, kind: str) -> Array:
@@ -49,25 +49,25 @@ class Totals:
 
     @cached_property
     def values(self) -> tuple[Array, Array, Array]:
-        """The value of what was served, and of stock and in process summed over periods."""
+        """The value of served units, and of stock and units in process summed over periods."""
         plant, value = self.layout.plant, item_values(self.layout)
         sold = weighed(self.each("served", "demands"), value[plant.demands["item"]])
         moving = weighed(self.each("in_process", "sources"), value[plant.sources["item"]])
         return sold, weighed(self.each("on_hand", "items"), value), moving
 
     def plant(self, flow: str) -> Array:
-        """Return a total of the plant as a whole, (episodes,)."""
+        """Return a total of the whole plant, (episodes,)."""
         return self.sums[:, self.layout.flow(f"total.{flow}", "total")]
 
 
 @dataclass(frozen=True)
 class Kpi:
-    """One yardstick: its formula in words with its source, its unit, and which way is better."""
+    """One KPI: its formula in words with its source, its unit, and which direction is better."""
 
     name: str
     title: str
     unit: str
-    better: str  # "high", "low" or "" where neither is
+    better: str  # "high", "low", or "" if neither is
     formula: str
     compute: Callable[[Totals], Array]
 
@@ -78,7 +78,7 @@ KPIS: dict[str, Kpi] = {}
 def kpi(
     title: str, unit: str, better: str
 ) -> Callable[[Callable[[Totals], Array]], Callable[[Totals], Array]]:
-    """Register a function as the KPI of its name; its docstring is the formula."""
+    """Register a function as the KPI with its name; the docstring is the formula."""
 
     def registered(compute: Callable[[Totals], Array]) -> Callable[[Totals], Array]:
         formula = " ".join((compute.__doc__ or "").split())
@@ -89,15 +89,15 @@ def kpi(
 
 
 def kpis(layout: Layout, sums: Array, periods: int) -> dict[str, Array]:
-    """Return the KPIs of episodes from their summed flows, each (episodes,); nan: not defined."""
+    """Return the KPIs of episodes from their summed flows, each (episodes,); nan if not defined."""
     total = Totals(layout, sums, periods)
     return {name: each.compute(total) for name, each in kpis_of(layout.scenario).items()}
 
 
 def kpis_of(scenario: Scenario) -> dict[str, Kpi]:
-    """Return a scenario's KPIs, named in its own words: all of `KPIS`, and `within_n` for its n.
+    """Return the KPIs of a scenario, titled in its own words: `KPIS`, and `within_n` for its n.
 
-    Raises ScenarioError where `words` names a KPI that does not exist.
+    Raises ScenarioError if `words` names a KPI that does not exist.
     """
     found = KPIS | {f"within_{n}": _within_kpi(n) for n in scenario.within}
     for name, title in scenario.words.items():
@@ -116,16 +116,16 @@ def kpis_of(scenario: Scenario) -> dict[str, Kpi]:
 
 
 def headline_kpis(scenario: Scenario) -> tuple[str, ...]:
-    """Return the KPIs that a scenario wants to be judged by beside its cost: its words come first.
+    """Return the KPIs that a scenario is judged by beside its cost: those in `words` and `within`.
 
-    Where it has none: fill rate, average inventory and turns.
+    Without any, these are fill rate, average inventory and turns.
     """
     own = (*scenario.words, *(f"within_{n}" for n in scenario.within))
     return tuple(dict.fromkeys(own)) or ("fill_rate", "average_inventory", "turnover")
 
 
 def ratio(numerator: Array, denominator: Array | float) -> Array:
-    """Return numerator / denominator, nan (not defined) where the denominator is 0."""
+    """Return numerator / denominator; nan (not defined) where the denominator is 0."""
     is_defined = np.not_equal(denominator, 0.0)
     share = np.empty(numerator.shape)
     share.fill(np.nan)
@@ -135,8 +135,8 @@ def ratio(numerator: Array, denominator: Array | float) -> Array:
 def weighed(amounts: Array, weights: Array) -> Array:
     """Return the weighted sum of each episode's amounts, (episodes, things) -> (episodes,).
 
-    Row by row, as a product of matrices is not: that rounds by the number of rows, and an episode's
-    figures are the same in every batch.
+    Each row is summed by itself, so that an episode has the same figures in every batch: the
+    rounding of a matrix product would depend on the number of rows.
     """
     return np.asarray((amounts * weights).sum(axis=1))
 
@@ -168,8 +168,8 @@ def ready_rate(total: Totals) -> Array:
 @kpi("cycle service level", "share", "high")
 def cycle_service_level(total: Totals) -> Array:
     """Replenishment cycles without a stockout / replenishment cycles, over all demands (Silver,
-    Pyke and Thomas 2017: P1). A cycle ends when goods arrive in stock; in a stockout a request is
-    not met at once, or somebody still waits.
+    Pyke and Thomas 2017: P1). A cycle ends when goods arrive in stock; it has a stockout if a
+    request is not met at once, or a customer still waits.
     """
     return ratio(total.of("full_cycles", "demands"), total.of("cycles", "demands"))
 
@@ -183,7 +183,7 @@ def period_service_level(total: Totals) -> Array:
 
 @kpi("on time in full", "share", "high")
 def on_time_in_full(total: Totals) -> Array:
-    """Periods whose whole request is served at once / periods with a request."""
+    """Periods in which the whole request is served at once / periods with a request."""
     return ratio(total.of("in_full", "demands"), total.of("orders", "demands"))
 
 
@@ -195,16 +195,16 @@ def backlog(total: Totals) -> Array:
 
 @kpi("backlog age", "periods of demand", "low")
 def backlog_age(total: Totals) -> Array:
-    """Units backordered at Count, summed over periods / units requested: how many periods of demand
-    wait on the average.
+    """Units backordered at Count, summed over periods / units requested: the average backlog in
+    periods of demand.
     """
     return ratio(total.of("waiting", "demands"), total.of("requested", "demands"))
 
 
 @kpi("waiting, 95th percentile", "periods", "low")
 def waiting_p95(total: Totals) -> Array:
-    """Least number of periods within which 95 % of the units served were served; 11 stands for 11
-    and more. Where nothing waits it is 0 for all that is served.
+    """Smallest number of periods within which 95 % of the served units were served; 11 stands for
+    11 or more. It is 0 if no customer waits.
     """
     served = total.of("served", "demands")
     within = at_least(_served_within(total), 0.95 * served[:, np.newaxis])
@@ -229,7 +229,7 @@ def _within_kpi(periods: int) -> Kpi:
         better="high",
         formula=(
             f"Units served at most {periods} periods after the period of their request / units "
-            "requested. Within 0 periods it is the fill rate. A customer who leaves was not served."
+            "requested. Within 0 periods it is the fill rate. A customer who leaves is not served."
         ),
         compute=partial(_within, periods=periods),
     )
@@ -241,14 +241,14 @@ def _within(total: Totals, periods: int) -> Array:
 
 @kpi("abandoned", "share", "low")
 def abandoned(total: Totals) -> Array:
-    """Units whose customers left, at once or after waiting / units requested."""
+    """Units of customers who left, at once or after waiting / units requested."""
     gone = total.of("abandoned", "demands") + total.of("lost", "demands")
     return ratio(gone, total.of("requested", "demands"))
 
 
 @kpi("waiting of those who left", "periods", "")
 def abandoned_waiting(total: Totals) -> Array:
-    """Periods waited by customers who left while waiting / their units."""
+    """Periods that customers waited before they left, summed over units / units that left."""
     return ratio(total.of("left_after", "demands"), total.of("abandoned", "demands"))
 
 
@@ -257,9 +257,9 @@ def abandoned_waiting(total: Totals) -> Array:
 
 @kpi("customer's lead time", "periods", "low")
 def customer_lead_time(total: Totals) -> Array:
-    """Units that wait at Count, summed over periods, less the waiting of those who left / units
+    """Units that wait at Count, summed over periods, less the waiting of customers who left / units
     served: the area between the cumulative curves of requests and service (Little 1961). Units
-    still open at the end are in the area and not in the count: see `censored`.
+    still open at the end are part of the area but not of the count: see `censored`.
     """
     waiting = total.of("waiting", "demands") - total.of("left_after", "demands")
     return ratio(np.maximum(waiting, 0.0), total.of("served", "demands"))
@@ -269,7 +269,7 @@ def customer_lead_time(total: Totals) -> Array:
 def production_lead_time(total: Totals) -> Array:
     """Time of a unit from the order at the outside supplier to the customer, along the slowest
     route: for each item, units in stock and in process at Count, summed over periods / units that
-    left it (Little 1961), added up over the route.
+    left it (Little 1961); the sum over the items of the route.
     """
     scenario = total.layout.scenario
     left = sum(total.each(flow, "items") for flow in ("consumed", "served", "wasted"))
@@ -293,8 +293,7 @@ def production_lead_time(total: Totals) -> Array:
 @kpi("still open", "share", "")
 def censored(total: Totals) -> Array:
     """Units requested in the measured periods, less those served, lost and abandoned / units
-    requested: the share whose waiting was not seen to its end (negative where old backlog was
-    worked off).
+    requested: the share that was still waiting at the end (negative if old backlog was worked off).
     """
     gone = sum(total.of(flow, "demands") for flow in ("served", "lost", "abandoned"))
     requested = total.of("requested", "demands")
@@ -307,25 +306,25 @@ def censored(total: Totals) -> Array:
 @kpi("first-pass defect rate", "ppm", "low")
 def first_pass_defects(total: Totals) -> Array:
     """Defective units, found and missed, and units scrapped by setups / units that arrived from
-    sources, those scrapped by setups among them, in parts a million.
+    sources, including those scrapped by setups, in parts per million.
     """
     found, missed = total.of("defective", "sources"), total.of("escaped", "sources")
     scrap = _setup_scrap(total)
     return 1e6 * ratio(found + missed + scrap, found + total.of("received", "sources") + scrap)
 
 
-@kpi("defect rate of what is passed on", "ppm", "low")
+@kpi("defect rate after inspection", "ppm", "low")
 def defect_rate(total: Totals) -> Array:
-    """Defective units that inspection missed / units that entered stock, in parts a million. What
-    inspection finds and what setups scrap is in `first_pass_defects`.
+    """Defective units that inspection missed / units that entered stock, in parts per million.
+    Units that inspection finds and that setups scrap are in `first_pass_defects`.
     """
     return 1e6 * ratio(total.of("escaped", "sources"), total.of("received", "sources"))
 
 
 @kpi("waste", "share", "low")
 def waste(total: Totals) -> Array:
-    """Units scrapped, by inspection and by setups, expired or obsolete / units that came in from
-    sources, those scrapped by setups among them.
+    """Units scrapped (by inspection and by setups), expired or obsolete / units that arrived from
+    sources, including those scrapped by setups.
     """
     scrap = _setup_scrap(total)
     wasted = total.of("wasted", "items") + total.of("scrapped", "sources") + scrap
@@ -344,7 +343,7 @@ def _setup_scrap(total: Totals) -> Array:
 
 @kpi("average inventory", "units", "low")
 def average_inventory(total: Totals) -> Array:
-    """Stock of all items at Count, mean over periods; in process is not in it."""
+    """Stock of all items at Count, mean over periods; without units in process."""
     return total.of("on_hand", "items") / total.periods
 
 
@@ -354,10 +353,10 @@ def in_process(total: Totals) -> Array:
     return total.of("in_process", "sources") / total.periods
 
 
-@kpi("turns", "a year", "high")
+@kpi("turns", "per year", "high")
 def turnover(total: Totals) -> Array:
-    """Periods a year x value at cost of the units served / value at cost of the stock at Count,
-    summed over periods; in process is not in it.
+    """Periods per year x value at cost of the units served / value at cost of the stock at Count,
+    summed over periods; without units in process.
     """
     sold, held, _ = total.values
     return ratio(total.layout.scenario.periods_per_year * sold, held)
@@ -365,8 +364,8 @@ def turnover(total: Totals) -> Array:
 
 @kpi("working capital", "money", "low")
 def working_capital(total: Totals) -> Array:
-    """Value at cost of stock and of what is in process, mean over periods, and what customers owe
-    less what is owed to suppliers; not defined where an item's value is not stated.
+    """Value at cost of stock and units in process, plus what customers owe, less what is owed to
+    suppliers, mean over periods; not defined if the value of an item is not stated.
     """
     if any(item.value is None for item in total.layout.scenario.items.values()):
         return undefined(total)
@@ -378,8 +377,8 @@ def working_capital(total: Totals) -> Array:
 @kpi("cash conversion cycle", "periods", "low")
 def cash_conversion_cycle(total: Totals) -> Array:
     """Periods of inventory + periods until customers pay - periods until suppliers are paid
-    (Richards and Laughlin 1980): value at cost of stock and in process, summed / value of the units
-    served; payment terms weighted by the money that they concern.
+    (Richards and Laughlin 1980). Periods of inventory are the value at cost of stock and units in
+    process, summed over periods / value of the units served; payment terms are weighted by money.
     """
     sold, held, moving = total.values
     owed, owing = _terms(total)
@@ -389,10 +388,10 @@ def cash_conversion_cycle(total: Totals) -> Array:
     return np.asarray(ratio(held + moving, sold) + customers - suppliers)
 
 
-@kpi("lost margin", "money a period", "low")
+@kpi("lost margin", "money per period", "low")
 def lost_margin(total: Totals) -> Array:
-    """Units lost or abandoned x (price - value at cost), a period; not defined without prices, or
-    where the value of what is sold is not stated.
+    """Units lost or abandoned x (price - value at cost), per period; not defined without prices, or
+    if the value of a sold item is not stated.
     """
     scenario = total.layout.scenario
     values = [scenario.items[demand.item].value for demand in scenario.demands.values()]
@@ -406,22 +405,20 @@ def lost_margin(total: Totals) -> Array:
 
 @kpi("profit", "money", "high")
 def profit(total: Totals) -> Array:
-    """Revenue and salvage less every cost of the ledger: in all in a season, else a period; not
-    discounted; not defined without prices.
+    """Revenue and salvage less every cost of the ledger, in total for a season, otherwise per
+    period; not discounted; not defined without prices.
     """
     prices = total.layout.plant.prices
     if not _has_prices(total):
         return undefined(total)
-    # take(), as an index would lay the rows out otherwise, and round by their number
+    # take() and not an index: memory order, and so rounding, must not depend on the rows
     earned = -weighed(total.sums.take(prices["flow"], axis=1), prices["price"])
     return earned if total.layout.scenario.horizon.ends else earned / total.periods
 
 
 @kpi("margin", "share", "high")
 def margin(total: Totals) -> Array:
-    """Profit / revenue: what is left of each unit of money that customers pay; not defined without
-    prices.
-    """
+    """Profit / revenue; not defined without prices."""
     revenue, _ = _money(total)
     periods = 1 if total.layout.scenario.horizon.ends else total.periods
     return ratio(profit(total) * periods, revenue)
@@ -429,9 +426,8 @@ def margin(total: Totals) -> Array:
 
 @kpi("sell-through", "share", "high")
 def sell_through(total: Totals) -> Array:
-    """Units served / initial stock and good units that came in, of the items that are sold: the
-    share of a season's buy that found a customer at the full price; not defined where there is no
-    season.
+    """Units served / (initial stock + good units that arrived), of the items that are sold: the
+    share of a season's buy that is sold at the full price; not defined without a season.
     """
     scenario = total.layout.scenario
     if not scenario.horizon.ends:
@@ -468,8 +464,8 @@ def _terms(total: Totals) -> tuple[Array, Array]:
 def item_values(layout: Layout) -> Array:
     """Return the value at cost of a unit of each item, (items,), in money.
 
-    Stated, or else in proportion to the holding cost, which is mostly the cost of capital: enough
-    for a ratio such as turnover. Where neither is given, all items count alike.
+    It is the stated value. Without one, it is proportional to the holding cost, which is mostly the
+    cost of capital: enough for a ratio such as turnover. Without both, all items count alike.
     """
     items = layout.scenario.items.values()
     if all(item.value is not None for item in items):
@@ -481,25 +477,23 @@ def item_values(layout: Layout) -> Array:
 # Production and transport
 
 
-@kpi("throughput", "units a period", "high")
+@kpi("throughput", "units per period", "high")
 def throughput(total: Totals) -> Array:
-    """Units served, a period."""
+    """Units served per period."""
     return total.of("served", "demands") / total.periods
 
 
 @kpi("utilization", "share", "")
 def utilization(total: Totals) -> Array:
-    """Time used / time available, overtime included and time down left out, over all work
-    centers.
-    """
+    """Time used / time available (with overtime, without downtime), over all work centers."""
     return ratio(total.of("used", "work_centers"), total.of("available", "work_centers"))
 
 
 @kpi("OEE", "share", "high")
 def oee(total: Totals) -> Array:
     """Overall equipment effectiveness (Nakajima 1988), availability x performance x quality: good
-    units made x time per unit / planned time, over all work centers. Overtime that is worked is
-    planned time.
+    units made x time per unit / planned time, over all work centers. Overtime worked is planned
+    time.
     """
     sources = total.layout.scenario.sources.values()
     time = np.array([source.time_per_unit if source.at else 0.0 for source in sources])
@@ -508,16 +502,16 @@ def oee(total: Totals) -> Array:
     return ratio(good, planned)
 
 
-@kpi("setups", "a period", "low")
+@kpi("setups", "per period", "low")
 def setups(total: Totals) -> Array:
-    """Setups of all work centers, a period."""
+    """Setups of all work centers per period."""
     return total.of("setups", "sources") / total.periods
 
 
-@kpi("shipments", "a period", "low")
+@kpi("shipments", "per period", "low")
 def shipments(total: Totals) -> Array:
-    """Shipments: trips of carriers, and of each other outside source the periods in which it
-    ships; a period.
+    """Shipments per period: the trips of carriers, and the periods in which any other source that
+    uses no work center ships.
     """
     scenario = total.layout.scenario
     own = total.each("shipments", "sources")
@@ -525,9 +519,9 @@ def shipments(total: Totals) -> Array:
     return (own[:, moves].sum(axis=1) + total.of("trips", "carriers")) / total.periods
 
 
-@kpi("emissions", "a period", "low")
+@kpi("emissions", "per period", "low")
 def emissions(total: Totals) -> Array:
-    """Emissions of units and shipments, in the scenario's unit, a period."""
+    """Emissions of units and shipments per period, in the scenario's unit."""
     return weighed(total.sums, total.layout.emissions) / total.periods
 
 
@@ -536,7 +530,7 @@ def emissions(total: Totals) -> Array:
 
 @kpi("bullwhip, asked", "ratio", "low")
 def bullwhip_asked(total: Totals) -> Array:
-    """Squared coefficient of variation of what outside suppliers were asked for / that of demand
+    """Squared coefficient of variation of the units asked from outside suppliers / that of demand
     (Chen, Drezner, Ryan and Simchi-Levi 2000).
     """
     asked = _squared_variation(total, total.plant("asked"), "asked_squared")
@@ -545,7 +539,7 @@ def bullwhip_asked(total: Totals) -> Array:
 
 @kpi("bullwhip", "ratio", "low")
 def bullwhip(total: Totals) -> Array:
-    """Squared coefficient of variation of what outside suppliers were granted / that of demand
+    """Squared coefficient of variation of the units granted by outside suppliers / that of demand
     (Chen, Drezner, Ryan and Simchi-Levi 2000).
     """
     granted = _squared_variation(total, total.plant("ordered"), "ordered_squared")
@@ -565,5 +559,5 @@ def _of_demand(total: Totals) -> Array:
 def _squared_variation(total: Totals, first: Array, squared: str) -> Array:
     mean = first / total.periods
     variance = np.maximum(total.plant(squared) / total.periods - mean**2, 0.0)
-    variance[variance < 1e-12 * mean**2] = 0.0  # a constant has none, but for the last bits
+    variance[variance < 1e-12 * mean**2] = 0.0  # a constant varies only in its last bits
     return ratio(variance, mean**2)

@@ -1,8 +1,8 @@
 """The layout: from a scenario to the arrays that compiled code reads.
 
-A plant's whole state is one row of float64 with named slices, its flows of one period are another,
-and the records say where everything lies: code reads `state[item.stock + age]`,
-`flows[source.granted]`, `tape[demand.channel]`. A batch of plants is a matrix, one row a plant.
+The whole state of a plant is one row of float64 with named slices. The flows of one period are
+another row. The records say where each cell lies: code reads `state[item.stock + age]`,
+`flows[source.granted]`, `tape[demand.channel]`. A batch of plants is a matrix, one row per plant.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .tape import channel_number
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things lie, by name: the Python side of a plant."""
+    """Where each cell lies, by name: the Python side of a plant."""
 
     scenario: Scenario
     plant: Plant
@@ -39,29 +39,29 @@ class Layout:
     key_cells: int  # the first cells of a state row determine the future; the rest only reports
 
     def __repr__(self) -> str:
-        """Return in a line what it lays out, not the arrays."""
+        """Return one line about the plant, without the arrays."""
         return (
             f"layout of {self.scenario.name}: a state of {self.cells} cells, "
-            f"{self.flow_cells} flows a period"
+            f"{self.flow_cells} flows per period"
         )
 
     @property
     def cells(self) -> int:
-        """Cells of a state row."""
+        """Number of cells of a state row."""
         return int(self.plant.initial.size)
 
     @property
     def flow_cells(self) -> int:
-        """Cells of a row of flows."""
+        """Number of cells of a row of flows."""
         return self.flows[-1].stop
 
     @property
     def asked_cells(self) -> int:
-        """Cells of a row of what is asked: quantities, priorities, projects to begin."""
+        """Number of cells of a row of asks: quantities, priorities, projects to begin."""
         return 2 * self.plant.sources.size + self.plant.projects.size
 
     def plant_in(self, split: str) -> Plant:
-        """Return the plant with the length that episodes of this split have."""
+        """Return the plant with the episode length of this split."""
         periods, warm_up = self.scenario.horizon.of_split(split)
         return self.plant._replace(
             periods=periods, warm_up=warm_up, average=_weight(self.scenario, periods - warm_up)
@@ -74,8 +74,8 @@ class Layout:
     def flow(self, name: str, kind: str | None = None) -> int:
         """Return the cell of a flow, such as 'supplier.granted'; NONE where there is none.
 
-        `kind` ('item', 'source', 'center', 'demand', 'carrier', 'project', 'total') tells apart an
-        item and a demand of one name.
+        `kind` ('item', 'source', 'center', 'demand', 'carrier', 'project', 'total') is needed where
+        an item and a demand, say, have the same name.
         """
         kinds = FLOW_KINDS if kind is None else (kind,)
         return next(
@@ -84,11 +84,11 @@ class Layout:
 
     @cached_property
     def items_upstream_first(self) -> tuple[str, ...]:
-        """Items, materials before what is made of them."""
+        """The items in an order in which materials come before the items made of them."""
         return self.scenario.items_upstream_first
 
     def cells_of(self, flow: str, things: str) -> npt.NDArray[np.intp]:
-        """Return the cells of a flow, (things,); NONE for a thing that has none of it.
+        """Return the cells of a flow, (things,); NONE for a thing without this flow.
 
         `things` is a field of the scenario: 'items', 'sources', 'work_centers', 'demands', ...
         """
@@ -108,9 +108,9 @@ FLOW_KINDS = ("item", "source", "center", "demand", "carrier", "project", "total
 
 
 def lay_out(scenario: Scenario) -> Layout:
-    """Lay out a scenario as a plant: where each cell lies, what each price is."""
+    """Lay out a scenario as a plant: the place of each cell, and the prices."""
     plan = Plan(scenario)
-    # The order of the state's cells: item, source, center, demand, forecast, clock; then reports.
+    # The order of the state's cells: item, source, center, demand, forecast, clock, reports.
     items = basics.lay_items(plan)
     sources = basics.lay_sources(plan)
     centers = basics.lay_centers(plan)
@@ -202,14 +202,14 @@ def lay_out(scenario: Scenario) -> Layout:
 
 
 def _expect_names_apart(scenario: Scenario, slices: list[Slice]) -> None:
-    """Raise ScenarioError where two parts of a plant have cells of one name: the view adds them."""
+    """Raise ScenarioError if two parts of a plant have cells of the same name."""
     seen: dict[str, Slice] = {}
     for cell in slices:
         other = seen.setdefault(cell.name, cell)
         if other is not cell:
             raise ScenarioError(
-                f"{scenario.file}: {cell.owner}: is a {other.kind} and a {cell.kind}, and "
-                f"{cell.name} would be of both; expected another name for one of them"
+                f"{scenario.file}: {cell.owner}: is a {other.kind} and a {cell.kind}, and both "
+                f"would have a cell {cell.name}; expected another name for one of them"
             )
 
 

@@ -1,7 +1,7 @@
-"""The ledger: what a period cost, term by term.
+"""The ledger: the cost of a period, term by term.
 
-A term is a sum of prices times flows, and `cost` is the sum of the terms, in money a period. Over
-many periods it is the same sums with the sums of the flows.
+A term is a sum of prices times flows, and `cost` is the sum of the terms, in money per period. The
+costs of many periods follow in the same way from the sums of the flows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from .records import Plant, Row
 @kernel
 def book(plant: Plant, flows: Row, terms: Row) -> float:
     """Write the ledger's terms of a period, (terms,), and return their sum, the cost."""
-    for k in range(plant.prices.size):  # each has an entry; a short row is dear to fill as a whole
+    for k in range(
+        plant.prices.size
+    ):  # every term has an entry; this is faster than to fill the row
         terms[plant.prices[k].term] = 0.0
     cost = 0.0
     for k in range(plant.prices.size):
@@ -26,14 +28,14 @@ def book(plant: Plant, flows: Row, terms: Row) -> float:
 
 @kernel
 def count_up(plant: Plant, flows: Row, weight: float, counted: Row) -> None:
-    """Add the flows of a period that have a price, with a weight, to what is counted, (prices,)."""
+    """Add the priced flows of a period, times a weight, to the sums `counted`, (prices,)."""
     for k in range(plant.prices.size):
         counted[k] += weight * flows[plant.prices[k].flow]
 
 
 @kernel
 def settle(plant: Plant, counted: Row, terms: Row) -> float:
-    """Write the ledger's terms of what was counted, (terms,), and return their sum, the cost."""
+    """Write the ledger's terms of the counted sums, (terms,), and return their sum, the cost."""
     cost = 0.0
     for k in range(plant.prices.size):
         entry = plant.prices[k]

@@ -1,4 +1,4 @@
-"""Nature: what moves by itself at the end of a period, whatever was decided."""
+"""Nature: what changes at the end of a period, whatever was decided."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .jit import kernel
 from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Record, Row
 from .tape import uniform
 
-PRELUDE = 1 << 40  # periods from here on belong to what is known when an episode begins
+PRELUDE = 1 << 40  # these periods of the tape hold what is known when an episode begins
 
 
 @kernel
@@ -23,7 +23,7 @@ def is_done(plant: Plant, state: Row, project: int) -> bool:
 
 @kernel
 def fail_and_recover(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Suppliers and work centers go down and come back up."""
+    """Suppliers and work centers fail and recover."""
     for k in range(plant.ups_and_downs.size):
         it = plant.ups_and_downs[k]
         u = tape[it.channel]
@@ -35,7 +35,7 @@ def fail_and_recover(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def chance_to_fail(plant: Plant, state: Row, it: Record, flows: Row) -> float:
-    """Return the chance that what is up goes down in this period: 1 - (1 - p)^q by the unit."""
+    """Return the probability of a failure in this period: p, or 1 - (1 - p)^q over q units."""
     survives = 1.0 - it.fails
     if is_done(plant, state, it.project):
         survives = 1.0 - it.fails_after
@@ -46,7 +46,7 @@ def chance_to_fail(plant: Plant, state: Row, it: Record, flows: Row) -> float:
 
 @kernel
 def move_regimes(plant: Plant, state: Row, tape: Row) -> None:
-    """The regime of each demand stays or is followed by another."""
+    """Draw the next regime of each demand."""
     for k in range(plant.regimes.size):
         regime = plant.regimes[k]
         cell = plant.demands[regime.demand].regime
@@ -56,7 +56,7 @@ def move_regimes(plant: Plant, state: Row, tape: Row) -> None:
 
 @kernel
 def begin_regimes(plant: Plant, state: Row, key: np.uint64) -> None:
-    """The first regime is drawn from the long-run shares."""
+    """Draw the first regime of each demand from the long-run shares."""
     for k in range(plant.regimes.size):
         regime = plant.regimes[k]
         u = uniform(key, np.uint64(PRELUDE), plant.channels[regime.channel].number)
@@ -66,7 +66,7 @@ def begin_regimes(plant: Plant, state: Row, key: np.uint64) -> None:
 
 @kernel
 def follow(plant: Plant, row: int, count: int, u: float) -> float:
-    """Return the number of the first of some cumulated chances beyond u."""
+    """Return the number of the first cumulative probability that is above u."""
     k = 0
     while k < count - 1 and plant.numbers[row + k] <= u:
         k += 1
@@ -75,7 +75,7 @@ def follow(plant: Plant, row: int, count: int, u: float) -> float:
 
 @kernel
 def reveal(plant: Plant, state: Row, tape: Row) -> None:
-    """A part of each coming demand is revealed, and its forecast revised (Heath, Jackson 1994)."""
+    """Reveal a part of each future demand and revise its forecast (Heath and Jackson 1994)."""
     for k in range(plant.revealed.size):
         it = plant.revealed[k]
         first = plant.distributions[plant.demands[it.demand].quantity].first
@@ -89,14 +89,14 @@ def reveal(plant: Plant, state: Row, tape: Row) -> None:
 
 @kernel
 def begin_forecasts(plant: Plant, state: Row, key: np.uint64) -> None:
-    """What is known of the first demands when an episode begins: the parts revealed before it."""
+    """Draw the parts of the first demands that were revealed before the episode begins."""
     for k in range(plant.revealed.size):
         it = plant.revealed[k]
         first = plant.distributions[plant.demands[it.demand].quantity].first
         for j in range(it.leads):
             z = 0.0
             for lead in range(max(j, 1), it.leads):
-                # The part with this lead of the demand j periods ahead became known lead - j ago.
+                # For the demand j periods ahead, the part with this lead was revealed lead - j ago.
                 period = np.uint64(PRELUDE + lead - j)
                 u = uniform(key, period, plant.channels[it.channel + lead - 1].number)
                 z += plant.numbers[it.weights + lead] * normal_quantile(u)
@@ -106,7 +106,7 @@ def begin_forecasts(plant: Plant, state: Row, key: np.uint64) -> None:
 
 @kernel
 def smooth(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
-    """Forecasts of recorded demand follow what was requested; an oracle reads what will be."""
+    """Update the forecasts of recorded demand from requests; an oracle reads the future demand."""
     for k in range(plant.smoothing.size):
         it = plant.smoothing[k]
         requested = flows[plant.demands[it.demand].requested]
@@ -133,7 +133,7 @@ def smooth(plant: Plant, state: Row, tape: Row, flows: Row) -> None:
 
 @kernel
 def settle_contracts(plant: Plant, state: Row, flows: Row) -> None:
-    """Where a contract's term is over, what is still owed is paid for, and a new term begins."""
+    """At the end of a contract's term, the units still owed are paid for and a new term begins."""
     for k in range(plant.commitments.size):
         contract = plant.commitments[k]
         if (int(state[plant.clock]) + 1) % contract.every == 0:
@@ -143,7 +143,7 @@ def settle_contracts(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def learn(plant: Plant, state: Row, flows: Row) -> None:
-    """Improvement projects that have begun go on until their training is over."""
+    """Move improvement projects that have begun a period further, until their training is over."""
     for k in range(plant.projects.size):
         project = plant.projects[k]
         progress = state[project.progress]

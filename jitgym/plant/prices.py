@@ -1,4 +1,4 @@
-"""Prices: what a unit of each flow costs, by the ledger's terms, and what it emits."""
+"""Prices: the cost of a unit of each flow, by ledger term, and its emissions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TERMS = (
 
 
 def price_list(plan: Plan, reduced: list[Booking]) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """Return the terms that a scenario books, and its entries: prices of flows by term."""
+    """Return the ledger terms that a scenario uses, and its entries: prices of flows by term."""
     booked = [*_of_items(plan), *_of_sources(plan), *_of_others(plan), *reduced]
     price = plan.scenario.emission_price
     emitted = emission_weights(plan)
@@ -66,7 +66,9 @@ def _of_sources(plan: Plan) -> list[Booking]:
         if source.paid == "receipt" and source.quality is not None:
             paid.append(f"{name}.defective")
         booked += [("purchase", cells[flow], source.unit_cost) for flow in paid]
-        if source.paid == "order" and source.partial is not None:  # what does not come is not paid
+        if (
+            source.paid == "order" and source.partial is not None
+        ):  # units that never come are not paid
             booked.append(("purchase", cells[f"{name}.cancelled"], -source.unit_cost))
         booked.append(("shipment", cells[f"{name}.shipments"], source.shipment_cost))
         booked.append(("setup", cells[f"{name}.setups"], source.setup_cost))
@@ -105,7 +107,7 @@ def _of_others(plan: Plan) -> list[Booking]:
 
 
 def emission_weights(plan: Plan) -> npt.NDArray[np.float64]:
-    """Return the emissions of a unit of each flow, (flow cells,)."""
+    """Return the emissions per unit of each flow, (flow cells,)."""
     weights = np.zeros(plan.flows.width)
     cells = _cells(plan, "source")
     for name, source in plan.scenario.sources.items():

@@ -1,4 +1,4 @@
-"""Inspection on arrival: what is good, what is scrap or a by-product, what slips through."""
+"""Inspection on arrival: good units, scrap or by-products, and missed defects."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .stock import put
 def inspect(
     plant: Plant, state: Row, source: Record, quantity: float, tape: Row, flows: Row
 ) -> None:
-    """Good units of what arrives enter stock; what inspection finds is scrap or a by-product.
+    """Good units enter stock; defects that inspection finds are scrap or a by-product.
 
-    What arrives in a period is one batch. With drift, the number of units made before the process
-    goes out of control is geometric, cut at the batch (Porteus 1986).
+    All units that arrive in a period are one batch. With drift, the number of units made before the
+    process goes out of control is geometric, and at most the batch (Porteus 1986).
     """
     item = plant.items[source.item]
     good = quantity
@@ -50,7 +50,7 @@ def inspect(
 
 @kernel
 def units_in_control(u: float, units: float, drifts: float) -> float:
-    """Return how many units of a batch are made before the process drifts: P(N >= n) = (1-q)^n."""
+    """Return the units of a batch made before the process drifts, N: P(N >= n) = (1 - q)^n."""
     if drifts >= 1.0:
         return 0.0
     return min(units, np.floor(math.log1p(-u) / math.log1p(-drifts)))

@@ -1,7 +1,7 @@
-"""Release: how asked becomes granted, and who is served first when not all can be.
+"""Release: how asked becomes granted, and which source comes first when something is short.
 
-Five steps, in the order below. Everything is granted in whole lots; what is not granted is
-forgotten, and the decision maker may ask again.
+There are five steps, in the order below. Everything is granted in whole lots. What is not granted
+is forgotten; the decision maker may ask again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .whole import at_least, whole, whole_lots
 
 @kernel
 def release(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
-    """Grant what limits, materials and work centers allow: flows[source.granted], in units."""
+    """Write what limits, materials and work centers allow to flows[source.granted], in units."""
     begin_projects(plant, state, asked, flows)
     limit_orders(plant, state, asked, flows)
     if plant.materials.size > 0:
@@ -33,7 +33,7 @@ def release(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None
 
 @kernel
 def begin_projects(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
-    """Improvement projects that are asked for and have not begun begin."""
+    """Begin the improvement projects that are asked for, unless they have begun already."""
     for k in range(plant.projects.size):
         project = plant.projects[k]
         if asked[2 * plant.sources.size + k] > 0.5 and state[project.progress] == 0.0:
@@ -43,7 +43,7 @@ def begin_projects(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
 
 @kernel
 def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
-    """(i) Clip to the source's maximum and the item's free storage; whole lots; minimum order.
+    """(i) Apply the maximum order, the free storage, whole lots and the minimum order.
 
     A supplier that is down grants nothing.
     """
@@ -63,10 +63,10 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
 
 @kernel
 def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
-    """Return what the item's storage will have room for when all that is on the way has come.
+    """Return the room that the item's storage will have once everything on the way has arrived.
 
-    Storage and backlog less stock, pipeline, and what sources of the item before s were allowed:
-    goods for waiting customers pass over the dock.
+    This is storage + backlog - stock - pipeline - the units already allowed to earlier sources of
+    the item. Goods for waiting customers pass over the dock and need no room.
     """
     i = plant.sources[s].item
     item = plant.items[i]
@@ -91,7 +91,7 @@ def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
 
 @kernel
 def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
-    """(ii) A material asked for beyond its stock is shared in proportion, in whole lots."""
+    """(ii) Share a material in proportion, in whole lots, if more is asked for than its stock."""
     for k in range(plant.materials.size):
         material = plant.materials[k]
         flows[plant.items[material.item].requested] += (
@@ -115,7 +115,7 @@ def ration_materials(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def open_centers(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) -> None:
-    """Note the time available at each work center, and the turn of each of its sources."""
+    """Find the time available at each work center, and the turn of each of its sources."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
         flows[center.planned] = draw(plant, center.time, tape)
@@ -134,7 +134,7 @@ def open_centers(plant: Plant, state: Row, asked: Row, tape: Row, flows: Row) ->
 
 @kernel
 def pace(plant: Plant, state: Row, c: int) -> float:
-    """Return the share of its time that a work center has while people are in training."""
+    """Return the share of its time that a work center keeps while people are in training."""
     left = 1.0
     for k in range(plant.projects.size):
         project = plant.projects[k]
@@ -147,8 +147,8 @@ def pace(plant: Plant, state: Row, c: int) -> float:
 def comes_before(plant: Plant, state: Row, center: Record, j: int, i: int, asked: Row) -> bool:
     """Return whether row j of the crew runs before row i.
 
-    By the priorities that are asked for; among equals what the center is set up for, then what is
-    asked for more, then the scenario's order.
+    The higher priority comes first, then the source that the center is set up for, then the larger
+    quantity asked, then the scenario's order.
     """
     if i == j:
         return False
@@ -168,7 +168,7 @@ def comes_before(plant: Plant, state: Row, center: Record, j: int, i: int, asked
 
 @kernel
 def run_centers(plant: Plant, state: Row, flows: Row) -> None:
-    """(iii) Each work center serves its sources by turn until its time is out."""
+    """(iii) Each work center serves its sources in turn until its time is used up."""
     for c in range(plant.centers.size):
         center = plant.centers[c]
         for turn in range(center.crew_end - center.crew):
@@ -184,10 +184,10 @@ def run_centers(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
-    """Run a source for up to `wanted` units more: whole lots, as far as its center's time goes.
+    """Run a source for up to `wanted` more units, in whole lots, while its center has time.
 
-    Nothing less than the minimum order is begun or granted (iv). Time spent on a setup or a lot
-    that could not be finished is kept for the source, in its cell `work`; idle time is not.
+    Nothing below the minimum order is begun or granted (iv). Time spent on an unfinished setup or
+    lot is kept for the source, in its cell `work`; idle time is not.
     """
     source = plant.sources[s]
     center = plant.centers[source.center]
@@ -209,7 +209,7 @@ def run(plant: Plant, state: Row, s: int, wanted: float, flows: Row) -> None:
         fits = 0.0
     if not at_least(fits * source.lot, first):
         fits = 0.0
-    if fits < lots:  # the time is out: what is left of it goes into the setup or lot begun
+    if fits < lots:  # the time is used up: the rest of it goes into a setup or lot that is begun
         flows[center.used] += time
         if source.work != NONE:
             spent = setup + fits * source.lot_time if fits > 0.0 else 0.0
@@ -236,11 +236,10 @@ def must_set_up(center: Record, state: Row, s: int) -> bool:
 
 @kernel
 def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
-    """(v) One more pass, in the same sequence, hands out what rounding and short machines left.
+    """(v) One more pass, in the same sequence, hands out what rounding and short capacity left.
 
-    As in the first, a source whose work takes no time runs at a machine whose time is out.
-
-    Where each material and each work center has one source only, nothing can be left.
+    As in the first pass, a source that takes no time can run at a center whose time is used up.
+    If each material and each work center has only one source, nothing can be left.
     """
     for c in range(plant.centers.size):
         center = plant.centers[c]
@@ -249,7 +248,7 @@ def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
                 s = plant.crew[i]
                 if flows[plant.sources[s].turn] == turn:
                     if flows[plant.sources[s].granted] > 0.0 and must_set_up(center, state, s):
-                        continue  # nothing is set up twice in a period for what is left
+                        continue  # no second setup in one period for what is left
                     more = could_take(plant, state, s, flows)
                     if more > 0.0 and flows[center.available] > 0.0:
                         run(plant, state, s, more, flows)
@@ -264,7 +263,7 @@ def hand_out_rest(plant: Plant, state: Row, flows: Row) -> None:
 
 @kernel
 def could_take(plant: Plant, state: Row, s: int, flows: Row) -> float:
-    """Return how many units more, in whole lots, source s may have and has material for."""
+    """Return how many more units, in whole lots, source s may have and has material for."""
     source = plant.sources[s]
     more = flows[source.allowed] - flows[source.granted]
     if more <= 0.0:
@@ -278,7 +277,7 @@ def could_take(plant: Plant, state: Row, s: int, flows: Row) -> float:
 
 @kernel
 def material_left(plant: Plant, state: Row, i: int, flows: Row) -> float:
-    """Return the stock of item i that no source has been granted yet."""
+    """Return the stock of item i that has not been granted to any source yet."""
     item = plant.items[i]
     left = -flows[item.consumed]
     for a in range(item.ages):
@@ -288,7 +287,7 @@ def material_left(plant: Plant, state: Row, i: int, flows: Row) -> float:
 
 @kernel
 def use_materials(plant: Plant, s: int, quantity: float, flows: Row) -> None:
-    """Set aside the materials for a granted quantity of source s; they leave stock at Start."""
+    """Reserve the materials for a granted quantity of source s; they leave stock at Start."""
     source = plant.sources[s]
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]

@@ -1,4 +1,4 @@
-"""What a layout is built with: rows that hand out named cells, and tables of distributions."""
+"""The parts that build a layout: rows that hand out named cells, and tables of distributions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Slice:
 
     name: str  # "car.stock", "mill.in_process"
     kind: str  # "item", "source", "center", "demand", "forecast", "clock"; "report", "hidden"
-    owner: str  # the item, source, center or demand that it belongs to
+    owner: str  # the item, source, center or demand that the cells belong to
     start: int
     size: int
     unit: str
 
     @property
     def stop(self) -> int:
-        """The cell after the last."""
+        """The cell after the last one."""
         return self.start + self.size
 
     @property
     def what(self) -> str:
-        """Its name without the owner's."""
+        """Its name without the name of the owner."""
         return self.name.removeprefix(f"{self.owner}.")
 
 
@@ -51,13 +51,13 @@ class Row:
         return start
 
     def take_fields(self, record: np.void, kind: str, owner: str, fields: dict[str, str]) -> None:
-        """Give a new cell to each of these fields of a record."""
+        """Give each of these fields of a record a new cell."""
         for field, unit in fields.items():
             record[field] = self.take(kind, owner, field, unit)
 
 
 class Tables:
-    """Collects distributions as step functions of a uniform, and the channels of the tape."""
+    """Collects the distributions, as step functions of a uniform, and the channels of the tape."""
 
     def __init__(self) -> None:
         self.records: list[tuple[int, int, int, int, float]] = []
@@ -73,7 +73,7 @@ class Tables:
     def channel(
         self, name: str, kind: int = UNIFORM, recorded: int = 0, size: int = 1, ahead: int = 0
     ) -> int:
-        """Return the tape cell of a channel, the first of `size`; the same for the same name."""
+        """Return the first of the `size` tape cells of a channel; one name has one channel."""
         first = self._channel_of.setdefault(name, len(self.channels))
         if first < len(self.channels):
             return first
@@ -83,12 +83,14 @@ class Tables:
         return first
 
     def channel_ahead(self, name: str, recorded: int, ahead: int) -> int:
-        """Return a new tape cell that holds what a replayed channel will hold periods later."""
-        self.channels.append((name, REPLAYED, recorded, ahead))  # its number: the same blocks
+        """Return a new tape cell: the value of a replayed channel `ahead` periods later."""
+        self.channels.append(
+            (name, REPLAYED, recorded, ahead)
+        )  # the same name gives the same blocks
         return len(self.channels) - 1
 
     def add(self, distribution: Distribution, name: str) -> int:
-        """Return the number of a distribution that is drawn by the channel with this name."""
+        """Return the number of a distribution that is drawn from the channel with this name."""
         values, ends = distribution.steps()
         channel, replayed = NONE, 0
         if isinstance(distribution, Recorded):
@@ -96,7 +98,7 @@ class Tables:
             self.recorded.append(distribution)
         elif values.size > 1:
             clock = getattr(distribution, "clock", None)
-            # No part's name begins with a dot: a clock never shares a channel with one.
+            # No name of a part begins with a dot, so a clock never shares its channel with a part.
             channel = self.channel(name if clock is None else f".clock.{clock}")
         return self.add_steps(values, ends, channel, replayed)
 
@@ -107,9 +109,9 @@ class Tables:
         channel: int,
         replayed: int = 0,
     ) -> int:
-        """Return the number of a step function of the uniform of a channel."""
-        # The guide of u says where the search for its step begins: ends[guide[floor(u * n)]] is the
-        # first end beyond floor(u * n) / n, so that a draw takes one comparison or two.
+        """Return the number of a step function of a channel's uniform."""
+        # The guide says where the search for the step of u begins: ends[guide[floor(u * n)]] is the
+        # first end above floor(u * n) / n, so that a draw needs one or two comparisons.
         guides = max(1, 1 << int(np.ceil(np.log2(values.size))) << 1)
         first = self._values_so_far
         guide = np.searchsorted(ends, np.arange(guides) / guides, side="right").astype(np.int32)
@@ -118,19 +120,19 @@ class Tables:
         self._guides_so_far += guide.size
         self.records.append((channel, replayed, first, start, float(guides)))
         self.values.append(values)
-        self.ends.append(np.concatenate([ends[:-1], [2.0]]))  # no u lies beyond the last step
+        self.ends.append(np.concatenate([ends[:-1], [2.0]]))  # no u lies above the last step
         self.guides.append(guide + np.int32(first))
         return len(self.records) - 1
 
     def add_numbers(self, numbers: npt.ArrayLike) -> int:
-        """Return the first row of these numbers."""
+        """Add these numbers and return the row of the first one."""
         first = len(self.numbers)
         self.numbers += np.asarray(numbers, dtype=np.float64).ravel().tolist()
         return first
 
 
 class Plan:
-    """A plant in the making: rows that grow, and the numbers of things by name."""
+    """A plant while it is laid out: growing rows, and the number of each thing by name."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -138,7 +140,7 @@ class Plan:
         self.flows = Row()
         self.tables = Tables()
         self.hazards: list[float] = []
-        self.initial: dict[int, float] = {}  # cells that do not begin at 0
+        self.initial: dict[int, float] = {}  # cells that do not start at 0
         self.items = _numbers(scenario.items)
         self.sources = _numbers(scenario.sources)
         self.centers = _numbers(scenario.work_centers)
@@ -146,7 +148,7 @@ class Plan:
         self.projects = _numbers(scenario.projects)
 
     def improved(self, path: str) -> tuple[int, Any]:
-        """Return the project that improves a path and the new value; (NONE, None) where none."""
+        """Return the project that improves a path, and the new value; else (NONE, None)."""
         for name, project in self.scenario.projects.items():
             if path in project.improves:
                 return self.projects[name], project.improves[path]

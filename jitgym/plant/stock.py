@@ -1,4 +1,4 @@
-"""Stock by age: what is there, what is taken, what comes in."""
+"""Stock by age: units on hand, units taken out, units put in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .records import Record, Row
 
 @kernel
 def on_hand(state: Row, item: Record) -> float:
-    """Return an item's stock of all ages, in units."""
+    """Return the stock of an item over all ages, in units."""
     total = state[item.stock]
     for a in range(1, item.ages):
         total += state[item.stock + a]
@@ -17,7 +17,7 @@ def on_hand(state: Row, item: Record) -> float:
 
 @kernel
 def take(state: Row, item: Record, quantity: float) -> None:
-    """Take a quantity, at most what is there, out of stock: the oldest first, or the youngest."""
+    """Take a quantity (at most the stock) out of stock, in the item's issuing order."""
     if item.lifo:
         take_youngest(state, item, quantity)
     else:
@@ -26,18 +26,18 @@ def take(state: Row, item: Record, quantity: float) -> None:
 
 @kernel
 def take_oldest(state: Row, item: Record, quantity: float) -> None:
-    """Take a quantity, at most what is there, out of stock: the oldest first."""
+    """Take a quantity (at most the stock) out of stock, the oldest units first."""
     for a in range(item.ages - 1, 0, -1):
         taken = min(quantity, state[item.stock + a])
         state[item.stock + a] -= taken
         quantity -= taken
-    # Fractions of units add up to their sum but for the last bit.
+    # Sums of fractions are exact except for the last bit, so the difference may be below 0.
     state[item.stock] = max(state[item.stock] - quantity, 0.0)
 
 
 @kernel
 def take_youngest(state: Row, item: Record, quantity: float) -> None:
-    """Take a quantity, at most what is there, out of stock: the youngest first."""
+    """Take a quantity (at most the stock) out of stock, the youngest units first."""
     last = item.stock + item.ages - 1
     for cell in range(item.stock, last):
         taken = min(quantity, state[cell])
@@ -48,6 +48,6 @@ def take_youngest(state: Row, item: Record, quantity: float) -> None:
 
 @kernel
 def put(state: Row, item: Record, quantity: float, flows: Row) -> None:
-    """Units enter the stock of an item, as the youngest."""
+    """Put units into the stock of an item, as the youngest ones."""
     state[item.stock] += quantity
     flows[item.arrived] += quantity

@@ -1,4 +1,4 @@
-"""The functions of `jitgym.units` for compiled code, and lots of a source."""
+"""The functions of `jitgym.units` for compiled code, and whole lots of a source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pull rules: what they ask for, by hand; and the same in batches as in the compiled loop."""
+"""Pull rules: what they ask for, worked out by hand, in batches and in the compiled loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.scenarios import NOBODY, plant, scenarios
 
 
 def line(*, lot: float = 1, lead_time: int = 3, **sections: Any) -> Scenario:
-    """Three stages in series: s1 makes i1, s2 makes i2 of it, s3 makes i3 of that."""
+    """Three stages in series: s1 makes i1, s2 makes i2 from i1, s3 makes i3 from i2."""
     return plant(
         items={"i1": {}, "i2": {}, "i3": {}},
         sources={
@@ -51,7 +51,7 @@ def line(*, lot: float = 1, lead_time: int = 3, **sections: Any) -> Scenario:
 
 
 def asks(scenario: Scenario, rule: Rule, **cells: float) -> dict[str, float]:
-    """What the rule asks for where the view shows these cells; dots are written `__`."""
+    """Return what the rule asks for if the view shows these cells; dots are written `__`."""
     layout = lay_out(scenario)
     view = np.zeros((1, len(ViewLayout(layout).cells)))
     for name, value in cells.items():
@@ -59,7 +59,7 @@ def asks(scenario: Scenario, rule: Rule, **cells: float) -> dict[str, float]:
         view[0, positions[-1]] = value
     policy = RulePolicy("rule", layout, rule)
     asked = policy.act(view.view(View), policy.start(1))
-    return dict(zip(scenario.sources, asked[0].tolist(), strict=False))  # then priorities
+    return dict(zip(scenario.sources, asked[0].tolist(), strict=False))  # the priorities follow
 
 
 # --- kanban ---------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def asks(scenario: Scenario, rule: Rule, **cells: float) -> dict[str, float]:
 def test_kanban_frees_a_card_when_the_next_stage_has_a_card_for_the_part() -> None:
     """The card recursion, worked out from the customer upward:
 
-    K = 5, 4, 6; in process 1, 0, 2; in stock 2, 3, 1.
+    K = 5, 4, 6; in process 1, 0, 2; stock 2, 3, 1.
     B3 = 1, free3 = 6 - 2 - 1 = 3
     B2 = max(0, 3 - 3) = 0, free2 = 4 - 0 - 0 = 4
     B1 = max(0, 2 - 4) = 0, ask1 = 5 - 1 - 0 = 4
@@ -77,7 +77,7 @@ def test_kanban_frees_a_card_when_the_next_stage_has_a_card_for_the_part() -> No
     rule = pull_rule(lay_out(scenario), cards={"s1": 5, "s2": 4, "s3": 6})
     state = dict(i1__stock=2, i2__stock=3, i3__stock=1, s1__in_process=1, s3__in_process=2)
     assert asks(scenario, rule, **state) == {"s1": 4, "s2": 4, "s3": 3}
-    # The shortcut K - p - s is a local buffer cap, another and worse policy.
+    # The shortcut K - p - s is a local buffer cap: another policy, and a worse one.
     shortcut = {"s1": 5 - 1 - 2, "s2": 4 - 0 - 3, "s3": 6 - 2 - 1}
     assert shortcut != asks(scenario, rule, **state)
 
@@ -99,7 +99,7 @@ def test_kanban_does_not_see_the_backlog() -> None:
 def test_a_card_stands_for_a_container_and_is_freed_when_that_is_empty() -> None:
     scenario = line(lot=4)
     rule = pull_rule(lay_out(scenario), cards={"s1": 8, "s2": 8, "s3": 8})
-    # 5 are left of two containers: the second one is not empty yet.
+    # 5 parts of two containers are left: the second one is not empty yet.
     assert asks(scenario, rule, i3__stock=5)["s3"] == 0
     assert asks(scenario, rule, i3__stock=4)["s3"] == 4
     # One container is freed downstream: 4 of 8 parts wait under cards, one container is asked for.
@@ -152,7 +152,7 @@ def test_conwip_caps_the_line_gross_of_backorders_and_pushes_the_rest() -> None:
     scenario = line()
     rule = pull_rule(lay_out(scenario), levels={"s1": 12}, net=False)
     state = dict(i1__stock=2, i2__stock=3, i3__stock=1, s2__in_process=2)
-    expected = {"s1": 12 - 8, "s2": 2, "s3": 3}  # the others ask for all that there is to work on
+    expected = {"s1": 12 - 8, "s2": 2, "s3": 3}  # the others ask for all that their materials allow
     assert asks(scenario, rule, **state) == expected
     assert asks(scenario, rule, **state, customers__backlog=7) == expected
 
@@ -167,7 +167,7 @@ def test_hybrid_kanban_conwip_asks_for_the_lesser_of_both() -> None:
 
 
 def test_extended_kanban_frees_only_what_its_levels_let_it_ask_for() -> None:
-    # ask = max(0, min(K - p - B, S - e)), and free likewise: s3 may have 1 only, so that B2 = 2.
+    # ask = max(0, min(K - p - B, S - e)), and free likewise: s3 may have only 1, so B2 = 2.
     scenario = line()
     rule = pull_rule(
         lay_out(scenario),
@@ -180,7 +180,7 @@ def test_extended_kanban_frees_only_what_its_levels_let_it_ask_for() -> None:
 
 def test_dual_sources_are_asked_from_short_to_long_lead_time_each_raising_the_position() -> None:
     scenario = plant(
-        sources={  # written the other way round
+        sources={  # in the other order
             "far": {"makes": "product", "lead_time": 5},
             "near": {"makes": "product", "lead_time": 0},
         },
@@ -188,7 +188,10 @@ def test_dual_sources_are_asked_from_short_to_long_lead_time_each_raising_the_po
     assert asking_order(scenario) == ["near", "far"]
     rule = pull_rule(lay_out(scenario), levels={"near": 10, "far": 14})
     state = dict(product__stock=4, far__in_process=2)
-    assert asks(scenario, rule, **state) == {"near": 4, "far": 4}  # the far one sees 4 + 2 + 4
+    assert asks(scenario, rule, **state) == {
+        "near": 4,
+        "far": 4,
+    }  # the far source sees a position of 4 + 2 + 4
     capped = pull_rule(lay_out(scenario), levels={"near": 10, "far": 14}, caps={"near": 1})
     assert asks(scenario, capped, **state) == {"near": 1, "far": 7}
 
@@ -222,7 +225,7 @@ def test_single_item_rules_are_rows_of_numbers(
 
 
 def test_a_linear_rule_weighs_every_cell() -> None:
-    # floor(min(20 - (1 x stock + .5 x on the way), 9)): the linear-capped rule.
+    # floor(min(20 - (1 x stock + .5 x pipeline), 9)): the linear-capped rule.
     scenario = plant(sources={"supplier": {"makes": "product", "lead_time": 2}})
     layout = lay_out(scenario)
     cells = {part.name: part.start for part in layout.state}
@@ -257,7 +260,7 @@ def test_echelon_levels_follow_the_bill_of_materials() -> None:
     )
     local = [10, 20, 3, 2]
     assert (echelon_matrix(scenario) @ local).tolist() == [10 + 2 * 3 + 4 * 2, 20 + 3, 3, 2]
-    # And so do echelon positions: a bike holds two wheels, one that is owed lacks them.
+    # So do echelon positions: a bike holds two wheels; a backordered bike counts as minus two.
     rule = pull_rule(lay_out(scenario), levels={"wheels": 100})
     state = dict(wheel__stock=5, wheels__in_process=7, bike__stock=3, bikes__in_process=1)
     owed = dict(riders__backlog=2, movers__backlog=1, garages__backlog=4)
@@ -281,7 +284,7 @@ def test_of_two_sources_of_an_item_the_one_asked_last_speaks_for_it_upstream() -
 
 
 class InBatches:
-    """The same rule without its record: evaluated by batches, through `act`."""
+    """The same rule without its record: it is evaluated in batches, through `act`."""
 
     rule = None
 
@@ -394,7 +397,7 @@ def test_a_policy_is_not_run_on_a_plant_of_other_cells(given: str) -> None:
     policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"supplier": 40.0}))
     with pytest.raises(ValueError, match="made for"):
         rollout(policy, given, episodes=2)
-    # Other numbers in the same cells are no other plant.
+    # A plant with other numbers in the same cells is not refused.
     rollout(policy, load("lost-sales", lead_time=10, penalty=9, mean=4), episodes=2)
 
 

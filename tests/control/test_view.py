@@ -1,4 +1,4 @@
-"""The view: what may be seen, by name."""
+"""The view: what a policy may see, by name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_cells_stand_in_the_order_item_source_center_demand_forecast() -> None:
 
 
 def test_the_pipeline_is_seen_by_age_and_in_all(line: Probe) -> None:
-    # One order arrives, at the earliest, two periods after it was placed: none of these has.
+    # An order arrives two periods after it was placed at the earliest: none of these has arrived.
     line.step(mill=4)
     assert seen(line)["mill.in_process[1]"].tolist() == [4]
     line.step(mill=8)
@@ -65,7 +65,7 @@ def test_a_view_shows_natural_units_by_name_for_each_row(line: Probe) -> None:
 
 
 def test_an_item_without_a_visible_pipeline_has_nothing_in_process() -> None:
-    # What arrives at once or at the end of its own period is never outstanding at a decision.
+    # Units that arrive at once or at the end of the same period are never in process at a decision.
     for lead_time in (0, 1):
         probe = Probe(plant(sources={"supplier": {"makes": "product", "lead_time": lead_time}}))
         probe.step(supplier=3)
@@ -99,7 +99,7 @@ def test_state_and_view_convert_into_each_other(line: Probe) -> None:
     layout = ViewLayout(line.layout)
     shown = line.engine.state.copy()
     for part in line.layout.state:
-        if part.kind == "hidden":  # who waits since when: only reported
+        if part.kind == "hidden":  # waiting times are only reported
             shown[:, part.start : part.stop] = 0.0
     np.testing.assert_array_equal(layout.state(np.asarray(seen(line))), shown)
 

@@ -1,4 +1,4 @@
-"""Environments under the wrappers and learners that people use: they fit without a change."""
+"""Environments fit the usual wrappers and learners without a change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
 import jitgym
-from agents.learned import PlantVecEnv
+from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym import catalog
 from jitgym._register import environment_id
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
@@ -37,7 +37,7 @@ SAME_STEP = gymnasium.vector.AutoresetMode.SAME_STEP
 
 
 def walk(env: Any, steps: int = 15) -> Any:
-    """Step through the end of an episode, as everybody does, and return the last info."""
+    """Step to the end of an episode, as users do, and return the last info."""
     env.reset(seed=3)
     env.action_space.seed(3)
     info: dict[str, Any] = {}
@@ -201,7 +201,7 @@ def takes(learner: type[BaseAlgorithm], space: gymnasium.Space) -> bool:
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_stock_learners_learn_under_every_control(learner: Any, control: str) -> None:
-    """With the environments that people make: by name, of a class, and the native batch."""
+    """With the environments that users make: by name, from a class, and the native batch."""
     for scenario in (ONE, LINE):
         space = PlantEnv(scenario, control=control).action_space
         if not takes(learner, space):

@@ -1,4 +1,4 @@
-"""Environments: one world under every API, bit for bit, and what Gymnasium promises its users."""
+"""Environments: one world under every API, bit for bit, and the promises of Gymnasium."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.scenarios import plant
 IDS = [environment_id(name) for name in catalog.names()]
 PERIODS = 9  # of a short episode
 WORKSHOP = plant(
-    # What no scenario of the catalog has: setups, kept work, crossover, several demands.
+    # Features that no catalog scenario has: setups, unfinished work, crossover, several demands.
     items={"steel": {"initial_stock": 9}, "gear": {"holding_cost": 1}, "axle": {"holding_cost": 2}},
     work_centers={
         "lathe": {"time": {"distribution": "uniform", "low": 5, "high": 12}, "breakdown": {
@@ -67,7 +67,7 @@ WORKSHOP = plant(
 
 
 def short(name: str) -> Scenario:
-    """A scenario of the catalog with episodes of a few periods."""
+    """A catalog scenario with episodes of a few periods."""
     if load(name).horizon.ends:
         return load(name, **{"horizon.season": PERIODS})
     return load(name, **{"horizon.ongoing": PERIODS, "horizon.warm_up": 3})
@@ -77,7 +77,7 @@ SHORT = {"workshop": WORKSHOP} | {name: short(name) for name in catalog.names()}
 
 
 def random_actions(space: gymnasium.Space[Any], steps: int, batch: int) -> np.ndarray:
-    """(steps, batch, sources), or (steps, batch) of a single choice."""
+    """Return actions, (steps, batch, sources), or (steps, batch) for a single choice."""
     rng = np.random.default_rng(0)
     if isinstance(space, gymnasium.spaces.Discrete):
         return rng.integers(0, space.n, (steps, batch))
@@ -87,7 +87,7 @@ def random_actions(space: gymnasium.Space[Any], steps: int, batch: int) -> np.nd
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
-    """Equal bit for bit, nan with nan, through dicts and tuples."""
+    """Return whether two values are equal bit for bit (nan equals nan), inside dicts and tuples."""
     if isinstance(theirs, dict):
         assert ours.keys() == theirs.keys()
         for name in theirs:
@@ -100,7 +100,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 
 def row_of(info: dict[str, Any], row: int) -> dict[str, Any]:
-    """The info of one row of a batch, as its single environment would give it."""
+    """Return the info of one row of a batch, as its single environment would give it."""
     found = {}
     for name, value in info.items():
         if name.startswith("_") or not info.get(f"_{name}", np.ones(row + 1))[row]:
@@ -118,7 +118,7 @@ def row_of(info: dict[str, Any], row: int) -> dict[str, Any]:
 def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
     name: str, control: str, batch: int
 ) -> None:
-    steps = 2 * PERIODS + 3  # over the ends of two episodes
+    steps = 2 * PERIODS + 3  # past the ends of two episodes
     envs = gymnasium.make_vec(
         "jitgym/Plant-v0", num_envs=batch, scenario=SHORT[name], control=control
     )
@@ -174,7 +174,7 @@ def test_the_vector_env_resets_as_gymnasiums_own(control: str, mode: AutoresetMo
 
 
 def assert_covers(ours: dict[str, Any], theirs: dict[str, Any], rows: np.ndarray) -> None:
-    """Wherever their masks say that a row has a value, ours has the same."""
+    """Assert that ours has the same value wherever their mask says that a row has one."""
     for name, value in theirs.items():
         if name.startswith("_"):
             continue
@@ -357,7 +357,7 @@ def test_returned_arrays_are_the_callers_own(mode: AutoresetMode) -> None:
         for array, same in zip(arrays_in(outcome), arrays_in(spoiled), strict=True):
             if array.dtype != object:
                 np.testing.assert_array_equal(array, same)
-        for array in arrays_in(spoiled):  # whatever a caller does with them, the plant stays
+        for array in arrays_in(spoiled):  # changes by a caller do not change the plant
             if array.dtype != object:
                 array[...] = True
     for array, then in zip(arrays_in(kept), arrays_in(before), strict=True):
@@ -475,7 +475,7 @@ def test_an_entry_beyond_its_bound_saturates_and_is_counted() -> None:
 
 
 class Constant:
-    """An agent that always does the same, as a policy."""
+    """A policy that always takes the same action."""
 
     name, rule, control = "constant", None, "orders"
 
@@ -513,7 +513,7 @@ def test_orders_run_from_nothing_to_the_largest_order_in_whole_lots() -> None:
     assert env.step(np.full(4, -1.0, np.float32))[-1]["asked"].tolist() == [0, 0, 0, 0]
     assert env.step(np.full(4, 1.0, np.float32))[-1]["asked"].tolist() == [*most.values()]
     middle = env.step(np.array([0.01, 0.0, 0.03, -0.03], np.float32))[-1]["asked"]
-    assert middle.tolist() == [20, 12, 12, 12]  # of 40 in lots of 4, and of 24
+    assert middle.tolist() == [20, 12, 12, 12]  # at most 40 in lots of 4, and at most 24
 
 
 def test_discrete_orders_count_lots() -> None:
@@ -549,7 +549,7 @@ def test_levels_are_one_local_level_a_source(control: str) -> None:
     highs = [entry.high for entry in env.action_entries]
     assert highs == [*scenario.actions.maximum_level.values()]
     env.reset(seed=0)
-    # A level of nothing asks for nothing; the highest asks for what is missing of it.
+    # The lowest level asks for nothing; the highest level asks for the difference to it.
     assert env.step(np.full(4, -1.0))[-1]["asked"].tolist() == [0, 0, 0, 0]
 
 
@@ -689,10 +689,10 @@ FROZEN = {
 
 @pytest.mark.parametrize("name", IDS)
 def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
-    """Dynamics, observation, reward and tape of -v0, by the hash of a fixed trajectory.
+    """The hash of a fixed trajectory freezes dynamics, observation, reward and tape of -v0.
 
-    May be renewed until the first release, with the reason in the commit; after it a change of the
-    hash is a -v1.
+    Until the first release the hash may be renewed, with the reason in the commit. After it, a
+    changed hash needs a -v1.
     """
     digest = hashlib.sha256()
     for control in ("orders", "orders-discrete", "cards", "base-stock"):
@@ -707,7 +707,7 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
             else:
                 action = (2 * wave - 1).astype(np.float32)
             observation, reward, terminated, truncated, info = env.step(action)
-            # To nine digits: sums may round otherwise on another machine.
+            # Nine digits, because sums may round differently on another machine.
             digest.update(f"{reward:.9g} {info['cost']:.9g} {terminated or truncated}".encode())
             if terminated or truncated:
                 observation, _ = env.reset()
@@ -730,10 +730,10 @@ def test_an_action_of_a_wrong_shape_is_refused_and_not_broadcast(shape: tuple[in
     env.reset(seed=1)
     envs = gymnasium.make_vec("jitgym/KanbanLine-v0", num_envs=3)
     envs.reset(seed=1)
-    with pytest.raises(ValueError, match=r"an action of shape .*; expected \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"the action has shape .*; expected \(3, 4\)"):
         envs.step(np.zeros(shape, dtype=np.float32))
     if shape != (1, 4):
-        with pytest.raises(ValueError, match=r"an action of shape .*; expected \(4,\)"):
+        with pytest.raises(ValueError, match=r"the action has shape .*; expected \(4,\)"):
             env.step(np.zeros(shape, dtype=np.float32))
 
 

@@ -1,5 +1,5 @@
-"""A call that is refused leaves an environment as it was: the next steps are those of an
-undisturbed one, bit for bit."""
+"""A refused call leaves an environment unchanged: its next steps equal those of an undisturbed
+environment, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agents.learned import PlantVecEnv
+from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym.catalog import load
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout
 from tests.envs.test_envs import WORKSHOP, assert_same, random_actions
 
 ENVS = 3
-STEPS = 12  # over the end of an episode
+STEPS = 12  # past the end of an episode
 SAME_STEP = gymnasium.vector.AutoresetMode.SAME_STEP
 ONE_ITEM = load("lost-sales", **{"horizon.ongoing": 9, "horizon.warm_up": 3})
 
@@ -36,7 +36,7 @@ RESETS: dict[str, dict[str, Any]] = {
     "no split": {"options": {"split": None}},
     "a fraction as episode": {"options": {"episode": 1.5}},
     "a negative episode beside a good split": {"options": {"split": "test", "episode": -1}},
-    "an episode that nothing can follow": {"options": {"episode": 2**63 - 1}},
+    "an episode that no other can follow": {"options": {"episode": 2**63 - 1}},
     "a text as episode": {"options": {"episode": "1"}},
     "a truth value as episode": {"options": {"episode": True}},
     "episodes in rows": {"options": {"episode": [[1, 2], [3, 4], [5, 6]]}},
@@ -91,7 +91,7 @@ def assert_undisturbed(env: Any, twin: Any, actions: np.ndarray) -> None:
 
 
 def made(kind: type, scenario: Any, control: str) -> tuple[Any, Any, np.ndarray]:
-    """An environment, its undisturbed twin, and actions."""
+    """Return an environment, its undisturbed twin, and actions."""
     batch = {"num_envs": ENVS} if kind is VectorPlant else {}
     env, twin = (kind(scenario, control=control, **batch) for _ in range(2))
     space = env.single_action_space if batch else env.action_space
@@ -114,7 +114,7 @@ def test_a_refused_reset_changes_nothing(kind: type) -> None:
     env, twin, actions = made(kind, WORKSHOP, "orders")
     wrong = wrong_resets(kind)
     for what, call in wrong.items():  # before the first episode
-        if what == "another split for some only":  # fits: nothing lives in a split yet
+        if what == "another split for some only":  # accepted: no plant is in a split yet
             continue
         with pytest.raises(ValueError, match="expected"):
             raise AssertionError(f"{what} was accepted: {env.reset(**call)}")
@@ -181,9 +181,11 @@ def test_what_cannot_be_made_is_refused_by_make_vec(given: dict[str, Any]) -> No
 def test_what_an_environment_is_made_of_cannot_be_set(kind: type, name: str) -> None:
     env, twin, actions = made(kind, WORKSHOP, "orders")
     assert_same(env.reset(seed=11), twin.reset(seed=11))
-    with pytest.raises(AttributeError, match=f"the {name} of an environment is fixed; expected"):
+    with pytest.raises(
+        AttributeError, match=f"the {name} of an environment is fixed; expected a new"
+    ):
         setattr(env, name, getattr(kind("lost-sales"), name))
-    env.mark = 7  # anything else is the caller's
+    env.mark = 7  # the caller may set anything else
     assert_undisturbed(env, twin, actions)
 
 
@@ -216,7 +218,7 @@ def test_a_step_after_the_end_of_an_episode_is_refused() -> None:
         twin.step(actions[0])
         ended = terminated or truncated
     for _ in range(2):
-        with pytest.raises(gymnasium.error.ResetNeeded, match="expected reset"):
+        with pytest.raises(gymnasium.error.ResetNeeded, match="call reset first"):
             env.step(actions[0])
     assert_same(env.reset(), twin.reset())
     assert_undisturbed(env, twin, actions)
@@ -234,7 +236,7 @@ def test_environments_that_a_mask_left_out_must_be_reset_before_a_step() -> None
 
 
 def test_a_refused_call_of_the_adapter_changes_nothing() -> None:
-    """What stable-baselines3 keeps until the next reset must not spoil that reset."""
+    """Arguments that stable-baselines3 keeps for the next reset must not spoil that reset."""
     ours, twin = (
         PlantVecEnv(VectorPlant(WORKSHOP, ENVS, autoreset_mode=SAME_STEP)) for _ in range(2)
     )

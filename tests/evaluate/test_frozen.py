@@ -1,4 +1,4 @@
-"""Frozen mode: the same rows from a program that knows its plant by heart."""
+"""Frozen mode: a program compiled for one plant gives the same rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_costs_and_flows_are_the_same_when_the_plant_is_frozen(name: str, flows:
     short = {"horizon.ongoing": 3000, "horizon.warm_up": 0}
     layout = lay_out(jitgym.load(name, **short if name == "tandem" else {}))
     costs = assert_frozen_runs_the_same(layout, some_population(layout), flows)
-    assert len(set(costs[:, 0])) > 1  # rules that all did the same would show little
+    assert len(set(costs[:, 0])) > 1  # if all rules did the same, the test would show little
 
 
 @given(scenarios(periods=12))
@@ -40,7 +40,7 @@ def test_costs_and_flows_of_random_plants_are_the_same(scenario: Scenario) -> No
 
 
 def some_population(layout: Layout) -> Rule:
-    """Rules that have different numbers: what only one has must not bind the others."""
+    """Rules with different numbers: a number that only one rule has must not limit the others."""
     sources = layout.scenario.sources
     few, many = dict.fromkeys(sources, 6.0), dict.fromkeys(sources, 40.0)
     rules = [
@@ -126,7 +126,10 @@ def test_a_plant_is_frozen_once_that_repays_itself(monkeypatch: pytest.MonkeyPat
 def test_a_large_plant_or_one_of_many_is_frozen_only_when_asked(
     monkeypatch: pytest.MonkeyPatch, name: str, limit: int
 ) -> None:
-    horizon = {"horizon.ongoing": 80 + limit, "horizon.warm_up": 0}  # one that nobody froze yet
+    horizon = {
+        "horizon.ongoing": 80 + limit,
+        "horizon.warm_up": 0,
+    }  # a plant that is not frozen yet
     scenario = jitgym.load("kanban-line", **horizon)
     policy = agents.make("kanban", scenario)
     monkeypatch.setattr(frozen, "REPAID", 0)

@@ -1,4 +1,4 @@
-"""Judge your own: a model gets in a rollout exactly what it gets in the environment."""
+"""Judge your own: a model has the same costs in a rollout as in the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EPISODES = 3
 
 
 def stepped(model: Any, scenario: Any, control: Control) -> list[dict[str, float]]:
-    """What an environment's episodes come to when a function of one observation acts in it."""
+    """Return costs and KPIs of episodes in which a function of one observation acts."""
     env = PlantEnv(scenario, control=control)
     found = []
     for episode in range(EPISODES):
@@ -95,7 +95,7 @@ def test_any_function_of_the_observation_is_judged(
     choices = env.spaces.action_encoding.choices
 
     def acts(observation: np.ndarray) -> Any:
-        """Of one observation or of several: what is learned is a matrix."""
+        """A learned matrix, for one observation or several."""
         values = np.tanh(np.einsum("...i,ij->...j", observation.astype(float), numbers))
         if control == "orders-discrete":
             values = np.round((values + 1) / 2 * (choices - 1)).astype(int)
@@ -131,7 +131,7 @@ def test_any_function_of_the_observation_is_judged(
 
 
 class Recurrent:
-    """Counts its own steps in a state as sb3-contrib's recurrent models keep it: (layers, batch,
+    """Counts its steps in a state of the shape of sb3-contrib's recurrent models: (layers, batch,
     units)."""
 
     def predict(

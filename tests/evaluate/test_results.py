@@ -149,7 +149,7 @@ def test_a_finished_run_of_another_configuration_is_not_overwritten(tmp_path, ch
 def test_the_same_run_may_be_made_again(tmp_path):
     for _ in range(2):
         with run(tmp_path) as one:
-            assert names(tmp_path) == ["run.json"]  # no rows before this run has its own
+            assert names(tmp_path) == ["run.json"]  # no rows until this run has its own
             one.save(ROWS)
     assert "earlier" not in read_record(tmp_path)
 

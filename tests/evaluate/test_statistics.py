@@ -11,7 +11,7 @@ from jitgym.evaluate.statistics import by_episode, familywise, interval, paired
 
 
 def rows(costs, seed=0, split="test", **columns):
-    """Rollout rows of one policy, one an episode."""
+    """Return rollout rows of one policy, one per episode."""
     frame = pd.DataFrame({"split": split, "seed": seed, "episode": range(len(costs)), **columns})
     return frame.assign(cost=np.asarray(costs, dtype=float))
 

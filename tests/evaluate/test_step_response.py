@@ -1,4 +1,4 @@
-"""Steps in demand: the scaled plant, and what is read off the cost after the step."""
+"""Steps in demand: the scaled plant, and the figures taken from the cost after the step."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_periods_and_area_by_hand() -> None:
     cost = np.concatenate([np.full(20, 30.0), np.full(80, 10.0)])
     found = respond(1.3, np.full(10, 10.0), cost)
     assert (found.before, found.settled) == (10, 10)
-    # The mean of ten periods is within 10.5 once all ten lie beyond the twentieth.
+    # The mean of ten periods is at most 10.5 once all ten lie after the twentieth.
     assert found.periods == 20
     assert found.area == pytest.approx(20 * 20)
 

@@ -1,4 +1,4 @@
-"""The pages of the catalog: complete, and the same each time they are written."""
+"""The pages of the catalog are complete, and the same each time they are written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_page_names_every_part_and_every_entry(name: str) -> None:
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_the_page_in_docs_is_what_the_scenario_says_today(name: str) -> None:
-    """Run `python scripts/document.py` after a change of the catalog."""
+    """If this fails, run `python scripts/document.py`."""
     written = (DOCS / "scenarios" / f"{name}.md").read_text(encoding="utf-8")
     assert written == pages.page(load(name), f"{name}.svg", pages.results(name, DOCS))
     drawn = (DOCS / "scenarios" / f"{name}.svg").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_a_system_holds_stock_at_the_yearly_rate_of_the_trade(name: str) -> None
 
 
 def plants() -> dict[str, Scenario]:
-    """The catalog, lines of many stations, and a plant whose rework goes back to its start."""
+    """Return the catalog, long lines, and a plant whose rework returns to its start."""
     rework = {
         "work": {"makes": "part", "consumes": {"blank": 1}, "at": "press"},
         "supply": {"makes": "blank", "lead_time": 2},
@@ -138,7 +138,7 @@ def test_a_drawing_shows_every_part_and_every_arrow_joins_what_the_scenario_join
     assert_every_part_is_shown(scenario)
     ends = {(arrow.link.start, arrow.link.end) for arrow in drawing.picture(scenario).arrows}
     if name in ("online-retail", "fast-fashion"):
-        assert len(drawing.picture(scenario).boxes) <= 8  # like items share a box
+        assert len(drawing.picture(scenario).boxes) <= 8  # similar items share a box
         return
     for key, source in scenario.sources.items():
         assert (f"source {key}", f"item {source.makes}") in ends
