@@ -194,7 +194,7 @@ def test_demand_that_never_varies_may_fill_a_plant_to_the_last_minute() -> None:
 def test_a_material_that_nothing_makes_runs_out() -> None:
     steel = {"items.steel": {"initial_stock": 50}, "sources.making.consumes": {"steel": 1}}
     (caution,) = shop(capacity=20, **steel).cautions
-    assert caution.startswith("items.steel: demand needs more units than there can ever be")
+    assert caution.startswith("items.steel: demand needs more units than can ever be available")
     assert shop(capacity=20, horizon={"season": 10}, **steel).cautions
     assert not shop(capacity=20, horizon={"season": 5}, **steel).cautions
     assert not shop(capacity=20, unmet="lost", **steel).cautions

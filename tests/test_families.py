@@ -106,7 +106,7 @@ def test_pull_policies_rule_a_line_and_base_stock_is_the_best_of_the_simple() ->
         ({"utilization": "high"}, "line: utilization: 'high'; expected a number"),
         ({"mean_time_to_repair": 0.5}, "line: mean_time_to_repair: 0.5; expected a number at lea"),
         ({"mean_time_to_failure": float("nan")}, "line: mean_time_to_failure: nan; expected a"),
-        ({"holding": [1, 2]}, "line: holding: has 2 values; expected 3, one a station"),
+        ({"holding": [1, 2]}, "line: holding: has 2 values; expected 3, one per station"),
         ({"holding": -1}, "line: items.parts_1.holding_cost"),
         ({"backorder": "x"}, "line: demands.customers.shortage_cost"),
         ({"station": 4}, "unknown parameter 'station'"),

@@ -140,7 +140,9 @@ def test_a_folder_or_a_missing_file_is_told(tmp_path: Path) -> None:
         load(tmp_path / "folder.yaml")
     with pytest.raises(ScenarioError, match=r"none\.yaml: no such file; expected a YAML file"):
         load(tmp_path / "none.yaml")
-    with pytest.raises(ScenarioError, match=r"unknown scenario .*; .*A file ends in \.yaml or"):
+    with pytest.raises(
+        ScenarioError, match=r"unknown scenario .*; .*A file name ends in \.yaml or"
+    ):
         load(tmp_path / "shop.csv")
     with pytest.raises(ScenarioError, match="expected a YAML file"):
         load("a\0b.yaml")
@@ -161,7 +163,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
         ),
         ({"mean": 3}, "expected a path, demands.customers.quantity.mean, or a short name that"),
         ({"quantity": 3}, "expected a path, demands.customers.quantity, or a short name"),
-        ({"nothing": 3}, "reached by its path, such as items.milk.holding_cost"),
+        ({"nothing": 3}, "write its path, such as items.milk.holding_cost"),
         ({"sources.diary.lead_time": 3}, "there is no sources.diary; did you mean 'dairy'?"),
     ],
 )
