@@ -1,4 +1,4 @@
-"""Bad input: one clear message that names the file, the line, the place and what was expected."""
+"""Bad input gives one clear message with the file, the line, the place and what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad input of the whole plant: one message that names file, line, place and what was expected."""
+"""Bad input in every feature of a plant gives one clear message with its file, line and place."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ demands:
          unmet: lost}
 """
 
-# What is written in place of what, on which line it is found, and what is said of it.
+# (text to replace, its replacement, line of the fault, message).
 FAULTS = [
     (
         "obsolescence: 0.1",

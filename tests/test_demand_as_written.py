@@ -1,7 +1,7 @@
-"""Demand is drawn with the mean that is written: all kinds, patterns, seasons and scales, exactly.
+"""Demand is drawn with the mean that is written, for all kinds, patterns, seasons and scales.
 
-The mean that is written comes from the parameters, by the formula of each kind. The mean that is
-drawn comes from the tables that the compiled plant draws from.
+The written mean is computed from the parameters, by the formula of each kind. The drawn mean is
+computed from the tables that the compiled plant draws from.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ FACTORS = (0.0, 0.05, 0.8, 1.2, 7.3)
 
 
 def written_mean(quantity: Written | float) -> float:
-    """Return the mean that the parameters say."""
+    """Return the mean that follows from the parameters."""
     if not isinstance(quantity, dict):
         return quantity
     it = quantity
@@ -115,7 +115,7 @@ def plant(**demand: Any) -> Scenario:
 
 
 def drawn_means(scenario: Scenario) -> list[float]:
-    """Return the mean of each phase or regime of the demand, by the tables of the plant."""
+    """Return the mean of each phase or regime of the demand, from the tables of the plant."""
     plant = lay_out(scenario).plant
     demand = plant.demands[0]
     rows = [int(demand["quantity"])]
@@ -146,7 +146,7 @@ def shown(value: object) -> str:
 def test_every_kind_of_demand_stands_here() -> None:
     union = get_args(get_args(DemandDistribution)[0])
     named = {model.model_fields["distribution"].default for model in union}
-    # Events, parts and records have tests of their own.
+    # Events, parts of streams and records have their own tests.
     assert {q["distribution"] for q in QUANTITIES} == named - {"event", "part-of", "recorded"}
 
 
@@ -160,7 +160,7 @@ def test_the_mean_that_is_drawn_is_the_mean_that_is_written(quantity: Written) -
     if isinstance(distribution, Regimes):
         for mean, part in zip(drawn, quantity["regimes"].values(), strict=True):
             assert mean == pytest.approx(written_mean(part), rel=0.002, abs=0)
-    elif not isinstance(distribution, LifeCycle):  # it is drawn from what has been sold so far
+    elif not isinstance(distribution, LifeCycle):  # it depends on the sales so far
         assert drawn == pytest.approx([written], rel=0.002, abs=0)
 
 
@@ -171,7 +171,7 @@ def test_more_demand_is_drawn_with_as_much_more(quantity: Written) -> None:
         scaled = with_demand(scenario, factor)
         written = factor * written_mean(quantity)
         assert scaled.demands["buyers"].mean == pytest.approx(written, rel=0.004, abs=0), factor
-        # It is written down as what it is.
+        # Its document says what it is.
         again = Scenario.from_document(scaled.document())
         assert again.demands["buyers"].quantity == scaled.demands["buyers"].quantity
 

@@ -1,4 +1,4 @@
-"""Documents that would hang, crash or overflow load quickly, or are refused in one message."""
+"""Documents that could cause a hang, crash or overflow load quickly, or give one clear message."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_is_written_is_what_pyyaml_reads() -> None:
 
 
 def two_echelons(items: int) -> dict[str, Any]:
-    """Shops before warehouses, which is the slow order for a naive sort."""
+    """Shops come before warehouses, which is the slow order for a naive sort."""
     names = range(items // 2)
     return plant(
         items={f"shop_{k}": {} for k in names} | {f"warehouse_{k}": {} for k in names},
@@ -117,7 +117,7 @@ def two_echelons(items: int) -> dict[str, Any]:
 
 
 def everything(data: dict[str, Any]) -> None:
-    """Load a plant, lay it out, and work out all that rules and environments ask of it."""
+    """Load a plant, lay it out, and compute all that rules and environments need."""
     scenario = Scenario.from_document(data)
     layout = lay_out(scenario)
     assert len(ViewLayout(layout).positions) > len(scenario.items)
@@ -138,7 +138,7 @@ def test_a_plant_of_many_items_is_ready_in_proportion_to_them() -> None:
 
 
 def test_each_way_through_a_bill_of_materials_is_walked_once() -> None:
-    """Every item goes into all that follow: 2^58 ways from the first to the last."""
+    """Every item goes into all later ones, so that 2^58 paths lead from the first to the last."""
     items = [f"item_{k}" for k in range(60)]
     data = plant(
         items={item: {} for item in items},

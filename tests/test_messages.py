@@ -1,4 +1,4 @@
-"""A slip is told in one message: what was found, and what to write instead."""
+"""A slip gives one message that says what was found and what to write instead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ demands:
     shortage_cost: 4
 """
 
-# What is written, by what, on which line the message points, and what it says.
+# (text to replace, its replacement, line in the message, message).
 WRITTEN = {
     "a quoted date": ("mean: 2", "mean: '2024-01-01'", 11, "is '2024-01-01'; expected a number"),
     "an octal name": ("item: milk", "item: 00123", 10,
@@ -202,7 +202,7 @@ def test_two_parts_whose_cells_would_share_a_name_are_refused() -> None:
 
 
 def test_any_cell_that_two_parts_share_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever features bring: the names of cells are compared, not the features."""
+    """This holds for every feature, because the names of cells are compared, not the features."""
     scenario = Scenario.from_document(jitgym.documents.read(SHOP, "shop").data, "shop")
     take = Row.take
 

@@ -1,4 +1,4 @@
-"""Recorded demand: nothing is guessed in silence. What is missing, uneven or ambiguous is told."""
+"""Recorded demand: nothing is guessed. Missing, uneven and ambiguous records are errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = tuple[object, object, object]
 
 
 class Shop:
-    """A plant of one or more recorded demands, whose file lies in a folder."""
+    """A plant with one or more recorded demands, and the folder of its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,7 +73,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def dates(first: str, count: int, *, days: int = 0, months: int = 0) -> list[str]:
-    """Return evenly spaced dates; months from the 31st end with the month."""
+    """Return evenly spaced dates; months from the 31st on use the last day of each month."""
     begin = datetime.date.fromisoformat(first)
     found = []
     for k in range(count):

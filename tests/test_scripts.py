@@ -1,4 +1,4 @@
-"""The scripts as a person runs them: results, clean JSON, and faults told in one message."""
+"""The scripts as users run them: results, clean JSON, and one clear message for each fault."""
 
 from __future__ import annotations
 
