@@ -101,15 +101,21 @@ def rework(scenario: Scenario) -> set[str]:
 def reworked(scenario: Scenario) -> dict[str, tuple[str, float]]:
     """Return source of rework -> its by-product and the units that it takes for one.
 
-    Only where all of the by-product comes back so: it is not sold, and becomes one item.
+    Only where all of the by-product comes back so: it is left over of the item that it becomes, of
+    no other, and is not sold. Elsewhere a by-product counts once its rework is asked for.
     """
+    left_over: dict[str, set[str]] = {}
+    for source in scenario.sources.values():
+        if source.quality is not None and source.quality.by_product is not None:
+            left_over.setdefault(source.quality.by_product, set()).add(source.makes)
     sold = {demand.item for demand in scenario.demands.values()}
     found: dict[str, tuple[str, float]] = {}
     for name in scenario.sources:
         if name not in rework(scenario) or len(scenario.sources[name].consumes) > 1:
             continue
         ((material, quantity),) = scenario.sources[name].consumes.items()
-        if material not in sold and len(scenario.goes_into(material)) == 1:
+        becomes = scenario.goes_into(material).keys()
+        if material not in sold and len(becomes) == 1 and left_over.get(material) == becomes:
             found[name] = material, quantity
     return found
 

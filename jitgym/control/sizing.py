@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.distributions import LifeCycle, NegativeBinomial
+from jitgym.distributions import Deterministic, LifeCycle, NegativeBinomial
 from jitgym.scenario import Scenario, UpDown, economic_order_quantity
 from jitgym.units import whole, whole_up
 
@@ -263,7 +263,13 @@ class Stage:
             if source.disruption is not None:
                 periods = np.convolve(periods, outage(source.disruption))
             units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
-            queue = Stage(self.scenario, name, self.matrix).queue
+            stage = Stage(self.scenario, name, self.matrix)
+            queue = stage.queue
+            if source.partial is not None and source.partial.share.variance == 0 and queue:
+                # A share that is certain delays; it is the random one that makes a queue.
+                delay = Deterministic(value=stage._unshipped / stage.requirement)
+                periods = np.convolve(periods, mass(delay))
+                queue -= stage._unshipped
             waiting = np.convolve(waiting, geometric(units * queue))
         lives = [self.scenario.demands[name].quantity for name in self.units]
         if any(isinstance(life, LifeCycle) for life in lives):

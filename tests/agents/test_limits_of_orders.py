@@ -115,6 +115,7 @@ def best_level(scenario: Scenario, levels: range) -> float:
         {"minimum_order": 20},
         {"lot_size": 4, "minimum_order": 18},
         {"maximum_order": 6},
+        {"partial": {"share": 0.4, "rest": "later"}},
     ],
 )
 def test_a_base_stock_level_covers_what_a_limit_of_orders_leaves_open(

@@ -37,6 +37,9 @@ def balance(scenario: Scenario, item: str, flows: dict[str, float]) -> float:
     total = -flow(item, "consumed") - flow(item, "wasted")
     for name in scenario.sources_of(item):
         total += flow(name, "granted") - flow(name, "cancelled") - flow(name, "defective")
+    for name, source in scenario.sources.items():
+        if source.quality is not None and source.quality.by_product == item:
+            total += flow(name, "defective")  # by-products enter stock as they arrive
     for name, demand in scenario.demands.items():
         if demand.item == item:
             gone = flow(name, "lost") + (flow(name, "abandoned") if demand.waits else 0.0)

@@ -87,3 +87,14 @@ def units_of_cards(
     order = from_supplier_to_customer(scenario) if names is None else names
     counts = zip(order, cards.tolist(), strict=True)
     return {source: count * scenario.sources[source].lot_size for source, count in counts}
+
+
+def held_by_cards(scenario: Scenario, cards: Array) -> Array:
+    """Return the most units of its item that cards let each source see, in their order.
+
+    Each source of an item is asked while all that there is of it is below its own cards: there is
+    never more than the source with most of them allows.
+    """
+    units = cards * lots_of(stages(scenario))
+    made = [scenario.sources[name].makes for name in from_supplier_to_customer(scenario)]
+    return np.array([units[[other == item for other in made]].max() for item in made])

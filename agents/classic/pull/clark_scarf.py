@@ -14,9 +14,7 @@ stages above cover at least one. Parameters and asks are those of base-stock. Le
 a unit and period.
 
 >>> from jitgym.distributions import Poisson
->>> from jitgym.control.costs import critical_ratio, overage, worth
-from jitgym.control.costs import critical_ratio, overage, worth
-from jitgym.control.masses import mass
+>>> from jitgym.control.masses import mass
 >>> demands = [mass(Poisson(mean=5 * lead_time)) for lead_time in (1, 1, 2)]
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)

@@ -24,7 +24,13 @@ from jitgym.control.sizing import stages
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 
-from ..base.common import all_echelon_levels, level_parameter, lots_of, units_of_cards
+from ..base.common import (
+    all_echelon_levels,
+    held_by_cards,
+    level_parameter,
+    lots_of,
+    units_of_cards,
+)
 from ..base.declaration import Classic, Parameter, Special, Values, ruled
 from . import hybrid
 from .base_stock import BASE_STOCK
@@ -45,15 +51,14 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     most = np.ceil(np.array([echelon[name] for name in level.of]) / lots)
     return (
         cards.resized(cards.textbook, high=most),
-        level.resized(level.textbook, high=cards.high * lots),
+        level.resized(level.textbook, high=held_by_cards(scenario, cards.high)),
     )
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
     """Return the extended kanban that is kanban with these cards: the levels never bind."""
-    lots = lots_of(stages(scenario))
     (level,) = BASE_STOCK.parameters(scenario)
-    return {"cards": values["cards"], level.name: values["cards"] * lots}
+    return {"cards": values["cards"], level.name: held_by_cards(scenario, values["cards"])}
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:

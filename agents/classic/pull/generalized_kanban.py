@@ -38,12 +38,12 @@ from jitgym.control.rules import seen_by
 from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import Acting, acting, in_scenario_order, write_granted
 from ..base.common import lots_of
-from ..base.declaration import Array, Classic, Parameter, Special
+from ..base.declaration import Array, Classic, Parameter, Special, Values
 from . import extended_kanban, hybrid
 from .base_stock import BASE_STOCK
-from .extended_kanban import of_base_stock, of_kanban
+from .extended_kanban import of_base_stock
 from .kanban import KANBAN
 
 
@@ -68,6 +68,8 @@ class GeneralizedKanban(Acting):
             gap = owed(cards[:, k], levels[:, k], free) - coming[:, k]
             gap = gap - asked[:, rivals].sum(axis=1)
             asked[:, k] = self.plan.whole(np.maximum(gap, 0.0), k)
+            if self.plan.has_rivals[k]:
+                write_granted(self.layout.plant, k, state, asked)
         return asked
 
     @property
@@ -101,6 +103,12 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     cards, level = extended_kanban.parameters(scenario)
     needed = np.ceil(level.textbook / lots_of(stages(scenario)))  # with fewer, S is not
     return cards.resized(np.maximum(cards.textbook, needed)), level
+
+
+def of_kanban(scenario: Scenario, values: Values) -> Values:
+    """Return the generalized kanban that is kanban with these cards: K = S."""
+    (level,) = BASE_STOCK.parameters(scenario)
+    return {"cards": values["cards"], level.name: values["cards"] * lots_of(stages(scenario))}
 
 
 GENERALIZED_KANBAN = Classic(

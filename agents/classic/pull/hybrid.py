@@ -24,7 +24,7 @@ from jitgym.control.sizing import stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.common import lots_of, units_of_cards
+from ..base.common import held_by_cards, lots_of, units_of_cards
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter, ruled
 from .conwip import CONWIP, first_sources, line_cards
 from .kanban import KANBAN
@@ -67,7 +67,7 @@ def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
     What all cards from there down can hold, in containers of that source.
     """
     at, first = stages(scenario), first_in_order(scenario)
-    units = dict(zip(at, (cards * lots_of(at)).tolist(), strict=True))
+    units = dict(zip(at, held_by_cards(scenario, cards).tolist(), strict=True))
     held = echelon_matrix(scenario) @ [units[name] for name in scenario.sources]
     places = [list(scenario.sources).index(name) for name in first]
     return np.ceil(held[places] / lots_of(at, first))
