@@ -465,13 +465,13 @@ FAULTS = [
         "stay: {calm: 0.9, wave: 0.8}",
         "stay: {calm: 0.9}",
         43,
-        "demands.waves.quantity.stay: expected a chance for each of calm, wave",
+        "demands.waves.quantity.stay: expected a probability for each of calm, wave",
     ),
     (
         "stay: {calm: 0.9, wave: 0.8}",
         "stay: {calm: 1, wave: 1}",
         43,
-        "demands.waves.quantity.stay: two regimes are never left; expected one at most",
+        "demands.waves.quantity.stay: has two regimes that never end; expected at most one",
     ),
     (
         "stay: {calm: 0.9, wave: 0.8}",
@@ -490,8 +490,8 @@ FAULTS = [
         "regimes: {calm: 1, wave: {distribution: event, rate: 1, clock: c}}",
         42,
         (
-            "demands.waves.quantity.regimes.wave: a regime's demand has no clock; expected "
-            "another distribution"
+            "demands.waves.quantity.regimes.wave: is an event, but a regime has no clock; "
+            "expected another distribution"
         ),
     ),
     (
