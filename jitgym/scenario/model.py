@@ -91,7 +91,7 @@ class Written(Part):
         """The meaning of `cost` in every row and table."""
         if self.discount is not None:
             return "discounted cost"
-        return "total cost" if self.horizon.ends else "average cost a period"
+        return "total cost" if self.horizon.ends else "average cost per period"
 
     def document(self) -> dict[str, Any]:
         """The scenario as plain data; default values are left out."""
