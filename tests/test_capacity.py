@@ -12,7 +12,7 @@ import agents
 import jitgym
 from agents.studies import comparison
 from jitgym import catalog
-from jitgym.control import RulePolicy, pull_rule
+from jitgym.control import FunctionPolicy, RulePolicy, View, pull_rule
 from jitgym.evaluate import is_growing, rollout, step_response
 from jitgym.plant import lay_out
 from jitgym.report import comparisons, tables
@@ -209,7 +209,7 @@ def test_a_supplier_that_never_recovers_is_named() -> None:
 def test_a_season_is_told_only_what_it_cannot_make_in_all() -> None:
     season = {"horizon": {"season": 10}}
     (caution,) = shop(capacity=9, **season).cautions
-    assert "not all demand of the season" in caution
+    assert "no policy can serve all demand of the season" in caution
     assert "steady state" not in caution
     assert not shop(capacity=9, **season, **{"items.part.initial_stock": 11}).cautions
 
@@ -222,9 +222,14 @@ def test_what_grows_is_found_in_the_runs(capacity: float, grows: bool) -> None:
     assert is_growing(rollout(policy, scenario, 64), policy, scenario) == grows
 
 
+def always_ten(view: View) -> Any:
+    """A policy without feedback: it asks for the mean demand, whoever waits."""
+    return np.full(len(view), 10.0)
+
+
 def test_a_policy_may_have_no_steady_state_where_the_plant_has() -> None:
     scenario = shop(**BOUGHT)
-    policy = agents.make("constant", scenario)
+    policy = FunctionPolicy(always_ten)
     assert is_growing(rollout(policy, scenario, 64), policy, scenario)
 
 
@@ -250,7 +255,7 @@ def test_a_table_says_no_steady_state_and_gives_no_gap(periods: int) -> None:
 
 def test_the_steady_policies_of_a_table_keep_their_gaps() -> None:
     scenario = shop(**BOUGHT)
-    policies = [agents.make(name, scenario) for name in ("base-stock", "constant")]
+    policies = [agents.make("base-stock", scenario), FunctionPolicy(always_ten)]
     rows = comparison.contest(policies, scenario, episodes=64)
     names = [policy.name for policy in policies]
     steady, other = comparisons.comparison(rows, names, optimum=1.0)

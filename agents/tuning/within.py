@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jitgym import units
+
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point
 from .target import MISSED
 from .trial import Trial
@@ -233,7 +235,7 @@ def times(left: Array, effect: Effect) -> int:
         short = left < 0
         if (effect.reserves[short] <= 0).any():
             return 0
-        count = int(np.ceil(np.max(-left[short] / effect.reserves[short]) - 1e-9))
+        count = int(units.whole_up(np.max(-left[short] / effect.reserves[short])))
         after = left + count * effect.reserves
         return count if count <= FURTHEST and (after >= -1e-12).all() else 0
     if effect.least >= 0:

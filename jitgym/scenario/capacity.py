@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from jitgym import units
 from jitgym.distributions import Deterministic
 
 from .model import Written
@@ -140,7 +141,7 @@ def limits(scenario: Written) -> list[Limit]:
     for name, source in sources.items():
         up = up_share(source.disruption)
         if source.maximum_order is not None:
-            lots = math.floor(source.maximum_order / source.lot_size + 1e-9)
+            lots = float(units.whole(source.maximum_order / source.lot_size))
             most = lots * source.lot_size
             found.append(Limit(f"sources.{name}.maximum_order", "units", {name: 1.0}, up * most))
         elif up == 0:
