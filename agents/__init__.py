@@ -18,6 +18,7 @@ from jitgym.scenario import Scenario
 
 from . import classic
 from . import improve as improve  # its policies join the registry
+from .learned import LEARNERS, find
 from .tuning.search import TargetMissed, TunedPolicy, Tuning, tune
 from .tuning.target import Target
 
@@ -31,12 +32,10 @@ __all__ = [
     "expect_name",
     "make",
     "names",
+    "train",
     "tune",
     "why_not",
 ]
-
-LEARNERS = ("ppo",)
-"""Names of the learned agents; `agents.learned` trains and loads them."""
 
 OPTIMAL = "optimal"
 """Name of the optimal policy: `jitgym.exact` solves a small plant for it."""
@@ -89,9 +88,46 @@ def make(
         return _optimal(scenario, path)
     if path is None:
         raise ScenarioError(f"{name}: no path is given; expected the folder of a training")
-    from . import learned  # imports torch, which takes seconds: only where it is needed
+    return LEARNERS[name].load(path, scenario)
 
-    return learned.load(path, scenario)
+
+def train(
+    name: str,
+    scenario: Scenario | str | Path,
+    folder: str | Path,
+    *,
+    settings: str | Path | None = None,
+    **options: Any,
+) -> Any:
+    """Train a learner by its name in a folder, and return what came out: `.policy`, `.cost`, ...
+
+    Parameters
+    ----------
+    name
+        One of `LEARNERS`.
+    scenario
+        The plant: a Scenario, a name of the catalog, or a path.
+    folder
+        Where checkpoints and TensorBoard's curves go.
+    settings
+        A YAML file of hyperparameters; by default the usual ones in `configs/agents/`.
+    options
+        `steps=` or `minutes=` (at least one), `seed=`, `resume=`, `progress=`.
+
+    Raises
+    ------
+    jitgym.ScenarioError
+        If there is no such learner, the scenario or the settings are wrong, or no limit is given.
+    evaluate.RunError
+        If the folder holds an agent already or, resuming, not this one.
+    """
+    learner = find(name)
+    return learner.train(
+        load(scenario),
+        learner.read_settings(None if settings is None else Path(settings)),
+        folder,
+        **options,
+    )
 
 
 def _optimal(scenario: Scenario, path: str | Path | None) -> Policy:

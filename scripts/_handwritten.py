@@ -1,7 +1,8 @@
-"""Hand-written loops for two plants: what the generic compiled plant is measured against.
+"""Hand-written loops for two plants, with which `bench` compares the generic compiled plant.
 
-Each knows its one plant by heart: no records, no release, no ledger by name. Tape, quantile table
-and one row a plant are the same as the generic plant's, and so are the costs (bench checks it).
+Each loop is written for one plant: without records, without release and without named terms. The
+tape, the quantile table and one row per plant are the same as in the generic plant, and so are the
+costs (`bench` checks this).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def draw(u, ends, guides):
 
 @jit
 def lost_sales_period(row, order, u, ends, guides, holding, penalty):
-    """One period of a lost-sales item with a lead time of four: row is stock and pipeline."""
+    """Run one period of a lost-sales item with lead time four; the row is stock and pipeline."""
     demand = draw(u, ends, guides)
     sold = min(row[0], demand)
     row[0] -= sold
@@ -39,7 +40,7 @@ def lost_sales_period(row, order, u, ends, guides, holding, penalty):
 
 @jit
 def lost_sales_env(rows, actions, keys, period, channel, ends, guides, observation, reward):
-    """One step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
+    """Take one step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
     for e in range(rows.shape[0]):
         row = rows[e]
         order = np.floor((actions[e, 0] + 1.0) * 5.0 + 0.5)
@@ -53,7 +54,7 @@ def lost_sales_env(rows, actions, keys, period, channel, ends, guides, observati
 
 @jit
 def lost_sales_base_stock(level, keys, periods, warm_up, channel, ends, guides, costs):
-    """Mean cost a period of a base-stock policy, episode by episode."""
+    """Write the mean cost per period of a base-stock policy for each episode."""
     row = np.zeros(4)
     for e in range(keys.size):
         row[:] = 0.0
@@ -69,9 +70,10 @@ def lost_sales_base_stock(level, keys, periods, warm_up, channel, ends, guides, 
 
 @jit
 def line_period(row, asked, key, period, channels, leads, ends, guides):
-    """One period of the kanban line.
+    """Run one period of the kanban line; return its cost.
 
-    Row: steel, panel, frame, car; mill's orders of age 1, 2, 3; press, weld, assembly up; backlog.
+    The row: steel, panel, frame, car; orders from the mill of age 1, 2, 3; whether press, weld and
+    assembly are up; backlog.
     """
     t = np.uint64(period)
     mill = np.floor(max(asked[0], 0.0) / 4.0 + 1e-9) * 4.0
@@ -115,7 +117,7 @@ def line_period(row, asked, key, period, channels, leads, ends, guides):
 
 @jit
 def line_begin(row):
-    """The first state of the kanban line."""
+    """Write the first state of the kanban line."""
     row[:] = 0.0
     row[0], row[1], row[2], row[3] = 12.0, 10.0, 10.0, 20.0
     row[7] = row[8] = row[9] = 1.0
@@ -123,7 +125,7 @@ def line_begin(row):
 
 @jit
 def line_kanban(cards, keys, periods, warm_up, channels, leads, ends, guides, costs):
-    """Mean cost a period of kanban by card recursion, episode by episode."""
+    """Write the mean cost per period of kanban, by card recursion, for each episode."""
     row = np.zeros(11)
     asked = np.zeros(4)
     for e in range(keys.size):
@@ -145,7 +147,7 @@ def line_kanban(cards, keys, periods, warm_up, channels, leads, ends, guides, co
 def line_env(
     rows, actions, keys, period, channels, leads, ends, guides, bounds, observation, reward
 ):
-    """One step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
+    """Take one step of a vector environment: actions in [-1, 1], observations in [0, 1]."""
     asked = np.zeros(4)
     for e in range(rows.shape[0]):
         row = rows[e]

@@ -1,8 +1,8 @@
 """The published figures that a scenario can express, row by row, and those that none can.
 
-Each case names a scenario, how its figure comes about (the optimum, a policy with printed
-parameters, or the best parameters of a policy) and how near ours must be. Sources and protocols
-stand in tests/published/README.md.
+Each case names a scenario, how its figure is computed (the optimum, a policy with printed
+parameters, or the best parameters of a policy) and the tolerance. Sources and protocols are in
+tests/published/README.md.
 """
 
 from __future__ import annotations
@@ -39,37 +39,37 @@ class Case:
     given: dict[str, Any]
     policy: str  # 'optimal', or a classic policy
     published: float
-    within: float  # of the published figure, in its unit
+    within: float  # tolerance, in the unit of the published figure
     parameters: dict[str, Any] = field(default_factory=dict)
-    search: bool = False  # the parameters are where the search for the best begins
-    optimum: float | None = None  # the figure is a gap over this, in percent
-    sign: float = 1.0  # -1 where returns are printed, not costs
+    search: bool = False  # whether a search for the best starts from the parameters
+    optimum: float | None = None  # if given, the figure is the gap to this, in percent
+    sign: float = 1.0  # -1 if returns are printed, not costs
 
     @property
     def figure(self) -> str:
-        """What the figure is."""
+        """The name of the figure."""
         of = "gap over the optimum, %" if self.optimum is not None else "cost"
         return f"{self.policy}: best {of}" if self.search else f"{self.policy}: {of}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came out."""
+    """Our figure for a case."""
 
     case: Case
     ours: float
-    parameters: dict[str, Any]  # where they were looked for
+    parameters: dict[str, Any]  # best parameters, if they were searched
     states: int
     seconds: float
 
     @property
     def holds(self) -> bool:
-        """Whether ours is as near as it must be, and best parameters are the published ones."""
+        """Whether our figure is within tolerance."""
         return abs(self.ours - self.case.published) <= self.case.within
 
 
 def compute(case: Case) -> Found:
-    """Solve or evaluate exactly."""
+    """Compute the figure of a case exactly."""
     scenario = jitgym.load(case.scenario, **case.given)
     parameters: dict[str, Any] = {}
     if case.policy == OPTIMAL:
@@ -89,7 +89,7 @@ def compute(case: Case) -> Found:
 
 
 def cases() -> Iterator[Case]:
-    """All figures, table by table."""
+    """Yield all cases, table by table."""
     yield from lost_sales()
     yield from long_lead_times()
     yield from dual_sourcing()
@@ -100,13 +100,13 @@ def cases() -> Iterator[Case]:
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    """Rows of a published table."""
+    """Return the rows of a published table."""
     with (PUBLISHED / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def numbers(text: str) -> list[float]:
-    """A list of numbers in one cell."""
+    """Return the list of numbers in one cell."""
     return [float(part) for part in text.split(",")]
 
 
@@ -129,7 +129,7 @@ def lost_sales() -> Iterator[Case]:
 
 
 def long_lead_times() -> Iterator[Case]:
-    """The optima for a lead time of six, re-derived; longer ones are too large."""
+    """The re-derived optima for a lead time of six; longer lead times are too large."""
     for penalty, optimum in ((4, 4.87251), (9, 7.22896), (19, 9.64788)):
         given = {"demand": "poisson", "mean": 5, "penalty": penalty, "lead_time": 6}
         label = f"poisson L=6 p={penalty}"
@@ -137,7 +137,7 @@ def long_lead_times() -> Iterator[Case]:
 
 
 def dual_sourcing() -> Iterator[Case]:
-    """Gijsbrechts et al. (2022): the optimum, and the gaps of four policies at their best."""
+    """Gijsbrechts et al. (2022): the optimum, and the gaps of four policies at best parameters."""
     names = ("regular_unit_cost", "expedited_unit_cost", "holding", "backorder")
     for row in rows("dual_sourcing.csv"):
         given: dict[str, Any] = {name: float(row[name]) for name in names}
@@ -185,7 +185,7 @@ def tandem() -> Iterator[Case]:
 
 
 def perishable() -> Iterator[Case]:
-    """De Moor et al. (2022): returns of value iteration under the table's protocol."""
+    """De Moor et al. (2022): returns of value iteration under the protocol of the table."""
     for row in rows("perishable.csv"):
         given = {
             "shelf_life": int(row["shelf_life"]),
@@ -210,38 +210,39 @@ NOT_COVERED = (
     (
         "order_crossover",
         "all rows",
-        "continuous review: exponential lead times are no events of a clock whose number of orders "
-        "outstanding is bounded",
+        "continuous review: exponential lead times cannot be written as events of one clock, "
+        "because the number of outstanding orders is not bounded",
     ),
     (
         "lost_sales_long_lead_times",
         "L=10, and geometric demand with L=6",
-        "the optimum takes more states than memory allows; the learned costs are simulations",
+        "the optimum needs more states than fit in memory; the learned costs are simulated",
     ),
     (
         "perishable",
         "best_base_stock_return",
-        "simulated with its standard error in tests/plant/test_oracles_of_features.py",
+        "simulated, with its standard error, in tests/plant/test_oracles_of_features.py",
     ),
     (
         "textbook",
         "formulas of continuous time or continuous demand (EOQ and its variants, normal demand)",
-        "no plant of whole periods; held to the printed digits in tests/agents/test_textbook.py",
+        "not a plant with whole periods; checked to all printed digits in "
+        "tests/agents/test_textbook.py",
     ),
     (
         "textbook",
         "beer game",
-        "orders themselves travel for two weeks, and the players' rule is no base-stock: "
-        "docs/scenarios/beer-game.md",
+        "orders themselves travel for two weeks, and the players' rule is not a base-stock policy: "
+        "see docs/scenarios/beer-game.md",
     ),
-    ("oracles", "all rows", "closed forms, held in tests/plant/test_oracles.py"),
+    ("oracles", "all rows", "closed forms, checked in tests/plant/test_oracles.py"),
 )
-"""Table, rows, and why they are not here."""
+"""Table, rows, and why they are not computed here."""
 
 REMARK = (
-    "Example 6.1 with Poisson demand does not hold: exact evaluation of the printed levels gives "
-    "52.0467 (72.0467 with the constant), and so does Clark and Scarf's recursion "
-    "(`agents/classic/pull/clark_scarf.py`). The printed 72.0435 is, to its last digit, the cost "
-    "of demand that ends 4.5 standard deviations above its mean over each lead time, the rest put "
-    "there (`tests/agents/test_textbook.py`)."
+    "Example 6.1 with Poisson demand is outside tolerance: exact evaluation of the printed levels "
+    "gives 52.0467 (72.0467 with the constant), and so does Clark and Scarf's recursion "
+    "(`agents/classic/pull/clark_scarf.py`). The printed 72.0435 equals, to its last digit, the "
+    "cost if demand over each lead time is cut at 4.5 standard deviations above its mean and the "
+    "remaining probability is put there (`tests/agents/test_textbook.py`)."
 )

@@ -1,7 +1,8 @@
-"""Steps and plant-periods a second, each beside a hand-written loop for that one plant.
+"""Measure steps and plant-periods per second, and compare with hand-written loops.
 
-Run it on an otherwise idle machine: `python scripts/bench.py`. One core, tape and observation
-included, the best of several repetitions. A benchmark, never a test.
+Each hand-written loop is made for one plant. Run `python scripts/bench.py` on an otherwise idle
+machine. It measures on one core, includes tape and observation, and reports the best of several
+repetitions. It is a benchmark, not a test.
 """
 
 from __future__ import annotations
@@ -35,17 +36,19 @@ class Line:
     """One line of the benchmark's table."""
 
     what: str
-    figure: float  # steps or periods a second; seconds for start-up
-    by_hand: float | None  # the same by a hand-written loop
+    figure: float  # steps or periods per second; seconds for start-up
+    by_hand: float | None  # the same figure of a hand-written loop
 
     @property
     def share(self) -> float | None:
-        """Figure as a share of the hand-written loop's."""
+        """The figure as a share of that of the hand-written loop."""
         return None if self.by_hand is None else self.figure / self.by_hand
 
 
 def main(
-    seconds: Annotated[float, tyro.conf.arg(help="of each repetition of a measurement")] = 0.5,
+    seconds: Annotated[
+        float, tyro.conf.arg(help="duration of each repetition of a measurement")
+    ] = 0.5,
     json_: Annotated[bool, tyro.conf.arg(name="json", help="print one JSON object")] = False,
 ) -> None:
     """Measure start-up, environments and the compiled closed loop."""
@@ -56,7 +59,7 @@ def main(
     columns = (
         report.Column("what", importance=report.KEPT, align="left"),
         report.Column("per_second", importance=report.KEPT),
-        report.Column("by_hand", form=",.0f", absent=""),
+        report.Column("by_hand", "hand-written", form=",.0f", absent=""),
         report.Column("share", form=".2f", absent=""),
     )
     rows = [
@@ -72,7 +75,7 @@ def main(
 
 
 def start_up() -> list[Line]:
-    """Import, and the first step of a second process (machine code from the cache)."""
+    """Measure the import, and the first step of a second process, with cached machine code."""
     step = "import gymnasium, jitgym; e = gymnasium.make('jitgym/LostSales-v0'); e.reset(seed=0); "
     step += "e.step(e.action_space.sample())"
     subprocess.run([sys.executable, "-c", step], check=True)
@@ -92,7 +95,7 @@ def _fresh(code: str) -> float:
 
 
 def environments(seconds: float) -> list[Line]:
-    """Env-steps a second of the single and the vector environment."""
+    """Measure steps per second of the single and the vector environment."""
     lost, line = "jitgym/LostSales-v0", "jitgym/KanbanLine-v0"
     return [
         Line(f"{lost}, single", single(lost, seconds), None),
@@ -103,7 +106,7 @@ def environments(seconds: float) -> list[Line]:
 
 
 def single(name: str, seconds: float) -> float:
-    """Steps a second through gymnasium.make."""
+    """Return steps per second through gymnasium.make."""
     env = gymnasium.make(name)
     env.reset(seed=0)
     actions = [env.action_space.sample() for _ in range(64)]  # sampling is slower than stepping
@@ -119,7 +122,7 @@ def single(name: str, seconds: float) -> float:
 
 
 def vector(name: str, seconds: float) -> float:
-    """Env-steps a second of the vector environment."""
+    """Return steps per second of the vector environment."""
     envs = gymnasium.make_vec(name, num_envs=BATCH)
     envs.reset(seed=0)
     actions = [envs.action_space.sample() for _ in range(8)]
@@ -133,7 +136,7 @@ def vector(name: str, seconds: float) -> float:
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
-    """Return how much work is done a second: the best of several repetitions."""
+    """Return the work done per second: the best of several repetitions."""
     best = 0.0
     work()
     for _ in range(REPETITIONS):
@@ -145,7 +148,7 @@ def rate(work: Callable[[], int], seconds: float) -> float:
 
 
 def lost_sales_env(seconds: float) -> float:
-    """Env-steps a second of the hand-written vector loop for lost sales."""
+    """Return steps per second of the hand-written vector loop for lost sales."""
     layout = lay_out(jitgym.load("lost-sales"))
     ends, guides = tables(layout, "customers")
     channel = channel_number("customers.quantity")
@@ -165,7 +168,7 @@ def lost_sales_env(seconds: float) -> float:
 
 
 def line_env(seconds: float) -> float:
-    """Env-steps a second of the hand-written vector loop for the kanban line."""
+    """Return steps per second of the hand-written vector loop for the kanban line."""
     layout = lay_out(jitgym.load("kanban-line"))
     ends, guides = tables(layout, "customers")
     keys, period = episode_keys("train", 0, np.arange(BATCH)), np.zeros(BATCH, dtype=np.int64)
@@ -186,7 +189,7 @@ def line_env(seconds: float) -> float:
 
 
 def closed_loops(seconds: float) -> list[Line]:
-    """Plant-periods a second of a classic policy in the compiled loop."""
+    """Measure plant-periods per second of classic policies in the compiled loop."""
     lost = lay_out(jitgym.load("lost-sales"))
     line = lay_out(jitgym.load("kanban-line"))
     level, cards = pull_rule(lost, levels=LEVEL), pull_rule(line, cards=CARDS)
@@ -199,10 +202,10 @@ def closed_loops(seconds: float) -> list[Line]:
 def closed_loop(
     what: str, layout: Layout, rule: Rule, loop: Callable[[Layout, Any, Any], None], seconds: float
 ) -> list[Line]:
-    """Measure a rule in the compiled loop and by hand, once they agree on every episode.
+    """Measure a rule in the compiled and the hand-written loop, after checking that they agree.
 
-    The loop as it is called by default freezes a plant that is run for long; beside it stands the
-    program that all plants share, which runs until then.
+    By default the compiled loop freezes a plant that runs for long. The program that all plants
+    share, which runs until then, is measured too.
     """
     keys, costs = episode_keys("test", 0, np.arange(EPISODES)), np.zeros(EPISODES)
     periods = EPISODES * layout.plant.periods
@@ -239,7 +242,7 @@ CARDS = {"mill": 60.0, "pressing": 20.0, "welding": 20.0, "finishing": 30.0}
 
 
 def lost_sales_loop(layout: Layout, keys: Any, costs: Any) -> None:
-    """Run base-stock 25 by hand."""
+    """Run base-stock 25 in the hand-written loop."""
     ends, guides = tables(layout, "customers")
     plant = layout.plant
     channel = channel_number("customers.quantity")
@@ -249,7 +252,7 @@ def lost_sales_loop(layout: Layout, keys: Any, costs: Any) -> None:
 
 
 def line_loop(layout: Layout, keys: Any, costs: Any) -> None:
-    """Run kanban by hand."""
+    """Run kanban in the hand-written loop."""
     plant = layout.plant
     rest = line_tables(*tables(layout, "customers"))
     cards = np.array(list(CARDS.values()))
@@ -265,7 +268,7 @@ def line_tables(ends: Any, guides: Any) -> tuple[Any, ...]:
 
 
 def tables(layout: Layout, demand: str) -> tuple[Any, Any]:
-    """Return ends and guides of a demand on 0, 1, 2, ...: the generic plant's own."""
+    """Return ends and guides of a demand on 0, 1, 2, ..., as in the generic plant."""
     plant = layout.plant
     number = list(layout.scenario.demands).index(demand)
     record = plant.distributions[plant.demands[number]["quantity"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import _common as common
 from tyro.conf import Positional, arg
@@ -17,12 +17,9 @@ from jitgym import Scenario
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, policies, tables
 
-if TYPE_CHECKING:
-    from agents.learned import Trained
-
 NAMES = "catalog names, or paths of YAML files"
 EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses among its scenarios"
-AGENTS = "classic policies by name, all-classic, or ppo; kanban and eoq are always added"
+AGENTS = "classics by name, all-classic, or learners (ppo); kanban and eoq are always added"
 
 
 def main(
@@ -104,16 +101,21 @@ def compare(
     """Compare the policies of one scenario; print the table and return it as plain data."""
     classics = comparison.classics(
         plant,
-        comparison.with_always([name for name in names if name != "ppo"], plant),
+        comparison.with_always([name for name in names if name not in agents.LEARNERS], plant),
         seed,
         progress=True,
     )
     entrants = classics.entrants
     said = comparison.cautions(plant)
-    if "ppo" in names:
-        trained = train(plant, classics, minutes, seed, run)
+    references = {policy.name: policy.tuning.cost for policy in classics.tuned}
+    for name in [name for name in names if name in agents.LEARNERS]:
+        settings = agents.LEARNERS[name].read_settings()
+        trained = agents.LEARNERS[name].train(
+            plant, settings, run.folder / name, minutes=minutes, seed=seed, references=references,
+            progress=True,
+        )  # fmt: skip
         entrants.append(trained.policy)
-        said.append(comparison.effort("ppo", trained.steps, trained.seconds))
+        said.append(comparison.effort(name, trained.steps, trained.seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)
@@ -135,25 +137,6 @@ def compare(
         notes.append(f"The whole table, the rows and the settings: {run.folder}")
         tables.show(comparisons.table(compared, title, notes, plant.yardstick))
     return comparisons.as_json(compared)
-
-
-def train(
-    plant: Scenario, classics: comparison.Classics, minutes: float, seed: int, run: Run
-) -> Trained:
-    """Train PPO in the run's folder."""
-    from agents import learned  # imports torch, which takes seconds
-
-    settings = learned.read_settings(common.ROOT / "configs/agents/ppo.yaml")
-    references = {policy.name: policy.tuning.cost for policy in classics.tuned}
-    return learned.train(
-        plant,
-        settings,
-        run.folder,
-        minutes=minutes,
-        seed=seed,
-        references=references,
-        progress=True,
-    )
 
 
 if __name__ == "__main__":

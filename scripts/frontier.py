@@ -1,4 +1,4 @@
-"""How much stock classic policies need for a fill rate: a table in Markdown, line by line."""
+"""Print how much stock classic policies need for given fill rates, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agents.progress import track
 from agents.studies import frontier
 from jitgym.evaluate import Run
 
-POLICIES = "classic policies; all are held against the first"
+POLICIES = "classic policies; all are compared with the first"
 
 
 def main(
@@ -25,9 +25,9 @@ def main(
     ),
     *,
     given: common.Given = (),
-    low: Annotated[float, arg(help="least fill rate that is looked at")] = 0.9,
-    high: Annotated[float, arg(help="highest fill rate that is looked at")] = 0.99,
-    count: Annotated[int, arg(help="of fill rates in the table, at most")] = 3,
+    low: Annotated[float, arg(help="lowest fill rate to compare")] = 0.9,
+    high: Annotated[float, arg(help="highest fill rate to compare")] = 0.99,
+    count: Annotated[int, arg(help="largest number of fill rates in the table")] = 3,
     seed: common.Seed = 0,
     episodes: common.Episodes = 1024,
     out: common.Out = None,
@@ -49,7 +49,8 @@ def main(
             frontier.explore(name, plant, low, high, seed, progress=True) for name in policies
         ]
         explored, rates = frontier.matched(searches, low, high, count)
-        common.expect(bool(rates), f"nobody has a fill rate from {low:g} to {high:g}")
+        why = f"one of the policies has no fill rate from {low:g} to {high:g}"
+        common.expect(bool(rates), f"{why}; widen the range with --low and --high")
         meetings = [
             frontier.meet(explored, rate, seed, episodes)
             for rate in track(rates, f"evaluate on {plant.name}")

@@ -1,4 +1,4 @@
-"""Solve a small plant exactly, and print the optimum and how far each classic policy is from it."""
+"""Solve a small plant exactly, and print the optimum and the gap of each classic policy to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jitgym.report import policies as drawn
 from jitgym.report import tables
 
 POLICIES = "classic policies by name; all that apply if none is named"
-EXACTLY = "tune the classics until no neighboring parameters cost less, exactly; takes longer"
+EXACTLY = "tune each classic exactly, until no neighboring parameters cost less; takes longer"
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
     *,
     given: common.Given = (),
     seed: common.Seed = 0,
-    memory: Annotated[float, arg(help="GB that may be taken")] = exact.MEMORY / 1e9,
+    memory: Annotated[float, arg(help="GB of memory that may be used")] = exact.MEMORY / 1e9,
     exactly: Annotated[bool, tyro.conf.FlagCreatePairsOff, arg(help=EXACTLY)] = False,
     table: Annotated[
         Path | None, arg(metavar="FILE", help="save the optimal policy (.npz)")
@@ -37,8 +37,8 @@ def main(
 ) -> None:
     """Enumerate every state, find the optimum, and evaluate the classics exactly.
 
-    Each classic stands there twice: sized by the textbook, and tuned by simulation on `tune`. With
-    --exactly once: with parameters that no neighbor beats.
+    Each classic is listed twice: sized by the textbook, and tuned by simulation on the split
+    `tune`. With --exactly it is listed once, with parameters that no neighbor beats.
     """
     plant = common.scenario(scenario, given)
     for name in policies:
@@ -82,14 +82,14 @@ def main(
     notes = [
         f"{solution.states:,} states, {solution.transitions:,} transitions, "
         f"{solution.seconds:.2f} s; optimum in [{solution.lower:.8g}, {solution.upper:.8g}]; tails "
-        f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} a period",
+        f"cut: {solution.cut:.0e}; demand turned away: {solution.edge:.0e} per period",
         *(f"{name} is left out: {why}" for name, why in left_out.items()),
     ]
     tables.show(shown(plant.title or plant.name, solution, lines, notes))
 
 
 def value(policy: Any, plant: Any) -> exact.Value | ScenarioError:
-    """What a policy costs exactly, or why that cannot be said."""
+    """Return the exact cost of a policy, or the error that says why it cannot be computed."""
     try:
         return exact.evaluate(policy, plant)
     except ScenarioError as error:
@@ -97,7 +97,7 @@ def value(policy: Any, plant: Any) -> exact.Value | ScenarioError:
 
 
 def line(policy: Any, value: exact.Value | ScenarioError, optimum: float) -> dict[str, Any]:
-    """A policy's row of the table."""
+    """Return the row of a policy in the table."""
     row = {"policy": policy.name, "parameters": getattr(policy, "parameters", {})}
     if isinstance(value, ScenarioError):
         return row | {"cost": None, "gap_percent": None, "why": str(value)}
@@ -109,7 +109,7 @@ def line(policy: Any, value: exact.Value | ScenarioError, optimum: float) -> dic
 def shown(
     title: str, solution: exact.Solution, lines: list[dict[str, Any]], notes: list[str]
 ) -> tables.Table:
-    """The optimum and the classics as a table."""
+    """Return the optimum and the classics as a table."""
     columns = (
         tables.Column("policy", importance=tables.KEPT, align="left"),
         tables.Column("cost", importance=tables.KEPT, form=".6g"),

@@ -5,34 +5,31 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import _common as common
 from tyro.conf import arg
 
 import agents
+from agents import learned
 from agents.studies import comparison
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
 RIVALS = "classics to compare with, separated by commas; default: the three that suit the plant"
+CONFIG = "file of hyperparameters; the default files are in configs/agents/"
 
 
 def main(
     scenario: common.ScenarioName,
     *,
-    agent: Annotated[Literal["ppo"], arg(help="the learner")] = "ppo",
-    minutes: Annotated[
-        float | None, arg(help="minutes of training in total; default 3 without --steps")
-    ] = None,
-    steps: Annotated[
-        int | None, arg(help="steps of training in total, of all environments together")
-    ] = None,
+    agent: Annotated[str, arg(help="the learner")] = "ppo",
+    minutes: Annotated[float | None, arg(help="minutes of training; 3 without --steps")] = None,
+    steps: Annotated[int | None, arg(help="steps of training, over all environments")] = None,
     given: common.Given = (),
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
-    config: Annotated[Path, arg(help="file of hyperparameters")] = common.ROOT
-    / "configs/agents/ppo.yaml",
+    config: Annotated[Path | None, arg(help=CONFIG)] = None,
     out: common.Out = None,
     rivals: Annotated[str, arg(metavar="POLICY,...", help=RIVALS)] = "",
     resume: common.Resume = False,
@@ -44,13 +41,12 @@ def main(
     the classics on `test`. The folder of the run holds run.json, rows.csv, report.md (the whole
     table), the agent (agent.yaml, best.pt, last.pt) and TensorBoard's curves.
     """
-    from agents import learned  # imports torch, which takes seconds; --help does not need it
-
+    learner = learned.find(agent)
     plant = common.scenario(scenario, given)
     common.expect_sample(seed, episodes)
     common.expect(steps is None or steps >= 1, f"--steps is {steps}; expected at least 1")
     common.expect(minutes is None or minutes > 0, f"--minutes is {minutes}; expected more than 0")
-    settings = learned.read_settings(config)
+    settings = learner.read_settings(config)
     minutes = 3.0 if minutes is None and steps is None else minutes
     learned.expect_folder(out, resume)
     names = [name for name in rivals.split(",") if name] or comparison.rivals(plant)
@@ -63,7 +59,7 @@ def main(
         "train", plant.name, configuration=options, seeds=seeds, out=out, resume=resume
     ) as run:
         print(f"TensorBoard: tensorboard --logdir {run.folder}", file=sys.stderr)
-        trained = learned.train(
+        trained = learner.train(
             plant, settings, run.folder, steps=steps, minutes=minutes, seed=seed, resume=resume,
             references=comparison.textbook_costs(names, plant, seed), progress=True,
         )  # fmt: skip

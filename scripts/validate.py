@@ -1,9 +1,9 @@
-"""Compute published figures, and print published, ours, difference, verdict and source.
+"""Compute published figures, and print the published figure, ours, the difference and a verdict.
 
-`python scripts/validate.py` solves and evaluates exactly, with the same dynamics that simulate; the
-result stands in docs/validation.md. With `--by simulation` policies of published rows are simulated
-until the half-width of the interval (99.9 %, familywise over the table) is below half a percent;
-that takes some ten minutes on two cores and stands in docs/validation-by-simulation.md.
+`python scripts/validate.py` solves and evaluates exactly, with the dynamics of the simulator; the
+result is docs/validation.md. With `--by simulation`, policies of published rows are simulated until
+the half-width of the interval (99.9 %, familywise over the table) is below half a percent; this
+takes about ten minutes on two cores, and the result is docs/validation-by-simulation.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import episode_keys, lay_out
 from jitgym.report import tables as report
 
-EPISODES = 256  # a batch
+EPISODES = 256  # per batch
 MOST_BATCHES = 400
 LEVEL = 0.999
 
@@ -41,7 +41,7 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Simulated:
-    """What came out of simulating a case."""
+    """The simulated figure of a case."""
 
     case: Case
     mean: float
@@ -57,19 +57,19 @@ class Simulated:
 def main(
     tables: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
-        tyro.conf.arg(metavar="TABLE...", help="of tests/published; all by default"),
+        tyro.conf.arg(metavar="TABLE...", help="tables of tests/published; all by default"),
     ] = (),
-    by: Annotated[Literal["exact", "simulation"], tyro.conf.arg(help="how ours comes about")] = (
-        "exact"
-    ),
+    by: Annotated[
+        Literal["exact", "simulation"], tyro.conf.arg(help="how our figures are computed")
+    ] = "exact",
     precision: Annotated[
-        float, tyro.conf.arg(help="of a simulation: half-width, as a share of the figure")
+        float, tyro.conf.arg(help="half-width of a simulated figure, as a share of it")
     ] = 0.005,
-    seed: Annotated[int, tyro.conf.arg(help="of a simulation: of the first batch of episodes")] = 1,
-    workers: Annotated[int, tyro.conf.arg(help="processes")] = os.cpu_count() or 1,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the first batch of simulated episodes")] = 1,
+    workers: Annotated[int, tyro.conf.arg(help="number of processes")] = os.cpu_count() or 1,
     out: Annotated[Path | None, tyro.conf.arg(help="write the table to this Markdown file")] = None,
 ) -> None:
-    """Compute the figures of the published tables; exit code 1 where one does not hold."""
+    """Compute the figures of the published tables; exit with 1 if one is outside tolerance."""
     common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
     common.expect(0 < precision < 1, f"--precision is {precision}; expected a share, above 0")
     common.expect(out is None or out.parent.is_dir(), f"--out {out}: there is no such folder")
@@ -98,14 +98,14 @@ def main(
 
 
 def parallel(function: Callable[[In], Out], cases: Sequence[In], workers: int) -> list[Out]:
-    """Return what a function makes of each case, in their order, with progress."""
+    """Return the results of a function for all cases, in their order, and show progress."""
     with ProcessPoolExecutor(workers) as pool:
         waiting = [pool.submit(function, case) for case in cases]
         return [future.result() for future in track(waiting, "published figures")]
 
 
 def is_simulated(case: Case) -> bool:
-    """Whether a case is a policy with a cost that a batch of episodes can be held to."""
+    """Return whether a case is a policy whose cost can be checked by simulation."""
     if case.policy in (OPTIMAL, "capped-base-stock"):
         return False
     return case.table in ("two_station_tandem", "lost_sales")
@@ -133,13 +133,13 @@ def exactly(found: Sequence[Found]) -> str:
     lines = [
         "# Published figures, computed exactly",
         "",
-        f"`python scripts/validate.py`: {len(found)} figures, {failing} of them not as near as "
-        "they must be. Ours are solved or evaluated by `jitgym.exact` with the dynamics that "
-        "simulate; best parameters are those that no neighbor beats. Sources and protocols: "
-        "`tests/published/README.md`. Seconds are of the solution alone, on a busy machine.",
+        f"`python scripts/validate.py`: {len(found)} figures, {failing} outside tolerance. Our "
+        "figures are solved or evaluated by `jitgym.exact` with the dynamics of the simulator; "
+        "best parameters are those that no neighbor beats. Sources and protocols: "
+        "`tests/published/README.md`. Seconds are those of the solution alone, on a busy machine.",
         "",
     ]
-    head = "table row figure published ours difference within states seconds verdict"
+    head = "table row figure published ours difference tolerance states seconds verdict"
     rows = []
     for each in found:
         case = each.case
@@ -154,7 +154,7 @@ def exactly(found: Sequence[Found]) -> str:
             f"{case.within:g}",
             f"{each.states:,}",
             f"{each.seconds:.2f}",
-            "holds" if each.holds else "DOES NOT HOLD",
+            "within tolerance" if each.holds else "OUTSIDE TOLERANCE",
         )
         rows.append(cells)
     lines += [markdown(head, rows), "Not in this table:", ""]
@@ -184,7 +184,7 @@ def by_simulation(findings: Sequence[Simulated], precision: float, seed: int) ->
             f"{found.mean:.4f}",
             f"{found.half_width:.4f} ({found.half_width / found.mean:.2%})",
             f"{found.periods / 1e6:.0f}",
-            "contained" if found.holds else "NOT contained",
+            "in the interval" if found.holds else "OUTSIDE the interval",
         )
         rows.append(cells)
     return "\n".join([*lines, markdown(head, rows)])

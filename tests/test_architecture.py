@@ -1,4 +1,4 @@
-"""What holds the house up beside the import contracts of pyproject.toml (`lint-imports`)."""
+"""Rules of the architecture beyond the import contracts in pyproject.toml (`lint-imports`)."""
 
 import ast
 import graphlib
@@ -37,7 +37,7 @@ SLOW_TO_IMPORT = [
 
 @pytest.fixture(scope="module")
 def loaded_by_jitgym(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Names of the modules that `import jitgym` loads in a process of its own."""
+    """Return the names of the modules that `import jitgym` loads in a new process."""
     program = "import jitgym, json, sys; print(json.dumps(sorted(sys.modules)))"
     command = [sys.executable, "-W", "error", "-c", program]
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -51,7 +51,7 @@ def test_import_of_jitgym_loads_nothing_slow(loaded_by_jitgym: set[str], module:
 
 
 def test_imported_agents_lie_beside_jitgym() -> None:
-    """`agents` is a generic name: a stranger in site-packages may bear it."""
+    """`agents` is a generic name, which another package in site-packages may have too."""
     assert Path(agents.__file__).parent.parent == Path(jitgym.__file__).parent.parent
 
 
@@ -73,7 +73,8 @@ def test_constraints_pin_all_that_an_installation_brings() -> None:
         for requirement in map(Requirement, requires(name) or []):
             if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
                 continue
-            # What a pinned package pins itself (torch its CUDA libraries) needs no line here.
+            # What a pinned package pins itself (as torch pins its CUDA libraries) needs no line
+            # here.
             needed = canonicalize_name(requirement.name)
             assert needed in pinned or "==" in str(requirement.specifier), f"{needed}, for {name}"
             if needed in pinned:

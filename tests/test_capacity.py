@@ -191,6 +191,21 @@ def test_demand_that_never_varies_may_fill_a_plant_to_the_last_minute() -> None:
     assert shop(capacity=9.5, demand=10).cautions
 
 
+def test_a_material_that_nothing_makes_runs_out() -> None:
+    steel = {"items.steel": {"initial_stock": 50}, "sources.making.consumes": {"steel": 1}}
+    (caution,) = shop(capacity=20, **steel).cautions
+    assert caution.startswith("items.steel: demand needs more units than there can ever be")
+    assert shop(capacity=20, horizon={"season": 10}, **steel).cautions
+    assert not shop(capacity=20, horizon={"season": 5}, **steel).cautions
+    assert not shop(capacity=20, unmet="lost", **steel).cautions
+
+
+def test_a_supplier_that_never_recovers_is_named() -> None:
+    gone = {"sources.making.disruption": {"fails": 0.1, "repaired": 0.0}}
+    (caution,) = shop(capacity=20, **gone).cautions
+    assert caution.startswith("sources.making.disruption")
+
+
 def test_a_season_is_told_only_what_it_cannot_make_in_all() -> None:
     season = {"horizon": {"season": 10}}
     (caution,) = shop(capacity=9, **season).cautions

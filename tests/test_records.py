@@ -156,7 +156,7 @@ def test_half_of_the_weeks_without_a_row_halve_the_mean(shop: Shop) -> None:
 
 def test_dates_at_the_ends_of_the_calendar_are_told(shop: Shop) -> None:
     shop.write([("0001-01-01", "a", 1), ("9999-12-31", "a", 1)])
-    assert "are 3,652,059 periods of one day; expected at most 1,000,000" in shop.told(
+    assert "has 3,652,059 periods of one day, from 0001-01-01 to 9999-12-31" in shop.told(
         "from: 0001-01-01, to: 9999-12-31"
     )
     shop.write([("9998-01-01", "a", 1), ("9999-01-01", "a", 2)])
@@ -181,7 +181,7 @@ def test_a_date_that_is_out_of_step_is_named(more: dict[str, str], shop: Shop) -
     whole = f"from: {days[0]}, to: {days[-1]}"
     told = shop.told(whole, **more)
     assert "line 7: date 2024-02-06 comes after 2024-01-29, but most dates are 7 days" in told
-    assert "expected 2024-02-05, or how long a period is" in told
+    assert "expected 2024-02-05, or the length of a period" in told
     assert sum(shop.series(whole, every="day", missing="zero")) == 9
 
 
@@ -242,7 +242,7 @@ def test_test_dates_belong_to_no_other_split(shop: Shop) -> None:
     shop.write([(d, "a", 1) for d in days])
     train, test = f"from: {days[0]}, to: {days[9]}", f"from: {days[9]}, to: {days[-1]}"
     told = shop.told(train, test=test)
-    assert f"splits.test: has dates of train, the first of them {days[9]}; expected" in told
+    assert f"splits.test: shares dates with train, from {days[9]} on; expected" in told
     shop.load(train, test=f"from: {days[10]}, to: {days[-1]}")
     tune = f"tune: {{from: {days[10]}, to: {days[12]}}}"
     told = shop.told(train, test=f"from: {days[12]}, to: {days[-1]}}}, {tune[:-1]}")
@@ -257,7 +257,7 @@ def test_periods_may_be_numbered(shop: Shop) -> None:
     assert "expected to: 10" in shop.told("from: 8, to: 11")
     assert "expected numbers of periods here" in shop.told("from: 2024-01-01, to: 2024-01-07")
     shop.write([(45292 + k, "a", k) for k in range(9)])
-    assert "45292 is Excel's number of 2024-01-01" in shop.told("from: 2024-01-01, to: 2024-01-07")
+    assert "45292 is Excel's number for 2024-01-01" in shop.told("from: 2024-01-01, to: 2024-01-07")
     assert "expected two dates or two periods" in shop.told("from: 2024-01-01, to: 7")
 
 
@@ -302,8 +302,8 @@ WRONG = {
     "a short row": (GOOD.replace(",a,2", ",a"), "line 3: has 2 cells; expected 3, as the first"),
     "quoted thousands": (
         GOOD.replace("a,2", 'a,"1,234"'),
-        "line 3: quantity is '1,234'; expected a number of at least 0, without marks between its "
-        "digits: 1234, or 1.234 where the comma is a decimal point",
+        "line 3: quantity is '1,234'; expected a number of at least 0, without separators between "
+        "its digits: 1234, or 1.234 if the comma is a decimal point",
     ),
     "millions": (GOOD.replace("a,2", 'a,"1,234,567.5"'), "between its digits: 1234567.5"),
     "thousands with spaces": (GOOD.replace("a,2", "a,1 234"), "between its digits: 1234"),
@@ -329,8 +329,11 @@ WRONG = {
     "year first": (GOOD.replace("2024-01-02", "2024/1/2"), "expected YYYY-MM-DD: 2024-01-02"),
     "without dashes": (GOOD.replace("2024-01-02", "20240102"), "expected YYYY-MM-DD: 2024-01-02"),
     "a time": (GOOD.replace("2024-01-02", "2024-01-02 00:00:00"), "2024-01-02, without the time"),
-    "a month": (GOOD.replace("2024-01-02", "2024-01"), "by its first day, 2024-01-01"),
-    "no such day": (GOOD.replace("2024-01-02", "2024-02-30"), "which is no day of the calendar"),
+    "a month": (GOOD.replace("2024-01-02", "2024-01"), "as its first day, 2024-01-01"),
+    "no such day": (
+        GOOD.replace("2024-01-02", "2024-02-30"),
+        "which is not a date of the calendar",
+    ),
     "two kinds of dates": (GOOD.replace("2024-01-02", "45293"), "line 3: date is '45293', unlike"),
     "an open quote": (GOOD + '2024-01-04,"a,2\n', "cannot be read (unexpected end of data)"),
     "another encoding": (GOOD.replace("a,2", "ä,2").encode("latin-1"), "is not UTF-8 text; exp"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents import learned
+from agents.learned.sb3 import ppo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -103,7 +103,7 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(ROOT / "scripts")
     script = importlib.import_module("train")
     done = []
-    monkeypatch.setattr(learned, "train", lambda *_, **__: done.append("train") or sys.exit())
+    monkeypatch.setattr(ppo, "train", lambda *_, **__: done.append("train") or sys.exit())
     monkeypatch.setattr(script.comparison, "classics", lambda *_, **__: done.append("classics"))
     with pytest.raises(SystemExit):
         script.main(str(plants / "shop.yaml"), out=plants / "run")

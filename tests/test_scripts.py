@@ -71,9 +71,34 @@ def test_tune_to_a_target_says_what_it_takes_and_who_does_not_reach_it(tmp_path:
     assert found["fill_rate"] > 0.88
     assert found["average_inventory"] > 0
     done = call(tmp_path, "tune", "shop.yaml", "constant", "--target", "fill_rate=1", "--out", "x")
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "constant does not reach fill_rate >= 1; the best of" in text
+    assert 'agents.make("constant", scenario, order=' in text
+    assert json.loads((tmp_path / "x" / "run.json").read_text())["state"] == "finished"
+
+
+def test_a_missed_target_is_in_the_json_with_the_best_that_was_found(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    options = ("--target", "fill_rate=1", "--episodes", "10", "--json")
+    done = call(tmp_path, "tune", "shop.yaml", "constant", *options)
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)["policies"]
+    assert found["reached"] is False
+    assert found["tuned"]["order"] > 0
+    assert 0 < found["fill_rate"] < 1
+
+
+def test_tune_says_whose_number_each_is_in_80_columns(tmp_path: Path) -> None:
+    fixed = ("--fix", "cards=3,12,11,10", "--set", "horizon.ongoing=40", "horizon.warm_up=10")
+    done = call(tmp_path, "tune", "kanban-line", "kanban", "conwip", *fixed, "--episodes", "4")
     assert done.returncode == 2
-    assert "constant does not reach fill_rate >= 1 on shop: the best of" in done.stderr
-    assert json.loads((tmp_path / "x" / "run.json").read_text())["state"] != "finished"
+    assert "conwip: cards has 4 values; expected 1" in done.stderr
+    done = call(tmp_path, "tune", "kanban-line", "kanban", *fixed, "--episodes", "4")
+    assert done.returncode == 0, done.stderr
+    assert 'agents.make("kanban", scenario, cards=[3, 12, 11, 10])' in done.stdout
+    assert "cards: mill 3, pressing 12, welding 11, finishing 10" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path) -> None:
@@ -129,11 +154,9 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
             "no such KPI; did you mean 'fill_rate'",
         ),
         ("tune", ["lost-sales", "--target", "fill_rate=98"], "fill_rate is 98; expected a share"),
-        (
-            "tune",
-            ["lost-sales", "--target", "fill_rate"],
-            "is not an assignment; expected NAME=VALUE",
-        ),
+        ("tune", ["lost-sales", "--target", "fill_rate"], "not an assignment; expected NAME=VALUE"),
+        ("tune", ["lost-sales", "--least", "stock"], "least is 'stock', but there is no target"),
+        ("tune", ["lost-sales", "--fix", "level=3"], "--fix is given without a policy"),
         ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),

@@ -1,22 +1,8 @@
-"""Learned agents: stable-baselines3 on the native vector environment.
+"""Learners: policies that are trained by reinforcement learning, by name through a registry.
 
-Importing this package imports torch; importing `agents` does not.
+Importing this package does not import torch; training or loading a policy does.
 """
 
-from .checkpoint import expect_folder
-from .policy import LearnedPolicy
-from .sb3.ppo import Trained, load, train
-from .sb3.vecenv import PlantVecEnv
-from .settings import Settings, read_settings, suited
+from .registry import LEARNERS, Learner, expect_folder, find
 
-__all__ = [
-    "LearnedPolicy",
-    "PlantVecEnv",
-    "Settings",
-    "Trained",
-    "expect_folder",
-    "load",
-    "read_settings",
-    "suited",
-    "train",
-]
+__all__ = ["LEARNERS", "Learner", "expect_folder", "find"]

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, ValidationError
@@ -36,7 +36,7 @@ Stored = dict[str, Any]
 class Record(Part):
     """The content of agent.yaml: what is trained, and what the net's inputs and outputs mean."""
 
-    agent: Literal["ppo"]
+    agent: str  # the learner's name
     control: Control
     seed: Annotated[int, Field(ge=0)]
     settings: Settings
@@ -45,10 +45,10 @@ class Record(Part):
     scenario: dict[str, Any]
 
 
-def described(spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
+def described(agent: str, spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
     """Return the content of agent.yaml as plain data."""
     return {
-        "agent": "ppo",
+        "agent": agent,
         "control": spaces.control,
         "seed": seed,
         "settings": documents.tidy(settings),

@@ -1,9 +1,10 @@
 """The frontier of stock against service: how much inventory each policy needs for a fill rate.
 
-A search as broad as the frontier: from samples, the frontiers of what a policy holds among them,
-every candidate that needs least stock for its fill rate is moved by the steps of the tuner's
-pattern, one or two numbers at a time, until nothing improves; then the steps are halved. Then the
-best of each policy at the same fill rate meet on fresh episodes, difference by difference.
+The search covers the whole frontier. It starts from samples and from the frontiers of the simpler
+policies that a policy contains. Every candidate that needs the least stock for its fill rate is
+moved by the steps of the tuner's pattern, one or two numbers at a time, until nothing improves;
+then the steps are halved. Finally, the best candidates of all policies at equal fill rates are
+compared on fresh episodes by paired differences.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from ..tuning.target import STOCK, figures
 from ..tuning.trial import outcomes
 
 SERVICE = "fill_rate"
-SAME = 0.002  # fill rates that differ by no more are equal
+SAME = 0.002  # fill rates that differ by no more than this count as equal
 SAMPLE = 128
-MOST = 1500  # candidates of a policy
+MOST = 1500  # most candidates of a policy
 FINAL_EPISODES = 512
-FINALISTS = 12  # of a fill rate, who are run again
-MISSED = 0.01  # of the stock: what a search may miss and still stand for its policy
-WINDOW = 4 * SAME  # around a fill rate: who is run again
+FINALISTS = 12  # candidates per fill rate that are run again
+MISSED = 0.01  # share of the stock that a converged search may miss
+WINDOW = 4 * SAME  # candidates this near to a fill rate are run again
 
 
 @dataclass
 class Explored:
-    """What candidates of a policy need, and what service they reach, on the tuner's episodes."""
+    """The stock and fill rate of the candidates of a policy, on the tuner's episodes."""
 
     classic: Classic
     layout: Layout
@@ -48,7 +49,7 @@ class Explored:
     found: dict[Point, tuple[float, float]] = field(default_factory=dict)  # fill rate, stock
 
     def run(self, points: Iterable[Point]) -> None:
-        """Simulate the candidates that were not simulated yet."""
+        """Simulate the candidates that were not simulated before."""
         new = [point for point in dict.fromkeys(points) if point not in self.found]
         if not new:
             return
@@ -60,23 +61,24 @@ class Explored:
             self.found[point] = seen[SERVICE], seen[STOCK]
 
     def frontier(self, low: float, high: float) -> list[Point]:
-        """Return those that need least stock, one for each SAME / 2 of fill rate, by fill rate."""
+        """Return the candidates with least stock, one per SAME / 2 of fill rate, by fill rate."""
         best: dict[int, Point] = {}
         for point, (rate, stock) in self.found.items():
             place = math.floor(rate / (SAME / 2))
             if low <= rate <= high and (place not in best or stock < self.found[best[place]][1]):
                 best[place] = point
         kept: list[Point] = []
-        for place in sorted(best, reverse=True):  # who needs more for less service is out
+        for place in sorted(best, reverse=True):  # drop more stock for less service
             if not kept or self.found[best[place]][1] < self.found[kept[-1]][1]:
                 kept.append(best[place])
         return kept[::-1]
 
     def again(self, rates: Sequence[float]) -> Explored:
-        """Return who needs least stock near these fill rates, on many other episodes of `tune`.
+        """Return the best candidates near these fill rates, run again on more episodes of `tune`.
 
-        Several of each fill rate: the best of thousands fits its own episodes best of all, and few
-        episodes do not tell fill rates SAME apart. With them, who is to be had above these rates.
+        Several are run again per fill rate: the best of thousands of candidates is partly lucky on
+        its own episodes, and few episodes do not tell apart fill rates that differ by SAME. Also
+        re-run candidates above these fill rates.
         """
         fresh = replace(self, seed=self.seed + FRESH, episodes=FINAL_EPISODES, found={})
         near: dict[int, list[Point]] = {}
@@ -89,9 +91,9 @@ class Explored:
         return fresh
 
     def near(self, rate: float) -> Point | None:
-        """Return who needs least stock for this fill rate, half of SAME to either side.
+        """Return the candidate with least stock within SAME / 2 of this fill rate.
 
-        None where more service takes clearly less: then the search has missed who is best here.
+        Return None if more service takes clearly less stock: the search did not converge here.
         """
         fitting = [p for p, (found, _) in self.found.items() if abs(found - rate) <= SAME / 2]
         if not fitting:
@@ -113,7 +115,7 @@ def explore(
     *,
     progress: bool = False,
 ) -> Explored:
-    """Return what a policy needs for fill rates from low to high."""
+    """Return the stock that a policy needs for fill rates from low to high."""
     with Progress(f"explore {name} on {scenario.name}", shown=progress) as bar:
         return _explored(name, scenario, (low, high), seed, episodes, bar)
 
@@ -150,22 +152,23 @@ def _explored(
 
 @dataclass(frozen=True)
 class Meeting:
-    """One policy at a fill rate, on fresh episodes, and against the first policy."""
+    """One policy at a fill rate, on fresh episodes, compared with the first policy."""
 
     policy: str
     parameters: dict[str, object]
     fill_rate: float
-    apart: float  # fill rate less the first's
+    apart: float  # fill rate minus that of the first policy
     stock: float  # units
-    more: Interval | None  # stock less the first's, episode by episode
+    more: Interval | None  # stock minus that of the first policy, episode by episode
 
 
 def meet(
     explored: Sequence[Explored], rate: float, seed: int = 0, episodes: int = 256
 ) -> list[Meeting]:
-    """Return every policy at this fill rate on the split `test`.
+    """Return the result of every policy at this fill rate on the split `test`.
 
-    Who has none near is left out; where that is the first, there is nothing to be held against.
+    A policy without a candidate nearby is left out. If that is the first policy, the result is
+    empty, because there is nothing to compare with.
     """
     meetings: list[Meeting] = []
     if explored[0].near(rate) is None:
@@ -194,9 +197,10 @@ def meet(
 def matched(
     explored: Sequence[Explored], low: float, high: float, count: int
 ) -> tuple[list[Explored], list[float]]:
-    """Return the best of each near fill rates that all can have, run again, and these rates.
+    """Return the candidates near fill rates that all policies reach, run again, and the rates.
 
-    They are some of those of whoever has fewest: one number of cards has gaps.
+    The rates are some of those of the policy with the fewest candidates: a policy with a single
+    number of cards leaves gaps.
     """
     fewest = min(explored, key=lambda each: len(each.found))
     rates = sorted(rate for rate, _ in fewest.found.values() if low <= rate <= high)
@@ -212,17 +216,17 @@ def matched(
 
 
 def page(meetings: Sequence[Sequence[Meeting]]) -> str:
-    """Return the table of a plant, and what it says, sentence by sentence."""
+    """Return the table of a plant, and sentences that summarize it."""
     return "\n".join([tables.markdown(table(meetings)), *_sentences(meetings), ""])
 
 
 def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
-    """Return what each policy needs at each fill rate as a table."""
+    """Return the stock that each policy needs at each fill rate as a table."""
     columns = (
         tables.Column("fill_rate", importance=tables.KEPT, form=".4f"),
         tables.Column("policy", importance=tables.KEPT, align="left"),
         tables.Column("stock", importance=tables.KEPT, form=".3f"),
-        tables.Column("against_the_first", absent=""),
+        tables.Column("compared_with_the_first", absent=""),
         tables.Column("parameters", importance=0, align="left"),
     )
     rows = [
@@ -241,12 +245,12 @@ def table(meetings: Sequence[Sequence[Meeting]]) -> tables.Table:
 
 def _difference(each: Meeting) -> str:
     assert each.more is not None
-    apart = "" if abs(each.apart) <= SAME else f"; fill rates {each.apart:+.4f} apart"
+    apart = "" if abs(each.apart) <= SAME else f"; fill rate differs by {each.apart:+.4f}"
     return f"{each.more.mean:+.3f} ± {each.more.half_width:.3f}{apart}"
 
 
 def _sentences(meetings: Sequence[Sequence[Meeting]]) -> list[str]:
-    """What each other policy needs at equal fill rates, by the sign of its intervals."""
+    """Return a sentence on each other policy at equal fill rates, by the signs of its intervals."""
     first = next((group[0].policy for group in meetings if group), "")
     told = []
     for name in dict.fromkeys(each.policy for group in meetings for each in group[1:]):
@@ -259,9 +263,10 @@ def _sentences(meetings: Sequence[Sequence[Meeting]]) -> list[str]:
         less = sum(more.high < 0 for _, more, _ in equal)
         more_of = sum(more.low > 0 for _, more, _ in equal)
         shares = [100 * more.mean / stock for _, more, stock in equal]
-        between = f", by {min(shares):+.1f} to {max(shares):+.1f} %" if shares else ""
+        between = f"; stock differs by {min(shares):+.1f} to {max(shares):+.1f} %" if shares else ""
         told.append(
-            f"- {name} against {first}, at {len(equal)} equal fill rates: less stock at {less}, "
-            f"more at {more_of}, no difference shown at {len(equal) - less - more_of}{between}."
+            f"- {name} compared with {first} at {len(equal)} equal fill rates: less stock at "
+            f"{less}, more at {more_of}, no significant difference at "
+            f"{len(equal) - less - more_of}{between}."
         )
     return told

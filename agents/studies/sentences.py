@@ -1,4 +1,4 @@
-"""Sentences beside an experiment's table: each reads figures of it aloud, and adds nothing."""
+"""Sentences below an experiment's table: each states figures of the table in words."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ def sentences(
     kpis: Sequence[str] = (),
     named: Mapping[str, Kpi] = KPIS,
 ) -> list[str]:
-    """Return what the cheapest of the other policies costs beside each reference, and its KPIs.
+    """Return sentences that compare the best alternative with each reference, also by KPIs.
 
-    A difference is named where its paired 95 % interval leaves 0 out; of KPIs, where the intervals
-    of all of them together do (Bonferroni). Nothing where every policy is a reference.
+    The best alternative is the policy with the lowest cost that is not a reference. A difference is
+    reported if its paired 95 % interval does not contain 0; for KPIs, the intervals hold for all of
+    them together (Bonferroni). The list is empty if every policy is a reference.
     """
     frames: Frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
     others = [name for name in frames if name not in references]
     if not others or not references:
         return []
     best = min(others, key=lambda name: float(frames[name]["cost"].mean()))
-    found = [f"Of the others {_bare(best)} is cheapest."]
+    name = _bare(best)
+    found = [f"{name[:1].upper()}{name[1:]} has the lowest cost of the alternatives."]
     found += [_cost_beside(frames, best, reference) for reference in references]
     if kpis:
         beside = {kpi: named[kpi] for kpi in kpis}
@@ -46,7 +48,7 @@ def _cost_beside(frames: Frames, best: str, reference: str) -> str:
         return f"It costs {amount} less than {_bare(reference)}."
     if gained.high < 0:
         return f"It costs {amount} more than {_bare(reference)}."
-    return f"Its cost cannot be told from that of {_bare(reference)} (a difference of {amount})."
+    return f"Its cost does not differ significantly from that of {_bare(reference)} ({amount})."
 
 
 def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, Kpi]) -> str:
@@ -54,18 +56,18 @@ def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, K
     groups: dict[str, list[str]] = {"better": [], "worse": [], "different": []}
     for kpi in kpis:
         gained = paired(frames[best], frames[reference], kpi, level)
-        if not (gained.low > 0 or gained.high < 0):  # neither where it is not defined
+        if not (gained.low > 0 or gained.high < 0):  # nan, where it is undefined, is neither
             continue
         way = kpis[kpi].better
         is_better = (way == "high") == (gained.mean > 0)
         group = ("better" if is_better else "worse") if way else "different"
         ours, theirs = (interval(frames[n][kpi].to_numpy()).mean for n in (best, reference))
-        groups[group].append(f"{kpis[kpi].title} {ours:.4g} for {theirs:.4g}")
-    named = [f"{group}: {', '.join(each)}" for group, each in groups.items() if each]
-    beside = f"Beside {_bare(reference)}"
+        groups[group].append(f"{kpis[kpi].title} ({ours:.4g} instead of {theirs:.4g})")
+    named = [f"{group} in {', '.join(each)}" for group, each in groups.items() if each]
+    compared = f"Compared with {_bare(reference)},"
     if not named:
-        return f"{beside} no KPI can be told apart."
-    return f"{beside} it is {'; '.join(named)}."
+        return f"{compared} no KPI differs significantly."
+    return f"{compared} it is {'; '.join(named)}."
 
 
 def _bare(name: str) -> str:

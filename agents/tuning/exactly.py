@@ -1,15 +1,17 @@
-"""Tune a classic policy exactly, where the plant is so small that its cost can be computed.
+"""Tune a classic policy exactly, where the plant is small enough to compute its exact cost.
 
-The best of the simulation is where it begins, and of a policy that holds simpler ones (extended
-kanban holds kanban) the best of each of those, tuned exactly first: it is not worse than they are.
-Numbers that are too high to matter are brought down to where they begin to. Then one number at a
-time moves by a step for as long as the exact cost falls, and where none helps, two at a time or by
-two steps; what helps is repeated (pattern search, Hooke and Jeeves 1961). Parameters that differ by
-.01 % are told apart.
+The search starts from the best parameters found by simulation. For a policy that contains simpler
+ones (extended kanban contains kanban) it also starts from the best of each of those, which are
+tuned exactly first, so the result is not worse than they are. Numbers that are too high to have an
+effect are lowered to where they begin to have one. Then one number at a time moves by a step as
+long as the exact cost falls. If no step helps, two numbers move at a time, or one by two steps. A
+move that helps is repeated (pattern search, Hooke and Jeeves 1961). Exact costs tell apart
+parameters that differ by only .01 %.
 
-An evaluation stops where edges of backlog that are still too narrow show that it costs more than
-the best. Where it takes seconds, neighbors that a long simulation on the same episodes puts clearly
-above the point that they are next to, or to the last bit equal to it, are not evaluated.
+An evaluation stops early if edges of backlog that are still narrow show that it costs more than the
+best. Where an evaluation takes seconds, neighbors are first simulated for long on the same
+episodes; a neighbor that costs clearly more than the current point, or exactly the same, is not
+evaluated.
 """
 
 from __future__ import annotations
@@ -34,15 +36,15 @@ from .space import Point, Space, roles
 from .trial import Trial, episodes_for
 
 MEMORY = 30e6
-"""Bytes for a neighbor, or `ROOM` times those of where the search began if that is more.
+"""Most bytes for a neighbor, or `ROOM` times those of the first evaluation if that is more.
 
-What takes more was going to grow without end.
+The stock or backlog of a neighbor that needs more grows without end.
 """
 
 ROOM = 16.0
 FEW = 10_000  # states up to which every neighbor is evaluated: that takes less than a second
-LONGER = 20  # times the episodes of `agents.tune`, to leave out neighbors by simulation
-CLEARLY = 0.01  # a cost there that is so much above another's, as a share of it
+LONGER = 20  # times the episodes of `agents.tune`, to exclude neighbors by simulation
+CLEARLY = 0.01  # share by which the cost in simulation must be higher to exclude a neighbor
 SAME = 1e-6  # costs that differ by less, as a share of 1 + their size, count as equal
 
 
@@ -53,8 +55,8 @@ class ExactlyTuned:
     policy: Policy
     parameters: dict[str, Any]
     value: exact.Value
-    candidates: int  # that were evaluated
-    too_large: int  # neighbors that would have taken too much memory, or grow without end
+    candidates: int  # number of candidates that were evaluated
+    too_large: int  # number of neighbors that need too much memory or grow without end
 
 
 def tune_exactly(
@@ -73,10 +75,10 @@ def tune_exactly(
     name, scenario, seed
         As for `agents.tune`.
     start
-        Parameters to begin at, those left out the textbook's; by default what `agents.tune` takes,
-        and the best of simpler policies that this one holds.
+        Parameters to start from; any left out are the textbook's. The default is the result of
+        `agents.tune`, and the best of the simpler policies that this one contains.
     known
-        Policies tuned exactly before, by name: simpler ones are taken from it.
+        Policies that were tuned exactly before, by name; the simpler ones are taken from here.
     progress
         Show on standard error how far the search is.
 
@@ -108,7 +110,7 @@ def tune_exactly(
 
 
 def _starts(trial: Trial, known: Mapping[str, ExactlyTuned]) -> Iterator[Point]:
-    """Yield the best of the simulation, and the best of each policy that this one holds."""
+    """Yield the best of the simulation, and the best of each policy that this one contains."""
     scenario, space, classic = trial.layout.scenario, trial.space, trial.classic
     tuned = tune(classic.name, scenario, trial.seed).parameters
     yield space.point(values_of(classic.name, space.parameters, tuned))
@@ -122,9 +124,9 @@ def _starts(trial: Trial, known: Mapping[str, ExactlyTuned]) -> Iterator[Point]:
 
 
 def tightened(trial: Trial, point: Point) -> Point:
-    """Return a point's numbers, each brought down as far as simulation stays the same, to the bit.
+    """Return a point with each number lowered as far as the simulated cost stays exactly the same.
 
-    From where a number does not matter no single step would find to where it does.
+    From a number that has no effect, no single step would reach one that has an effect.
     """
     trial.run([point])
     for k in range(trial.space.size):
@@ -144,30 +146,30 @@ def tightened(trial: Trial, point: Point) -> Point:
 
 @dataclass
 class _Exactly:
-    """Candidates that were evaluated, and those that were too large."""
+    """The candidates that were evaluated, and those that were too large."""
 
-    trial: Trial  # in simulation
+    trial: Trial  # the simulation of candidates
     bar: Progress
     found: dict[Point, exact.Value] = field(default_factory=dict)
     refused: set[Point] = field(default_factory=set)
 
     @property
     def too_large(self) -> int:
-        """How many were."""
+        """The number of candidates that were too large."""
         return len(self.refused)
 
     @property
     def best(self) -> Point:
-        """The cheapest; of equally cheap ones the one with the lowest numbers."""
+        """The cheapest candidate; of equally cheap ones, the one with the lowest numbers."""
         return self.cheapest(list(self.found))
 
     def cheapest(self, points: Sequence[Point]) -> Point:
-        """Return the cheapest of those that were evaluated."""
+        """Return the cheapest of the points that were evaluated."""
         known = [point for point in points if point in self.found]
         return min(known, key=lambda point: (self.found[point].cost, point))
 
     def descend(self, point: Point) -> None:
-        """Move to better neighbors for as long as there are some: first near ones, one by one."""
+        """Move to better neighbors as long as there are any; the nearest are tried first."""
         space = self.trial.space
         moves = np.unique(space.moves, axis=0)
         alone = np.count_nonzero(moves, axis=1) == 1
@@ -184,7 +186,7 @@ class _Exactly:
             point = self.further(point, better)
 
     def further(self, point: Point, better: Point) -> Point:
-        """Repeat a move that helped, twice as far each time, for as long as it helps."""
+        """Repeat a move that helped, twice as far each time, as long as it helps."""
         step = np.array(better) - np.array(point)
         while True:
             step *= 2
@@ -197,11 +199,11 @@ class _Exactly:
 
     @property
     def slack(self) -> float:
-        """What costs may differ by and count as equal."""
+        """The difference up to which costs count as equal."""
         return SAME * (1.0 + abs(self.found[self.best].cost))
 
     def worth_it(self, points: list[Point], beside: Point) -> list[Point]:
-        """Return those that may be cheaper than the point that they are next to."""
+        """Return the points that may be cheaper than the one beside them."""
         if self.found[beside].states <= FEW:
             return points
         trial = self.trial
@@ -211,7 +213,7 @@ class _Exactly:
         return [each for each in points if trial.cost[each] != cost and trial.cost[each] <= limit]
 
     def run(self, points: Iterator[Point] | Sequence[Point]) -> None:
-        """Evaluate candidates that were not evaluated yet."""
+        """Evaluate the candidates that were not evaluated before."""
         for point in points:
             if point not in self.found and point not in self.refused:
                 self._evaluate(point)

@@ -101,6 +101,7 @@ class Aim:
 
     targets: tuple[Target, ...]
     least: str = COST  # or "stock"
+    more: tuple[float, ...] = ()  # reserve that each target is asked for on top; () for none
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.targets))
@@ -111,7 +112,11 @@ class Aim:
 
     def _standing(self, layout: Layout, costs: Array, sums: Array) -> Standing:
         found = figures(layout, sums, [target.kpi for target in self.targets])
-        reserves = tuple(target.reserve(found[target.kpi]) for target in self.targets)
+        more = self.more or (0.0,) * len(self.targets)
+        reserves = tuple(
+            target.reserve(found[target.kpi]) - asked
+            for target, asked in zip(self.targets, more, strict=True)
+        )
         return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
 
     def told(self, found: Mapping[str, float]) -> str:
@@ -156,6 +161,20 @@ def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, floa
     periods, warm_up = layout.scenario.horizon.of_split("tune")
     total = Totals(layout, sums, periods - warm_up)
     return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
+
+
+def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
+    """Return the largest standard error of the targets' KPIs, relative to their bounds."""
+    periods, warm_up = layout.scenario.horizon.of_split("tune")
+    total = Totals(layout, sums, periods - warm_up)
+    found = [0.0]
+    for target in targets:
+        values = KPIS[target.kpi].compute(total)
+        defined = values[~np.isnan(values)]
+        if defined.size > 1:
+            error = float(defined.std(ddof=1)) / math.sqrt(defined.size)
+            found.append(error / max(abs(target.value), SMALLEST))
+    return max(found)
 
 
 def _mean(values: Array) -> float:

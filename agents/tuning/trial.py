@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from jitgym.plant import Layout, episode_keys
 from ..classic import Classic
 from .cross_entropy import GENERATIONS
 from .space import FEW_NUMBERS, Point, Space
-from .target import Aim, Standing, figures
+from .target import Aim, Standing, figures, noise
 
 Array = npt.NDArray[np.float64]
 
@@ -65,6 +65,30 @@ class Trial:
         episodes = math.ceil(share * self.episodes)
         return Trial(self.classic, self.layout, self.space, self.seed, episodes, self.aim)
 
+    def asking(self, more: Array) -> Trial:
+        """Return a trial of the same candidates where targets are asked for more reserve."""
+        assert self.aim is not None
+        aim = replace(self.aim, more=tuple(more.tolist()))
+        standing = {
+            point: Standing(each.least, tuple(np.subtract(each.reserves, more).tolist()))
+            for point, each in self.standing.items()
+        }
+        cost = {point: each.score for point, each in standing.items()}
+        return replace(
+            self, aim=aim, cost=cost, standing=standing, periods=0, tried=set(self.tried)
+        )
+
+    def learn(self, asking: Trial) -> None:
+        """Take over what a trial that asked for more has simulated."""
+        assert asking.aim is not None
+        more = np.array(asking.aim.more)
+        for point, each in asking.standing.items():
+            if point not in self.standing:
+                reserves = tuple(np.add(each.reserves, more).tolist())
+                self.standing[point] = Standing(each.least, reserves)
+                self.cost[point] = self.standing[point].score
+        self.add(asking)
+
     def run(self, points: Sequence[Point]) -> None:
         """Simulate the candidates that were not simulated yet."""
         new = [point for point in dict.fromkeys(points) if point not in self.cost]
@@ -96,6 +120,13 @@ class Trial:
         costs, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
         return float(costs.mean()), figures(self.layout, sums[0], kpis)
 
+    def noise(self, point: Point) -> float:
+        """Return the standard error of the targets' KPIs of a candidate, relative to the bounds."""
+        assert self.aim is not None
+        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
+        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return noise(self.layout, sums[0], self.aim.targets)
+
     def add(self, other: Trial) -> None:
         """Count what another trial simulated for this one."""
         self.periods += other.periods
@@ -117,7 +148,8 @@ class Trial:
         if self.classic.is_slow:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
-        budget = BUDGET if self.aim is None else MORE * BUDGET
+        is_whole = self.aim is not None and not self.aim.more  # not one of the last rounds
+        budget = MORE * BUDGET if is_whole else BUDGET
         return many and self.periods * len(self.layout.scenario.sources) > budget
 
     @property

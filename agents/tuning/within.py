@@ -40,7 +40,9 @@ STARTS = 2  # of a search
 ROUGH = 1 / 3  # of the episodes, for all but the finest steps
 PROPOSALS = 12  # combinations that are simulated at a time
 FURTHEST = 8  # steps of one number in a combination
-ROUNDS = 8  # of the last steps, on the finalists' episodes
+FINAL_PROPOSALS = 4  # candidates that are run at a time on the finalists' episodes
+NEAR = 0.001  # reserve, relative to the target, with which the last steps end
+ROUNDS = 5  # of the last steps, on the finalists' episodes
 
 
 def generous(trial: Trial) -> None:
@@ -89,8 +91,9 @@ def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
         at.run(points)
         for k, point in enumerate(points):
             points[k] = descended(at, point, steps)
-        # After the first and coarsest steps it goes on from the best.
-        points = [min(points, key=lambda point: at.cost[point])]
+        # Of many numbers only the best goes on after the first and coarsest steps.
+        if trial.space.size > FEW_NUMBERS:
+            points = [min(points, key=lambda point: at.cost[point])]
         steps = np.maximum(steps // 2, 1)
         yield
     trial.add(rough)
@@ -99,12 +102,10 @@ def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
 def descended(trial: Trial, point: Point, steps: Steps) -> Point:
     """Move to the best of what lies near and what combines it, for as long as that helps."""
     while not trial.is_spent:
-        effects = effects_of(trial, point, steps)
-        combined = proposals(trial, point, effects, trial)
-        trial.run(combined)
-        near = [point, *(each.point for each in effects), *combined]
-        best = min(near, key=lambda each: trial.cost[each])
-        if best == point and not reaches(trial, point):
+        near = around(trial, point, steps)
+        trial.run(near)
+        best = min([point, *near], key=lambda each: trial.cost[each])
+        if best == point and is_paired(trial, point):
             pairs = trial.space.clipped(np.array(point) + trial.space.moves * steps)
             trial.run(pairs)
             best = min([point, *pairs], key=lambda each: trial.cost[each])
@@ -114,18 +115,46 @@ def descended(trial: Trial, point: Point, steps: Steps) -> Point:
     return point
 
 
+def around(trial: Trial, point: Point, steps: Steps) -> list[Point]:
+    """Return where single steps lead, which are run, and what combinations of them promise."""
+    effects = effects_of(trial, point, steps)
+    return [each.point for each in effects] + proposals(trial, point, effects)
+
+
+def is_paired(trial: Trial, point: Point) -> bool:
+    """Whether two numbers are moved at a time: where few make that cheap, or the target is far."""
+    return trial.space.size <= FEW_NUMBERS or not reaches(trial, point)
+
+
 def settled(final: Trial, trial: Trial) -> None:
-    """Do the last steps on the finalists' episodes; their effects are those of the search."""
-    (point,) = final.best(1)
+    """Do the last steps once more, until the best on the finalists' episodes is found.
+
+    What the episodes of the search flatter the point by, against the finalists', is asked for on
+    top of the targets: the search goes on with that, and its best candidates are finalists too.
+    Between an amount that was too little and one that was too much the middle is tried next.
+    """
     ones = np.ones(final.space.size, dtype=np.int64)
-    for _ in range(ROUNDS):
-        trial.run([point])
-        combined = proposals(trial, point, effects_of(trial, point, ones), final)
-        final.run(combined)
-        (best,) = final.best(1)
-        if best == point:
-            return
-        point = best
+    (point,) = trial.best(1)
+    more = np.zeros(len(trial.standing[point].reserves))
+    too_little: Array | None = None
+    too_much: Array | None = None
+    for turn in range(ROUNDS):
+        if reaches(final, point):
+            if turn > 0 and min(final.standing[point].reserves) <= NEAR:
+                return
+            too_much = more
+        else:
+            too_little = more
+        if too_little is not None and too_much is not None:
+            more = (too_little + too_much) / 2
+        else:
+            more = np.subtract(trial.standing[point].reserves, final.standing[point].reserves)
+        asking = trial.asking(more)
+        starts = dict.fromkeys((point, *asking.best(1)))
+        found = [descended(asking, start, ones) for start in starts]
+        point = min(found, key=lambda each: asking.cost[each])
+        trial.learn(asking)
+        final.run([point, *asking.best(FINAL_PROPOSALS)])
 
 
 @dataclass(frozen=True)
@@ -169,13 +198,9 @@ def directions(groups: Steps, count: int) -> Steps:
     return np.vstack([each, -each])
 
 
-def proposals(trial: Trial, point: Point, effects: Sequence[Effect], judge: Trial) -> list[Point]:
-    """Return combinations of steps that promise the least within the targets.
-
-    A promise is linear: effects on the episodes of `trial` are added to how the point stands on
-    those of `judge`.
-    """
-    here = judge.standing[point]
+def proposals(trial: Trial, point: Point, effects: Sequence[Effect]) -> list[Point]:
+    """Return combinations of steps that promise the least within the targets: effects add up."""
+    here = trial.standing[point]
     reserves = np.array(here.reserves)
     promised: list[tuple[float, Steps]] = []
     for first in (None, *effects):
@@ -195,7 +220,7 @@ def proposals(trial: Trial, point: Point, effects: Sequence[Effect], judge: Tria
     found: dict[Point, None] = {}
     for _, move in cheaper:
         (there,) = trial.space.clipped((np.array(point) + move)[np.newaxis])
-        if there not in judge.cost:
+        if there not in trial.cost:
             found[there] = None
         if len(found) == PROPOSALS:
             break

@@ -1,9 +1,9 @@
 """Distributions as step functions of one uniform number.
 
 A distribution is ``u -> value`` for u in [0, 1): value i holds while u lies in
-[ends[i-1], ends[i]). The simulator feeds it the tape's uniforms, the exact solver its atoms, and
-its mean, variance and probabilities are those of the values as they are drawn, after rounding and
-cutting. Quantities are units of an item, lead times are periods.
+[ends[i-1], ends[i]). The simulator gives it the uniforms of the tape, and the exact solver gives it
+its atoms. Its mean, variance and probabilities are those of the values that are drawn, after
+rounding and truncation. Quantities are in units of an item, lead times in periods.
 
 >>> Poisson(mean=5).quantile(0.5)
 5.0

@@ -1,4 +1,4 @@
-"""What every distribution is: steps of one uniform, and what follows from them."""
+"""The base of every distribution: a step function of one uniform, its moments and quantiles."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from jitgym.errors import PlacedError
 Floats = NDArray[np.float64]
 
 SMALLEST = 1e-16
-"""A tail with less probability than this is part of the step beside it."""
+"""A tail with less probability than this is merged into the step beside it."""
 
 MOST_STEPS = 1_000_000
-"""More different values than this are refused rather than tabulated."""
+"""A distribution with more different values than this is refused."""
 
 SPLITS = ("train", "tune", "validate", "test")
 
 LARGEST = 1e15
-"""No number of a document is larger: sums and squares stay finite, whole numbers exact."""
+"""The largest number in a document: sums and squares stay finite, whole numbers stay exact."""
 
 LARGEST_SEED = 2**62
-"""Nor is a whole number that only names something, such as a seed."""
+"""The largest whole number that only names something, such as a seed."""
 
 LEAST_POSITIVE = 1e-12
-"""Nor is what something is divided by, such as a lot, smaller."""
+"""The smallest number that others are divided by, such as a lot size."""
 
 LEAST_TRACE = 1e-100
-"""Nor is any other number, outside of distributions, that is not 0: its inverse stays finite."""
+"""The smallest other number, except 0, outside of distributions: its inverse stays finite."""
 
 
 def _divides(value: float) -> float:
@@ -57,9 +57,9 @@ Whole = Annotated[int, Field(ge=0, le=int(LARGEST))]
 
 
 class Part(BaseModel):
-    """A part of a scenario: frozen, without unknown keys, without silent conversions.
+    """A part of a scenario. It is frozen, refuses unknown keys, and converts nothing silently.
 
-    Every number in it, whatever field it stands in, is finite and at most `LARGEST` in size.
+    Every number in it, in any field, is finite and at most `LARGEST` in size.
     """
 
     model_config = ConfigDict(
@@ -75,7 +75,7 @@ class Part(BaseModel):
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy without what was computed of the original and kept."""
+        """Return a copy without the cached values of the original."""
         copy = super().model_copy(update=update, deep=deep)
         for name in copy.__dict__.keys() - type(self).model_fields.keys():
             del copy.__dict__[name]
@@ -83,14 +83,14 @@ class Part(BaseModel):
 
 
 def _power_of_ten(number: int) -> str:
-    """A whole number that may have more digits than a float can count."""
+    """The size of a whole number that may be too large for a float."""
     return f"about {'-' if number < 0 else ''}10^{round(math.log10(2) * number.bit_length())}"
 
 
 def expect_finite(value: object, least: float, *place: str | int) -> None:
-    """Raise PlacedError for the first number that is too large or too small to reckon with.
+    """Raise PlacedError for the first number that is too large or too small to compute with.
 
-    Parts are left out: they have looked at their own numbers.
+    Parts are skipped: each part checks its own numbers.
     """
     if isinstance(value, float | int):
         if not abs(value) <= (LARGEST if isinstance(value, float) else LARGEST_SEED):
@@ -109,13 +109,13 @@ def expect_finite(value: object, least: float, *place: str | int) -> None:
 
 
 class Distribution(Part):
-    """What all distributions share; a subclass states its parameters and `_tabulate`."""
+    """The base class of all distributions; a subclass has its parameters and `_tabulate`."""
 
     least: ClassVar[float] = 0.0
     distribution: str
 
     def __eq__(self, other: object) -> bool:
-        # By parameters: pydantic would compare the cached arrays first.
+        # Compare parameters only: pydantic would compare the cached arrays first.
         return type(self) is type(other) and all(
             getattr(self, name) == getattr(other, name) for name in type(self).model_fields
         )
@@ -124,21 +124,21 @@ class Distribution(Part):
         return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
 
     def _tabulate(self) -> tuple[Floats, Floats]:
-        """Values and the ends of their steps, computed once by `table`."""
+        """Values and the ends of their steps; `table` computes them once."""
         raise NotImplementedError
 
     def _times(self, factor: float) -> Distribution:
-        """The same kind of distribution with `factor` (above 0) times its mean; see `scaled`."""
+        """A distribution of the same kind with `factor` (above 0) times the mean; see `scaled`."""
         raise PlacedError(f"{self.distribution} demand cannot be multiplied; expected another kind")
 
     def parameters(self) -> dict[str, Any]:
-        """What it is made of, by the names that are written."""
+        """The parameters, by the names that a document uses."""
         fields = type(self).model_fields
         return {about.alias or name: getattr(self, name) for name, about in fields.items()}
 
     @cached_property
     def table(self) -> tuple[Floats, Floats]:
-        """The arrays of `steps`, read-only."""
+        """The arrays of `steps`; they are read-only."""
         values, ends = self._tabulate()
         begins = np.concatenate(([0.0], ends[:-1]))
         kept = ends > begins
@@ -166,7 +166,7 @@ class Distribution(Part):
         return float(drawn) if drawn.ndim == 0 else drawn
 
     def atoms(self) -> list[tuple[float, float]]:
-        """(representative u, probability) of each step; u is the step's middle."""
+        """(representative u, probability) of each step; u is the middle of the step."""
         _, ends = self.table
         begins = np.concatenate(([0.0], ends[:-1]))
         middles = (begins + ends) / 2
@@ -174,7 +174,7 @@ class Distribution(Part):
         return list(zip(inside.tolist(), (ends - begins).tolist(), strict=True))
 
     def pmf(self) -> tuple[Floats, Floats]:
-        """Support (n,), ascending, and its probabilities (n,)."""
+        """The support (n,), ascending, and its probabilities (n,)."""
         values, ends = self.table
         support, which = np.unique(values, return_inverse=True)
         probabilities = np.bincount(which, weights=np.diff(ends, prepend=0.0))
@@ -193,13 +193,13 @@ class Distribution(Part):
 
     @cached_property
     def expectation(self) -> float:
-        """Mean of the values as they are drawn."""
+        """Mean of the values that are drawn."""
         support, probabilities = self.pmf()
         return math.fsum(support * probabilities)
 
     @cached_property
     def variance(self) -> float:
-        """Variance of the values as they are drawn."""
+        """Variance of the values that are drawn."""
         support, probabilities = self.pmf()
         return math.fsum((support - self.expectation) ** 2 * probabilities)
 
@@ -215,5 +215,5 @@ class Distribution(Part):
 
     @model_serializer(mode="wrap")
     def _named(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any] | float:
-        # The name is a default, which compact output leaves out; without it nothing can be read.
+        # The name is a default, which compact output omits, but reading needs it.
         return {"distribution": self.distribution, **handler(self)}

@@ -1,4 +1,4 @@
-"""Lead times: the chance that an order of an age arrives now."""
+"""Lead times: the probability that an order of a given age arrives now."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from .base import Distribution, Floats
 
 LEAST_TAIL = 1e-9
-"""Ages that fewer orders than this share would reach are left out of a hazard."""
+"""A hazard ends where a smaller share of the orders than this would still be outstanding."""
 
 
 def hazard(lead_time: Distribution) -> Floats:
     """Hazard h (Lmax + 1,) of a lead time L: h[a] = P(L = a | L >= a); h[Lmax] = 1.
 
-    A tail below 1e-9 is cut off: there, differences of probabilities are rounding error. Raises
-    ValueError for lead times that are not whole periods.
+    A tail below 1e-9 is cut off, because differences of probabilities there are rounding errors.
+    Raises ValueError for lead times that are not whole periods.
 
     >>> from .plain import Uniform
     >>> hazard(Uniform(low=2, high=4)).round(3).tolist()
@@ -33,5 +33,5 @@ def hazard(lead_time: Distribution) -> Floats:
 
 
 def is_monotone(rates: Floats) -> bool:
-    """Whether a hazard never decreases (Kaplan 1970: orders then cannot cross)."""
+    """Whether a hazard never decreases; then orders need not cross (Kaplan 1970)."""
     return bool(np.all(np.diff(rates) >= -1e-6))

@@ -1,4 +1,4 @@
-"""Distributions as a scenario names them, or a bare number."""
+"""The types of a distribution in a scenario: any distribution by its name, or a number."""
 
 from __future__ import annotations
 

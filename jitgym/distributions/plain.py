@@ -1,8 +1,9 @@
-"""Distributions of one quantity, each period by itself.
+"""Distributions of one quantity that is independent from period to period.
 
-The mean that is drawn is the mean that is written, or what is written is refused with the mean that
-would be drawn. Multiplied (`scaled`, by a pattern, a season or `demand_scale`), a distribution
-keeps its kind, and its mean is multiplied exactly. What else a kind keeps stands in its docstring.
+The mean of the values that are drawn equals the mean that is written. Otherwise the distribution is
+refused, and the error states the mean that would be drawn. When a distribution is multiplied
+(`scaled`, by a pattern, a season or `demand_scale`), it keeps its kind, and its mean is multiplied
+exactly. The docstring of each kind says what else stays the same.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ from .base import (
 )
 
 TOLERANCE = 0.01
-"""What cannot be drawn with its mean within this share of it is refused."""
+"""A distribution is refused if the mean that is drawn is off by more than this share."""
 
 NEGLIGIBLE = 1e-12
-"""A unit in so many periods is nothing."""
+"""Units per period; a difference of two means below this does not count."""
 
 UNBIASED = 0.001
-"""Rounding to the nearest may change a mean by this share of it; beyond it, the steps move."""
+"""Rounding to the nearest may change a mean by this share; beyond it, the steps are moved."""
 
 LARGEST_SIZE = 1e9
-"""A negative binomial of a larger size is drawn as one of its limit, a Poisson distribution.
+"""A negative binomial with a larger size is drawn as its limit, a Poisson distribution.
 
-The variances differ by the share mean / size. Beyond it, incomplete beta functions lose digits.
+The variances differ by the share mean / size. Incomplete beta functions lose digits for such sizes.
 """
 
 
 class Deterministic(Distribution):
-    """Always the same value. In a scenario a bare number means this."""
+    """Always the same value. A plain number in a scenario means this."""
 
     distribution: Literal["deterministic"] = "deterministic"
     value: Nonnegative
@@ -62,18 +63,18 @@ class Deterministic(Distribution):
 
 
 class Counts(Distribution):
-    """Whole numbers from 0 on, by their distribution function and its complement."""
+    """Whole numbers from 0 on, given by their distribution function and its complement."""
 
     def _below(self, k: Floats) -> Floats:
         """P(K <= k)."""
         raise NotImplementedError
 
     def _above(self, k: Floats) -> Floats:
-        """P(K > k), exact where it is small."""
+        """P(K > k), accurate where it is small."""
         raise NotImplementedError
 
     def _reach(self) -> float:
-        """A first guess of the largest value that matters."""
+        """A first guess of the largest value with a probability that matters."""
         raise NotImplementedError
 
     @property
@@ -102,7 +103,7 @@ class Counts(Distribution):
 
     @model_validator(mode="after")
     def _drawn_as_written(self) -> Self:
-        # The table is made here: what cannot be drawn is refused where its place is known.
+        # Make the table here, so that an error names the place in the document.
         check_mean(self.expectation, self.written)
         return self
 
@@ -117,7 +118,7 @@ def check_mean(drawn: float, written: float) -> None:
 
 
 def _cut(k: Floats, below: Floats, above: Floats) -> tuple[Floats, Floats]:
-    """Steps from the first to the last value that matters; each end from its smaller tail."""
+    """Steps from the first to the last value that matters; each end is cut by its smaller tail."""
     first = int(np.argmax(below >= SMALLEST))
     last = int(np.argmax(above < SMALLEST))
     ends = np.where(below < 0.5, below, 1.0 - above)[first : last + 1]
@@ -169,8 +170,8 @@ class Geometric(Counts):
 class NegativeBinomial(Counts):
     """Negative binomial counts: variance = mean + mean^2 / size.
 
-    That is a Poisson distribution whose own mean is gamma-distributed, with a coefficient of
-    variation of 1 / sqrt(size). Multiplied, it keeps that coefficient, and so its size.
+    This is a Poisson distribution whose mean is itself gamma-distributed, with a coefficient of
+    variation of 1 / sqrt(size). When multiplied, it keeps that coefficient and so its size.
     """
 
     distribution: Literal["negative-binomial"] = "negative-binomial"
@@ -203,8 +204,8 @@ class NegativeBinomial(Counts):
 class Uniform(Distribution):
     """Whole numbers from low to high, all equally likely.
 
-    Multiplied, it stays uniform where both ends stay whole numbers; else it becomes a finite
-    distribution, whose values are its values multiplied (see `Finite`).
+    When multiplied, it stays uniform if both ends stay whole numbers. Otherwise it becomes a finite
+    distribution with the multiplied values (see `Finite`).
     """
 
     distribution: Literal["uniform"] = "uniform"
@@ -233,22 +234,22 @@ class Uniform(Distribution):
 class Rounded(Counts):
     """A continuous quantity in whole units, with the mean that is written.
 
-    It is rounded to the nearest whole number, and 0 is drawn for what would be negative. Where that
-    changes the mean by more than .1 % of it, the quantity is first made larger or smaller by just
-    what brings the mean back. Small quantities need this (a gamma of mean .4 is hardly ever above
-    one half), and so does a normal that is often negative.
+    It is rounded to the nearest whole number, and 0 is drawn in place of a negative number. Where
+    this changes the mean by more than .1 %, the quantity is first shifted by the amount that
+    restores the mean. Small quantities need this (a gamma with mean .4 rarely exceeds one half),
+    and so does a normal that is often negative.
     """
 
     def _inside(self, k: Floats, place: float | None) -> Floats:
-        """P(K <= k), by where the steps lie; None: halfway between whole numbers."""
+        """P(K <= k) for steps at a place; None: halfway between whole numbers."""
         raise NotImplementedError
 
     def _beyond(self, k: Floats, place: float | None) -> Floats:
-        """P(K > k), by where the steps lie; None: halfway between whole numbers."""
+        """P(K > k) for steps at a place; None: halfway between whole numbers."""
         raise NotImplementedError
 
     def _places(self) -> tuple[float, float]:
-        """Places of the steps that make the mean too large, and too small."""
+        """One place of the steps where the mean is too large, and one where it is too small."""
         raise NotImplementedError
 
     def _below(self, k: Floats) -> Floats:
@@ -259,7 +260,7 @@ class Rounded(Counts):
 
     @cached_property
     def place(self) -> float | None:
-        """Where the steps lie: None where rounding to the nearest keeps the mean."""
+        """The place of the steps; None where rounding to the nearest keeps the mean."""
         k = np.arange(int(min(self._reach(), MOST_STEPS)) + 32, dtype=np.float64)
         while self._beyond(k[-1:], None)[0] >= SMALLEST and k.size < MOST_STEPS:
             k = np.arange(2 * k.size, dtype=np.float64)
@@ -270,15 +271,15 @@ class Rounded(Counts):
         large, small = self._places()
         if abs(excess(None)) <= UNBIASED * self.written or not excess(large) > 0 > excess(small):
             return None
-        from scipy.optimize import brentq  # takes a moment to import: only where it is needed
+        from scipy.optimize import brentq  # slow to import, so only where it is needed
 
         return float(brentq(excess, large, small, xtol=1e-14, rtol=1e-14))
 
 
 class Gamma(Rounded):
-    """Gamma with a mean and a coefficient of variation, in whole units with that mean.
+    """Gamma with a mean and a coefficient of variation, drawn in whole units with that mean.
 
-    Multiplied, it keeps its coefficient of variation.
+    When multiplied, it keeps its coefficient of variation.
     """
 
     distribution: Literal["gamma"] = "gamma"
@@ -307,25 +308,25 @@ class Gamma(Rounded):
 
 
 class Normal(Rounded):
-    """Normal in whole units, 0 where it would be negative, with the mean that is written.
+    """Normal in whole units, 0 in place of a negative number, with the mean that is written.
 
-    A normal demand that is often negative (a standard deviation of half its mean and more) is
-    moved to the left until what is left above 0 has that mean; its standard deviation is then less
-    than the one written. A gamma or negative binomial demand says such a thing better.
+    A normal demand that is often negative (its standard deviation is half its mean or more) is
+    shifted to the left until the part above 0 has that mean. Its standard deviation is then smaller
+    than the one that is written. A gamma or negative binomial suits such a demand better.
 
-    Multiplied, its standard deviation is multiplied as its mean is: the coefficient of variation
-    stays, as a gamma's does. So a busy season is as irregular, in proportion, as a quiet one, and
-    no factor cuts off more at 0 than another. (If only the mean were multiplied, a quiet season
-    would be mostly what is cut off.)
+    When multiplied, its standard deviation is multiplied by the same factor as its mean, so that
+    the coefficient of variation stays, as for a gamma. So a busy season is as irregular, in
+    proportion, as a quiet one, and every factor cuts off the same share at 0. (If only the mean
+    were multiplied, most of a quiet season would be cut off.)
     """
 
     distribution: Literal["normal"] = "normal"
     mean: Positive
-    # Another name inside, because `standard_deviation` is that of the values as they are drawn.
+    # The field has another name, because `standard_deviation` is that of the values drawn.
     spread: Positive = Field(alias="standard_deviation")
 
     def _deviations(self, k: Floats, place: float | None) -> Floats:
-        """Where the steps lie, in standard deviations from the middle."""
+        """The place of the steps, in standard deviations from the middle."""
         with np.errstate(over="ignore"):  # far away is far away
             if place is None:
                 return (k + 0.5 - self.mean) / self.spread
@@ -352,10 +353,10 @@ class Normal(Rounded):
 
 
 class Binomial(Counts):
-    """Successes in a number of trials.
+    """The number of successes in a number of trials.
 
-    Multiplied, the number of trials is multiplied and rounded, and the probability makes up for
-    the rounding: it stays as near as whole trials allow.
+    When multiplied, the number of trials is multiplied and rounded, and the probability corrects
+    for the rounding. So the probability changes as little as whole trials allow.
     """
 
     distribution: Literal["binomial"] = "binomial"
@@ -391,8 +392,9 @@ class Binomial(Counts):
 class Finite(Distribution):
     """Any finite distribution: values (in any order) and their probabilities.
 
-    Multiplied, its values are. Where all of them are whole, whole units are drawn: one that would
-    be a fraction becomes the two whole numbers beside it, with chances that keep its mean.
+    When multiplied, its values are multiplied. If all values are whole, whole units are drawn: a
+    value that would be a fraction becomes the two whole numbers beside it, with probabilities that
+    keep its mean.
     """
 
     distribution: Literal["finite"] = "finite"
@@ -421,7 +423,7 @@ class Finite(Distribution):
         values, which = np.unique(np.array(self.values, dtype=np.float64), return_inverse=True)
         ends = np.cumsum(np.bincount(which, weights=np.array(self.probabilities)))
         ends = np.minimum(ends / ends[-1], 1.0)
-        # A value without probability at the end must not take the rounding of the sum.
+        # A last value with probability 0 must not receive the rounding error of the sum.
         ends[np.nonzero(np.diff(ends, prepend=0.0))[0][-1] :] = 1.0
         return values, ends
 
@@ -430,7 +432,7 @@ class Finite(Distribution):
 
 
 def multiplied(values: Floats, probabilities: Floats, factor: float) -> Distribution:
-    """Values (n,) times a factor, with the mean that this gives; whole ones stay whole.
+    """Values (n,) times a factor, with the multiplied mean; whole values stay whole.
 
     >>> multiplied(np.array([4.0]), np.array([1.0]), 1.25)
     Deterministic(distribution='deterministic', value=5.0)
@@ -455,7 +457,7 @@ def _finite(values: Floats, probabilities: Floats) -> Distribution:
 
 
 def made(kind: type[Distribution], **parameters: Any) -> Distribution:
-    """A distribution made of others' numbers; raises PlacedError where it cannot be drawn."""
+    """A distribution with computed parameters; raises PlacedError if it cannot be drawn."""
     try:
         return kind.model_validate(parameters)
     except ValidationError as error:
@@ -466,9 +468,9 @@ def made(kind: type[Distribution], **parameters: Any) -> Distribution:
 
 
 def scaled(distribution: Distribution, factor: float) -> Distribution:
-    """A distribution of the same kind with `factor` times its mean; 0 where that is 0.
+    """A distribution of the same kind with `factor` times the mean; always 0 if `factor` is 0.
 
-    Raises PlacedError where the kind cannot be multiplied, or its mean would not be drawn.
+    Raises PlacedError if the kind cannot be multiplied, or if another mean would be drawn.
     """
     if factor == 1.0:
         return distribution

@@ -1,4 +1,4 @@
-"""Quantities that hang together: events of a clock, parts of a stream, regimes, a life cycle."""
+"""Dependent quantities: events of a clock, parts of a stream, regimes, a life cycle."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     AnyDistribution = Distribution  # the union of them all is in `named`, which knows these
 
 MOST_REGIMES = 100
-"""A demand with more regimes is refused: the chances of each after each are tabulated."""
+"""A demand with more regimes is refused: the transition matrix is tabulated."""
 
 MOST_WAIT = 1_000_000
-"""Periods before the first of a life cycle."""
+"""The largest number of periods before a life cycle begins."""
 
 
 class Event(Distribution):
-    """1 when this event of a clock happens in the period, else 0.
+    """1 if this event of a clock happens in the period, else 0.
 
-    The events of one clock share its uniform in proportion to their rates, in the order written:
-    exactly one of them happens a period (uniformization of a continuous-time chain). An event
-    knows its share once the scenario has placed it.
+    The events of one clock share its uniform in proportion to their rates, in the order written.
+    Exactly one of them happens per period (uniformization of a continuous-time chain). An event
+    knows its share after the scenario has placed it.
     """
 
     distribution: Literal["event"] = "event"
@@ -45,7 +45,7 @@ class Event(Distribution):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The share [low, high) of the clock's uniform; raises ValueError before it is placed."""
+        """The share [low, high) of the clock's uniform; raises ValueError if not yet placed."""
         if self._interval is None:
             raise ValueError(f"an event of clock {self.clock!r} has no share of it yet")
         return self._interval
@@ -59,7 +59,7 @@ class PartOf(Distribution):
     """The part of a stream of requests that goes to one demand, such as a variant or a region.
 
     The parts of a stream are drawn together, by successive conditional binomials, so that they add
-    up to it. A part knows its stream once the scenario has placed it.
+    up to the stream. A part knows its stream after the scenario has placed it.
     """
 
     distribution: Literal["part-of"] = "part-of"
@@ -89,9 +89,10 @@ class PartOf(Distribution):
 class Regimes(Distribution):
     """Demand whose distribution depends on a regime that lasts (a Markov-modulated process).
 
-    From period to period a regime stays with the chance `stay`, else one of the others follows,
-    each with equal chance. `seen` says whether the decision maker sees it. As a distribution it is
-    the stationary mixture. Multiplied, each of its distributions is.
+    From one period to the next, a regime stays with probability `stay`; otherwise one of the others
+    follows, all with equal probability. `seen` says whether the decision maker sees the regime. As
+    a distribution it is the stationary mixture. When multiplied, each regime's distribution is
+    multiplied.
     """
 
     distribution: Literal["regimes"] = "regimes"
@@ -122,7 +123,7 @@ class Regimes(Distribution):
 
     @cached_property
     def transitions(self) -> Floats:
-        """Chance of each regime after each, (regimes, regimes)."""
+        """Transition probabilities, from row to column, (regimes, regimes)."""
         stay = np.array([self.stay[name] for name in self.regimes])
         others = (1.0 - stay) / (stay.size - 1)
         chances = np.repeat(others[:, np.newaxis], stay.size, axis=1)
@@ -132,7 +133,7 @@ class Regimes(Distribution):
     @cached_property
     def stationary(self) -> Floats:
         """Long-run share of each regime, (regimes,)."""
-        # A regime lasts 1 / (1 - stay) periods, and each is followed by every other alike.
+        # A regime lasts 1 / (1 - stay) periods on average; all others are equally likely next.
         leaves = np.array([1.0 - self.stay[name] for name in self.regimes])
         if leaves.min() == 0.0:
             return np.asarray(leaves == 0.0, dtype=np.float64)
@@ -151,9 +152,9 @@ class Regimes(Distribution):
 
 
 class Intermittent(Distribution):
-    """Nothing in most periods: a demand comes with a probability, and has a quantity then.
+    """No demand in most periods: with a given probability, a demand of some quantity comes.
 
-    Multiplied, its quantity is: it comes as often as before.
+    When multiplied, its quantity is multiplied; it comes as often as before.
     """
 
     distribution: Literal["intermittent"] = "intermittent"
@@ -184,14 +185,14 @@ class Intermittent(Distribution):
 class LifeCycle(Distribution):
     """Demand of a new product: an unknown level, spread over its life.
 
-    The level L ~ gamma with this mean and standard deviation, and the demand of the period with
-    share s_k is Poisson(L s_k). Nobody sees L; what is known of it is the demand so far, so that
-    a period's demand is drawn from its posterior predictive, a negative binomial (Fisher and Raman
-    1996 make the same use of early sales). Periods before `first` and after the last share have
-    none. As a distribution it is that of a period with a mean share.
+    The level L is gamma-distributed with this mean and standard deviation, and the demand of the
+    period with share s_k is Poisson(L s_k). Nobody sees L; only the demand so far is known. So the
+    demand of a period is drawn from its posterior predictive distribution, a negative binomial
+    (Fisher and Raman 1996 use early sales in the same way). Periods before `first` and after the
+    last share have no demand. As a distribution it is that of a period with the mean share.
 
-    Multiplied, the level's coefficient of variation stays: there is more demand, and the forecast
-    of it is no better.
+    When multiplied, the level keeps its coefficient of variation: there is more demand, and the
+    forecast is not more accurate.
     """
 
     distribution: Literal["life-cycle"] = "life-cycle"
@@ -217,7 +218,7 @@ class LifeCycle(Distribution):
 
     @property
     def shape(self) -> float:
-        """Shape of the gamma distribution of the level; a level that is all but known has less."""
+        """Shape of the gamma distribution of the level; limited where the level is almost known."""
         ratio = self.mean / self.standard_deviation_of_level
         return min(ratio * ratio, LARGEST_SIZE)
 

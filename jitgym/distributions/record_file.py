@@ -1,7 +1,7 @@
 """A file of recorded quantities: CSV with the columns `date,item,quantity`.
 
-Nothing is guessed: what can be read in two ways, or not at all, is an error that names the file and
-the line, what was found and what to write instead.
+Nothing is guessed. Text that can be read in two ways, or not at all, is an error that names the
+file and the line, what was found and what to write instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from . import spacing
 from .spacing import Spacing
 
 Fault = Callable[[str], ScenarioError]
-"""Makes the error of a row of what is wrong with it."""
+"""Makes an error, with file and line, from the text that says what is wrong with a row."""
 
 COLUMNS = ("date", "item", "quantity")
 
@@ -33,14 +33,14 @@ MOST_PERIODS = 1_000_000
 """A file whose first and last dates are further apart than this is refused."""
 
 LARGEST = 1e12
-"""Units; a larger quantity is taken for an error of writing."""
+"""Units; a larger quantity is refused as a typing error."""
 
-FEW = 5  # rows that lie evenly apart by chance
+FEW = 5  # fewer rows may be evenly spaced by chance
 
 
 @dataclass(frozen=True)
 class Records:
-    """What a file holds: item -> day -> (quantity, line); a day is an ordinal or a period."""
+    """The rows of a file: item -> day -> (quantity, line); a day is an ordinal or a period."""
 
     path: Path
     items: dict[str, dict[int, tuple[float, int]]]
@@ -48,7 +48,7 @@ class Records:
 
     @functools.cached_property
     def days(self) -> list[int]:
-        """The days of all items, sorted."""
+        """All days of all items, sorted."""
         return sorted({day for rows in self.items.values() for day in rows})
 
     def shown(self, day: int) -> str:
@@ -56,10 +56,10 @@ class Records:
         return spacing.shown(day, self.dated)
 
     def spacing(self, item: str, every: str | None, missing: str | None) -> Spacing:
-        """How far apart the periods are: as written, else as the dates of all items show it."""
+        """The spacing of the periods: `every`, or else the one that all dates of the file fit."""
         if every is not None and not self.dated:
             raise ScenarioError(
-                f"{self.path}: its dates are numbers of periods, so that `every` says nothing; "
+                f"{self.path}: its dates are numbers of periods, so that `every` has no meaning; "
                 "expected no `every`"
             )
         if every is not None:
@@ -70,36 +70,36 @@ class Records:
             self._is_even()
         if missing is not None and self.dated and self._nearest(apart) > 1:
             raise ScenarioError(
-                f"{self.path}: no two dates are one {apart.name} apart, so that nothing says how "
-                "long a period is; expected it in the scenario, beside `missing`, such as "
+                f"{self.path}: no two dates are one {apart.name} apart, so that the length of a "
+                "period is unknown; expected it in the scenario, beside `missing`, such as "
                 f"every: {apart.name}, or every: {self._nearest(apart) * apart.step} {apart.unit}s"
             )
         return apart
 
     def _is_even(self) -> None:
-        """Raise ScenarioError where most dates are further apart than a day, all alike."""
+        """Raise ScenarioError if most dates, but not all, are the same number of days apart."""
         gaps = [after - before for before, after in pairwise(self.days)]
         usual, count = max(Counter(gaps).items(), key=lambda pair: pair[1], default=(1, 0))
         if usual == 1 or not len(gaps) / 2 < count < len(gaps):
-            return  # where all are alike, the days between them are missing
+            return  # if all gaps are equal, `missing` reports the days between the dates
         k = next(k for k, gap in enumerate(gaps) if gap != usual)
         before, after = self.days[k], self.days[k + 1]
         line = next(rows[after][1] for rows in self.items.values() if after in rows)
         raise ScenarioError(
             f"{self.path}, line {line}: date {self.shown(after)} comes after {self.shown(before)}, "
-            f"but most dates are {usual} days apart; expected {self.shown(before + usual)}, or how "
-            "long a period is in the scenario, such as every: day"
+            f"but most dates are {usual} days apart; expected {self.shown(before + usual)}, or the "
+            "length of a period in the scenario, such as every: day"
         )
 
     def _checked(self, apart: Spacing) -> Spacing:
         for rows in self.items.values():
             for day, (_, line) in rows.items():
                 if apart.index(day) is None:
-                    steps = f"is reached from {self.shown(apart.origin)} in whole periods"
+                    steps = f"whole periods after {self.shown(apart.origin)}"
                     if apart.unit == "month":
-                        steps += f", on day {apart.day_of_month} of its month or its last"
+                        steps += f", on day {apart.day_of_month} or the last day of its month"
                     raise ScenarioError(
-                        f"{self.path}, line {line}: date is {self.shown(day)}; expected one that "
+                        f"{self.path}, line {line}: date is {self.shown(day)}; expected a date "
                         f"{steps}, as every: {apart.name} says"
                     )
         return apart
@@ -110,7 +110,7 @@ class Records:
         return min((after - before for before, after in pairwise(numbers)), default=1)
 
     def _agrees(self, item: str, apart: Spacing, missing: str | None) -> None:
-        """Raise ScenarioError where an item's dates are even, and those of others lie between."""
+        """Raise ScenarioError if one item's dates are even and dates of others lie between them."""
         own = sorted(self.items[item])
         if len(own) < (3 if missing is None else FEW):
             return
@@ -134,8 +134,9 @@ class Records:
         assert count is not None
         if count >= MOST_PERIODS:
             raise ScenarioError(
-                f"{self.path}: from {self.shown(self.days[0])} to {self.shown(self.days[-1])} are "
-                f"{count + 1:,} periods of one {apart.name}; expected at most {MOST_PERIODS:,}"
+                f"{self.path}: has {count + 1:,} periods of one {apart.name}, from "
+                f"{self.shown(self.days[0])} to {self.shown(self.days[-1])}; expected at most "
+                f"{MOST_PERIODS:,}"
             )
         return [apart.day(index) for index in range(count + 1)]
 
@@ -146,20 +147,20 @@ class Records:
         after = " after this row" if before else ""
         text = (
             f"{self.path}{line}: {item!r} has no row for {self.shown(day)}{after}; expected a row "
-            f"for every {apart.name}: add it (with quantity 0 where nothing was asked for), or "
-            "write missing: zero in the scenario where periods without a row had no demand"
+            f"for every {apart.name}: add it (with quantity 0 if there was no demand), or write "
+            "missing: zero in the scenario if periods without a row had no demand"
         )
         if apart.name == "day" and (day - 1) % 7 >= 5 and all((d - 1) % 7 < 5 for d in self.days):
-            text += "; where only Monday to Friday are periods, write every: business day"
+            text += "; if only Monday to Friday are periods, write every: business day"
         nearest = self._nearest(apart)
         if self.dated and nearest > 1:
-            text += f"; where dates are further apart, write every: {nearest * apart.step} "
+            text += f"; if dates are further apart, write every: {nearest * apart.step} "
             text += f"{apart.unit}s"
         return ScenarioError(text)
 
 
 def read(path: Path) -> Records:
-    """The records of a file, every row checked; raises ScenarioError with file and line."""
+    """The records of a file. Every row is checked; raises ScenarioError with file and line."""
     try:
         content = path.read_bytes()
         if b"\0" in content:
@@ -173,9 +174,9 @@ def read(path: Path) -> Records:
 
 @functools.lru_cache(maxsize=4)
 def _parsed(path: Path, content: bytes) -> Records:
-    """Parse once for all demands that a file has records of."""
+    """Parse a file once for all demands that use it."""
     items: dict[str, dict[int, tuple[float, int]]] = {}
-    days: dict[str, tuple[int, bool]] = {}  # by their texts: most come many times
+    days: dict[str, tuple[int, bool]] = {}  # by their text: most dates come many times
     quantities: dict[str, float] = {}
     dated: bool | None = None
     with io.StringIO(content.decode("utf-8-sig"), newline="") as stream:
@@ -219,7 +220,7 @@ def _parsed(path: Path, content: bytes) -> Records:
 
 
 def _columns(path: Path, header: Sequence[str]) -> tuple[int, int, int]:
-    """Where the three columns stand; capitals and spaces around a name do not matter."""
+    """The positions of the three columns; capitals and spaces around a name do not matter."""
     names = [cell.strip().casefold() for cell in header]
     if len(names) == 1:
         for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
@@ -250,33 +251,33 @@ def _cell_count(cells: Sequence[str], header: Sequence[str]) -> str:
 
 
 def _day(text: str, fault: Fault) -> tuple[int, bool]:
-    """The ordinal of a date, or the number of a period; and whether it is a date."""
+    """The ordinal of a date or the number of a period, and whether it is a date."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text), False
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         try:
             return datetime.date.fromisoformat(text).toordinal(), True
         except ValueError:
-            told = f"date is {text!r}, which is no day of the calendar; expected YYYY-MM-DD"
+            told = f"date is {text!r}, which is not a date of the calendar; expected YYYY-MM-DD"
             raise fault(told) from None
     hint = _meant(text)
     raise fault(f"date is {text!r}; expected YYYY-MM-DD" + (hint and f": {hint}"))
 
 
 def _meant(text: str) -> str:
-    """What a date in another form may mean, as it should be written."""
+    """How a date in another format should be written, with each of its possible meanings."""
     number = "([0-9]{1,2})"
     if found := re.match(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]", text):
         return f"{found[1]}, without the time"
     if found := re.fullmatch(rf"([0-9]{{4}})[-/.]{number}", text):
-        return f"a month is written by its first day, {found[1]}-{int(found[2]):02}-01"
+        return f"write a month as its first day, {found[1]}-{int(found[2]):02}-01"
     if found := re.fullmatch(rf"([0-9]{{4}})[-/.]?{number}[-/.]?{number}", text):
         return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}"
     if found := re.fullmatch(rf"{number}[-/.]{number}[-/.]([0-9]{{4}})", text):
         pairs = ((int(found[1]), int(found[2])), (int(found[2]), int(found[1])))
         dates = [f"{found[3]}-{month:02}-{day:02}" for day, month in pairs if 1 <= month <= 12]
         return " or ".join(dict.fromkeys(dates)) + (
-            ", whichever is meant" if len(dates) > 1 else ""
+            ", whichever you mean" if len(dates) > 1 else ""
         )
     return ""
 
@@ -290,14 +291,14 @@ def _quantity(text: str, fault: Fault) -> float:
         raise fault(f"quantity is {text!r}; expected at most {LARGEST:g}")
     told = f"quantity is {text!r}; expected a number of at least 0"
     if not text:
-        told = "quantity is empty; expected a number (0 where nothing was asked for)"
+        told = "quantity is empty; expected a number (0 if there was no demand)"
     elif re.fullmatch(r"-[0-9.]+", text):
-        told += " (a return is no demand: leave it out, or write what was asked for)"
+        told += " (a return is not a demand: leave it out, or write the quantity that was demanded)"
     elif re.fullmatch(r"[0-9]{1,3}([,' ’\u00a0\u202f][0-9]{3})+(\.[0-9]*)?", text):
         plain = re.sub(r"[,' ’\u00a0\u202f]", "", text)
-        told += f", without marks between its digits: {plain}"
+        told += f", without separators between its digits: {plain}"
         if re.fullmatch(r"[0-9]+,[0-9]{3}", text):
-            told += f", or {text.replace(',', '.')} where the comma is a decimal point"
+            told += f", or {text.replace(',', '.')} if the comma is a decimal point"
     elif re.fullmatch(r"[0-9]*,[0-9]+", text):
         told += f", with a point: {text.replace(',', '.')}"
     elif re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?", text):

@@ -20,14 +20,14 @@ from .record_file import LARGEST, Records
 from .spacing import Every, Spacing
 
 Day = datetime.date | Whole
-"""A date, or the number of a period where the file numbers them."""
+"""A date, or the number of a period if the file numbers its periods."""
 
 
 class Split(Part):
-    """Which records belong to a split, first and last date included.
+    """The records that belong to a split, from the first to the last date, both included.
 
-    With `block` 0 they are replayed in order, else episodes are drawn from them in moving blocks
-    of that many periods.
+    With `block` 0 the records are replayed in order. Otherwise episodes are drawn from them in
+    moving blocks of that many periods.
     """
 
     first: Day = Field(alias="from")
@@ -37,7 +37,9 @@ class Split(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.first, int) != isinstance(self.last, int):
-            raise PlacedError("is no date as the other is; expected two dates or two periods", "to")
+            raise PlacedError(
+                "differs in kind from `from`; expected two dates or two periods", "to"
+            )
         return self
 
     @property
@@ -50,9 +52,9 @@ class Split(Part):
 
 
 class Splits(Part):
-    """Dates of each split; those left out use the training dates.
+    """The dates of each split; splits that are left out use the training dates.
 
-    The dates of `test` belong to no other split: nothing is judged on what it was tuned on.
+    The dates of `test` belong to no other split, so that no policy is judged on its training data.
     """
 
     train: Split
@@ -72,8 +74,8 @@ class Splits(Part):
             later = max(self.test, other, key=lambda split: split.days[0])
             if later.days[0] <= min(self.test.days[1], other.days[1]):
                 raise PlacedError(
-                    f"has dates of {name}, the first of them {later.first}; expected dates that no "
-                    "other split has, or no test at all, to judge on the training dates",
+                    f"shares dates with {name}, from {later.first} on; expected dates that no "
+                    "other split has, or no test split at all, to judge on the training dates",
                     "test",
                 )
         return self
@@ -88,25 +90,26 @@ class Recorded(Distribution):
     """Recorded quantities of one item, from a CSV with the columns `date,item,quantity`.
 
     The file is looked for beside the scenario, then among the series that come with the catalog.
-    One row is one period, and every period from the first to the last date of each split has a row;
-    a period without one is an error, unless `missing: zero` says that nothing was asked for in it.
-    Dates are written YYYY-MM-DD, or all as numbers of periods. Periods are days, weeks, months (of
-    the same day, or the last), quarters or years, as the dates of all items in the file show;
-    `every` states it, and others (14 days, business day). Quantities are written with a point and
-    without marks between thousands. As a distribution it is the empirical one of the training
-    dates.
+    One row is one period, and every period from the first to the last date of each split has a row.
+    A period without a row is an error, unless `missing: zero` says that it had no demand. Dates are
+    written YYYY-MM-DD, or all as numbers of periods. The length of a period (day, week, month,
+    quarter or year) follows from the dates of all items in the file, or is stated by `every`, which
+    also accepts others (14 days, business day). Months begin on the same day of the month, or on
+    its last day. Quantities are written with a decimal point and without separators of thousands.
+    As a distribution it is the empirical distribution of the training dates.
 
-    Multiplied, or with a `scale`, whole quantities stay whole: what rounding leaves is carried to
-    the next one that is not 0, so that the mean is multiplied and periods without demand stay so.
+    When multiplied, or with a `scale`, whole quantities stay whole: the rounding error is carried
+    over to the next quantity that is not 0. So the mean is multiplied, and periods without demand
+    stay without demand.
     """
 
     distribution: Literal["recorded"] = "recorded"
     file: str
     item: str
     splits: Splits
-    missing: Literal["zero"] | None = None  # what a period without a row had; None: an error
-    every: Every | None = None  # a period: week, 14 days, business day; None: as the dates show
-    scale: Positive = 1.0  # what every record is multiplied with
+    missing: Literal["zero"] | None = None  # demand of a period without a row; None: it is an error
+    every: Every | None = None  # week, 14 days, business day; None: from the dates
+    scale: Positive = 1.0  # factor of every record
     _series: dict[str, Floats] = PrivateAttr(default_factory=dict)
     _first: dict[str, str] = PrivateAttr(default_factory=dict)
     _spacing: str = PrivateAttr(default="")
@@ -139,7 +142,7 @@ class Recorded(Distribution):
         return self
 
     def _cut_out(self, records: Records, apart: Spacing, days: list[int], name: str) -> Floats:
-        """The quantities of a split's periods; every one of them must be known."""
+        """The quantities of all periods of a split; raises an error where one is unknown."""
         split = self.splits.of(name)
         if isinstance(split.first, int) == records.dated:
             raise PlacedError(self._other_days(records, split), "splits", name)
@@ -148,9 +151,9 @@ class Recorded(Distribution):
         rows = records.items[self.item]
         if low >= high or not any(day in rows for day in days[low:high]):
             raise PlacedError(
-                f"no rows from {split.first} to {split.last}; the records of {self.item!r} run "
+                f"has no rows from {split.first} to {split.last}; the records of {self.item!r} run "
                 f"from {records.shown(min(rows))} to {records.shown(max(rows))}; expected dates "
-                "among them",
+                "between them",
                 "splits",
                 name,
             )
@@ -175,20 +178,20 @@ class Recorded(Distribution):
         day = records.days[0]
         if records.dated:
             return (
-                f"is from {split.first!r}, a number; expected dates, as {records.path.name} has "
-                f"them, such as {records.shown(day)}"
+                f"begins at {split.first!r}, a number; expected dates, as in {records.path.name}, "
+                f"such as {records.shown(day)}"
             )
         told = (
-            f"is from {split.first}, but the dates in {records.path.name} are numbers, such as "
+            f"begins at {split.first}, but the dates in {records.path.name} are numbers, such as "
             f"{day}; expected numbers of periods here, or dates YYYY-MM-DD in the file"
         )
         if 20_000 <= day <= 80_000:
             date = datetime.date(1899, 12, 30) + datetime.timedelta(days=day)
-            told += f" (if {day} is Excel's number of {date}, format the column as yyyy-mm-dd)"
+            told += f" (if {day} is Excel's number for {date}, format the column as yyyy-mm-dd)"
         return told
 
     def _check_ends(self, records: Records, apart: Spacing, name: str) -> None:
-        """Nobody knows what was asked for before the file begins and after it ends."""
+        """Raise PlacedError if a split begins before the file or ends after it."""
         first, last = self.splits.of(name).days
         begin, end = records.days[0], records.days[-1]
         count = apart.index(end)
@@ -208,11 +211,11 @@ class Recorded(Distribution):
                 )
 
     def _multiplied(self, array: Floats, name: str) -> Floats:
-        """The records times the scale; whole ones stay whole, what is left over is carried on."""
+        """The records times the scale; whole records stay whole, and rounding is carried over."""
         if array.max() * self.scale > LARGEST:
             raise PlacedError(
-                f"makes {array.max() * self.scale:g} of {array.max():g}; expected at most "
-                f"{LARGEST:g} in a period",
+                f"raises {array.max():g} to {array.max() * self.scale:g}; expected at most "
+                f"{LARGEST:g} per period",
                 "scale",
             )
         if self.scale == 1.0 or np.any(array != np.floor(array)):
@@ -234,12 +237,12 @@ class Recorded(Distribution):
         return self._series[split]
 
     def block(self, split: str) -> int:
-        """Length of the moving blocks that a split's episodes are drawn in; 0: replayed."""
+        """Length of the moving blocks that episodes of a split are drawn in; 0: replayed."""
         return self.splits.of(split).block
 
     @property
     def spacing(self) -> str:
-        """How far apart its periods are: week, 14 days."""
+        """The length of a period: week, 14 days."""
         return self._spacing
 
     def first(self, split: str) -> str:
@@ -247,7 +250,7 @@ class Recorded(Distribution):
         return self._first[split]
 
     def _times(self, factor: float) -> Distribution:
-        file = str(_shipped() / self.file)  # the same file, whatever the folder is
+        file = str(_shipped() / self.file)  # the same file from any folder
         return made(Recorded, **self.parameters() | {"file": file, "scale": self.scale * factor})
 
     def _tabulate(self) -> tuple[Floats, Floats]:
@@ -256,7 +259,7 @@ class Recorded(Distribution):
 
 
 def _outside(apart: Spacing, index: int) -> int | None:
-    """The day of a period before or after all others; None at the ends of the calendar."""
+    """The day of a period outside of the file; None at the ends of the calendar."""
     try:
         day = apart.day(index)
         _ = datetime.date.fromordinal(max(day, 1))
@@ -266,7 +269,7 @@ def _outside(apart: Spacing, index: int) -> int | None:
 
 
 def _shipped() -> Path:
-    """Folder of the series that come with the catalog."""
+    """The folder of the series that come with the catalog."""
     return Path(__file__).resolve().parents[1] / "catalog"
 
 

@@ -1,4 +1,4 @@
-"""Evenly spaced periods: which ones a list of dates has, and which it misses.
+"""Evenly spaced periods: the ones that a list of dates has, and the ones that it lacks.
 
 A day is a number here: the ordinal of a date, or the number of a period.
 """
@@ -22,29 +22,29 @@ UNITS = {
     "quarter": ("month", 3),
     "year": ("month", 12),
 }
-"""Periods by their names: what they are counted in, and how many of it."""
+"""Periods by name: the unit that they are counted in, and the number of units."""
 
 INFERRED = ("year", "quarter", "month", "week", "day")
-"""Periods that dates are tried for, the longest first. Working days are not guessed: a Saturday
-without a row may be a Saturday without demand."""
+"""Periods that are tried on the dates, the longest first. Business days are not inferred, because a
+Saturday without a row may be a Saturday without demand."""
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """Periods that are a number of days, working days (Monday to Friday) or months apart.
+    """Periods that are a number of days, business days (Monday to Friday) or months apart.
 
-    A month begins on the same day of each month as the others, or on the last one of a shorter
-    month: so ends of months are evenly spaced too.
+    Every month begins on the same day of the month, or on the last day of a shorter month. So the
+    ends of months are evenly spaced, too.
     """
 
     name: str  # "week", "14 days"
     unit: str  # day, business day, month or period
     step: int
-    origin: int  # a day: that of period 0
+    origin: int  # the day of period 0
     day_of_month: int = 0
 
     def index(self, day: int) -> int | None:
-        """The number of a period from its day; None for a day that is none of a period."""
+        """The number of the period that begins on a day; None where none begins."""
         count = self._count(day)
         if count is None:
             return None
@@ -54,7 +54,7 @@ class Spacing:
         return None if rest else number
 
     def day(self, index: int) -> int:
-        """The day of a period, from its number."""
+        """The day on which the period with this number begins."""
         start = self._count(self.origin)
         assert start is not None
         count = start + index * self.step
@@ -80,7 +80,7 @@ class Spacing:
         return day
 
     def fits(self, days: Sequence[int]) -> bool:
-        """Whether all of these days are periods."""
+        """Whether a period begins on each of these days."""
         return all(self.index(day) is not None for day in days)
 
 
@@ -101,17 +101,17 @@ def _checked(every: str) -> str:
 
 
 Every = Annotated[str, AfterValidator(_checked)]
-"""How far apart dates are: week, 14 days."""
+"""The length of a period: week, 14 days."""
 
 
 def stated(every: str, days: Sequence[int]) -> Spacing:
-    """The spacing that is written, from the first of these days (sorted)."""
+    """The spacing that the scenario states, from the first of these days (sorted)."""
     unit, step = _parsed(every)
     return Spacing(every, unit, step, days[0], _day_of_month(days) if unit == "month" else 0)
 
 
 def found(days: Sequence[int], dated: bool) -> Spacing:
-    """The longest of the usual periods that all of these days (sorted) are beginnings of."""
+    """The longest of the usual periods that fits all of these days (sorted)."""
     if not dated:
         return Spacing("period", "period", 1, days[0])
     names = INFERRED if len(days) > 1 else ("day",)
@@ -125,5 +125,5 @@ def _day_of_month(days: Sequence[int]) -> int:
 
 
 def shown(day: int, dated: bool) -> str:
-    """A day as it is written: 2024-01-31, or the number of its period."""
+    """A day as text: 2024-01-31, or the number of its period."""
     return str(datetime.date.fromordinal(day)) if dated else f"period {day}"

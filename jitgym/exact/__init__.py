@@ -1,10 +1,10 @@
-"""The exact optimum of a small plant, enumerated with the dynamics that simulate.
+"""The exact optimum of a small plant, enumerated with the dynamics of the simulator.
 
     solution = exact.solve(scenario)            # .cost, .lower, .upper, .states, .policy
     value    = exact.evaluate(policy, scenario) # .cost, .lower, .upper
 
-`cost` is the scenario's yardstick: the long-run average a period (ongoing), the total of a season,
-the discounted sum from the first state where a discount is given.
+`cost` is the scenario's yardstick: the long-run average per period (ongoing), the total of a
+season, or, with a discount, the discounted sum from the first state.
 """
 
 from .bounds import Bounds, first_bounds

@@ -1,7 +1,7 @@
-"""Asks: what may be asked for in a state, one number after the other.
+"""Asks: the decisions that are possible in a state, enumerated as code numbers.
 
-A code stands for one decision: the lots asked of each source, which projects begin, and one way to
-set priorities, as digits of a number.
+The digits of a code describe one decision: the lots asked of each source, the projects that begin,
+and one priority order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .records import CODE, Box, Scratch, Whole
 
 @kernel
 def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
-    """Bound the lots of each source by the box and by the materials in stock."""
+    """Limit the lots of each source by the box and by the materials in stock."""
     for s in range(plant.sources.size):
         source = plant.sources[s]
         limit = float(box.most[s])
@@ -31,7 +31,7 @@ def set_limits(plant: Plant, box: Box, scratch: Scratch) -> None:
 
 @kernel
 def set_lots(plant: Plant, box: Box, scratch: Scratch, code: int) -> None:
-    """Write the lots of each source that a code stands for."""
+    """Write the lots of each source that a code describes."""
     rest = code // (box.priorities.shape[0] << plant.projects.size)
     for s in range(plant.sources.size):
         scratch.lots[s] = rest % (box.most[s] + 1)
@@ -40,7 +40,7 @@ def set_lots(plant: Plant, box: Box, scratch: Scratch, code: int) -> None:
 
 @kernel
 def ask(plant: Plant, box: Box, scratch: Scratch, code: int) -> bool:
-    """Write what a code asks for; return whether it says anything that no other code says."""
+    """Write what a code asks for; return False if another code has the same effect."""
     sources = plant.sources.size
     way = code % box.priorities.shape[0]
     flags = code // box.priorities.shape[0]
@@ -64,7 +64,7 @@ def ask(plant: Plant, box: Box, scratch: Scratch, code: int) -> bool:
 
 @kernel
 def next_code(plant: Plant, box: Box, scratch: Scratch, counts: Whole) -> bool:
-    """Go on to the next code within the limits of a state; return whether there is one."""
+    """Advance to the next code within the limits of a state; return whether there is one."""
     low = box.priorities.shape[0] << plant.projects.size
     if (counts[CODE] + 1) % low != 0:
         counts[CODE] += 1

@@ -1,4 +1,4 @@
-"""Atoms: the partition of one channel's uniforms on which nothing changes, in one state."""
+"""Atoms: the intervals of one channel's uniform on which the outcome is constant in a state."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ from .noise import (
 
 Floats = npt.NDArray[np.float64]
 
-NEW_PRODUCT = 100.0  # units: who waits for a new product is cut for so many requests at most
-FINEST = 1e-15  # cuts nearer than this are one
+NEW_PRODUCT = 100.0  # units: most requests for a new product whose waiting share is enumerated
+FINEST = 1e-15  # cuts closer together than this count as one
 
 
 @kernel
 def partition(
     plant: Plant, noise: Noise, c: int, state: Row, flows: Row, asked: Row, u: Row, mass: Row
 ) -> int:
-    """Write representatives and probabilities of a channel's atoms; return how many, -1: too many.
+    """Write representatives and probabilities of a channel's atoms; return how many there are.
 
-    `state` and `flows` are those before the stage that reads the channel; `asked` those of sources.
+    Return -1 if there are too many. `state` and `flows` are those before the stage that reads the
+    channel; `asked` holds the asked quantities of the sources.
     """
     channel = noise.channels[c]
     if channel.table != NONE:
@@ -51,7 +52,7 @@ def partition(
 def cut_channel(
     plant: Plant, noise: Noise, c: int, state: Row, flows: Row, asked: Row, u: Row, mass: Row
 ) -> int:
-    """Write the atoms of a channel by the cuts of all that read it; see `partition`."""
+    """Write the atoms of a channel from the cuts of all its readers; see `partition`."""
     channel = noise.channels[c]
     count = 0
     for k in range(channel.cuts, channel.cuts_end):
@@ -82,7 +83,7 @@ def cut_channel(
 
 @kernel
 def middles(u: Row, mass: Row, count: int) -> int:
-    """Replace cuts, ascending, by the middles of what lies between them; return how many."""
+    """Replace ascending cuts by the midpoints between them; return how many there are."""
     atoms = 0
     low = 0.0
     for k in range(count + 1):
@@ -99,7 +100,7 @@ def middles(u: Row, mass: Row, count: int) -> int:
 
 @kernel
 def tabled(plant: Plant, noise: Noise, channel: Record, state: Row, u: Row, mass: Row) -> int:
-    """Write the atoms of the one distribution that a channel is drawn for in this state."""
+    """Write the atoms of the one distribution that reads a channel in this state."""
     which = channel.table
     last = -1
     if channel.of_demand:
@@ -123,7 +124,7 @@ def tabled(plant: Plant, noise: Noise, channel: Record, state: Row, u: Row, mass
 
 @kernel
 def first_lost(plant: Plant, noise: Noise, which: int, state: Row, demand: Record) -> int:
-    """Return the first atom that takes all of the stock: whatever is beyond it is lost."""
+    """Return the first atom that takes all of the stock; demand beyond it is lost."""
     stock = on_hand(state, plant.items[demand.item])
     for k in range(noise.first[which], noise.first[which + 1]):
         if noise.value[k] >= stock:
@@ -133,7 +134,7 @@ def first_lost(plant: Plant, noise: Noise, which: int, state: Row, demand: Recor
 
 @kernel
 def lost_beyond(plant: Plant, noise: Noise, c: int, state: Row) -> float:
-    """Return the mean cost of what is lost beyond the atom that `tabled` ends with."""
+    """Return the mean cost of the demand that is lost beyond the last atom of `tabled`."""
     channel = noise.channels[c]
     if channel.table == NONE or not channel.of_demand:
         return 0.0
@@ -149,7 +150,7 @@ def lost_beyond(plant: Plant, noise: Noise, c: int, state: Row) -> float:
 
 @kernel
 def cut_nature(plant: Plant, reader: Record, state: Row, flows: Row, cuts: Row, count: int) -> int:
-    """Append where something fails, recovers, or changes its regime."""
+    """Append the cuts at which something fails, recovers or changes its regime."""
     k = reader.index
     if reader.kind == UP_DOWN:
         it = plant.ups_and_downs[k]
@@ -168,7 +169,7 @@ def cut_nature(plant: Plant, reader: Record, state: Row, flows: Row, cuts: Row, 
 def hits(
     plant: Plant, noise: Noise, reader: Record, which: int, state: Row, asked: Row
 ) -> tuple[float, float, float]:
-    """Return of how many units, at least and at most, each is hit with which chance.
+    """Return the range of units at risk and the probability per unit: (least, most, chance).
 
     A reader may have two such draws: defects before and after a project.
     """
@@ -209,13 +210,13 @@ def hits(
 
 @kernel
 def most_certain(plant: Plant, noise: Noise, p: int) -> float:
-    """Return the least that a stream brings."""
+    """Return the smallest demand of a stream."""
     return noise.value[noise.first[plant.parts[p].stream]]
 
 
 @kernel
 def most_requested(plant: Plant, noise: Noise, state: Row, d: int) -> float:
-    """Return the most that a demand can request in a period."""
+    """Return the largest demand that is possible in a period."""
     demand = plant.demands[d]
     which = demand.quantity
     if demand.stream != NONE:
@@ -229,7 +230,7 @@ def most_requested(plant: Plant, noise: Noise, state: Row, d: int) -> float:
 
 @kernel
 def batches(plant: Plant, s: int, state: Row, asked: Row) -> tuple[float, float]:
-    """Return how many units of a source may arrive in this period, at least and at most."""
+    """Return the least and the most units of a source that may arrive in this period."""
     source = plant.sources[s]
     if source.ages == 0:
         most = max(asked[s], 0.0)
@@ -248,7 +249,7 @@ def batches(plant: Plant, s: int, state: Row, asked: Row) -> tuple[float, float]
 
 @kernel
 def push(cuts: Row, count: int, where: float) -> int:
-    """Append a cut, unless there is no room: then the count says so."""
+    """Append a cut; return the new count, or the size of the row if it is full."""
     if count < cuts.size - 1:
         cuts[count] = where
         return count + 1
@@ -257,7 +258,7 @@ def push(cuts: Row, count: int, where: float) -> int:
 
 @kernel
 def cut_binomials(cuts: Row, count: int, least: float, most: float, chance: float) -> int:
-    """Append where the quantiles of binomials of `least` to `most` units step."""
+    """Append the steps of the quantile functions of binomials of `least` to `most` units."""
     units = max(whole(least), 0.0)
     most = whole(most)
     while units <= most and count < cuts.size - 1:
@@ -268,7 +269,7 @@ def cut_binomials(cuts: Row, count: int, least: float, most: float, chance: floa
 
 @kernel
 def cut_binomial(cuts: Row, count: int, units: float, chance: float) -> int:
-    """Append where the quantile of a binomial steps; as `draws.binomial` sums it up."""
+    """Append the steps of a binomial's quantile function, summed as in `draws.binomial`."""
     if units < 1.0 or chance <= 0.0 or chance >= 1.0:
         return count
     k, mass = binomial_tail(units, chance)
@@ -285,13 +286,13 @@ def cut_binomial(cuts: Row, count: int, units: float, chance: float) -> int:
 
 @kernel
 def cut_negative_binomial(cuts: Row, count: int, size: float, mean: float) -> int:
-    """Append where the quantile of a negative binomial steps; as `draws` sums it up."""
+    """Append the steps of a negative binomial's quantile function, summed as in `draws`."""
     if mean <= 0.0:
         return count
     chance = mean / (size + mean)
     k, mass = negative_binomial_tail(size, mean)
     below = mass
-    # Beyond the last cut lies less than 1e-13: it counts as the value there.
+    # Less than 1e-13 of the mass lies beyond the last cut; it counts as the value there.
     while below < 1.0 - 1e-13 and (k < mean or mass > NOTHING) and count < cuts.size - 1:
         count = push(cuts, count, below)
         mass *= chance * (size + k) / (k + 1.0)

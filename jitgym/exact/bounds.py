@@ -1,10 +1,10 @@
-"""Bounds: how much is asked for at most, how much is held, how many wait.
+"""Bounds: the largest orders, stocks and backlogs that are enumerated.
 
-For one item with lost sales, one unconstrained source and linear costs, two bounds lose nothing
-(Zipkin 2008): an optimal order is at most the newsvendor quantile of one period's demand at the
-ratio p / (p + h), and an optimal inventory position at most that of L + 1 periods. Elsewhere bounds
-begin with a guess, from mean and spread of what is needed over the lead time, and are widened until
-the optimum stands still.
+For one item with lost sales, one unconstrained source and linear costs, two bounds are proved to
+keep an optimal policy (Zipkin 2008): an optimal order is at most the newsvendor quantile of one
+period's demand at the ratio p / (p + h), and an optimal inventory position at most that of L + 1
+periods. Elsewhere, the bounds start from a guess, based on the mean and spread of the requirements
+over the lead time, and are widened until the optimum is stable.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .enumeration import flow_cells, key_cells
 from .errors import TooLarge
 from .records import Box
 
-MOST_WAYS = 24  # ways to set priorities
+MOST_WAYS = 24  # priority orders
 MOST_CODES = 2**60
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of decisions and states, in units, and whether they lose nothing."""
+    """Bounds on decisions and states, in units, and whether they are proved to keep an optimum."""
 
     order: dict[str, float]  # by source
     position: dict[str, float]  # by item: in stock and in process, net of backlog
@@ -42,9 +42,9 @@ class Bounds:
     def widened(
         self, scenario: Scenario, touched: Collection[str] | None = None, factor: float = 1.5
     ) -> Bounds:
-        """Return wider bounds of all, or of the sources, items and demands that are touched.
+        """Return wider bounds, all or only those of the names in `touched`.
 
-        What the plant itself limits stays.
+        Order bounds never exceed what the plant itself can handle.
         """
 
         def wider(bounds: dict[str, float], kind: str, by: float) -> dict[str, float]:
@@ -62,7 +62,7 @@ class Bounds:
         )
 
     def box(self, layout: Layout) -> Box:
-        """Return them as the walk reads them."""
+        """Return the bounds in the form that the walk reads."""
         scenario = layout.scenario
         most = [
             int(whole(self.order[name] / source.lot_size))
@@ -71,7 +71,10 @@ class Bounds:
         ways = priorities(scenario)
         codes = math.prod(n + 1 for n in most) * len(ways) * 2 ** len(scenario.projects)
         if codes > MOST_CODES:
-            raise TooLarge(f"{scenario.file}: {codes:.1e} decisions in one state are too many")
+            raise TooLarge(
+                f"{scenario.file}: {codes:.1e} decisions in one state are too many; use larger "
+                "lots or fewer sources"
+            )
         return Box(
             np.array(most, dtype=np.int64),
             np.array([self.position[name] for name in scenario.items], dtype=np.float64),
@@ -86,13 +89,13 @@ class Bounds:
 
 
 def given_box(layout: Layout, position: dict[str, float], backlog: dict[str, float]) -> Box:
-    """Return the box of a given policy, with edges of stock and of backlog."""
+    """Return the box for a given policy, with edges of stock and of backlog."""
     orders = dict.fromkeys(layout.scenario.sources, 0.0)
     return Bounds(orders, position, backlog, False).box(layout)._replace(is_given=1)
 
 
 def priorities(scenario: Scenario) -> npt.NDArray[np.float64]:
-    """Return every way to set priorities at work centers that several sources share."""
+    """Return every priority order of the sources that share a work center."""
     places = {name: k for k, name in enumerate(scenario.sources)}
     crews = [
         [places[name] for name, source in scenario.sources.items() if source.at == center]
@@ -102,7 +105,7 @@ def priorities(scenario: Scenario) -> npt.NDArray[np.float64]:
     count = math.prod(math.factorial(len(crew)) for crew in shared)
     if count > MOST_WAYS:
         raise TooLarge(
-            f"{scenario.file}: the sources of its work centers can take turns in {count:,} ways; "
+            f"{scenario.file}: the sources at its work centers have {count:,} priority orders; "
             f"expected at most {MOST_WAYS}"
         )
     rows = []
@@ -115,7 +118,7 @@ def priorities(scenario: Scenario) -> npt.NDArray[np.float64]:
 
 
 def first_bounds(scenario: Scenario) -> Bounds:
-    """Return bounds that lose nothing where some are known, else a guess."""
+    """Return bounds that are proved to keep an optimum where some are known, else a guess."""
     return newsvendor_bounds(scenario) or guessed(scenario)
 
 
@@ -161,7 +164,7 @@ def _is_plain_lost_sales(scenario: Scenario) -> bool:
 
 
 def quantile_of_sum(demand: Distribution, periods: int, ratio: float) -> float:
-    """Return the newsvendor quantile of the demand of some periods, in whole units.
+    """Return the newsvendor quantile of the demand of several periods, in whole units.
 
     >>> from jitgym.distributions import Poisson
     >>> quantile_of_sum(Poisson(mean=6), 1, 0.8)  # Snyder and Shen, chapter 4
@@ -173,12 +176,12 @@ def quantile_of_sum(demand: Distribution, periods: int, ratio: float) -> float:
     mass = np.ones(1)
     for _ in range(periods):
         mass = np.convolve(mass, one)
-    # A ratio that is met to the last bit counts as not met: the next unit loses nothing.
+    # A ratio that is met exactly counts as not met: a bound one unit higher is still valid.
     return float(np.searchsorted(np.cumsum(mass), ratio + 1e-12))
 
 
 def guessed(scenario: Scenario) -> Bounds:
-    """Return bounds to begin with."""
+    """Return guessed bounds to start from."""
     position: dict[str, float] = {}
     for name, item in scenario.items.items():
         mean, variance = _needed(scenario, name)
@@ -202,14 +205,14 @@ def guessed(scenario: Scenario) -> Bounds:
 
 
 def first_positions(scenario: Scenario) -> dict[str, float]:
-    """Return edges of stock for a given policy to begin with: none in a season, which ends."""
+    """Return the first edges of stock for a given policy; a season, which ends, has none."""
     if scenario.horizon.ends:
         return dict.fromkeys(scenario.items, math.inf)
     return {name: 2.0 * units for name, units in guessed(scenario).position.items()}
 
 
 def first_backlogs(scenario: Scenario) -> dict[str, float]:
-    """Return edges of backlog to begin with."""
+    """Return the first edges of backlog."""
     waiting = {name: demand for name, demand in scenario.demands.items() if demand.waits}
     return {name: _first_backlog(demand) for name, demand in waiting.items()}
 
@@ -222,7 +225,7 @@ def _first_backlog(demand: Demand) -> float:
 
 
 def _needed(scenario: Scenario, item: str) -> tuple[float, float]:
-    """Mean and variance of the units of an item needed a period, through the bill of materials."""
+    """Return mean and variance of the units of an item needed per period, by bill of materials."""
     units_in = _units_in(scenario, item)
     mean = variance = 0.0
     for demand in scenario.demands.values():
@@ -234,7 +237,7 @@ def _needed(scenario: Scenario, item: str) -> tuple[float, float]:
 
 
 def _units_in(scenario: Scenario, item: str) -> dict[str, float]:
-    """Units of an item in a unit of every product."""
+    """Return the units of an item that are contained in one unit of every product."""
     units: dict[str, float] = {}
     for product_ in scenario.items_upstream_first:
         found = [
@@ -247,7 +250,7 @@ def _units_in(scenario: Scenario, item: str) -> dict[str, float]:
 
 
 def _economic(scenario: Scenario, item: str, mean: float) -> float:
-    """Largest economic order quantity of an item's sources; 0 without a fixed cost."""
+    """Return the largest economic order quantity of an item's sources; 0 without a fixed cost."""
     holding = scenario.items[item].holding_cost
     sources = [scenario.sources[name] for name in scenario.sources_of(item)]
     carriers = {s.carrier for s in sources if s.carrier}
@@ -257,20 +260,20 @@ def _economic(scenario: Scenario, item: str, mean: float) -> float:
 
 
 def _limited(scenario: Scenario, name: str, wanted: float) -> float:
-    """A bound of an order within what source and work center can give, in whole lots upward."""
+    """Return an order bound limited by the source and its work center, rounded up to whole lots."""
     source = scenario.sources[name]
     lot = source.lot_size
     bound = float(whole_up(wanted / lot) * lot)
     bound = min(bound, source.maximum_order or math.inf)
     item = scenario.items[source.makes]
     waits = any(d.waits for d in scenario.demands.values() if d.item == source.makes)
-    if item.storage is not None and not waits:  # goods for who waits need no room
+    if item.storage is not None and not waits:  # goods for waiting customers need no storage
         bound = min(bound, item.storage)
     if source.at is not None and source.time_per_unit > 0:
         center = scenario.work_centers[source.at]
         over = 0.0 if center.overtime is None else center.overtime.time
         time = float(center.time.support_max) + over
-        # One lot more than can be finished: time spent on it is kept, where anything can be.
+        # Asking for more than can be finished may pay: time spent on an unfinished lot is kept.
         alone = sum(other.at == source.at for other in scenario.sources.values()) == 1
         takes_all = alone and source.setup_time == 0
         lots = int(whole(time / (source.time_per_unit * lot)))

@@ -1,13 +1,13 @@
-"""Chains: what one policy costs in the long run, from a first state on.
+"""Chains: the long-run cost of one policy, starting from a given state.
 
-Where a chain ends in one closed class of states, its average cost g and relative values V solve
-g + V = c + P V on that class. As in `solvers`, whatever V is found, g lies between the least and
-the largest difference of c + P V and V. A chain that may end in several classes costs the mean over
-them, each with the chance to end there.
+If a chain ends in one closed class of states, its average cost g and relative values V solve
+g + V = c + P V on that class. As in `solvers`, for any V that is found, g lies between the smallest
+and the largest difference of c + P V and V. If a chain may end in several classes, its cost is the
+mean over them, weighted by the probability of ending in each.
 
-Values and shares are found by the damped operator where that is soon done. Where the chain forgets
-slowly, as a line with a long backlog does, they are found from their linear equations by BiCGSTAB
-(van der Vorst 1992), in hundreds of products with P instead of many thousands.
+Values and shares are found with the damped operator where it converges quickly. Where the chain
+mixes slowly, as that of a line with a long backlog, they are found from their linear equations by
+BiCGSTAB (van der Vorst 1992), in hundreds of products with P instead of many thousands.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ Whole = npt.NDArray[np.int64]
 Operator = Callable[[Floats], Floats]
 Size = Callable[[Floats], float]
 
-DIRECT = 500  # states up to which equations can be solved at once
-SPARSE = 50_000  # likewise where few transitions lead from each state, as in a line
-FEW = 8  # transitions
+DIRECT = 500  # most states whose equations are solved directly
+SPARSE = 50_000  # the same, where few transitions lead from each state, as in a line
+FEW = 8  # transitions per state
 DAMPING = 0.05
-PATIENCE = 50  # steps after which equations are solved
-MOST = 200_000  # steps
-WORK = 1e11  # steps x transitions, about a minute: then the bounds say how far it came
-FAR = 100.0  # times what is wanted; rounding alone leaves less
-LEFT = 1e-13  # probability that may still be under way
-BALANCED = 1e-13  # of shares, how much may still move in a period
+PATIENCE = 50  # steps before the equations are solved
+MOST = 200_000  # largest number of steps
+WORK = 1e11  # steps x transitions, about a minute; the bounds then show the remaining error
+FAR = 100.0  # times the tolerance; a residual due to rounding alone is smaller
+LEFT = 1e-13  # probability of not yet being in a closed class that is neglected
+BALANCED = 1e-13  # largest change of the shares in one period
 
-NEARER = 1e-3  # what one start of a Krylov method brings the residual down to, if it can
-STEPS = 200  # of BiCGSTAB, at most, in one start: two products with P each
-KEPT = 40  # directions of GMRES, likewise
+NEARER = 1e-3  # factor by which one run of a Krylov method should reduce the residual
+STEPS = 200  # most steps of BiCGSTAB in one run; each computes two products with P
+KEPT = 40  # most directions of GMRES in one run
 RESTARTS = 40
-STALLED = 0.9  # what BiCGSTAB must bring the residual below, as a share of what it was
+STALLED = 0.9  # BiCGSTAB has stalled if a larger share of the residual remains
 
 
 @dataclass(frozen=True)
 class LongRun:
-    """Average cost a period with its bounds, long-run shares of the states, relative values."""
+    """Average cost per period with its bounds, long-run shares of the states, relative values."""
 
     cost: float
     lower: float
@@ -63,7 +63,7 @@ class LongRun:
 
 @dataclass(frozen=True)
 class Near:
-    """What relative values and shares are looked for from."""
+    """Relative values and shares from which a search starts."""
 
     value: Floats  # (states,)
     shares: Floats  # (states,)
@@ -71,20 +71,20 @@ class Near:
 
 @dataclass(frozen=True)
 class Chain:
-    """What one policy does, in two factors: P = links @ nexts. Far fewer numbers than P has."""
+    """The chain of one policy as two factors, P = links @ nexts, with far fewer numbers than P."""
 
-    links: csr_array[Any]  # chance of each post-decision state, (states, posts)
-    nexts: csr_array[Any]  # chance of each next state, (posts, states)
+    links: csr_array[Any]  # probability of each post-decision state, (states, posts)
+    nexts: csr_array[Any]  # probability of each next state, (posts, states)
     cost: Floats  # mean cost of a period, (states,)
 
     @property
     def states(self) -> int:
-        """How many states there are."""
+        """The number of states."""
         return self.cost.size
 
     @property
     def transitions(self) -> int:
-        """How many numbers one step takes."""
+        """The number of entries that one step reads."""
         return int(self.links.nnz + self.nexts.nnz)
 
     @cached_property
@@ -98,22 +98,22 @@ class Chain:
         return (self.links @ self.nexts).tocsr()
 
     def ahead(self, value: Floats) -> Floats:
-        """Return P V, the mean value a period later."""
+        """Return P V, the mean value one period later."""
         later: Floats = self.links @ (self.nexts @ value)
         return later
 
     def on(self, shares: Floats) -> Floats:
-        """Return x P, the shares a period later."""
+        """Return x P, the shares one period later."""
         to_states, to_posts = self.transposed
         later: Floats = to_states @ (to_posts @ shares)
         return later
 
     def differences(self, value: Floats) -> Floats:
-        """Return c + P V - V: the average cost lies between the least and the largest."""
+        """Return c + P V - V; the average cost lies between its smallest and largest entry."""
         return self.cost + self.ahead(value) - value
 
     def within(self, members: Whole) -> Chain:
-        """Return the chain on a closed class."""
+        """Return the chain restricted to a closed class."""
         if members.size == self.states:
             return self
         links = self.links[members]
@@ -130,11 +130,11 @@ def long_run(
     tolerance: float = 1e-10,
     near: Near | None = None,
 ) -> LongRun:
-    """Return the long-run average cost of a policy, `choice` of each state, from `start` on."""
+    """Return the long-run average cost of a policy, given by its `choice` in each state."""
     chain = chain_of(arrays, choice)
     near = near or Near(np.zeros(arrays.states), np.ones(arrays.states))
     shares, values = np.zeros(arrays.states), np.zeros(arrays.states)
-    bounds: list[tuple[float, float, float]] = []  # chance, least, most
+    bounds: list[tuple[float, float, float]] = []  # probability, lower, upper
     for members, chance in ends(chain, start):
         within = chain.within(members)
         of_class = shares_within(within, near.shares[members])
@@ -143,7 +143,7 @@ def long_run(
         bounds.append((chance, low, high))
         shares[members] = chance * of_class
     chances, lows, highs = np.array(bounds).T
-    # What is still under way may end where it is cheapest, or dearest.
+    # The probability not yet absorbed may end in the cheapest or the most expensive class.
     missing = max(1.0 - float(chances.sum()), 0.0) if len(bounds) > 1 else 0.0
     lower = float(chances @ lows) + missing * float(lows.min())
     upper = float(chances @ highs) + missing * float(highs.max())
@@ -153,9 +153,9 @@ def long_run(
 def long_run_shares(
     arrays: Arrays, choice: Whole, start: Floats, *, near: Floats, tolerance: float
 ) -> Floats:
-    """Return the long-run shares of the states under a policy, looked for from `near` on.
+    """Return the long-run shares of the states under a policy; the search starts from `near`.
 
-    `tolerance` is how much of them may still move in a period.
+    `tolerance` limits the change of the shares in one period.
     """
     chain = chain_of(arrays, choice)
     shares = np.zeros(arrays.states)
@@ -166,7 +166,7 @@ def long_run_shares(
 
 
 def ends(chain: Chain, start: Floats) -> list[tuple[Whole, float]]:
-    """Return the closed classes that a chain may end in, each with its chance."""
+    """Return the closed classes that a chain may end in, each with its probability."""
     classes = closed_classes(chain)
     if len(classes) == 1:
         return [(classes[0], 1.0)]
@@ -210,9 +210,9 @@ def ranges(first: Whole, sizes: Whole) -> Whole:
 
 
 def closed_classes(chain: Chain) -> list[Whole]:
-    """Return the closed classes of a chain: states that reach each other, and nothing else.
+    """Return the closed classes of a chain: sets of states that reach each other and no others.
 
-    Those of states and post-decision states together, without the latter.
+    They are found on states and post-decision states together; only the states are returned.
     """
     from scipy.sparse import block_array
     from scipy.sparse.csgraph import connected_components
@@ -227,7 +227,7 @@ def closed_classes(chain: Chain) -> list[Whole]:
 
 
 def chances_to_end(chain: Chain, classes: list[Whole], start: Floats) -> Floats:
-    """Return the chance to end in each class: not 1 in all where some are under way for long."""
+    """Return the probability of ending in each class; their sum is below 1 if that takes long."""
     closed = np.zeros(start.size, dtype=bool)
     for members in classes:
         closed[members] = True
@@ -242,14 +242,14 @@ def chances_to_end(chain: Chain, classes: list[Whole], start: Floats) -> Floats:
 
 
 def average_within(chain: Chain, wanted: float, value: Floats) -> tuple[Floats, float, float]:
-    """Return relative values in a closed class, and bounds of its average cost, `wanted` apart.
+    """Return relative values in a closed class, and bounds of its average cost.
 
-    They are looked for from `value` on.
+    The bounds are at most `wanted` apart if the search converges. It starts from `value`.
     """
 
     def residual(value: Floats) -> Floats:
         difference: Floats = chain.differences(value)
-        return difference - value.mean()  # 0 at the V whose mean is the average cost
+        return difference - value.mean()  # 0 for the V whose mean is the average cost
 
     value = solved(residual, value, np.ptp, wanted, chain, relative_values)
     difference = chain.differences(value)
@@ -257,7 +257,7 @@ def average_within(chain: Chain, wanted: float, value: Floats) -> tuple[Floats, 
 
 
 def shares_within(chain: Chain, guess: Floats, tolerance: float = BALANCED) -> Floats:
-    """Return the long-run shares of the states of a closed class, looked for from others on."""
+    """Return the long-run shares in a closed class; the search starts from `guess`."""
     even = np.full(chain.states, 1.0 / chain.states)
     first = guess / guess.sum() if guess.any() else even
 
@@ -283,10 +283,10 @@ def solved(
     chain: Chain,
     at_once: Callable[[Chain], Floats],
 ) -> Floats:
-    """Return x whose `residual`, an affine function of x, is no larger than wanted.
+    """Return x whose `residual`, an affine function of x, is at most `wanted` or nearly so.
 
-    Or as small as it comes: by damped steps, then by Krylov's methods, and where those stall
-    `at_once` if the chain is small, and by more steps.
+    Damped steps come first, then Krylov methods. Where these stall, `at_once` solves the equations
+    of a small chain directly, and more damped steps follow.
     """
     products = WORK / chain.transitions
     x = by_steps(residual, guess, size, wanted, PATIENCE)
@@ -299,7 +299,7 @@ def solved(
 
 
 def by_steps(residual: Operator, guess: Floats, size: Size, wanted: float, most: int) -> Floats:
-    """Add the residual to x until it is no larger than wanted; damped, for periodic chains."""
+    """Add the residual to x until it is at most `wanted`; steps are damped for periodic chains."""
     x, rest = guess.copy(), residual(guess)
     for _ in range(most):
         if size(rest) <= wanted:
@@ -314,7 +314,7 @@ def by_krylov(
 ) -> Floats:
     """Solve residual(x) = 0 by BiCGSTAB, and by GMRES where that stalls, until nothing is gained.
 
-    Each is started again from the residual computed anew: rounding does not add up.
+    Each run starts from a freshly computed residual, so that rounding does not accumulate.
     """
     from scipy.sparse.linalg import LinearOperator, bicgstab, gmres
 
@@ -330,7 +330,7 @@ def by_krylov(
         if size(rest) <= wanted:
             break
         for method in methods:
-            with np.errstate(all="ignore"):  # what breaks down is thrown away
+            with np.errstate(all="ignore"):  # a step that breaks down is discarded
                 step, _ = method(times, rest)
                 then = residual(x + step)
             gained = float(np.linalg.norm(then) / np.linalg.norm(rest))
@@ -343,7 +343,7 @@ def by_krylov(
 
 
 def is_direct(chain: Chain) -> bool:
-    """Return whether the equations of a chain are small enough to be solved at once."""
+    """Return whether the equations of a chain are few enough to be solved directly."""
     size = chain.states
     return size <= DIRECT or (size <= SPARSE and chain.matrix.nnz <= FEW * size)
 
@@ -367,7 +367,7 @@ def relative_values(chain: Chain) -> Floats:
 
 
 def balanced(chain: Chain) -> Floats:
-    """Return the shares x = x P of a closed class: at first x[0] is 1."""
+    """Return the shares x = x P of a closed class, solved with x[0] = 1 and then normalized."""
     from scipy.sparse import csc_array, eye_array
     from scipy.sparse.linalg import spsolve
 

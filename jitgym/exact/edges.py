@@ -1,8 +1,7 @@
-"""Edges: how much is held and how many wait, at most.
+"""Edges: the limits on stock and backlog that keep the number of states finite.
 
-At an edge of stock the plant blocks: a decision that would exceed it is not allowed, and of a given
-policy the orders that would exceed it are not placed. Beyond an edge of backlog, demand is turned
-away.
+A decision that would exceed an edge of stock is not allowed; orders of a given policy that would
+exceed it are held back. Demand beyond an edge of backlog is turned away.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .records import Box, Scratch
 
 @kernel
 def beyond_edge(plant: Plant, box: Box, scratch: Scratch) -> int:
-    """Return the first item of which a grant exceeds its edge of stock; NONE if there is none."""
+    """Return the first item whose grant exceeds its edge of stock; NONE if there is none."""
     for i in range(plant.items.size):
         granted = 0.0
         position = on_hand(scratch.post, plant.items[i])
@@ -39,7 +38,7 @@ def beyond_edge(plant: Plant, box: Box, scratch: Scratch) -> int:
 
 @kernel
 def brings(plant: Plant, s: int, i: int) -> bool:
-    """Return whether a source brings an item, as what it makes or as a by-product."""
+    """Return whether a source brings an item, as its product or as a by-product."""
     source = plant.sources[s]
     if source.item == i:
         return True
@@ -48,7 +47,7 @@ def brings(plant: Plant, s: int, i: int) -> bool:
 
 @kernel
 def turn_away(plant: Plant, box: Box, state: Row) -> bool:
-    """Turn away who would wait beyond the edge of a backlog; return whether there was anybody."""
+    """Turn away customers beyond the edge of a backlog; return whether there were any."""
     turned = False
     for d in range(plant.demands.size):
         cell = plant.demands[d].backlog

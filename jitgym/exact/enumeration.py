@@ -1,7 +1,8 @@
 """Enumeration: from a plant and a box to the arrays of a finite Markov decision process.
 
-The compiled walk finds everything; here its arrays are made, grown when they are full, and cut to
-size. Memory is stated before it is taken, and refused over a limit.
+The compiled walk finds the states, decisions and transitions. This module allocates its arrays,
+enlarges them when they are full, and trims them at the end. It checks the memory before it
+allocates, and refuses to exceed a limit.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ from .walk import DONE, GROW, LONG, MOST_ATOMS, WAIT, WIDE, walk
 Floats = npt.NDArray[np.float64]
 
 MEMORY = 6_000_000_000
-"""Bytes that an enumeration may take, unless another limit is given."""
+"""Bytes that an enumeration may take by default."""
 
 FIRST_ROOM = 1 << 12
-WIDTH = 1024  # atoms of a channel that there is room for at least
+WIDTH = 1024  # least room for the atoms of a channel
 
-# Which count fills which arrays, and how many entries each has more than things counted.
+# The arrays that each count fills.
 GROWING = {
     STATES: ("states", "seen", "place", "first"),
     DECISIONS: ("cost", "code", "held", "link_first"),
@@ -63,29 +64,29 @@ GROWING = {
 
 @dataclass(frozen=True)
 class Enumerated:
-    """What was enumerated: the process, and what its states and decisions are."""
+    """The enumerated process, and the meaning of its states and decisions."""
 
     arrays: Arrays
     states: Floats  # rows of key cells, (states, key cells)
-    slots: npt.NDArray[np.int32]  # hash table of them
+    slots: npt.NDArray[np.int32]  # hash table of the states
     code: npt.NDArray[np.int64]  # what each decision asks for
     edge: Floats  # probability that demand is turned away after a post-decision state, (posts,)
     held: Floats  # probability that orders of a given policy are held back, (decisions,)
-    held_back: Floats  # units of each item: the largest grant that was held back
-    start: Floats  # probability of each state to be the first, (states,)
+    held_back: Floats  # largest grant of each item that was held back, in units
+    start: Floats  # probability that an episode starts in each state, (states,)
     box: Box
 
     def find(self, rows: Floats) -> npt.NDArray[np.int64]:
-        """Return the number of each row of key cells; -1 where it is no state."""
+        """Return the state number of each row of key cells; -1 where it is not a state."""
         return find_rows(self.states, self.slots, rows)
 
     def asked(self, layout: Layout, decisions: npt.NDArray[np.int64]) -> Floats:
-        """Return what decisions ask for, (decisions, asked cells)."""
+        """Return what the decisions ask for, (decisions, asked cells)."""
         return asked_by(layout, self.box, self.code[decisions])
 
 
 def find_rows(states: Floats, slots: npt.NDArray[np.int32], rows: Floats) -> npt.NDArray[np.int64]:
-    """Return the number of the state of each row of key cells; -1 where there is none."""
+    """Return the state number of each row of key cells; -1 where there is none."""
     rows = np.ascontiguousarray(rows)
     found = np.empty(rows.shape[0], dtype=np.int64)
     find_all(states, slots, rows, rows.view(np.uint64), found)
@@ -93,7 +94,7 @@ def find_rows(states: Floats, slots: npt.NDArray[np.int32], rows: Floats) -> npt
 
 
 def asked_by(layout: Layout, box: Box, code: npt.NDArray[np.int64]) -> Floats:
-    """Return what codes of decisions ask for, (codes, asked cells): see `walk.try_all`."""
+    """Return what codes of decisions ask for, (codes, asked cells); see `asks`."""
     plant = layout.plant
     sources = plant.sources.size
     asked = np.zeros((code.size, layout.asked_cells))
@@ -111,7 +112,7 @@ def asked_by(layout: Layout, box: Box, code: npt.NDArray[np.int64]) -> Floats:
 def key_cells(layout: Layout) -> npt.NDArray[np.int32]:
     """Return the cells that tell states apart when a decision is due.
 
-    What was granted in this period is not there yet: the first cell of a pipeline is 0.
+    The first cell of a pipeline is left out: it is 0 until something is granted in this period.
     """
     empty = {int(s["pipeline"]) for s in layout.plant.sources if s["ages"] > 0}
     kept = [k for k in range(layout.key_cells) if k not in empty]
@@ -134,24 +135,24 @@ def enumerate_states(
     memory: float = MEMORY,
     given: Callable[[Floats], Floats] | None = None,
 ) -> Enumerated:
-    """Return all that can be reached from the first states.
+    """Return everything that can be reached from the first states.
 
     Parameters
     ----------
     layout, tabled
         The plant and its noise.
     box
-        Which decisions and states are looked at.
+        The decisions and states that are considered.
     memory
-        Bytes that may be taken.
+        Bytes that may be used.
     given
-        State rows -> what is asked in each, (states, asked cells): the one decision of each state.
-        Without it every decision of the box is taken.
+        Function from state rows to what is asked in each, (states, asked cells): the only decision
+        of each state. Without it, every decision of the box is considered.
 
     Raises
     ------
     TooLarge
-        If it would take more memory than allowed.
+        If the enumeration would take more memory than allowed.
     NotFinite
         If a channel has too many atoms.
     """
@@ -185,7 +186,7 @@ def _extended(rows: Floats, more: Floats) -> Floats:
 
 
 def first_states(layout: Layout) -> tuple[Floats, Floats]:
-    """Return the states that an episode may begin in, and their probabilities.
+    """Return the states in which an episode may begin, and their probabilities.
 
     The first regime of each demand is drawn from the long-run shares.
     """
@@ -202,7 +203,7 @@ def first_states(layout: Layout) -> tuple[Floats, Floats]:
 
 
 class _Walker:
-    """The arrays of a walk while they grow."""
+    """The arrays of a walk, enlarged as needed."""
 
     def __init__(
         self, layout: Layout, tabled: Tabled, box: Box, memory: float, mixed: bool
@@ -212,7 +213,7 @@ class _Walker:
         self.found = _found(box, mixed)
 
     def place(self, keys: Floats) -> None:
-        """Make these the first states."""
+        """Add the first states."""
         found = self.found
         keys = np.ascontiguousarray(keys + 0.0)
         assert 2 * keys.shape[0] < found.slots.size
@@ -222,17 +223,17 @@ class _Walker:
         found.seen[: keys.shape[0]] = -1
 
     def rows(self, since: int) -> Floats:
-        """Return the state rows that were found since some number of them."""
+        """Return the state rows from number `since` on."""
         keys = self.found.states[since : self.found.counts[STATES]]
         rows = np.zeros((keys.shape[0], self.layout.cells))
         rows[:, self.box.key] = keys
         return rows
 
     def grow(self) -> None:
-        """Make room, half as much again, where more than half is taken.
+        """Enlarge by half the arrays that are more than half full.
 
-        Where one decision alone needs more than all room that is left, there is room for it
-        everywhere: what it had added was taken back.
+        If one decision alone needs more than the room that is left, all arrays are enlarged. What
+        that decision had added has been taken back.
         """
         counts, found = self.found.counts, self.found._asdict()
         one = not any(
@@ -254,7 +255,7 @@ class _Walker:
                 f"{self.layout.scenario.file}: {counts[STATES]:,} states, "
                 f"{counts[DECISIONS]:,} decisions and {counts[TRANSITIONS]:,} transitions so far, "
                 f"and more to come, would take {needed / 1e9:.1f} GB; at most "
-                f"{self.memory / 1e9:.1f} GB are allowed"
+                f"{self.memory / 1e9:.1f} GB are allowed: allow more memory, or use larger units"
             )
         for name, size in wanted.items():
             array = found[name]
@@ -266,22 +267,22 @@ class _Walker:
         self.found = Found(**(found | slots))
 
     def refuse(self, status: int) -> None:
-        """Say why the walk cannot go on."""
+        """Raise the error that explains why the walk cannot go on."""
         file = self.layout.scenario.file
         if status == LONG:
             raise TooLarge(
-                f"{file}: what can happen in one period has more than {MOST_ATOMS:,} outcomes: "
-                "too many random parts are drawn together"
+                f"{file}: one period has more than {MOST_ATOMS:,} possible outcomes, because too "
+                "many random quantities are drawn together; make some of them constant"
             )
         assert status == WIDE
         raise NotFinite(
-            f"{file}: a draw that depends on a quantity (who leaves, what is defective, what a new "
-            f"product sells) takes more than {self.scratch.u.shape[1]:,} values; write it in "
+            f"{file}: a draw that depends on a quantity (customers who leave, defective units, "
+            f"sales of a new product) takes more than {self.scratch.u.shape[1]:,} values; use "
             "larger units"
         )
 
     def result(self, chances: Floats) -> Enumerated:
-        """Return what was found, cut to size."""
+        """Return what was found, with the arrays trimmed."""
         found, counts = self.found, self.found.counts
         states, decisions, posts = counts[STATES], counts[DECISIONS], counts[POSTS]
         arrays = Arrays(
@@ -315,7 +316,7 @@ class _Walker:
 def _rehash(
     found: dict[str, npt.NDArray[np.generic]], counts: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.int32]]:
-    """Return hash tables at least twice the room of what they tell apart, where that grew."""
+    """Return new hash tables, at most half full, for the arrays that grew."""
     tables: dict[str, npt.NDArray[np.int32]] = {}
     for slots, rows, count in (
         ("slots", "states", STATES),

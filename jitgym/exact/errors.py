@@ -1,4 +1,4 @@
-"""What stands in the way of an exact solution."""
+"""Errors: why a plant cannot be solved exactly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from jitgym.errors import ScenarioError
 
 
 class NotFinite(ScenarioError):
-    """A plant that is no finite Markov decision process in what its decision maker sees."""
+    """The plant is not a finite Markov decision process in what its decision maker sees."""
 
 
 class TooLarge(ScenarioError):
-    """A plant whose states or transitions would take more memory than is allowed."""
+    """The states or transitions of the plant would take more memory than is allowed."""

@@ -1,4 +1,4 @@
-"""Evaluation: what a given policy costs exactly, on the states that it reaches."""
+"""Evaluation: the exact cost of a given policy, on the states that it reaches."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from .solving import ENDLESS, ROUGH_TOLERANCE, STILL, carried, expect_end, fores
 Floats = npt.NDArray[np.float64]
 
 MOST_ROUNDS = 12
-PATIENT = 6  # rounds in which orders may be held back often: a slow chain needs a wide edge
-HALVED = 0.4  # an edge twice as wide that lowers their probability by less is never wide enough
-SELDOM = 1e-12  # probability a period of an edge that is not widened
-ROWS = 1 << 14  # states that a policy is asked about at once
+PATIENT = 6  # rounds in which orders may often be held back: a slow chain needs a wide edge
+HALVED = 0.4  # twice the edge must lower their probability to this share, or no edge is wide enough
+SELDOM = 1e-12  # probability per period of reaching an edge that is not widened
+ROWS = 1 << 14  # most states that are passed to a policy at once
 
-# Beyond `LARGE` states less is enough: every digit more would take minutes.
+# Above `LARGE` states a lower precision is enough: each further digit would take minutes.
 LARGE = 20_000
 ROUGHLY_SELDOM = 1e-9
-UNSETTLED = 1e-5  # of 1 + a cost: bounds that are further apart are no result
-CLEARLY = 0.01  # of a cost: how far it must lie above what is enough
-MARGIN = 1.1  # times what an edge seems to lack
+UNSETTLED = 1e-5  # as a share of 1 + the cost: bounds further apart than this are not a result
+CLEARLY = 0.01  # as a share: how far a cost must exceed `enough` to stop early
+MARGIN = 1.1  # times the estimated widening of an edge
 
 
 @dataclass(frozen=True)
 class Value:
-    """The cost of a policy by the scenario's yardstick, and what it took."""
+    """The cost of a policy by the scenario's yardstick, and how it was computed."""
 
     cost: float
-    lower: float  # of the process within its edges: see `edge`
+    lower: float  # bound for the process within its edges: see `edge`
     upper: float
-    states: int  # that the policy reaches
+    states: int  # reached by the policy
     seconds: float
-    cut: float  # probability a period that the tails left out have
-    edge: float  # long-run probability a period that an edge turns demand away or holds orders back
+    cut: float  # probability per period of the tails that are left out
+    edge: float  # long-run probability per period of reaching an edge
     memory: int  # bytes
-    is_settled: bool = True  # False where it was enough to see that it costs far too much
+    is_settled: bool = True  # False if it stopped early, at a cost clearly above `enough`
 
     def __repr__(self) -> str:
-        """Return the cost and what it took in a line."""
+        """Return the cost and the effort in one line."""
         cost = proved(self.cost, self.lower, self.upper)
         more = "" if self.is_settled else " or more"
         return f"cost {cost}{more}, {self.states:,} states, {self.seconds:.1f} s"
@@ -67,30 +67,31 @@ def evaluate(
     memory: float = MEMORY,
     enough: float = math.inf,
 ) -> Value:
-    """Return what a policy costs, exactly: classic, learned, or a plain function of the view.
+    """Return the exact cost of a policy: classic, learned, or a plain function of the view.
 
-    Backlog beyond an edge is turned away, and orders beyond an edge of stock are not placed; the
-    edges are widened until the cost stands still, to 9 digits or so, and 6 of many states.
+    Demand beyond an edge of backlog is turned away, and orders beyond an edge of stock are held
+    back. The edges are widened until the cost is stable to about 9 digits, or 6 if there are many
+    states.
 
     Parameters
     ----------
     policy, scenario
-        What is evaluated, and where.
+        The policy to evaluate, and the scenario.
     memory
-        Bytes that may be taken; more are refused.
+        Bytes that may be used; an evaluation that needs more is refused.
     enough
-        A cost above which it does not matter how much more. Within edges that are still narrow
-        demand is turned away for nothing, so that a policy that costs a hundredth more there is
-        taken to cost more: a rule of thumb, and none where those who wait pay a price.
+        A cost above which the exact value does not matter. The evaluation stops early if the policy
+        costs 1 % more than this within edges that are still narrow, where turning demand away costs
+        nothing. This is a rule of thumb; it is not used where waiting customers pay a price.
 
     Raises
     ------
     NotFinite
-        If the plant is no finite process, the policy has a memory, or it looks at what only
-        reports.
+        If the plant is not a finite process, the policy has a memory, or it reads cells that only
+        report.
     TooLarge
-        If the states that it reaches would take more memory than allowed, or stock or backlog
-        grows without end, or the equations of its chain cannot be solved.
+        If the states that it reaches would take more memory than allowed, if stock or backlog grows
+        without end, or if the equations of its chain cannot be solved.
     """
     scenario = load(scenario)
     if any(demand.waits and demand.price for demand in scenario.demands.values()):
@@ -121,8 +122,9 @@ def evaluate(
         before = now
     what, edges = ("stock", position) if now.held_back > now.turned_away else ("backlog", backlog)
     raise TooLarge(
-        f"{scenario.file}: under {asking.policy.name} the {what} grows without end, as far as "
-        f"{max(edges.values()):,.0f} units show: it has no long-run average"
+        f"{scenario.file}: under {asking.policy.name} the {what} grows without end (it still grows "
+        f"at {max(edges.values()):,.0f} units), so there is no long-run average; try other "
+        "parameters of the policy"
     )
 
 
@@ -134,17 +136,17 @@ class Asking:
         made_for = getattr(policy, "layout", layout)
         if made_for.state != layout.state:
             raise ValueError(
-                f"policy {policy.name!r} was made for {made_for.scenario.name!r} with other cells "
-                f"than {layout.scenario.name!r} has; expected a policy made for this scenario"
+                f"policy {policy.name!r} was made for {made_for.scenario.name!r}, which has other "
+                f"cells than {layout.scenario.name!r}; expected a policy made for this scenario"
             )
         if np.asarray(policy.start(1)).size > 0:
             raise NotFinite(
-                f"policy {policy.name!r} has a memory, which the plant's states do not show; "
-                "expected one that sees only the view"
+                f"policy {policy.name!r} has a memory, which is not part of the plant's states; "
+                "expected a policy that reads only the view"
             )
 
     def __call__(self, states: Floats) -> Floats:
-        """Return what is asked for; the policy must not look at cells that only report."""
+        """Return what is asked for; raise NotFinite if the policy reads cells that only report."""
         asked = [self._of(states[k : k + ROWS]) for k in range(0, states.shape[0], ROWS)]
         return np.concatenate(asked)
 
@@ -155,8 +157,8 @@ class Asking:
         rows[:, reports] = self.layout.plant.initial[reports] + 7.0
         if not np.array_equal(asked, self._act(rows)):
             raise NotFinite(
-                f"policy {self.policy.name!r} looks at what only reports (the demand of the period "
-                "before), which is no part of the plant's states; expected one that does not"
+                f"policy {self.policy.name!r} reads cells that only report (the previous period's "
+                "demand) and are not part of the plant's states; expected one that ignores them"
             )
         return asked
 
@@ -168,9 +170,9 @@ class Asking:
             asked = asked[:, np.newaxis]
         if asked.shape[0] != rows.shape[0] or not np.isfinite(asked).all():
             raise ValueError(
-                f"policy {self.policy.name!r} asked with shape {asked.shape}, or for what is not "
-                f"finite; expected (batch, sources) = ({rows.shape[0]}, "
-                f"{self.layout.plant.sources.size})"
+                f"policy {self.policy.name!r} returned an array of shape {asked.shape}, or numbers "
+                f"that are not finite; expected finite numbers of shape (batch, sources) = "
+                f"({rows.shape[0]}, {self.layout.plant.sources.size})"
             )
         whole[:, : asked.shape[1]] = asked
         return whole
@@ -178,7 +180,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Judged:
-    """The cost of a policy within edges, and how often it is at them, a period."""
+    """The cost of a policy within edges, and how often per period it reaches them."""
 
     value: Value
     turned_away: float
@@ -189,19 +191,19 @@ class Judged:
 
     @property
     def is_large(self) -> bool:
-        """Whether every digit takes long."""
+        """Whether each further digit takes long."""
         return self.value.states > LARGE
 
     @property
     def seldom(self) -> float:
-        """Probability a period below which an edge is wide enough."""
+        """The probability per period below which an edge is wide enough."""
         return ROUGHLY_SELDOM if self.is_large else SELDOM
 
     def stands(self, before: Judged | None) -> bool:
-        """Whether wider edges would not move the cost.
+        """Whether wider edges would leave the cost unchanged.
 
-        What the last widening moved it by was due to the edges before, and falls with how often
-        they are met; with four times as much, as a wider edge turns away what waits longer.
+        The last change of the cost was due to the edges before, and falls with how often edges are
+        reached. The factor 4 allows for demand that waits longer before a wider edge turns it away.
         """
         if max(self.turned_away, self.held_back) <= self.seldom:
             return True
@@ -212,12 +214,12 @@ class Judged:
         return expected * abs(self.value.cost - before.value.cost) <= still
 
     def is_above(self, cost: float) -> bool:
-        """Whether it costs far more, and not because orders are held back."""
+        """Whether the policy costs clearly more than this, and not because orders are held back."""
         limit = cost + CLEARLY * abs(cost)
         return self.held_back <= self.seldom and self.value.lower > limit
 
     def is_endless(self, before: Judged | None, rounds: int) -> bool:
-        """Whether wider edges are met about as often: stock or backlog grows without end."""
+        """Whether wider edges are reached about as often: stock or backlog grows without end."""
         if before is None:
             return False
         waits = self.turned_away > ENDLESS and self.turned_away > 0.5 * before.turned_away
@@ -225,9 +227,10 @@ class Judged:
         return waits or (piles and rounds >= PATIENT)
 
     def widening(self, before: Judged | None) -> float:
-        """Return how many times the backlog's edges should be as wide: twice, or just enough.
+        """Return the factor by which to widen the backlog's edges: 2, or just enough.
 
-        Just enough where that saves much time: demand turned away falls geometrically with them.
+        It is just enough where that saves much time: demand turned away falls geometrically with
+        the edges.
         """
         if before is None or not self.is_large or before.turned_away <= 0.0:
             return 2.0
@@ -240,7 +243,7 @@ class Judged:
         return min(2.0, 1.0 + MARGIN * grown * missing / fallen)
 
     def foresee(self, wider: Enumerated) -> Near:
-        """Return relative values and shares to begin with within wider edges."""
+        """Return relative values and shares from which to start within wider edges."""
         assert self.run is not None
         return Near(
             foreseen(self.reached, self.run.value, wider),
@@ -274,9 +277,9 @@ def _judged(
         cost, lower, upper = run.cost, run.lower, run.upper
         if upper - lower > UNSETTLED * (1.0 + abs(cost)):
             raise TooLarge(
-                f"{scenario.file}: the long-run average could not be computed: it lies between "
-                f"{lower:.6g} and {upper:.6g}, and the chain of {arrays.states:,} states forgets "
-                "too slowly to tell more"
+                f"{scenario.file}: the long-run average did not converge: it lies between "
+                f"{lower:.6g} and {upper:.6g}, but the chain of {arrays.states:,} states mixes "
+                "too slowly to narrow this further"
             )
         turned_away = solvers.mean_of_posts(arrays, choice, run.shares, reached.edge)
         held_back = float(run.shares @ reached.held[choice])

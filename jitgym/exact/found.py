@@ -1,7 +1,8 @@
-"""Found: states, decisions and transitions are added to what was found, each only once.
+"""Found: states, decisions and transitions are stored, each only once.
 
-States are told apart by their numbers, post-decision states by digest, so that what several
-decisions lead to is worked out once; rows of probabilities that are equal are kept once.
+States are told apart by their numbers, post-decision states by their digests. Several decisions may
+lead to one post-decision state, whose transitions are computed once. Equal rows of probabilities
+are stored once.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def is_full(found: Found) -> bool:
 
 @kernel
 def roll_back(counts: Whole, links: int, transitions: int, chances: int) -> None:
-    """Take back what an unfinished decision has added."""
+    """Remove what an unfinished decision has added."""
     counts[LINKS] = links
     counts[TRANSITIONS] = transitions
     counts[CHANCES] = chances
@@ -55,7 +56,7 @@ def roll_back(counts: Whole, links: int, transitions: int, chances: int) -> None
 
 @kernel
 def tidied(x: float) -> float:
-    """Return a quantity without the rounding of sums, and without a negative zero."""
+    """Return a quantity without the rounding errors of sums, and without a negative zero."""
     whole = np.floor(x + 0.5)
     if abs(x - whole) < 1e-9:
         return whole + 0.0
@@ -64,7 +65,7 @@ def tidied(x: float) -> float:
 
 @kernel
 def set_post_key(box: Box, scratch: Scratch) -> None:
-    """Write what tells a post-decision state apart."""
+    """Write the key of a post-decision state."""
     for k in range(box.post_key.size):
         scratch.post_key[k] = tidied(scratch.post[box.post_key[k]])
     for k in range(box.flow_key.size):
@@ -73,7 +74,7 @@ def set_post_key(box: Box, scratch: Scratch) -> None:
 
 @kernel
 def find_post(found: Found, scratch: Scratch) -> int:
-    """Return the number of a post-decision state; -1 - slot where it is new."""
+    """Return the number of a post-decision state; -1 - slot if it is new."""
     one = digest(scratch.post_bits, scratch.post_key.size, SEED)
     other = digest(scratch.post_bits, scratch.post_key.size, OTHER_SEED)
     slot = place_of(one, found.post_slots)
@@ -97,7 +98,7 @@ def add_transition(
     first_next: int,
     first_chance: int,
 ) -> None:
-    """Add a probability to the next state's, which may be new."""
+    """Add probability `p` to the next state, which may be new."""
     counts = found.counts
     over = plant.clock != NONE and scratch.next[plant.clock] >= box.ends
     for k in range(box.key.size):
@@ -135,7 +136,7 @@ def add_post(
     covered: float,
     slot: int,
 ) -> int:
-    """Add a post-decision state with the transitions that were written last; return its number."""
+    """Add a post-decision state with the transitions written last; return its number."""
     counts = found.counts
     post = counts[POSTS]
     for k in range(first_chance, counts[CHANCES]):
@@ -153,7 +154,7 @@ def add_post(
 
 @kernel
 def law_of(found: Found, first_chance: int) -> int:
-    """Return the number of the row of probabilities that was written last; it may be an old one."""
+    """Return the number of the row of probabilities written last; an equal older row is reused."""
     counts = found.counts
     size = counts[CHANCES] - first_chance
     h = SEED
@@ -183,7 +184,7 @@ def law_of(found: Found, first_chance: int) -> int:
 
 @kernel
 def add_link(found: Found, post: int, chance: float, first_link: int) -> None:
-    """Add a post-decision state to the decision that is being weighed, or to its probability."""
+    """Link the current decision to a post-decision state, or add to the link's probability."""
     link = found.counts[LINKS]
     for k in range(first_link, link):
         if found.link_post[k] == post:
@@ -199,7 +200,7 @@ def add_link(found: Found, post: int, chance: float, first_link: int) -> None:
 def add_decision(
     found: Found, i: int, code: int, cost: float, held: float, first_link: int
 ) -> None:
-    """Add a decision; of two that lead to the same the cheaper one stays."""
+    """Add a decision; of two with the same post-decision state the cheaper one is kept."""
     counts = found.counts
     if counts[LINKS] == first_link + 1:
         post = found.link_post[first_link]

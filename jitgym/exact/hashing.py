@@ -1,9 +1,9 @@
-"""Tables that find a row again: open addressing, by the bits of its numbers.
+"""Hash tables for rows of numbers: open addressing on the bits of the numbers.
 
-States are compared number by number. Post-decision states and rows of probabilities may be far
-more: of the former only two 64-bit digests are kept (two that differ share both with a chance of
-about n^2 / 2^129). A slot holds 1 + the number of what lies there; 0 is free. Tables are powers of
-two in size, and at most half full.
+States are compared number by number. Post-decision states are far more numerous: only two 64-bit
+digests of each are kept (some two of n different ones share both with a probability of about n^2 /
+2^129). A slot holds 1 + the number of an entry, or 0 if it is free. The size of a table is a power
+of two, and a table is at most half full.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OTHER_SEED = np.uint64(0x13198A2E03707344)
 
 @kernel
 def digest(bits: Bits, count: int, seed: np.uint64) -> np.uint64:
-    """Return a digest of the first words of a row."""
+    """Return a digest of the first `count` words of a row."""
     h = seed
     for k in range(count):
         h = mix(h ^ bits[k])
@@ -35,7 +35,7 @@ def digest(bits: Bits, count: int, seed: np.uint64) -> np.uint64:
 
 @kernel
 def place_of(h: np.uint64, slots: Slots) -> int:
-    """Return the slot that a digest begins its search at."""
+    """Return the slot at which the search for a digest begins."""
     slot: Any = np.int64(h & np.uint64(slots.size - 1))
     return slot
 
@@ -57,7 +57,7 @@ def is_same(states: Matrix, i: int, key: npt.NDArray[np.float64]) -> bool:
 
 @kernel
 def find(states: Matrix, slots: Slots, key: npt.NDArray[np.float64], bits: Bits) -> int:
-    """Return the number of the state with this key; -1 - slot where there is none."""
+    """Return the number of the state with this key; -1 - slot if there is none."""
     slot = place_of(digest(bits, key.size, SEED), slots)
     while slots[slot] != 0:
         if is_same(states, slots[slot] - 1, key):
@@ -70,14 +70,14 @@ def find(states: Matrix, slots: Slots, key: npt.NDArray[np.float64], bits: Bits)
 def find_all(
     states: Matrix, slots: Slots, rows: Matrix, bits: npt.NDArray[np.uint64], found: Any
 ) -> None:
-    """Write the number of the state of each row, or -1."""
+    """Write the state number of each row, or -1 if there is none."""
     for e in range(rows.shape[0]):
         found[e] = max(find(states, slots, rows[e], bits[e]), -1)
 
 
 @compiled
 def fill(bits: npt.NDArray[np.uint64], count: int, slots: Slots) -> None:
-    """Fill an empty table with the rows of these bits, each of them new."""
+    """Fill an empty table with the rows of these bits, which must all differ."""
     for i in range(count):
         slot = place_of(digest(bits[i], bits.shape[1], SEED), slots)
         while slots[slot] != 0:
@@ -87,7 +87,7 @@ def fill(bits: npt.NDArray[np.uint64], count: int, slots: Slots) -> None:
 
 @compiled
 def fill_digests(digests: npt.NDArray[np.uint64], count: int, slots: Slots) -> None:
-    """Fill an empty table with what has these digests, (things, 1 or 2)."""
+    """Fill an empty table with the entries of these digests, (entries, 1 or 2)."""
     for i in range(count):
         slot = place_of(digests[i, 0], slots)
         while slots[slot] != 0:

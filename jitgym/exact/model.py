@@ -15,13 +15,13 @@ Short = npt.NDArray[np.int32]
 class Arrays(NamedTuple):
     """A finite Markov decision process in two factors: decision, then noise.
 
-    A decision costs something at once and leads, with certainty or by chance, to post-decision
-    states; each of these has the mean cost of the rest of the period and leads to next states by
+    A decision has an immediate cost and leads, with certainty or by chance, to post-decision
+    states. Each of these has the mean cost of the rest of the period and leads to next states by
     one of the rows of probabilities ("laws"), which many share.
     """
 
-    first: Whole  # first decision of each state, (states + 1,); a state without is the end
-    cost: Floats  # of each decision at once, (decisions,)
+    first: Whole  # first decision of each state, (states + 1,); without decisions: an end
+    cost: Floats  # immediate cost of each decision, (decisions,)
     link_first: Whole  # first link of each decision, (decisions + 1,); size 1: each has one link
     link_post: Short  # post-decision state of each link, (links,)
     link_prob: Floats  # its probability; empty where each decision has one link
@@ -34,24 +34,24 @@ class Arrays(NamedTuple):
 
     @property
     def states(self) -> int:
-        """How many states there are."""
+        """The number of states."""
         return self.first.size - 1
 
     @property
     def decisions(self) -> int:
-        """How many decisions there are in all states together."""
+        """The number of decisions in all states together."""
         return self.cost.size
 
     @property
     def nbytes(self) -> int:
-        """Memory, in bytes."""
+        """The memory in bytes."""
         return sum(part.nbytes for part in self)
 
 
 def arrays_of(
     states: list[list[tuple[float, list[tuple[float, int]]]]],
 ) -> Arrays:
-    """Return the arrays of a process written by hand: of each state its decisions.
+    """Return the arrays of a process written by hand: a list of decisions per state.
 
     A decision is its cost and a list of (probability, next state).
     """

@@ -1,11 +1,11 @@
-"""Noise: who reads each channel of the tape, and the probabilities of what they make of it.
+"""Noise: the draws that read each channel of the tape, and the probabilities of their outcomes.
 
-A draw is a step function of one uniform. A channel is cut where any draw that reads it steps: in
-between nothing changes, so that one uniform, the middle, stands for all, with the length as its
-probability. Cuts that depend on the state (how many of q waiting customers leave) are made state by
-state, in `atoms`; those that do not are tabled here.
+A draw is a step function of one uniform. A channel is cut wherever a draw that reads it steps.
+Between two cuts nothing changes: one uniform, the midpoint, represents the interval, and the length
+of the interval is its probability. Cuts that depend on the state (how many of q waiting customers
+leave) are made state by state in `atoms`; the others are tabled here.
 
-Atoms with less mass in all than `CUT` are left out, and how much that was is reported.
+Atoms with a total probability below `CUT` are left out, and the probability left out is reported.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from jitgym.plant.records import NONE, REPLAYED
 from .errors import NotFinite
 
 CUT = 1e-12
-"""Probability in a period that all tails together may lose."""
+"""Largest probability per period of all tails together that are left out."""
 
 WIDEST = 4096
-"""Atoms of one channel; more are refused."""
+"""Most atoms of one channel; more are refused."""
 
-# Who reads a channel, and when.
+# The kinds of readers of a channel.
 (
     STEPS,
     DEMAND,
@@ -53,9 +53,9 @@ CHANNEL = np.dtype(
         ("after", "i4"),  # 1 where a later stage reads it
         ("readers", "i4"),  # first and last row of `readers`
         ("readers_end", "i4"),
-        ("cuts", "i4"),  # first and last row of `cuts`: those of every state
+        ("cuts", "i4"),  # first and last row of `cuts`: the cuts in every state
         ("cuts_end", "i4"),
-        ("table", "i4"),  # demand or distribution that is its only reader; or NONE
+        ("table", "i4"),  # demand or distribution that is its only reader, or NONE
         ("of_demand", "i4"),  # 1 where `table` is a demand
     ],
     align=True,
@@ -63,31 +63,31 @@ CHANNEL = np.dtype(
 
 
 class Noise(NamedTuple):
-    """What compiled code knows of the channels."""
+    """What compiled code knows about the channels."""
 
     channels: npt.NDArray[Any]  # CHANNEL, (channels,)
     readers: npt.NDArray[Any]  # READER, by channel
     cuts: npt.NDArray[np.float64]
     first: npt.NDArray[np.int32]  # first atom of each distribution, (distributions + 1,)
-    u: npt.NDArray[np.float64]  # representative of an atom
+    u: npt.NDArray[np.float64]  # representative of each atom
     mass: npt.NDArray[np.float64]  # its probability
     value: npt.NDArray[np.float64]
-    beyond: npt.NDArray[np.float64]  # mass of it and of those after it in its distribution
-    mean_beyond: npt.NDArray[np.float64]  # their mean value times that mass
-    lost_price: npt.NDArray[np.float64]  # of a unit lost, (demands,); nan: atoms do not go together
+    beyond: npt.NDArray[np.float64]  # probability of it and of the later atoms of its distribution
+    mean_beyond: npt.NDArray[np.float64]  # their mean value times that probability
+    lost_price: npt.NDArray[np.float64]  # cost of a lost unit, (demands,); nan: do not merge atoms
     is_joint: bool  # whether one channel is read both by Release or Start and later
 
 
 @dataclass(frozen=True)
 class Tabled:
-    """The noise of a plant, and what was cut off."""
+    """The noise of a plant, and the probability of the tails left out."""
 
     noise: Noise
-    cut: float  # probability a period
+    cut: float  # probability per period
 
 
 def table(layout: Layout) -> Tabled:
-    """Return the noise of a plant. Raises NotFinite where it cannot be enumerated."""
+    """Return the noise of a plant; raise NotFinite if it cannot be enumerated."""
     _expect_finite(layout)
     plant = layout.plant
     readers = sorted(_readers(plant))
@@ -124,45 +124,46 @@ def _expect_finite(layout: Layout) -> None:
     for name, demand in scenario.demands.items():
         if isinstance(demand.quantity, Regimes) and not demand.quantity.seen:
             raise NotFinite(
-                f"{scenario.file}: demands.{name}.quantity: its regime is hidden, and what is "
-                "believed of it takes a continuum of states; expected seen: true"
+                f"{scenario.file}: demands.{name}.quantity: its regime is hidden, and beliefs "
+                "about it form a continuum of states; expected seen: true"
             )
         if demand.forecast is not None:
             raise NotFinite(
-                f"{scenario.file}: demands.{name}.forecast: what is revealed ahead is continuous; "
+                f"{scenario.file}: demands.{name}.forecast: what a forecast reveals is continuous; "
                 "expected no forecast"
             )
     if np.any(plant.channels["kind"] == REPLAYED):
         raise NotFinite(
-            f"{scenario.file}: recorded demand is one path, no distribution; expected one"
+            f"{scenario.file}: recorded demand is one path, not a distribution; expected a "
+            "distribution"
         )
     for k, count in enumerate(_sizes(plant)):
         if count > WIDEST:
             raise NotFinite(
                 f"{scenario.file}: distribution {k + 1} takes {count:,} values; expected at most "
-                f"{WIDEST:,}: write it in larger units"
+                f"{WIDEST:,}: use larger units"
             )
 
 
 def _expect_all_read(layout: Layout, readers: list[Read]) -> None:
-    """Raise NotFinite for a channel that no reader lists: it would stand still at 0."""
+    """Raise NotFinite for a channel that no reader lists: its uniform would stay at 0."""
     read = {channel for channel, *_ in readers}
     for c, name in enumerate(layout.channels):
         if c not in read:
             raise NotFinite(
-                f"{layout.scenario.file}: the draws of {name!r} are not known to the exact solver; "
-                "expected a plant without what they belong to"
+                f"{layout.scenario.file}: the exact solver does not know the draws of {name!r}; "
+                "expected a plant without them"
             )
 
 
 def _sizes(plant: Plant) -> npt.NDArray[np.int64]:
-    """Return how many steps each distribution has."""
+    """Return the number of steps of each distribution."""
     firsts = np.append(plant.distributions["first"], plant.values.size)
     return np.diff(firsts)
 
 
 Read = tuple[int, int, int, bool]
-"""Channel, kind, index, whether Release or Start reads it."""
+"""Channel, kind, index, and whether Release or Start reads it."""
 
 
 def _readers(plant: Plant) -> list[Read]:
@@ -268,7 +269,7 @@ def _fixed_cuts(plant: Plant, reader: Read) -> list[float]:
 def _atoms(
     layout: Layout,
 ) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.float64]], float]:
-    """Return the atoms of each distribution, tails cut, and the mass of the largest cut."""
+    """Return the atoms of each distribution without tails, and a bound on the probability cut."""
     plant = layout.plant
     sizes = _sizes(plant)
     drawn = int(np.sum(plant.distributions["channel"] != NONE))
@@ -295,9 +296,9 @@ def _atoms(
 
 
 def _lost_price(layout: Layout, d: int) -> float:
-    """Return what a unit of lost demand costs, where only its number beyond the stock matters.
+    """Return the cost of a unit of lost demand if all demand above the stock leads to one state.
 
-    Then all demand from the stock on leads to one state, and what it costs is linear.
+    The cost of that demand is then linear in its units. Otherwise return nan.
     """
     plant = layout.plant
     demand = plant.demands[d]

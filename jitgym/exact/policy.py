@@ -1,4 +1,4 @@
-"""The optimal policy as an agent: a table of states, looked up."""
+"""The optimal policy as an agent: a lookup table of states."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from .enumeration import Enumerated, find_rows, key_cells
 
 Floats = npt.NDArray[np.float64]
 
-NEAREST = 256  # states outside are compared with all of the table so many at a time
+NEAREST = 256  # states outside the table that are compared with it at a time
 
 
 @dataclass(frozen=True, eq=False)
 class OptimalPolicy(Printed):
-    """What to ask for in each state of a table; outside of it, what the nearest state asks for.
+    """The decision of each state of a table; elsewhere, the decision of the nearest state.
 
-    A state outside is first cut to the largest value of each cell in the table; if that is none of
-    its states either, the nearest by the sum of differences is taken. `outside` counts how often.
+    A state outside the table is first cut to the largest value of each cell in the table. If the
+    result is not in the table either, the state with the smallest sum of absolute differences is
+    used. `outside` counts such states.
     """
 
     layout: Layout
@@ -43,7 +44,7 @@ class OptimalPolicy(Printed):
     def of(
         cls, layout: Layout, enumerated: Enumerated, choice: npt.NDArray[np.int64]
     ) -> OptimalPolicy:
-        """Return the policy of one decision a state; -1 at the end asks for nothing."""
+        """Return the policy with one decision per state; -1, at an end, asks for nothing."""
         asks = np.zeros((choice.size, layout.asked_cells))
         decided = choice >= 0
         asks[decided] = enumerated.asked(layout, choice[decided])
@@ -51,12 +52,12 @@ class OptimalPolicy(Printed):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """How large its table is, for print."""
+        """The size of the table, for printing."""
         return {"a table of": f"{len(self.states):,} states"}
 
     @property
     def outside(self) -> int:
-        """How many states outside of the table it was asked for so far."""
+        """The number of states outside the table that were looked up so far."""
         return self.counter[0]
 
     def start(self, batch: int) -> Floats:
@@ -69,7 +70,7 @@ class OptimalPolicy(Printed):
         return self.asks[self.numbers(rows)]
 
     def numbers(self, rows: Floats) -> npt.NDArray[np.int64]:
-        """Return the number of the state of each row of key cells, or of the nearest."""
+        """Return the state number of each row of key cells, or that of the nearest state."""
         whole = np.round(rows)
         rows = np.where(np.abs(rows - whole) < 1e-9, whole, np.floor(rows * 1e9 + 0.5) / 1e9) + 0.0
         found = find_rows(self.states, self.slots, rows)
@@ -101,8 +102,8 @@ class OptimalPolicy(Printed):
     def load(cls, path: str | Path, layout: Layout) -> OptimalPolicy:
         """Read a table for a plant.
 
-        Raises RunError, a ScenarioError, where the file is not the table of an optimal policy, or
-        was made for a plant with other cells.
+        Raises RunError, a ScenarioError, if the file is not the table of an optimal policy or was
+        made for a plant with other cells.
         """
         from .hashing import fill
 
@@ -111,7 +112,7 @@ class OptimalPolicy(Printed):
         if arrays["cells"].tolist() != _names(layout):
             raise RunError(
                 f"{path}: the table was made for a plant with other cells than "
-                f"{layout.scenario.name!r} has; expected one made for this scenario"
+                f"{layout.scenario.name!r}; expected a table made for this scenario"
             )
         if fault := _fault(arrays, layout):
             raise RunError(f"{path}: {fault}; expected the table of an optimal policy")
@@ -123,7 +124,7 @@ class OptimalPolicy(Printed):
 
 
 def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
-    """What is wrong with the arrays of a table, or nothing."""
+    """Return what is wrong with the arrays of a table, or an empty string."""
     key, states, asks = arrays["key"], arrays["states"], arrays["asks"]
     count = states.shape[0] if states.ndim else 0
     expected = {
@@ -137,13 +138,13 @@ def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
         if array.shape != shape:
             return f"{name} has the shape {array.shape}, not {shape}"
     if count == 0:
-        return "there is no state in it"
+        return "it has no states"
     if not np.array_equal(key, key_cells(layout)):
-        return "key names other cells than those that the plant's future depends on"
+        return "key does not list the cells that determine the plant's future"
     if not (np.isfinite(states).all() and np.isfinite(asks).all()):
         return "it holds numbers that are not finite"
     quantities = asks[:, : layout.plant.sources.size]
-    return "it asks for less than nothing" if quantities.min(initial=0.0) < 0 else ""
+    return "it asks for negative quantities" if quantities.min(initial=0.0) < 0 else ""
 
 
 def _names(layout: Layout) -> list[str]:

@@ -1,4 +1,4 @@
-"""The records of a walk: the box, rows to work in, and what was found."""
+"""The records of a walk: the box, working rows, and what was found."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Short = npt.NDArray[np.int32]
 
-# The counts of what was found, and where the walk stands.
+# Places in `counts`: how much was found, and where the walk stands.
 (STATES, DECISIONS, LINKS, POSTS, TRANSITIONS, LAWS, CHANCES, STAMP, AT, CODE) = range(10)
 
 
 class Box(NamedTuple):
-    """Which decisions and states are looked at."""
+    """The decisions and states that are considered."""
 
-    most: Whole  # lots asked of each source at most, (sources,)
-    position: Floats  # units of each item in stock and in process, net of backlog, (items,)
-    backlog: Floats  # units that wait for each demand, (demands,)
-    priorities: Floats  # ways to set priorities, (ways, sources)
+    most: Whole  # most lots asked of each source, (sources,)
+    position: Floats  # most units of an item in stock and in process, net of backlog, (items,)
+    backlog: Floats  # most units that wait for each demand, (demands,)
+    priorities: Floats  # priority orders, (orders, sources)
     key: Short  # state cells that tell states apart
-    post_key: Short  # likewise of post-decision states
+    post_key: Short  # the same for post-decision states
     flow_key: Short  # flow cells that later stages read
-    ends: float  # period with which the season is over
-    is_given: int  # 1 where decisions are given, row by row
+    ends: float  # period in which the season is over
+    is_given: int  # 1 if a policy is given: one decision per state
 
 
 class Scratch(NamedTuple):
-    """Rows to work in."""
+    """Working rows."""
 
     state: Row
     asked: Row
-    wanted: Row  # what a given policy asks for, before anything is held back
-    held: Row  # units of each item: the largest grant that was held back
+    wanted: Row  # what a given policy asks for, before orders are held back
+    held: Row  # largest grant of each item that was held back, in units
     tape: Row
     post: Row
     post_flows: Row
@@ -46,36 +46,36 @@ class Scratch(NamedTuple):
     booked: Row
     u: Floats  # representatives, (channels, atoms)
     mass: Floats
-    atoms: Whole  # how many each channel has
-    digits: Whole  # which one it is
-    lots: Whole  # asked of each source
+    atoms: Whole  # number of atoms of each channel
+    digits: Whole  # current atom of each channel
+    lots: Whole  # lots asked of each source
     limits: Whole
     key: Row
-    bits: npt.NDArray[np.uint64]  # the same memory
+    bits: npt.NDArray[np.uint64]  # the memory of `key`
     post_key: Row
     post_bits: npt.NDArray[np.uint64]
 
 
 class Found(NamedTuple):
-    """What was found; arrays with room for more."""
+    """What was found, in arrays with room for more."""
 
     counts: Whole
     states: Floats  # (states, key cells)
     slots: Short
-    seen: Whole  # stamp of the last row that leads to a state, and its place there
+    seen: Whole  # stamp of the last row that leads to a state, and its place in that row
     place: Whole
     first: Whole  # first decision of each state, (states + 1,)
-    cost: Floats  # of a decision at once
-    code: Whole  # what it asks for
-    held: Floats  # probability that orders of a given policy are held back; else of size 1
-    link_first: Whole  # first link of each decision; of size 1 where each has one link
+    cost: Floats  # immediate cost of each decision
+    code: Whole  # what each decision asks for
+    held: Floats  # probability that orders of a given policy are held back; otherwise size 1
+    link_first: Whole  # first link of each decision; size 1 if each has one link
     link_post: Short
-    link_prob: Floats  # likewise
+    link_prob: Floats  # probability of each link; size 1 if each decision has one link
     post_cost: Floats  # mean cost of the rest of the period
     post_edge: Floats  # probability that demand is turned away
     post_first: Whole  # first transition
-    post_law: Short  # its probabilities
-    owner: Short  # last state that leads to it, and by which decision
+    post_law: Short  # its row of probabilities
+    owner: Short  # last state that leads to it, and the decision that does
     owner_decision: Whole
     digests: npt.NDArray[np.uint64]  # (posts, 2)
     post_slots: Short

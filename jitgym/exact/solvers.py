@@ -1,14 +1,14 @@
-"""Solvers: they know arrays only.
+"""Solvers: algorithms that know only arrays.
 
 Average cost g solves g + V(s) = min_a [c(s, a) + sum_j P(j | s, a) V(j)]. For *any* V, with T the
 operator on the right and the differences d(s) = (T V)(s) - V(s),
 
     min d <= optimal average cost <= average cost of the greedy policy <= max d
 
-(Odoni 1969; Puterman 1994, section 8.5): the bounds that are reported are proved by one last
-application of T to whatever V was found, however it was found. In between V is improved by modified
-policy iteration: T once, then the operator of the greedy policy many times, damped so that periodic
-chains converge too. Costs are money a period.
+(Odoni 1969; Puterman 1994, section 8.5): the reported bounds are proved by one last application of
+T to the V that was found, no matter how it was found. V is improved by modified policy iteration: T
+once, then the operator of the greedy policy many times, damped so that periodic chains converge
+too. Costs are money per period.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .model import Arrays
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
-DAMPING = 0.05  # share of the old value that stays: a periodic chain converges too
-SWEEPS = 8  # of a policy's operator between two looks at its differences
+DAMPING = 0.05  # share of the old value that is kept, so that periodic chains converge too
+SWEEPS = 8  # applications of a policy's operator between two checks of its differences
 MOST_SWEEPS = 4000
-PATIENCE = 400  # sweeps after which a policy's equations are solved at once, where that is cheap
-ENOUGH = 0.05  # a policy's differences are narrowed to this share before it is improved again
+PATIENCE = 400  # sweeps after which a policy's equations are solved directly, if that is cheap
+ENOUGH = 0.05  # share to which a policy's differences are narrowed before it is improved again
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Solved:
     """Values, decisions and bounds."""
 
     value: Floats  # relative value, or cost to go, of each state, (states,)
-    choice: Whole  # decision of each state, (states,); -1 at the end
-    lower: float  # of the optimal average cost
-    upper: float  # of the average cost of `choice`
+    choice: Whole  # decision in each state, (states,); -1 at an end
+    lower: float  # lower bound of the optimal average cost
+    upper: float  # upper bound of the average cost of `choice`
     iterations: int  # applications of T
-    sweeps: int  # of one policy's operator
+    sweeps: int  # applications of one policy's operator
 
 
 @kernel
@@ -59,7 +59,7 @@ def expected(arrays: Arrays, value: Floats, factor: float, post: int) -> float:
 
 @kernel
 def of_decision(arrays: Arrays, later: Floats, decision: int) -> float:
-    """Return the mean cost from a decision on, given that of post-decision states."""
+    """Return the mean cost from a decision on, given that from post-decision states on."""
     if arrays.link_first.size == 1:
         return arrays.cost[decision] + later[arrays.link_post[decision]]
     total = arrays.cost[decision]
@@ -72,9 +72,9 @@ def of_decision(arrays: Arrays, later: Floats, decision: int) -> float:
 def improve(
     arrays: Arrays, factor: float, value: Floats, later: Floats, better: Floats, choice: Whole
 ) -> None:
-    """Apply T to `value`: write T V, (states,), and who attains it; of equals the first.
+    """Apply T to `value`: write T V, (states,), and the minimizing decision; ties go to the first.
 
-    `later` is room for the posts.
+    `later` is working room for the post-decision states.
     """
     for post in range(arrays.post_cost.size):
         later[post] = expected(arrays, value, factor, post)
@@ -101,9 +101,10 @@ def sweep(
     later: Floats,
     better: Floats,
 ) -> None:
-    """Apply a policy's operator to `value`, damped: write it to `better`.
+    """Apply a policy's operator to `value`, damped, and write the result to `better`.
 
-    `used` are the posts that it leads to: many states share them. `later` is room for all posts.
+    `used` are the post-decision states that the policy leads to, which many states share. `later`
+    is working room for all post-decision states.
     """
     for k in range(used.size):
         later[used[k]] = expected(arrays, value, factor, used[k])
@@ -127,7 +128,7 @@ def used_by(arrays: Arrays, choice: Whole) -> Whole:
 
 @compiled
 def push(arrays: Arrays, choice: Whole, here: Floats, there: Floats) -> None:
-    """Move probabilities of states on by one period under a policy; what ends is gone."""
+    """Advance probabilities of states by one period under a policy; what ends drops out."""
     there[:] = 0.0
     for s in range(choice.size):
         decision = choice[s]
@@ -157,10 +158,10 @@ def average(
     most: int = 100_000,
     say: Callable[[int, float, float], None] | None = None,
 ) -> Solved:
-    """Return the optimum of the long-run average cost, and who attains it.
+    """Return the minimal long-run average cost and a policy that attains it.
 
-    Stops when the bounds are as near as `tolerance` times 1 + their size, or after `most`
-    applications of T: then they say how far it came. `value` is where to start from.
+    The iteration stops when the bounds are within `tolerance` times 1 + their size, or after `most`
+    applications of T; the bounds then show the remaining error. It starts from `value`.
     """
     states = arrays.states
     value = np.zeros(states) if value is None else value.copy()
@@ -186,9 +187,9 @@ def average(
 def narrow(
     arrays: Arrays, choice: Whole, wanted: float, value: Floats, later: Floats, better: Floats
 ) -> int:
-    """Apply a policy's operator to `value` until its differences are within a range.
+    """Apply a policy's operator to `value` until its differences span at most `wanted`.
 
-    `later` and `better` are room. Return how often it was applied, an even number of times.
+    `later` and `better` are working room. Return the number of applications, which is even.
     """
     sweeps = 0
     used = used_by(arrays, choice)
@@ -212,11 +213,11 @@ def narrow(
 def discounted(
     arrays: Arrays, discount: float, *, tolerance: float = 1e-9, most: int = 100_000
 ) -> Solved:
-    """Return the least discounted cost to go from each state, and who attains it.
+    """Return the minimal discounted cost to go from each state, and a policy that attains it.
 
-    With e the largest and smallest difference of T V and V, the optimum lies within discount /
-    (1 - discount) times these of T V (MacQueen 1966). `value` lies in the middle of these bounds,
-    and `lower` and `upper` say how far they are from it.
+    The optimum lies between T V plus discount / (1 - discount) times the smallest difference of T V
+    and V, and the same with the largest difference (MacQueen 1966). `value` is the midpoint of
+    these bounds; `lower` and `upper` are their distances from it.
     """
     states = arrays.states
     value, better = np.zeros(states), np.empty(states)
@@ -243,7 +244,7 @@ def discounted(
 
 @compiled
 def backward(arrays: Arrays, factor: float, value: Floats, later: Floats, choice: Whole) -> None:
-    """Write cost to go and choice where every transition leads to a state further on."""
+    """Write cost to go and choice if every transition leads to a state with a higher number."""
     for s in range(arrays.first.size - 2, -1, -1):
         best = 0.0
         taken = -1
@@ -270,9 +271,9 @@ def backward(arrays: Arrays, factor: float, value: Floats, later: Floats, choice
 
 
 def until_the_end(arrays: Arrays, discount: float = 1.0) -> Solved:
-    """Return the least cost to go until a state without decisions: backward induction.
+    """Return the minimal cost to go until a state without decisions, by backward induction.
 
-    Transitions must lead from states to states of higher numbers, or to an end.
+    Transitions must lead to states with higher numbers, or to an end.
     """
     value = np.zeros(arrays.states)
     choice = np.full(arrays.states, -1, dtype=np.int64)
@@ -282,7 +283,7 @@ def until_the_end(arrays: Arrays, discount: float = 1.0) -> Solved:
 
 @compiled
 def by_post(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats, total: Floats) -> None:
-    """Add the mean of something that post-decision states have to `total[0]`."""
+    """Add the mean of a quantity of the post-decision states to `total[0]`."""
     for s in range(choice.size):
         decision = choice[s]
         if decision < 0:
@@ -295,7 +296,7 @@ def by_post(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats, tota
 
 
 def mean_of_posts(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats) -> float:
-    """Return the mean of something that post-decision states have, over shares of states."""
+    """Return the mean of a quantity of the post-decision states, weighted by shares of states."""
     total = np.zeros(1)
     by_post(arrays, choice, shares, of_post, total)
     return float(total[0])
@@ -304,7 +305,7 @@ def mean_of_posts(arrays: Arrays, choice: Whole, shares: Floats, of_post: Floats
 def cost_of_periods(
     arrays: Arrays, choice: Whole, discount: float, warm_up: int, periods: int, start: Floats
 ) -> float:
-    """Return a policy's discounted cost of the periods after a warm-up, from some first shares."""
+    """Return a policy's discounted cost of the periods after a warm-up, from shares `start`."""
     value, better = np.zeros(arrays.states), np.empty(arrays.states)
     used, later = used_by(arrays, choice), np.empty(arrays.post_cost.size)
     for _ in range(periods - warm_up):
@@ -320,9 +321,9 @@ def cost_of_periods(
 def least_of_periods(
     arrays: Arrays, discount: float, warm_up: int, periods: int, start: Floats
 ) -> float:
-    """Return the least cost of the periods after a warm-up: that of the warm-up itself is free.
+    """Return the minimal cost of the periods after a warm-up; the warm-up itself costs nothing.
 
-    A policy that attains it knows the period: no policy that sees only the state costs less.
+    A policy that attains it uses the period; no policy that sees only the state costs less.
     """
     value, better = np.zeros(arrays.states), np.empty(arrays.states)
     later, choice = np.empty(arrays.post_cost.size), np.empty(arrays.states, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Solving: from a scenario to its optimum, by the scenario's own yardstick."""
+"""Solving: the optimum of a scenario, by the scenario's own yardstick."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from .policy import OptimalPolicy
 Floats = npt.NDArray[np.float64]
 
 STILL = 1e-8
-"""The optimum stands still when wider bounds move it by less than this times 1 + its size."""
+"""The optimum is stable if wider bounds change it by less than this times 1 + its size."""
 
 MOST_ROUNDS = 12
-LARGE = 1_000_000  # decisions: beyond them bounds that nothing touches are not widened to make sure
-ENDLESS = 1e-4  # probability of demand turned away that no wider edge halves: the backlog grows
-SELDOM = 1e-10  # probability a period with which a bound may be touched
+LARGE = 1_000_000  # decisions: in larger problems, bounds that are not touched stay as they are
+ENDLESS = 1e-4  # if no wider edge halves this probability of turning demand away, the backlog grows
+SELDOM = 1e-10  # probability per period with which a bound may be touched
 TOLERANCE = 1e-9
 
-# Beyond `LARGE` decisions less is enough: every digit more would take minutes.
+# Above `LARGE` decisions a lower precision is enough: each further digit would take minutes.
 ROUGHLY_STILL = 1e-5
 ROUGHLY_SELDOM = 1e-7
 ROUGH_TOLERANCE = 1e-6
-MOST_CELLS = 16  # of a state, for values to be foreseen by a quadratic function of them
+MOST_CELLS = 16  # most cells of a state for which first values are fitted by a quadratic function
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The optimum of a scenario, by its yardstick, and what it took."""
+    """The optimum of a scenario by its yardstick, and how it was computed."""
 
     cost: float  # of `policy`
     lower: float  # no policy costs less
@@ -52,16 +52,16 @@ class Solution:
     policy: OptimalPolicy = field(repr=False)
     yardstick: str
     seconds: float
-    iterations: int  # of the last solution
-    cut: float  # probability a period that the tails left out have
-    edge: float  # long-run probability a period that demand is turned away at the backlog's edge
+    iterations: int  # in the last round
+    cut: float  # probability per period of the tails that are left out
+    edge: float  # long-run probability per period that demand is turned away at the backlog's edge
     bounds: Bounds
-    rounds: int  # how often the bounds were set
-    moved: float  # how far the last widening moved the optimum; 0 where bounds lose nothing
+    rounds: int  # number of sets of bounds that were tried
+    moved: float  # change of the optimum in the last widening; 0 where bounds are proved
     memory: int  # bytes
 
     def __repr__(self) -> str:
-        """Return the optimum and what it took in a line, not the arrays."""
+        """Return the optimum and the effort in one line, without the arrays."""
         return (
             f"{self.policy}: {self.yardstick} {proved(self.cost, self.lower, self.upper)}, "
             f"{self.decisions:,} decisions, {self.seconds:.1f} s"
@@ -69,7 +69,7 @@ class Solution:
 
 
 def proved(cost: float, lower: float, upper: float) -> str:
-    """Return a cost, with its bounds where six digits tell them apart.
+    """Return a cost, with its bounds if these differ from it in six digits.
 
     >>> proved(4.72852550, lower=4.72852549, upper=4.72852551)
     '4.72853'
@@ -87,27 +87,27 @@ def solve(
     memory: float = MEMORY,
     bounds: Bounds | None = None,
 ) -> Solution:
-    """Return the optimum of a scenario: of all policies that see its view.
+    """Return the optimum of a scenario over all policies that see its view.
 
     Parameters
     ----------
     scenario
         The plant: a Scenario, a name of the catalog, or a path.
     tolerance
-        Of [lower, upper], as a share of 1 + the cost; by default 1e-9, and 1e-6 beyond a million
-        decisions.
+        Width of [lower, upper] as a share of 1 + the cost; by default 1e-9, and 1e-6 above a
+        million decisions.
     memory
-        Bytes that may be taken; more are refused.
+        Bytes that may be used; a solution that needs more is refused.
     bounds
-        Of decisions and states; by default those that lose nothing where some are known, else a
-        guess that is widened until the optimum stands still.
+        Bounds on decisions and states; by default those that are proved to keep an optimum where
+        some are known, else a guess that is widened until the optimum is stable.
 
     Raises
     ------
     NotFinite
-        If the plant is no finite Markov decision process.
+        If the plant is not a finite Markov decision process.
     TooLarge
-        If it would take more memory.
+        If it would take more memory than allowed.
     """
     scenario = load(scenario)
     began = time.perf_counter()
@@ -146,10 +146,10 @@ def settle(
     tolerance: float | None,
     memory: float,
 ) -> tuple[Round, Bounds, int, float]:
-    """Return the optimum within bounds that no longer matter, how often set, and how far it moved.
+    """Return the optimum within bounds that no longer matter, the bounds, rounds and last change.
 
-    What the optimal policy touches in the long run is widened. When it touches nothing, all bounds
-    are widened once more to see that the optimum stands still, where that is no large problem.
+    Bounds that the optimal policy touches in the long run are widened. When it touches none, all
+    bounds are widened once more to check that the optimum is stable, unless the problem is large.
     """
     bounds = given or first
     before: Round | None = None
@@ -162,8 +162,8 @@ def settle(
             if not before.touched:
                 return before, bounds, rounds - 1, 0.0
             raise TooLarge(
-                f"{error}, and {before.cost:.6g} within narrower bounds may move: it touches "
-                f"those of {', '.join(sorted(before.touched))}"
+                f"{error}. The optimum within narrower bounds, {before.cost:.6g}, may change: it "
+                f"touches the bounds of {', '.join(sorted(before.touched))}"
             ) from None
         moved = 0.0 if before is None else abs(now.cost - before.cost)
         still = ROUGHLY_STILL if now.is_large else STILL
@@ -183,14 +183,14 @@ def settle(
         before = now
     waiting = max(bounds.backlog.values(), default=0.0)
     raise TooLarge(
-        f"{layout.scenario.file}: the optimum still moves by {moved:.2g} when its bounds are "
-        f"widened for the {rounds}th time, to {waiting:,.0f} units of backlog: it may have no "
-        "finite optimum"
+        f"{layout.scenario.file}: the optimum still changes by {moved:.2g} after {rounds} rounds "
+        f"of wider bounds, up to {waiting:,.0f} units of backlog: there may be no finite optimum; "
+        "check that capacity exceeds demand"
     )
 
 
 def expect_end(scenario: Scenario) -> None:
-    """Raise NotFinite where a clock goes on for ever."""
+    """Raise NotFinite if a clock runs without end."""
     lives = any(isinstance(d.quantity, LifeCycle) for d in scenario.demands.values())
     if lives and not scenario.horizon.ends:
         raise NotFinite(
@@ -208,13 +208,13 @@ class Round:
     cost: float
     lower: float
     upper: float
-    edge: float  # probability a period that demand is turned away
-    touched: frozenset[str]  # what is bounded, where the policy comes to its bound
-    shares: Floats  # how often the policy is in each state, (states,); none where bounds are proved
+    edge: float  # probability per period that demand is turned away
+    touched: frozenset[str]  # sources, items and demands whose bounds the policy reaches
+    shares: Floats  # how often the policy is in each state, (states,); empty if bounds are proved
 
     @property
     def is_large(self) -> bool:
-        """Whether every digit takes long."""
+        """Whether each further digit takes long."""
         return self.enumerated.arrays.decisions > LARGE
 
     @classmethod
@@ -227,7 +227,7 @@ class Round:
         memory: float,
         before: Round | None = None,
     ) -> Round:
-        """Enumerate, and solve; values begin where those within narrower bounds ended."""
+        """Enumerate and solve; values start from those within narrower bounds."""
         enumerated = enumerate_states(layout, tabled, bounds.box(layout), memory=memory)
         is_large = enumerated.arrays.decisions > LARGE
         if tolerance is None:
@@ -248,7 +248,7 @@ class Round:
 
 
 def foreseen(known: Enumerated, value: Floats, wider: Enumerated) -> Floats:
-    """Return values to begin with in a wider box: what is known, else by a quadratic fit."""
+    """Return first values in a wider box: the known ones, else a quadratic fit."""
     number = known.find(wider.states)
     values = np.where(number >= 0, value[number], 0.0)
     missing = np.flatnonzero(number < 0)
@@ -259,13 +259,13 @@ def foreseen(known: Enumerated, value: Floats, wider: Enumerated) -> Floats:
 
 
 def carried(known: Enumerated, shares: Floats, wider: Enumerated) -> Floats:
-    """Return shares of states to begin with in a wider box: those of the same states."""
+    """Return first shares of states in a wider box: those of the same states."""
     number = known.find(wider.states)
     return np.where(number >= 0, shares[number], 0.0)
 
 
 def _squares(states: Floats) -> Floats:
-    """Return ones, the cells of states, and their products two by two."""
+    """Return ones, the cells of states, and their pairwise products."""
     cells = states.shape[1]
     products = [states[:, i] * states[:, j] for i in range(cells) for j in range(i + 1)]
     return np.column_stack([np.ones(states.shape[0]), states, *products])
@@ -274,7 +274,7 @@ def _squares(states: Floats) -> Floats:
 def by_yardstick(
     layout: Layout, enumerated: Enumerated, tolerance: float, value: Floats | None = None
 ) -> tuple[solvers.Solved, float, float, float]:
-    """Solve what was enumerated by the scenario's yardstick: also cost, lower and upper bound."""
+    """Solve the enumerated process by the scenario's yardstick; return cost and bounds too."""
     arrays, start, plant = enumerated.arrays, enumerated.start, layout.plant
     scenario = layout.scenario
     if scenario.horizon.ends:
@@ -322,7 +322,7 @@ def touched_by(
     shares: Floats,
     seldom: float,
 ) -> set[str]:
-    """Return the sources and items whose bounds a policy comes to in the states that it visits."""
+    """Return the sources and items whose bounds a policy reaches in the states that it visits."""
     scenario, plant = layout.scenario, layout.plant
     visited = np.flatnonzero((shares > seldom) & (choice >= 0))
     asked = enumerated.asked(layout, choice[visited])

@@ -1,13 +1,13 @@
-"""The walk: every state that can be reached, every decision in it, and where that leads.
+"""The walk: every state that can be reached, every decision in it, and the resulting states.
 
-From the first state on, states are taken in the order in which they were found. A decision, all
-that is asked of the sources in one period, leads by Release and Start (`decide`) to a post-decision
-state, and the rest of the period (`happen`) to the next states, over all atoms of the noise. Both
-are the functions that simulate.
+States are processed in the order in which they are found. A decision is all that is asked of the
+sources in one period. It leads by Release and Start (`decide`) to a post-decision state, and from
+there the rest of the period (`happen`) leads to the next states, over all atoms of the noise. Both
+functions are those of the simulator.
 
 Where Release or Start read noise of their own (a random capacity), a decision leads to several
 post-decision states, each with its probability. Where they share a channel with later stages (the
-events of one clock), decision and atoms lead to the next states together.
+events of one clock), a decision leads to the next states in one step.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from .records import (
     Scratch,
 )
 
-RARE = 1e-15  # joint atoms with less probability are left out
-MOST_ATOMS = 20_000_000  # joint atoms of one post-decision state
+RARE = 1e-15  # joint atoms with a lower probability are left out
+MOST_ATOMS = 20_000_000  # most joint atoms of one post-decision state
 
-# What comes of a walk or a decision; the first three stop the walk.
+# Results of a walk or of a decision; the first three stop the walk.
 GROW, WIDE, LONG, DONE, WAIT, TAKEN, BLOCKED, HELD = range(8)
 
 
@@ -57,9 +57,9 @@ GROW, WIDE, LONG, DONE, WAIT, TAKEN, BLOCKED, HELD = range(8)
 def walk(
     plant: Plant, noise: Noise, box: Box, given: Floats, scratch: Scratch, found: Found
 ) -> int:
-    """Go on until all is found or something is missing; return what.
+    """Continue until everything is found or something is missing; return which.
 
-    Every decision of a state is weighed, from the code on where the walk stands, or the given one.
+    Every decision of a state is tried, starting from the current code, or only the given one.
     """
     counts = found.counts
     while counts[AT] < counts[STATES]:
@@ -100,7 +100,7 @@ def place_state(box: Box, found: Found, scratch: Scratch, i: int) -> None:
 def weigh(
     plant: Plant, noise: Noise, box: Box, scratch: Scratch, found: Found, i: int, code: int
 ) -> int:
-    """Add one decision: its cost at once, and the post-decision states that it leads to."""
+    """Add one decision: its immediate cost, and the post-decision states that it leads to."""
     counts = found.counts
     if counts[DECISIONS] + 2 >= found.cost.size or is_full(found):
         return GROW
@@ -191,7 +191,7 @@ def weigh(
 def choose_atoms(plant: Plant, noise: Noise, scratch: Scratch, before: bool, state: Row) -> int:
     """Write the atoms of the channels of Release and Start, or of those of later stages only.
 
-    Return how many joint atoms there are; -1 where a channel has too many.
+    Return the number of joint atoms; -1 if a channel has too many.
     """
     joint = 1
     for c in range(noise.channels.size):
@@ -217,7 +217,7 @@ def choose_atoms(plant: Plant, noise: Noise, scratch: Scratch, before: bool, sta
 
 @kernel
 def set_tape(noise: Noise, scratch: Scratch, before: bool) -> float:
-    """Write the tape of one joint atom, and return its probability."""
+    """Write the tape of one joint atom; return its probability."""
     chance = 1.0
     for c in range(noise.channels.size):
         channel = noise.channels[c]
@@ -229,7 +229,7 @@ def set_tape(noise: Noise, scratch: Scratch, before: bool) -> float:
 
 @kernel
 def advance(noise: Noise, scratch: Scratch, before: bool) -> None:
-    """Go on to the next joint atom."""
+    """Advance to the next joint atom."""
     for c in range(noise.channels.size):
         channel = noise.channels[c]
         if bool(channel.before) == before and (channel.before or channel.after):
@@ -241,7 +241,7 @@ def advance(noise: Noise, scratch: Scratch, before: bool) -> None:
 
 @kernel
 def decide_within(plant: Plant, box: Box, scratch: Scratch) -> int:
-    """Write the post-decision state, within the edges of stock; return what became of the asks."""
+    """Write the post-decision state within the edges of stock; return the resulting status."""
     status = TAKEN
     if box.is_given:
         for k in range(scratch.asked.size):

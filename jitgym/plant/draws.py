@@ -1,7 +1,7 @@
-"""Draws: the uniforms of one period, and values for them: quantiles, each of one uniform.
+"""Draws: the uniforms of one period and the values drawn from them, each a quantile of one uniform.
 
-A draw whose distribution depends on the policy (how many of q units are defective) is the quantile
-of one uniform too: the same world for every policy, and monotone in what it depends on.
+A draw whose distribution depends on the policy (how many of q units are defective) is also a
+quantile of one uniform: every policy faces the same world, and the draw is monotone in q.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def replay(plant: Plant, channel: Record, key: np.uint64, split: int, period: in
     record = plant.recorded[channel.recorded, split]
     if record.block == 0:
         return plant.series[record.first + period % record.length]
-    # Each block begins anywhere in the series, with equal chance.
+    # Each block begins anywhere in the series, with equal probability.
     u = uniform(key, np.uint64(period // record.block), channel.number)
     start = int(u * (record.length - record.block + 1))
     return plant.series[record.first + start + period % record.block]
@@ -56,17 +56,17 @@ def draw(plant: Plant, which: int, tape: Row) -> float:
 
 @kernel
 def binomial(u: float, units: float, chance: float) -> float:
-    """Return the quantile at u of how many of some whole units are hit, each with this chance."""
+    """Return the quantile at u of a binomial of whole units, each hit with this chance."""
     if units < 1.0 or chance <= 0.0:
         return 0.0
     if chance >= 1.0:
         return units
     k, mass = binomial_tail(units, chance)
-    # Upward by the ratio of neighbours.
+    # Go upward by the ratio of neighboring probabilities.
     odds = chance / (1.0 - chance)
     below = mass
     mean = units * chance
-    # Rounding may keep the sum below u: it ends where the mass beyond the mean is nothing.
+    # Rounding may keep the sum below u: stop where the mass beyond the mean is negligible.
     while below <= u and k < units and (k < mean or mass > NOTHING):
         mass *= odds * (units - k) / (k + 1.0)
         k += 1.0
@@ -76,7 +76,7 @@ def binomial(u: float, units: float, chance: float) -> float:
 
 @kernel
 def binomial_tail(units: float, chance: float) -> tuple[float, float]:
-    """Return a number on the lower tail, and its mass; what lies below it is less than 1e-15."""
+    """Return a number in the lower tail and its mass; the mass below it is less than 1e-15."""
     spread = math.sqrt(units * chance * (1.0 - chance))
     k = max(0.0, math.floor(units * chance - TAIL * spread - TAIL))
     mass = math.exp(
@@ -91,7 +91,7 @@ def binomial_tail(units: float, chance: float) -> tuple[float, float]:
 
 @kernel
 def share_of(u: float, units: float, chance: float) -> float:
-    """Return how many of some units are hit, each with this chance; of a fraction, its share."""
+    """Return how many units are hit, each with this chance; a fraction counts by its share."""
     ones = whole(units)
     fraction = max(units - ones, 0.0)
     return min(binomial(u, ones, chance) + fraction * chance, units)
@@ -114,7 +114,7 @@ def negative_binomial(u: float, size: float, mean: float) -> float:
 
 @kernel
 def negative_binomial_tail(size: float, mean: float) -> tuple[float, float]:
-    """Return a number on the lower tail, and its mass; what lies below it is next to nothing."""
+    """Return a number in the lower tail and its mass; the mass below it is negligible."""
     chance = mean / (size + mean)
     spread = math.sqrt(mean + mean * mean / size)
     k = max(0.0, math.floor(mean - TAIL * spread - TAIL))
@@ -151,7 +151,7 @@ def normal_quantile(u: float) -> float:
 
 @kernel
 def ratio_of(top: tuple[float, ...], bottom: tuple[float, ...], x: float) -> float:
-    """Return the ratio of two polynomials, coefficients from the highest power down."""
+    """Return the ratio of two polynomials; coefficients start with the highest power."""
     above = below = 0.0
     for k in range(len(top)):
         above = above * x + top[k]
@@ -159,8 +159,8 @@ def ratio_of(top: tuple[float, ...], bottom: tuple[float, ...], x: float) -> flo
     return above / below
 
 
-NOTHING = 1e-17  # of mass: it changes no sum that is near 1
-TAIL = 8.0  # standard deviations: no draw lies further out on the lower side
+NOTHING = 1e-17  # mass that is too small to change a sum near 1
+TAIL = 8.0  # standard deviations: no draw lies further below the mean
 
 NEAR_TOP = (
     2.5090809287301226727e3,

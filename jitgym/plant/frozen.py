@@ -1,15 +1,15 @@
 """Frozen mode: machine code for one plant, whose arrays are constants of the program.
 
-The source is the same, and so is every result, bit for bit. The compiler sees each count, cell and
-price, drops what this plant never does and unrolls the rest; rows that only one period needs lie in
-registers, and flows that nobody reads are never written. That makes one and a quarter to six times
-the speed, the more the smaller the plant is, and costs a quarter of a second to a second of
-compiling for each plant in each process. What all plants have in common is translated before, once
-for a version of the package (some ten seconds), and kept on disk; what is put together for one
-plant is not: numba's cache would not see that the arrays are others.
+The source is the same as that of the generic program, and so is every result, bit for bit. The
+compiler sees each count, cell and price, removes what this plant never does and unrolls the
+remaining loops. Rows that only one period needs stay in registers, and flows that nothing reads are
+never written. This makes a plant 1.25 to 6 times as fast (small plants gain most), and costs 0.25
+to 1 second of compiling per plant and process. The code that all plants share is translated once
+per version of the package (about ten seconds) and kept on disk. The program of one plant is not
+kept: numba's cache does not notice when the arrays change.
 
-A plant that is run for long is frozen by itself, unless it is large or too many others have been:
-see `program_that_pays`.
+A plant that runs for long is frozen automatically, unless it is large or too many others have been
+frozen: see `program_that_pays`.
 """
 
 from __future__ import annotations
@@ -33,44 +33,45 @@ _known: dict[bytes, Program] = {}
 _done: Counter[bytes] = Counter()
 
 REPAID = 20e6
-"""Plant-periods x sources of the generic program after which freezing would have repaid itself."""
+"""Plant-periods x sources of the generic program after which freezing pays off."""
 
 LARGEST = 2000
-"""Cells of the rows beyond which a plant is not frozen by itself: little gained, long compiling."""
+"""Most cells of the rows of a plant that is frozen automatically; larger ones gain little."""
 
 MOST = 200
-"""Programs in a process beyond which none is made by itself: five megabytes each, never freed."""
+"""Most programs made automatically in a process; each takes five megabytes, never freed."""
 
 UNROLLED, USUAL = 3000, 300
-"""Instructions that a loop may come to when it is unrolled: here, and otherwise (LLVM's at -O3)."""
+"""Most instructions of an unrolled loop: here, and elsewhere (LLVM's default at -O3)."""
 
 
 class Call(NamedTuple):
-    """A call of a compiled function, in the parts that freezing tells apart."""
+    """A call of a compiled function, split into the parts that freezing treats differently."""
 
-    function: Callable[..., Any]  # a `compiled` one
-    constants: tuple[Any, ...]  # its first arguments: tuples of arrays and numbers, arrays, numbers
-    rows: tuple[int, ...]  # sizes of its next ones: rows of float64 to work in, zeros at first
-    arguments: tuple[Any, ...]  # the others; a program takes a tuple of their types
+    function: Callable[..., Any]  # a `compiled` function
+    constants: tuple[Any, ...]  # first arguments: tuples of arrays and numbers, arrays, or numbers
+    rows: tuple[int, ...]  # sizes of the next arguments: working rows of float64, first zeros
+    arguments: tuple[Any, ...]  # other arguments; a program takes a tuple of these types
 
     @property
     def digest(self) -> bytes:
-        """Digest of what a program is made of: all but the arguments."""
+        """The digest of everything that a program is compiled from: all but the arguments."""
         seen = hashlib.sha256(self.function.__qualname__.encode())
         for constant in (*self.constants, self.rows):
             for part in constant if isinstance(constant, tuple) else (constant,):
                 array = np.asarray(part)
-                # Between the fields of a record lies whatever was in memory.
+                # The padding between the fields of a record is arbitrary, so its bytes cannot be
+                # used.
                 content = repr(array.tolist()).encode() if array.dtype.names else array.tobytes()
                 seen.update(repr((array.shape, array.dtype.str)).encode() + content)
         return seen.digest()
 
 
 def program_that_pays(call: Call, work: float) -> Program | None:
-    """Return the frozen program if it pays by now; `work` (plant-periods x sources) is counted.
+    """Return the frozen program once compilation pays off, else None.
 
-    It pays once as much was to be done as would have repaid the compiling. None also where the disk
-    that it would be kept on fails: it is no more than a way to go faster.
+    `work` (plant-periods x sources) is added to what this call has done before; compilation pays
+    off above `REPAID`. Return None also if the disk fails: a frozen program only saves time.
     """
     key = call.digest
     _done[key] += int(work)
@@ -85,7 +86,7 @@ def program_that_pays(call: Call, work: float) -> Program | None:
 
 
 def frozen(call: Call) -> Program:
-    """Return a compiled function whose first arguments are fixed; it takes a tuple of the rest."""
+    """Return a compiled function with fixed first arguments; it takes a tuple of the others."""
     key = call.digest
     with global_compiler_lock:
         if key not in _known:
@@ -101,7 +102,7 @@ def _put_together(call: Call) -> Program:
 
     typeof: Any = numba.typeof
     given = typeof(call.arguments)
-    if not inner.overloads:  # what is kept on disk must not depend on how loops are unrolled here
+    if not inner.overloads:  # code on disk must not depend on how loops are unrolled here
         trial: Any = not_kept(with_constants)
         trial.compile((given,))
     program: Any = not_kept(with_constants)
@@ -113,15 +114,15 @@ def _put_together(call: Call) -> Program:
 
 @cache
 def _inner(function: Any) -> Any:
-    # One for all plants: what is inside is translated once, and only put together for each.
+    # All plants share one: inner code is translated once, and only linked for each plant.
     return compiled_to_inline(function.py_func)
 
 
 @contextmanager
 def _unrolling_more() -> Iterator[None]:
-    # Loops over a plant's few sources, items and demands are unrolled, or constants would not reach
-    # what is inside. LLVM does not do that with bodies as long as these unless it is told to, and
-    # can be told only for the whole process: so nobody else compiles meanwhile.
+    # Loops over a plant's few sources, items and demands must be unrolled so that constants reach
+    # their bodies. LLVM does not unroll bodies this long by default, and its threshold is set for
+    # the whole process, so a lock keeps others from compiling meanwhile.
     from llvmlite.binding import set_option  # type: ignore[import-untyped]
 
     with global_compiler_lock:

@@ -1,12 +1,13 @@
-"""The one decorator of compiled code and its switches.
+"""The decorators of compiled code and their compiler switches.
 
-`kernel` marks an inner function: always inlined, never cached by itself (`separate`: called, not
-inlined). `compiled` marks an outer function, the only kind that Python calls; its machine code is
-kept on disk (`machine_code.py`).
+`kernel` marks an inner function that is always inlined and never cached by itself; `separate` marks
+one that is called, not inlined. `compiled` marks an outer function, the only kind that Python
+calls; its machine code is kept on disk (`machine_code.py`).
 
-Two switches matter. `_nrt=False`: the plant is a namedtuple of arrays, and each stage call would
-count references on every one of them (a factor of twenty); without the runtime an allocation in
-compiled code is a compile error, which is welcome. `forceinline=True`: stages are small.
+Two switches matter. `_nrt=False` switches off numba's memory runtime: the plant is a namedtuple of
+arrays, and each call of a stage would count references on each array, which is twenty times slower.
+Without the runtime an allocation in compiled code is a compile error, which is intended.
+`forceinline=True` inlines the stages, which are small.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
-    """Compile an inner function: inlined into its caller, without allocation."""
+    """Compile an inner function that is inlined into its caller and allocates nothing."""
     return _inner(function, forceinline=True)
 
 
 def separate(function: Function) -> Function:
-    """Compile an inner function that is called: where it is large and seldom needed.
+    """Compile an inner function that is called, because it is large and seldom needed.
 
-    Inlining it would cost more in compilation than it gains.
+    Inlining it would cost more compile time than it saves.
     """
     return _inner(function)
 
@@ -39,20 +40,20 @@ def separate(function: Function) -> Function:
 def _inner(function: Function, **switches: bool) -> Function:
     """Compile an inner function as a part of its callers (`parts_of_code.py`).
 
-    Python may call it all the same, which compiles it once more; but not what takes a whole plant.
+    Python can call it too, which compiles it once more, but not if it takes a whole plant.
     """
     takes_a_plant = "Plant" in function.__annotations__.values()
 
     def what_python_calls(*_: Any) -> Any:
         if takes_a_plant:
             name = function.__name__
-            raise TypeError(f"{name} is an inner function: only compiled code calls it")
+            raise TypeError(f"{name} is an inner function: only compiled code can call it")
         return _for_python(function)
 
     dispatcher: Any = _njit(
         no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler, **switches
     )(function)
-    dispatcher._insert = lambda *_: None  # machine code for Python to call: there is none
+    dispatcher._insert = lambda *_: None  # a part has no machine code that Python can call
     dispatcher._compile_for_args = what_python_calls
     hidden: Function = dispatcher
     return hidden
@@ -70,9 +71,9 @@ def compiled(function: Function) -> Function:
 
 
 def compiled_to_inline(function: Function) -> Function:
-    """Compile an inner function that is large, and keep it on disk: it is inlined into new callers.
+    """Compile a large inner function and keep it on disk, to be inlined into new callers.
 
-    To numba it is the same function as the outer one that it comes from: its code is kept apart.
+    For numba it is the same function as the outer one, so its code is kept separately.
     """
     inner: Function = keep(_njit(forceinline=True)(function), "inlined")
     return inner
@@ -85,7 +86,7 @@ def not_kept(function: Function) -> Function:
 
 
 def _njit(**switches: Any) -> Any:
-    # These switches are private to numba or untyped: they stand only here.
+    # These switches are private to numba or untyped, so they are used only here.
     njit: Any = numba.njit
     return njit(_nrt=False, error_model="numpy", **switches)
 
@@ -93,9 +94,8 @@ def _njit(**switches: Any) -> Any:
 def stack_rows(sizes: tuple[int, ...]) -> Callable[..., Any]:
     """Return a function for compiled code that makes rows of float64, zeros of these fixed sizes.
 
-    They lie on the stack of whoever calls it, once a call of that: nothing outside can see them, so
-    that the compiler keeps them in registers as far as places are constants, and never writes what
-    nobody reads.
+    They lie on the stack of the calling function. Nothing outside can see them, so the compiler
+    keeps them in registers where indices are constants, and omits writes that nothing reads.
     """
     import llvmlite.ir  # type: ignore[import-untyped]
     import numba.core.cgutils
@@ -138,8 +138,8 @@ def stack_rows(sizes: tuple[int, ...]) -> Callable[..., Any]:
 def entry(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     """Return the machine code of a compiled function for arguments of these types.
 
-    It checks almost nothing, and costs a tenth of a call through numba's dispatcher: whoever binds
-    it promises to call it with arrays of the same dtype, dimension and contiguity.
+    It checks almost nothing, and costs a tenth of a call through numba's dispatcher. The caller
+    must pass arrays of the same dtype, dimension and contiguity.
     """
     dispatcher: Any = function
     typeof: Any = numba.typeof

@@ -1,13 +1,12 @@
-"""Machine code on disk: never out of date, never in the way, and announced while it is made.
+"""Machine code on disk: never stale, never required, and announced while it is compiled.
 
-numba stamps a cached function with the file of the outermost function only, so a change in a
-function that it calls, or in a constant, would bring back the old machine code. Here the machine
-code of a function lies in a folder named after a digest of everything that it is compiled from: its
-own code, that of every function that it calls, and the constants that they read. A change of a
-comment compiles nothing; two clones of one version share their machine code.
+numba checks a cached function only against the file of the outermost function. After a change in a
+function that it calls, or in a constant, it would load the old machine code. Here the machine code
+of a function lies in a folder named after a digest of everything that it is compiled from: its own
+code, that of every function that it calls, and the constants that they read. Changing a comment
+does not compile anything, and two clones of one version share their machine code.
 
-A folder that cannot be written to costs time, never a result: the function is then compiled again
-in each process.
+If the folder cannot be written to, results are the same, but each process compiles again.
 """
 
 from __future__ import annotations
@@ -34,28 +33,28 @@ from numba.core.dispatcher import Dispatcher
 from numba.misc.appdirs import AppDirs
 
 KEPT_DIGESTS = 200
-"""Folders of machine code that stay; the least recently used go first."""
+"""Most folders of machine code that are kept; the least recently used are removed first."""
 
 SECONDS = {"simulate": 15, "walk": 15, "advance": 5, "inlined": 5}
-"""About how long the large functions take to compile, in seconds on one core of 2024."""
+"""Approximate compile times of the large functions, in seconds on one core of 2024."""
 
 QUIET = "JITGYM_QUIET"
-"""An environment variable: where it is set, nothing is said about compiling."""
+"""An environment variable; if it is set, compilation is not announced."""
 
 
 def keep(dispatcher: Any, apart: str = "") -> Any:
-    """Have a dispatcher of numba keep its machine code on disk; return it.
+    """Make a numba dispatcher keep its machine code on disk; return the dispatcher.
 
-    `apart` tells two dispatchers of one function apart, which share no machine code.
+    `apart` distinguishes two dispatchers of one function, which must not share machine code.
     """
     dispatcher._cache = KeptCode(dispatcher.py_func, apart)
     return dispatcher
 
 
 class KeptCode:
-    """What numba asks for machine code of one function, and gives it to.
+    """The cache from which numba loads, and to which it saves, machine code of one function.
 
-    The digest is made on first use: by then every function that this one calls is defined.
+    The digest is computed on first use, when every function that this one calls is defined.
     """
 
     def __init__(self, function: FunctionType, apart: str = "") -> None:
@@ -64,12 +63,12 @@ class KeptCode:
 
     @property
     def cache_path(self) -> str | None:
-        """The folder of this function's machine code; None where there is none."""
+        """The folder of this function's machine code, or None."""
         inner = self._opened()
         return None if inner is None else str(inner.cache_path)
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return compiled code for arguments of these types from the disk, or None."""
+        """Return compiled code for arguments of these types from disk, or None."""
         inner, found = self._opened(), None
         if inner is not None:
             with suppress(OSError, EOFError):
@@ -79,24 +78,24 @@ class KeptCode:
         return found
 
     def save_overload(self, signature: Any, code: Any) -> None:
-        """Keep compiled code on the disk; where that fails, only this process has it."""
+        """Save compiled code to disk; if that fails, only this process has it."""
         inner = self._opened()
         if inner is not None:
             with suppress(OSError):
                 inner.save_overload(signature, code)
 
     def flush(self) -> None:
-        """Forget what is on the disk."""
+        """Delete the code on disk."""
         inner = self._opened()
         if inner is not None:
             with suppress(OSError):
                 inner.flush()
 
     def enable(self) -> None:
-        """It always is."""
+        """Do nothing: the cache is always enabled."""
 
     def disable(self) -> None:
-        """It never is."""
+        """Do nothing: the cache cannot be disabled."""
 
     def _opened(self) -> Any:
         parent = cache_folder()
@@ -109,7 +108,7 @@ class KeptCode:
 
 def _cache_in(folder: Path, function: FunctionType) -> Any:
     class Locator(_CacheLocator):
-        """The folder says all: the same code, the same machine code."""
+        """The folder's name identifies the machine code; no other stamp is needed."""
 
         _py_file = inspect.getfile(function)
 
@@ -134,16 +133,16 @@ def _cache_in(folder: Path, function: FunctionType) -> Any:
         _impl_class = Implementation
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.utime(folder)  # for `_prune`: it is in use
+    os.utime(folder)  # mark it as recently used, for `_prune`
     kept: Any = Kept
     return kept(function)
 
 
 def announce(name: str) -> None:
-    """Say on standard error that a function is compiled, and about how long that takes."""
+    """Print to standard error that a function is being compiled, and about how long that takes."""
     if os.environ.get(QUIET) or name not in SECONDS:
         return
-    with suppress(OSError, ValueError):  # nobody listens
+    with suppress(OSError, ValueError):  # standard error is closed
         print(
             f"jitgym: compiling {name}, once after installation, about {SECONDS[name]} s",
             file=sys.stderr,
@@ -151,15 +150,14 @@ def announce(name: str) -> None:
         )
 
 
-# ---------------------------------------------------------------------- what a function is made of
+# ---------------------------------------------------------------- what a function is compiled from
 
 
 def digest(function: Any, apart: str = "") -> str:
     """Return a digest of everything that a function is compiled from, and of the versions.
 
-    These are its byte code, that of each function it names, and the constants it reads: what it
-    computes with, and nothing else. A name whose value is of another kind stands for the whole
-    file in which its kind is defined.
+    The digest covers its byte code, that of each function it names, and the constants it reads. For
+    a name with a value of any other type, it covers the whole file that defines the type.
     """
     seen = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version} {apart}".encode())
     done: set[int] = set()
@@ -214,7 +212,7 @@ def _parts_of_code(code: CodeType, names: dict[str, Any], done: set[int]) -> Ite
             yield name.encode()
             yield from _parts(value, done)
     for module in modules:
-        if not module.__name__.startswith(("numpy", "math")):  # these have their version
+        if not module.__name__.startswith(("numpy", "math")):  # covered by their versions
             for name in code.co_names:
                 if hasattr(module, name):
                     yield from _parts(getattr(module, name), done)
@@ -233,12 +231,12 @@ def _stranger(value: Any, done: set[int]) -> Iterator[bytes]:
             yield file.read_bytes()
 
 
-# ---------------------------------------------------------------------- where it lies
+# ---------------------------------------------------------------- where the code is kept
 
 
 @cache
 def cache_folder() -> Path | None:
-    """Return the folder of machine code: the user's cache, else a private one, else none."""
+    """Return the folder of machine code: the user's cache, a temporary folder, or None."""
     temporary = Path(tempfile.gettempdir()) / f"jitgym-{os.getuid() if os.name == 'posix' else ''}"
     user_folders: Any = AppDirs
     for parent in (Path(user_folders("jitgym", appauthor=False).user_cache_dir), temporary):
@@ -249,7 +247,7 @@ def cache_folder() -> Path | None:
 
 
 def _is_private_and_writable(folder: Path) -> bool:
-    # Cached machine code is run: a folder that somebody else may write to is not trusted.
+    # Cached machine code is executed: a folder that others can write to is not trusted.
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix":

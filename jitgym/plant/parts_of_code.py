@@ -1,9 +1,9 @@
-"""Inner functions are translated, but not made machine code of: only what they end up in is.
+"""Inner functions are translated to LLVM code, and compiled only as parts of their callers.
 
-numba optimizes and emits each function by itself before it goes into its caller, and what is nested
-ten deep is so treated ten times. An inner function here is only ever a part of an outer one: it is
-lowered to LLVM's language and linked into its caller, and the optimizer sees it there, once.
-Everything here is private to numba.
+By default numba optimizes and compiles each function by itself before it inlines it into its
+caller, so that code nested ten deep is optimized ten times. Here an inner function is only lowered
+to LLVM code and linked into its caller, where it is optimized once. This module uses numba's
+private interfaces.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numba.core.typed_passes import NativeLowering
 
 
 class Part(JITCodeLibrary):
-    """Code that is linked into that of its callers, and nowhere else."""
+    """Code that is only linked into its callers."""
 
     def finalize(self) -> None:
-        """Link in what it calls; neither optimize nor emit."""
+        """Link the functions that it calls, without optimizing or compiling."""
         self._raise_if_finalized()  # type: ignore[no-untyped-call]
         for library in dict.fromkeys(self._linking_libraries):
             self._reload_init.update(library._reload_init)
@@ -29,7 +29,7 @@ class Part(JITCodeLibrary):
 
 
 class Key:
-    """Stands for the address that a part has not got: callers find it by this."""
+    """A key under which callers find a part, which has no address."""
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ class LowerAsPart(NativeLowering):
     _name = "lower_as_part"
 
     def run_pass(self, state: Any) -> bool:
-        """Lower it, and make it known to callers."""
+        """Lower the function and register it for its callers."""
         part: Any = Part
         state.library = part(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
@@ -53,10 +53,10 @@ class LowerAsPart(NativeLowering):
 
 
 class PartCompiler(CompilerBase):
-    """numba's compiler, with that lowering."""
+    """numba's compiler, which lowers functions to parts."""
 
     def define_pipelines(self) -> list[Any]:
-        """Return its passes."""
+        """Return the passes of the compiler."""
         builder: Any = DefaultPassBuilder
         passes = builder.define_nopython_pipeline(self.state)
         passes.passes = [

@@ -1,13 +1,13 @@
-"""The tape: all randomness of an episode, as uniforms addressed by name and never stored.
+"""The tape: all randomness of an episode, as uniforms that are addressed by name and not stored.
 
     u(split, seed, episode, period, channel) in [0, 1)
 
-An episode has a key, mixed from its split, seed and episode number. A channel has a number,
-derived from its *name*, so that adding an item to a scenario leaves the draws of all others alone.
-A draw is the finalizer of splitmix64 (Steele, Lea and Flood 2014) applied to key + period x golden
-ratio + channel, 53 bits of it: each channel of each episode walks the generator's one cycle from a
-place of its own. Any draw can be had at once, in any order, on any machine: results do not depend
-on the size of a batch.
+An episode has a key, mixed from its split, seed and episode number. A channel has a number, derived
+from its *name*, so that adding an item to a scenario does not change the draws of the others. A
+draw is 53 bits of the finalizer of splitmix64 (Steele, Lea and Flood 2014), applied to key + period
+x golden ratio + channel: each channel of each episode follows the generator's single cycle from its
+own start. Draws can be computed in any order, on any machine, so results do not depend on the size
+of a batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TO_UNIT = 2.0**-53
 
 @kernel
 def mix(x: np.uint64) -> np.uint64:
-    """Return the finalizer of splitmix64: a bijection whose outputs look independent."""
+    """Return the finalizer of splitmix64, a bijection whose outputs appear independent."""
     x = (x ^ (x >> THIRTY)) * FIRST
     x = (x ^ (x >> TWENTY_SEVEN)) * SECOND
     return x ^ (x >> THIRTY_ONE)
@@ -70,7 +70,7 @@ def channel_number(name: str) -> np.uint64:
 
 
 def _mix_array(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    # The same as `mix`, in numpy: a key is needed where nothing is compiled yet.
+    # The same as `mix`, in numpy: keys are needed before anything is compiled.
     x = (x ^ (x >> THIRTY)) * FIRST
     x = (x ^ (x >> TWENTY_SEVEN)) * SECOND
     return x ^ (x >> THIRTY_ONE)

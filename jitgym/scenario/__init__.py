@@ -15,6 +15,7 @@ from .capacity import Load, can_pile_up, utilization
 from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
+from .model import economic_order_quantity
 from .parts import (
     Actions,
     Breakdown,
@@ -66,6 +67,7 @@ __all__ = [
     "WorkCenter",
     "build",
     "can_pile_up",
+    "economic_order_quantity",
     "utilization",
     "with_demand",
 ]

@@ -1,8 +1,9 @@
 """Whether a plant can keep up with its demand: what is needed of each limit, and what it has.
 
-A limit is a work center's time, a source's maximum order, or the storage of an item that no
-customer asks for. Mean rates of all sources that supply the demand are found by a linear program,
-so that alternatives (several sources of one item, rework) share the load as well as they can:
+A limit is a work center's time, a source's maximum order, the storage of an item that no customer
+asks for, or a material that nothing makes. Mean rates of all sources that supply the demand are
+found by a linear program, so that alternatives (several sources of one item, rework) share the load
+as well as they can:
 
     minimize rho   so that   use of each limit <= rho x what it has,   supply of each item >= need
 
@@ -143,6 +144,10 @@ def limits(scenario: Written) -> list[Limit]:
             found.append(Limit(f"sources.{name}.maximum_order", "units", {name: 1.0}, up * most))
         elif up == 0:
             found.append(Limit(f"sources.{name}.disruption", "units", {name: 1.0}, 0.0))
+    for name in _never_made(scenario):
+        use = {s: source.consumes[name] for s, source in sources.items() if name in source.consumes}
+        left = scenario.items[name].initial_stock / scenario.horizon.periods
+        found.append(Limit(f"items.{name}", "units", use, left if scenario.horizon.ends else 0.0))
     asked_for = {demand.item for demand in scenario.demands.values()}
     for name, item in scenario.items.items():
         if item.storage is None or name in asked_for:  # what customers wait for passes through
@@ -152,6 +157,16 @@ def limits(scenario: Written) -> list[Limit]:
         if use:
             found.append(Limit(f"items.{name}.storage", "units", use, item.storage))
     return found
+
+
+def _never_made(scenario: Written) -> list[str]:
+    """Items that are consumed and that nothing makes: what is there at first is all there is."""
+    by_products = {s.quality.by_product for s in scenario.sources.values() if s.quality}
+    return [
+        name
+        for name in scenario.items
+        if name not in by_products and not scenario.sources_of(name) and scenario.consumers_of(name)
+    ]
 
 
 def up_share(process: UpDown | None) -> float:
@@ -203,8 +218,9 @@ def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
     if not bounds:
         return ()
     rates = _rates(scenario, bounds, needed)
-    if rates is None:
-        return tuple(Load(each.place, each.what, math.inf, 0.0) for each in bounds)
+    if rates is None:  # because of what is not there at all, where there is such a limit
+        blocking = [each for each in bounds if each.available <= 0] or bounds
+        return tuple(Load(each.place, each.what, math.inf, 0.0) for each in blocking)
     return tuple(
         Load(
             each.place,
@@ -241,6 +257,8 @@ def _rates(
     need = np.zeros(len(row))
     for name, demand in scenario.demands.items():
         need[row[demand.item]] += needed[name]
+    for name in _never_made(scenario):  # a limit of its own
+        supply[row[name], :] = 0.0
     if scenario.horizon.ends:  # a season may live on what it begins with
         initial = [item.initial_stock for item in scenario.items.values()]
         need -= np.array(initial) / scenario.horizon.periods

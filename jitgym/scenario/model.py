@@ -265,13 +265,11 @@ class Written(Part):
         return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
 
     def _economic_order(self, name: str) -> float:
-        """sqrt(2 K D / h) (Harris 1913); 0 without a fixed cost or a holding cost."""
+        """The economic order quantity; 0 without a fixed cost or a holding cost."""
         source = self.sources[name]
         holding = self.items[source.makes].holding_cost
-        if holding == 0:
-            return 0.0
         fixed = source.shipment_cost + source.setup_cost
-        return math.sqrt(2 * fixed * self.mean_requirement(source.makes) / holding)
+        return economic_order_quantity(fixed, self.mean_requirement(source.makes), holding)
 
     def level_bound(self, item: str) -> float:
         """The largest base-stock level or card count of the environment's actions, in units.
@@ -307,6 +305,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
     return {key: tuple(values) for key, values in groups.items()}
+
+
+def economic_order_quantity(fixed: float, demand: float, holding: float) -> float:
+    """Return sqrt(2 K D / h) (Harris 1913), in units; 0 without a fixed or a holding cost.
+
+    >>> economic_order_quantity(fixed=8, demand=1300, holding=0.225)  # Snyder, Shen, example 3.1
+    304.0468
+    """
+    return math.sqrt(2 * fixed * demand / holding) if holding > 0 else 0.0
 
 
 def _whole_lots(quantity: float, lot: float) -> float:

@@ -1,4 +1,4 @@
-"""The frontier of stock against service: the search, and policies held against each other."""
+"""The frontier of stock against service: the search, and the comparison of policies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_policies_meet_at_equal_fill_rates_on_the_same_test_episodes(
     text = frontier.page(groups)
     assert text.count("| conwip |") == 2
     for told in text.splitlines():
-        assert not told.startswith("- ") or "against conwip, at" in told
+        assert not told.startswith("- ") or "compared with conwip at" in told
     assert frontier.meet(again, 0.0, episodes=2) == []
 
 

@@ -24,9 +24,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 import agents
 import jitgym
-from agents import learned
-from agents.learned import LearnedPolicy, PlantVecEnv
+from agents.learned.policy import LearnedPolicy
 from agents.learned.sb3 import callbacks, ppo
+from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym.envs import CONTROLS, Control, PlantEnv, VectorPlant
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError, rollout
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 SHORT = {"horizon": {"ongoing": 30, "warm_up": 10}}
 LOST_SALES = jitgym.load("lost-sales", horizon={"ongoing": 200, "warm_up": 50})
 SAME_STEP = gymnasium.vector.AutoresetMode.SAME_STEP
-SETTINGS = learned.read_settings(ROOT / "configs/agents/ppo.yaml")
+SETTINGS = ppo.read_settings(ROOT / "configs/agents/ppo.yaml")
 SMALL = SETTINGS.model_copy(
     update={
         "environments": 32,
@@ -134,13 +134,13 @@ def decided_net(spaces: Spaces) -> ActorCriticPolicy:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, learned.Trained]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ppo.Trained]:
     folder = tmp_path_factory.mktemp("trained")
     references = {"base-stock (tuned)": 5.2}
-    return folder, learned.train(LOST_SALES, SMALL, folder, steps=20_000, references=references)
+    return folder, ppo.train(LOST_SALES, SMALL, folder, steps=20_000, references=references)
 
 
-def test_training_learns(trained: tuple[Path, learned.Trained]) -> None:
+def test_training_learns(trained: tuple[Path, ppo.Trained]) -> None:
     _, found = trained
     layout = found.policy.layout
     spaces = Spaces(layout, found.policy.control)
@@ -153,15 +153,15 @@ def test_training_learns(trained: tuple[Path, learned.Trained]) -> None:
     assert found.steps >= 20_000
 
 
-def test_loaded_policy_is_the_trained_one(trained: tuple[Path, learned.Trained]) -> None:
+def test_loaded_policy_is_the_trained_one(trained: tuple[Path, ppo.Trained]) -> None:
     folder, found = trained
-    policy = learned.load(folder, LOST_SALES)
+    policy = ppo.load(folder, LOST_SALES)
     rows = rollout(policy, LOST_SALES, episodes=8, split="validate")
     assert policy.control == "orders"
     assert rows["cost"].mean() == found.cost
 
 
-def test_checkpoints_are_data(trained: tuple[Path, learned.Trained]) -> None:
+def test_checkpoints_are_data(trained: tuple[Path, ppo.Trained]) -> None:
     folder, _ = trained
     assert {path.name for path in folder.iterdir()} == {
         "agent.yaml", "best.pt", "last.pt", "tensorboard",
@@ -172,7 +172,7 @@ def test_checkpoints_are_data(trained: tuple[Path, learned.Trained]) -> None:
         assert "policy" in torch.load(folder / name, weights_only=True)
 
 
-def test_tensorboard_shows_costs_kpis_and_references(trained: tuple[Path, learned.Trained]) -> None:
+def test_tensorboard_shows_costs_kpis_and_references(trained: tuple[Path, ppo.Trained]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder, found = trained
@@ -186,7 +186,7 @@ def test_tensorboard_shows_costs_kpis_and_references(trained: tuple[Path, learne
 
 
 def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
-    trained: tuple[Path, learned.Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Path, ppo.Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupting(*arguments: Any, **options: Any) -> Any:
         monkeypatch.undo()  # once
@@ -195,9 +195,9 @@ def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
 
     monkeypatch.setattr(callbacks, "rollout", interrupting)
     with pytest.raises(KeyboardInterrupt, match="resume goes on from"):
-        learned.train(LOST_SALES, SMALL, tmp_path, steps=20_000)
+        ppo.train(LOST_SALES, SMALL, tmp_path, steps=20_000)
     assert ppo.Checkpoint(tmp_path).stored()["steps"] < 20_000
-    learned.train(LOST_SALES, SMALL, tmp_path, steps=20_000, resume=True)
+    ppo.train(LOST_SALES, SMALL, tmp_path, steps=20_000, resume=True)
 
     folder, _ = trained
     ours, theirs = (ppo.Checkpoint(path).stored() for path in (tmp_path, folder))
@@ -209,28 +209,28 @@ def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
             assert torch.equal(tensor, theirs[part][name]), name
 
 
-def test_training_does_not_begin_where_another_was(trained: tuple[Path, learned.Trained]) -> None:
+def test_training_does_not_begin_where_another_was(trained: tuple[Path, ppo.Trained]) -> None:
     folder, _ = trained
     with pytest.raises(RunError, match="expected --resume, or a new folder"):
-        learned.train(LOST_SALES, SMALL, folder, steps=1)
+        ppo.train(LOST_SALES, SMALL, folder, steps=1)
     with pytest.raises(RunError, match="another seed; expected the same"):
-        learned.train(LOST_SALES, SMALL, folder, steps=30_000, seed=1, resume=True)
+        ppo.train(LOST_SALES, SMALL, folder, steps=30_000, seed=1, resume=True)
 
 
 def test_agent_is_refused_where_its_entries_mean_something_else(
-    trained: tuple[Path, learned.Trained],
+    trained: tuple[Path, ppo.Trained],
 ) -> None:
     folder, _ = trained
-    learned.load(folder, jitgym.load("lost-sales", penalty=19))
+    ppo.load(folder, jitgym.load("lost-sales", penalty=19))
     with pytest.raises(RunError, match="trained with another observation than lost-sales has"):
-        learned.load(folder, jitgym.load("lost-sales", lead_time=2))
+        ppo.load(folder, jitgym.load("lost-sales", lead_time=2))
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"agent\.yaml: no such file"):
-        learned.load(tmp_path, LOST_SALES)
+        ppo.load(tmp_path, LOST_SALES)
     with pytest.raises(RunError, match=r"last\.pt: no such file"):
-        learned.train(LOST_SALES, SMALL, tmp_path, steps=1, resume=True)
+        ppo.train(LOST_SALES, SMALL, tmp_path, steps=1, resume=True)
     (tmp_path / "last.pt").write_bytes(b"no tensors")
     with pytest.raises(RunError, match="cannot be read as a checkpoint"):
         ppo.Checkpoint(tmp_path).stored()
@@ -250,12 +250,12 @@ def test_wrong_hyperparameters_are_told_with_their_line(
     text = (ROOT / "configs/agents/ppo.yaml").read_text()
     (tmp_path / "ppo.yaml").write_text(text.replace(old, new))
     with pytest.raises(jitgym.ScenarioError, match=r"ppo\.yaml, line \d+: .*" + said):
-        learned.read_settings(tmp_path / "ppo.yaml")
+        ppo.read_settings(tmp_path / "ppo.yaml")
 
 
 def test_settings_of_a_training_need_an_end(tmp_path: Path) -> None:
     with pytest.raises(jitgym.ScenarioError, match="neither steps nor minutes"):
-        learned.train(LOST_SALES, SMALL, tmp_path)
+        ppo.train(LOST_SALES, SMALL, tmp_path)
 
 
 def test_import_of_agents_loads_no_torch() -> None:
@@ -289,6 +289,7 @@ def test_script_prints_one_json_object_and_keeps_its_run(
 ) -> None:
     out = tmp_path / "run"
     options = ("--episodes", 8, "--config", small_config(tmp_path), "--out", out, "--json")
+    options += ("--rivals", "base-stock")
     script("lost-sales", "--steps", 2000, *options)
     found = json.loads(capsys.readouterr().out)
     low, high = found["interval"]
@@ -427,7 +428,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_agent_is_refused_with_its_file(
-    damage: Any, trained: tuple[Path, learned.Trained], tmp_path: Path
+    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
 ) -> None:
     folder = tmp_path / "agent"
     shutil.copytree(trained[0], folder)
@@ -459,12 +460,12 @@ RESUMED = {
 
 @pytest.mark.parametrize("damage", RESUMED.values(), ids=RESUMED)
 def test_a_training_is_not_resumed_from_a_damaged_checkpoint(
-    damage: Any, trained: tuple[Path, learned.Trained], tmp_path: Path
+    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
 ) -> None:
     folder = tmp_path / "agent"
     shutil.copytree(trained[0], folder)
     damage(folder)
     with pytest.raises(RunError) as caught:
-        learned.train(LOST_SALES, SMALL, folder, steps=30_000, resume=True)
+        ppo.train(LOST_SALES, SMALL, folder, steps=30_000, resume=True)
     assert str(caught.value).startswith(str(folder / "last.pt"))
     assert "\n" not in str(caught.value)

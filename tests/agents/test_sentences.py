@@ -40,7 +40,7 @@ KPIS = ["fill_rate", "average_inventory"]
     [
         (80.0, "It costs 20.0 ± 0.2 % less than mrp."),
         (125.0, "It costs 25.0 ± 0.2 % more than mrp."),
-        (100.01, "Its cost cannot be told from that of mrp (a difference of 0.0 ± 0.2 %)."),
+        (100.01, "Its cost does not differ significantly from that of mrp (0.0 ± 0.2 %)."),
     ],
 )
 def test_a_difference_of_cost_is_named_where_its_interval_leaves_nothing_out(
@@ -48,17 +48,19 @@ def test_a_difference_of_cost_is_named_where_its_interval_leaves_nothing_out(
 ) -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(cost, 0.9, 10.0), conwip=(200.0, 0.9, 10.0))
     first, second = sentences(table, ["mrp (tuned)"])
-    assert first == "Of the others kanban is cheapest."
+    assert first == "Kanban has the lowest cost of the alternatives."
     assert second == said
 
 
 def test_kpis_are_better_or_worse_by_their_own_direction() -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.95, 12.0))
     assert sentences(table, ["mrp (tuned)"], KPIS)[-1] == (
-        "Beside mrp it is better: fill rate 0.95 for 0.9; worse: average inventory 12 for 10."
+        "Compared with mrp, it is better in fill rate (0.95 instead of 0.9); "
+        "worse in average inventory (12 instead of 10)."
     )
     alike = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 10.0))
-    assert sentences(alike, ["mrp (tuned)"], KPIS)[-1] == "Beside mrp no KPI can be told apart."
+    told = sentences(alike, ["mrp (tuned)"], KPIS)[-1]
+    assert told == "Compared with mrp, no KPI differs significantly."
 
 
 def test_nothing_is_said_without_a_rival() -> None:

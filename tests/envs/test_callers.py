@@ -22,7 +22,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
 import jitgym
-from agents.learned import PlantVecEnv
+from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym import catalog
 from jitgym._register import environment_id
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant

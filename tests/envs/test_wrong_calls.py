@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agents.learned import PlantVecEnv
+from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym.catalog import load
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout

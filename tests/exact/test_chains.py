@@ -1,4 +1,4 @@
-"""One policy in the long run: the ways to solve its equations agree, and bounds are honest."""
+"""The long run of one policy: all methods give the same solution, and bounds are correct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POLICIES = {
 
 @cache
 def within_first_edges(name: str) -> Enumerated:
-    """A policy on the line, within edges as narrow as the first ones."""
+    """Return the reachable states of a policy on the line, within the first, narrow edges."""
     layout = lay_out(LINE)
     box = given_box(layout, first_positions(LINE), first_backlogs(LINE))
     policy = agents.make(name, LINE, **POLICIES[name])
@@ -43,7 +43,7 @@ def chain(name: str) -> Chain:
 
 
 def walk(states: int) -> Chain:
-    """Up with chance .3, down with .4, as a backlog of so many: far states forget slowly."""
+    """A backlog that rises with probability .3 and falls with .4: far states mix slowly."""
     rows = []
     for s in range(states):
         up, down = min(s + 1, states - 1), max(s - 1, 0)
@@ -75,7 +75,7 @@ def test_all_ways_to_solve_a_policy_s_equations_agree(name: str) -> None:
 
 @pytest.mark.parametrize("states", [100, 4000])
 def test_a_walk_with_a_long_way_back(states: int) -> None:
-    """Birth and death: shares fall by .3 / .4 a unit, so that the mean is .75 / .25."""
+    """Birth and death: shares fall by .3 / .4 per unit, so the mean is .75 / .25."""
     _, lower, upper = chains.average_within(walk(states), 1e-8, np.zeros(states))
     assert lower == pytest.approx(3.0, abs=1e-6)
     assert upper == pytest.approx(3.0, abs=1e-6)
@@ -114,7 +114,7 @@ def test_many_states_are_told_to_six_digits(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_edge_that_is_never_met_is_not_widened() -> None:
-    """Kanban's stock ends at its cards, wherever the edge of stock is; backlog is widened."""
+    """Cards limit the stock of kanban, so its edge is never met; the edge of backlog is widened."""
     policy = agents.make("kanban", LINE, **POLICIES["kanban"])
     value = exact.evaluate(policy, LINE)
     layout = lay_out(LINE)
@@ -126,7 +126,7 @@ def test_an_edge_that_is_never_met_is_not_widened() -> None:
 
 
 def test_what_is_still_under_way_may_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """State 0 leaves for 1 or 2 so seldom that it is not waited for: the average is 20."""
+    """State 0 moves to 1 or 2 too seldom to be followed to the end; the true average is 20."""
     monkeypatch.setattr(chains, "MOST", 1000)
     leaves = 1e-6
     arrays = Arrays(
@@ -144,11 +144,11 @@ def test_what_is_still_under_way_may_end_anywhere(monkeypatch: pytest.MonkeyPatc
     )
     run = long_run(arrays, np.arange(3), np.array([1.0, 0.0, 0.0]))
     assert run.lower <= 20.0 <= run.upper
-    assert run.upper - run.lower > 1.0  # it says that it does not know
+    assert run.upper - run.lower > 1.0  # the bounds show the uncertainty
 
 
 def test_it_is_never_enough_to_see_a_cost_where_those_who_wait_pay() -> None:
-    """Within narrow edges their price is lost with them: the cost there is too high."""
+    """Turning customers away within narrow edges loses their price, so the cost is too high."""
     given: dict[str, object] = {
         "demands.customers.price": 10,
         "demands.customers.shortage_cost": 0.1,

@@ -1,4 +1,4 @@
-"""Published optima and policy costs, small rows; scripts/validate.py has all of them."""
+"""Published optima and policy costs of small rows; scripts/validate.py computes all rows."""
 
 import csv
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_dual_sourcing(row: dict[str, str]) -> None:
     assert solution.cost == pytest.approx(float(row["optimum_total"]), abs=1e-5)
 
 
-DUAL_SOURCING = [  # parameters that no neighbors beat
+DUAL_SOURCING = [  # parameters that no neighbor beats
     ("105", "tailored-base-surge", {"order": 1, "level": 4}),
     ("105", "single-index", {"expedited_level": 5, "regular_level": 6}),
     ("105", "dual-index", {"expedited_level": 4, "regular_level": 7}),
@@ -106,12 +106,12 @@ def test_two_station_tandem() -> None:
 
 
 def test_three_stages_in_series() -> None:
-    """Clark and Scarf (1960): of all policies the best is echelon base-stock, at its cost."""
-    scenario = jitgym.load("serial-system", mean=0.25)  # 5 in the textbook: too large to be solved
+    """Clark and Scarf (1960): echelon base-stock is optimal, at the cost of the recursion."""
+    scenario = jitgym.load("serial-system", mean=0.25)  # 5 in the textbook: too large to solve
     orders, positions = dict.fromkeys(scenario.sources, 5), dict.fromkeys(scenario.items, 9)
     box = exact.Bounds(orders, positions, {"customers": 12}, False)
     levels, cost = clark_scarf.exact(scenario)
-    cost -= 1 * 0.25 * 4  # a constant: no unit is in transit to the last stage
+    cost -= 1 * 0.25 * 4  # constant: no unit is in transit to the last stage
     solution = exact.solve(scenario, bounds=box)
     assert cost - 1e-8 <= solution.upper
     assert solution.cost == pytest.approx(cost, abs=5e-6)  # a narrow box
@@ -122,7 +122,7 @@ def test_three_stages_in_series() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 4, 8])
 def test_perishable(number: int) -> None:
-    """De Moor et al. (2022): the policy of value iteration under the table's protocol."""
+    """De Moor et al. (2022): the value-iteration policy under the table's protocol."""
     row = rows("perishable.csv")[number]
     scenario = jitgym.load(
         "perishable",

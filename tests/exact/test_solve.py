@@ -1,4 +1,4 @@
-"""The optimum of any small plant: nothing lies below it, and simulation agrees with it."""
+"""The optimum of any small plant: no policy costs less, and simulation agrees with it."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ MAYBE = st.integers(0, 2).map(lambda k: k == 0)
 
 @st.composite
 def small(draw: st.DrawFn) -> Scenario:
-    """A plant of one or two items, small enough to enumerate, with a feature or two."""
+    """A plant of one or two items with one or two features, small enough to enumerate."""
     unmet = draw(st.sampled_from(["lost", "backordered"]))
     supplier: dict[str, Any] = {
         "makes": "part",
@@ -86,7 +86,7 @@ def small(draw: st.DrawFn) -> Scenario:
 
 
 def random_table(seed: int, sources: int) -> Any:
-    """A policy that asks for something arbitrary, but always the same, in each state."""
+    """A policy whose request is arbitrary in each state, but always the same."""
 
     def table(view: View) -> np.ndarray:
         assert view.layout is not None
@@ -103,7 +103,7 @@ def random_table(seed: int, sources: int) -> Any:
 def test_nothing_lies_below_the_optimum_and_simulation_agrees(plant: Scenario, seed: int) -> None:
     try:
         solution = exact.solve(plant)
-    except exact.TooLarge:  # it may have no finite optimum: demand beyond what can be made
+    except exact.TooLarge:  # demand may exceed capacity, so that there is no finite optimum
         return
     slack = 1e-8 * (1 + abs(solution.cost))
     policies = [random_table(seed + k, len(plant.sources)) for k in range(3)]
@@ -113,7 +113,7 @@ def test_nothing_lies_below_the_optimum_and_simulation_agrees(plant: Scenario, s
     for policy in policies:
         try:
             value = exact.evaluate(policy, plant, memory=3e8)
-        except exact.TooLarge:  # the backlog grows for ever
+        except exact.TooLarge:  # the backlog grows without end
             continue
         assert value.cost >= solution.lower - slack
     again = exact.evaluate(solution.policy, plant)
@@ -176,7 +176,7 @@ def test_what_is_not_finite_is_named(name: str, given_: dict[str, Any], says: st
 def test_a_draw_that_nobody_is_known_to_read_is_not_taken_for_constant(
     monkeypatch: pytest.MonkeyPatch, part: str, channel: str
 ) -> None:
-    """Without its reader a channel would stand at u = 0: a wrong cost, and it would be "exact"."""
+    """Without its reader a channel would stay at u = 0, and the "exact" cost would be wrong."""
     scenario = plant(
         sources={
             "supplier": {
@@ -230,12 +230,12 @@ def test_a_policy_with_a_memory_is_refused() -> None:
 
 
 def test_a_policy_that_looks_at_reports_is_refused() -> None:
-    with pytest.raises(exact.NotFinite, match="what only reports"):
+    with pytest.raises(exact.NotFinite, match="cells that only report"):
         exact.evaluate(lambda view: view["customers.last"], "lost-sales")
 
 
 def test_stock_that_has_no_bound_is_held_back_so_seldom_that_it_does_not_matter() -> None:
-    """Base-surge with a constant order: stock rises for as long as demand happens to be low."""
+    """Base-surge with a constant order: stock rises while demand happens to be low."""
     scenario = jitgym.load("dual-sourcing")
     policy = agents.make("tailored-base-surge", scenario, order=1, level=4)
     value = exact.evaluate(policy, scenario)
@@ -260,7 +260,7 @@ def test_a_level_far_above_the_first_edge_is_reached() -> None:
 
 
 def test_one_style_of_a_season() -> None:
-    """A new product: what is known of its level is the demand so far; far and cheap, or near."""
+    """A new product with a cheap far source and a near one; demand so far tells its level."""
     style = plant(
         {"style": {"holding_cost": 0.1, "salvage_value": 6}},
         {
@@ -287,7 +287,7 @@ def test_one_style_of_a_season() -> None:
     solution = exact.solve(style, bounds=box)
     cost = evaluate.rollout(solution.policy, style, episodes=4000)["cost"]
     assert abs(cost.mean() - solution.cost) < 4 * cost.std() / np.sqrt(cost.size)
-    # Nobody gains more than by knowing the level's mean demand and buying it far: 4 x (12 - 8).
+    # No policy gains more than if it knew the mean demand and bought it far: 4 x (12 - 8).
     assert -16 < solution.cost < -4
 
 
@@ -299,12 +299,12 @@ def test_a_style_of_fast_fashion_with_the_bayesian_policy_beside_it() -> None:
         for name in ("bayesian-base-stock", "accurate-response")
     }
     assert min(costs.values()) >= optimum - 1e-8 * abs(optimum)
-    # A return: about .02 % of it is missed.
+    # Simulation misses about .02 % of the return.
     assert costs["bayesian-base-stock"] == pytest.approx(optimum, rel=0.002)
 
 
 def test_one_decision_that_leads_to_more_states_than_there_was_room_for() -> None:
-    """Two demands drawn together: some five thousand next states of the first decision."""
+    """Two demands drawn together: the first decision has some five thousand next states."""
     names = ("a", "b")
     stock = plant(
         {name: {"holding_cost": 1, "initial_stock": 90} for name in names},
@@ -322,7 +322,7 @@ def test_one_decision_that_leads_to_more_states_than_there_was_room_for() -> Non
     )
     solution = exact.solve(stock)
     assert solution.states > 5000
-    # Stock lasts for both periods nearly always: 60 and 30 units of each are held.
+    # Stock nearly always lasts for both periods: 60 and 30 units of each item are held.
     assert solution.cost == pytest.approx(180.0, abs=0.01)
 
 

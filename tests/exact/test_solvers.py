@@ -7,16 +7,16 @@ from jitgym.exact import solvers
 from jitgym.exact.chains import long_run
 from jitgym.exact.model import arrays_of
 
-# A machine: 0 good, 1 worn. Good costs 0 and wears with chance 1/2; worn either runs on at a cost
-# of 3, or is repaired at a cost of 4 and good again. Runs on: all periods worn in the end, 3.
-# Repaired: cycles of 2 good periods and 1 repair on average, 4/3.
+# A machine is good (0) or worn (1). Good costs 0 and wears with probability 1/2; worn either runs
+# on at a cost of 3, or is repaired at a cost of 4 and is good again. If it runs on, it is worn in
+# the long run: 3. If it is repaired, a cycle has 2 good periods and 1 repair on average: 4/3.
 MACHINE = arrays_of(
     [
         [(0.0, [(0.5, 0), (0.5, 1)])],
         [(3.0, [(1.0, 1)]), (4.0, [(1.0, 0)])],
     ]
 )
-# A cycle of three states with period 3, costs 1, 2, 6; from the last one a dear short cut back.
+# A cycle of three states with period 3 and costs 1, 2, 6; the last has an expensive short cut.
 CYCLE = arrays_of(
     [
         [(1.0, [(1.0, 1)])],
@@ -48,7 +48,7 @@ def test_discounted_cost_of_a_machine_that_wears() -> None:
 
 
 def test_backward_induction_over_two_periods() -> None:
-    # State 0 pays 5 to be safe in state 2, or 1 and then 10 with chance 1/2 in state 1.
+    # State 0 pays 5 to be safe in state 2, or 1 and then 10 with probability 1/2 in state 1.
     arrays = arrays_of(
         [
             [(5.0, [(1.0, 2)]), (1.0, [(0.5, 1), (0.5, 2)])],
@@ -78,6 +78,6 @@ def test_a_chain_that_may_end_in_two_classes_costs_their_mean() -> None:
 def test_cost_of_periods_after_a_warm_up() -> None:
     choice = np.array([0, 2])
     start = np.array([0.0, 1.0])
-    # Worn at first: repaired in the warm-up, then good; period 2 costs 0, period 3 .9 x 4 / 2.
+    # Worn at first, repaired in the warm-up, then good: period 2 costs 0, period 3 .9 x 4 / 2.
     cost = solvers.cost_of_periods(MACHINE, choice, 0.9, 1, 3, start)
     assert cost == pytest.approx(0.9 * 2.0)

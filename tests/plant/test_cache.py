@@ -1,4 +1,4 @@
-"""The cache of machine code: never stale, never in the way."""
+"""The cache of machine code: never stale, never required."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jitgym.plant import jit, machine_code
 
 PACKAGE = Path(jitgym.__file__).parent
 
-# What base-stock 7 asks for when nothing is there, and where the package came from.
+# What base-stock 7 asks for without stock, and where the package was imported from.
 PROGRAM = """
 import jitgym, numpy as np
 from jitgym.control import RulePolicy, ViewLayout, pull_rule
@@ -33,7 +33,7 @@ print(jitgym.__file__, asked[0, 0])
 
 
 def run(program: str, package: Path, **environment: str) -> str:
-    """Run a program in a process of its own, with the package of this folder; its output."""
+    """Run a program in a new process, with the package of this folder; return its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -59,7 +59,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_a_changed_callee_is_never_served_from_a_stale_cache(package: Path, tmp_path: Path) -> None:
-    """A change in a file of inner functions only; the file of their caller stays as it is."""
+    """Only a file of inner functions changes; the file of their caller stays the same."""
     home = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
     where, asked = run(PROGRAM, package, **home).split()
     assert Path(where).parent == package
@@ -72,13 +72,13 @@ def test_a_changed_callee_is_never_served_from_a_stale_cache(package: Path, tmp_
     line = "asked[ask.source] = whole_units(wanted)"
     assert text.count(line) == 1
     file.write_text(text.replace(line, line.replace("(wanted", "(2.0 * wanted")))
-    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a checkout may do
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # a checkout may keep the time stamp
     assert run(PROGRAM, package, **home).split()[1] == "14.0"
     file.write_text(text)
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     started = time.time()
     assert run(PROGRAM, package, **home).split()[1] == "7.0"
-    # And the first version's code was still there: nothing was compiled again.
+    # The code of the first version was kept: nothing was compiled again.
     assert max(f.stat().st_mtime for f in machine_code) < started
 
 
@@ -91,7 +91,7 @@ def test_without_a_home_that_can_be_written_to_it_still_imports_and_runs(
     (tmp_path / "tmp").mkdir()
     found = run(PROGRAM, package, **unusable, TMPDIR=str(tmp_path / "tmp"))
     assert found.split()[1] == "7.0"
-    assert list((tmp_path / "tmp").rglob("*.nbi"))  # the fall-back
+    assert list((tmp_path / "tmp").rglob("*.nbi"))  # the temporary folder that is used instead
     assert not list(package.rglob("*.nbi"))
 
 
@@ -117,7 +117,7 @@ def outer(pair: Pair) -> float:
 
 
 def digest_of(text: str, constants: str = "FACTOR, LIMIT = 2.0, 9") -> str:
-    """The digest of `outer` in a module of this text, beside a module of constants."""
+    """Return the digest of `outer` in a module with this text, beside a module of constants."""
     other = ModuleType("constants")
     exec(constants, other.__dict__)
     module = ModuleType("outer_module")
@@ -178,7 +178,7 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
 def test_machine_code_is_kept_in_its_folder_or_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the folder cannot be made, or the disk fills while code is written to it."""
+    """The folder cannot be made, or the disk is full when code is written to it."""
 
     def twice(x: float) -> float:
         return 2.0 * x
@@ -207,7 +207,7 @@ def test_compiling_is_announced_on_standard_error(capsys: pytest.CaptureFixture[
 
 
 def test_python_calls_an_inner_function_but_not_one_that_takes_a_whole_plant() -> None:
-    """An inner function is compiled as a part of its callers only: that must say so, not crash."""
+    """An inner function is compiled only as a part of its callers; a call says so."""
     from jitgym.plant import draws, dynamics
 
     assert draws.binomial(0.5, 4.0, 1.0) == 4.0

@@ -1,4 +1,4 @@
-"""What goes in comes out: every period of random plants, to the last unit."""
+"""Units, time and customers are conserved in every period of random plants."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from jitgym.scenario import Scenario
 from tests.scenarios import Probe, asked_at_random, scenarios
 
 EXAMPLES = 150  # random plants, 25 periods each
-TIGHT = 1e-6  # of a unit: a lot of .1 is no whole number in binary, and an order may be of 1e9
+TIGHT = 1e-6  # units: .1 is not exact in binary, and an order may be of 1e9 units
 
 
 @dataclass(frozen=True)
 class Period:
-    """What was asked, what lay where before and after, and what flowed in between."""
+    """What was asked, the state before and after the period, and the flows in between."""
 
     scenario: Scenario
-    number: int  # of the period, from 0
+    number: int  # number of the period, from 0
     asked: dict[str, float]
     before: dict[str, list[float]]
     flows: dict[str, float]
@@ -41,7 +41,7 @@ class Period:
         return sum(self.after.get(name, ()))
 
     def left(self, item: str) -> float:
-        """Stock that nobody was granted."""
+        """Return the stock that was not granted to any source."""
         return self.opening(f"{item}.stock") - self.flow(item, "consumed")
 
 
@@ -65,7 +65,7 @@ def check_items(period: Period) -> None:
         assert close(flow["arrived"], made)
         if scenario.items[item].shelf_life is None:
             assert close(flow["wasted"], period.flows.get(f"{item}.obsolete", 0.0))
-        # At the end of a season what is left is sold off, and only then.
+        # Stock is sold off only at the end of a season, and then all of it.
         is_last = scenario.horizon.ends and period.number == scenario.horizon.periods - 1
         left = period.closing(f"{item}.stock") if is_last else 0.0
         assert close(period.flows.get(f"{item}.salvaged", 0.0), left)
@@ -138,11 +138,11 @@ def check_demands(period: Period) -> None:
             assert close(lost, requested - at_once)
         elif demand.unmet == "backordered" or demand.unmet.backordered == 1:
             assert lost <= TIGHT
-        # Whoever waits stands in the queue, and has waited a period less at most than we run.
+        # All waiting customers are in the queue; none has waited longer than the simulation runs.
         assert close(period.closing(f"{name}.queue"), closing), (name, period)
         longest = period.after.get(f"{name}.queue", [])[period.number + 1 :]
         assert sum(longest) <= TIGHT
-        if waiting > TIGHT or lost > TIGHT:  # nobody waits or leaves beside a full shelf
+        if waiting > TIGHT or lost > TIGHT:  # demand is unmet only when the stock is empty
             assert period.flow(demand.item, "on_hand") <= TIGHT
 
 
@@ -167,7 +167,7 @@ def check_limits(period: Period) -> None:
             waiting = sum(period.opening(f"{n}.backlog") for n in demands)
             room = item.storage + waiting - lying
             assert granted <= max(room, 0.0) + TIGHT, (name, period)
-            # More can only be there by itself: at first, as a by-product, or left by who gave up.
+            # More can lie there only as first stock, by-product, or units for customers who left.
             may_exceed = name in by_products(scenario) or any(d.abandons for d in demands.values())
             if item.initial_stock <= item.storage and not may_exceed:
                 assert period.flow(name, "on_hand") <= item.storage + TIGHT, (name, period)
@@ -179,7 +179,7 @@ def by_products(scenario: Scenario) -> set[str | None]:
 
 
 def setup_time(period: Period, source: str) -> float:
-    """A source's setup time now that its project is done, or not yet."""
+    """Return a source's setup time, which depends on whether its project is done."""
     for name, project in period.scenario.projects.items():
         path = f"sources.{source}.setup_time"
         if path in project.improves and period.closing(f"{name}.progress") > project.periods + 1:
@@ -190,7 +190,7 @@ def setup_time(period: Period, source: str) -> float:
 
 
 def check_projects(period: Period) -> None:
-    """Each is begun once, is paid then, and goes on by itself until it is done."""
+    """Each project is begun once, paid then, and continues by itself until it is done."""
     for name, project in period.scenario.projects.items():
         before, after = period.opening(f"{name}.progress"), period.closing(f"{name}.progress")
         begun = period.flow(name, "begun")
@@ -221,7 +221,7 @@ def check_centers(period: Period) -> None:
             assert available == 0
             assert all(period.flow(source, "granted") == 0 for source in crew)
         assert close(period.flow(name, "made"), sum(period.flow(n, "granted") for n in crew))
-        # Time is conserved too: what was used went into setups and lots, or is kept for later.
+        # Time is conserved too: the time used goes into setups and lots, or is kept for later.
         into = sum(
             setup_time(period, n) * period.flow(n, "setups")
             + source.time_per_unit * period.flow(n, "granted")
@@ -232,7 +232,7 @@ def check_centers(period: Period) -> None:
 
 
 def check_nothing_is_left_undone(period: Period) -> None:
-    """After the last pass no source could be granted a lot more of what it asked for."""
+    """After the last pass no source could be granted one more lot of what it asked for."""
     scenario = period.scenario
     for name, source in scenario.sources.items():
         if source.at is not None and period.flow(source.at, "available") == 0:
@@ -252,7 +252,7 @@ def check_nothing_is_left_undone(period: Period) -> None:
 
 def check_nothing_is_negative(period: Period) -> None:
     for name, cells in period.after.items():
-        if name.endswith((".owed", ".latent")):  # more than promised; a normal variable
+        if name.endswith((".owed", ".latent")):  # owed may be negative; latent is a normal variable
             continue
         assert min(cells, default=0.0) >= 0.0, (name, period)
     for name, value in period.flows.items():

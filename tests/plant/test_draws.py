@@ -1,4 +1,4 @@
-"""Draws whose distribution depends on the policy: quantiles of one uniform, as scipy's."""
+"""Draws whose distribution depends on the policy: quantiles of one uniform, equal to scipy's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_binomial_draw_is_scipys_quantile(units: int, chance: float) -> None:
     u = np.concatenate([UNIFORMS, EDGES])
     drawn = binomials(u, float(units), chance)
     exact = stats.binom(units, chance)
-    # u = 0 is in [0, 1): the least value with mass. And at an end of a step, rounding decides.
+    # u = 0 is in [0, 1): the smallest value with mass. At the end of a step, rounding decides.
     np.testing.assert_array_equal(drawn[:2000], exact.ppf(UNIFORMS))
     at_edges = drawn[2000:]
     assert (exact.cdf(at_edges) >= EDGES - 1e-10).all()
@@ -68,7 +68,7 @@ def test_a_negative_binomial_draw_is_scipys_quantile(size: float, mean: float) -
 
 
 def test_a_draw_at_the_last_uniform_is_a_rare_value_and_not_an_absurd_one() -> None:
-    # A sum of probabilities may never reach u: all of 1,000 units would be defective.
+    # A sum of probabilities may never reach u; all of 1,000 units must not be defective then.
     assert binomials(HIGHEST, 1000.0, 0.01) == pytest.approx(42, abs=5)
     assert negative_binomials(HIGHEST, 8.0, 20.0) < 250
 

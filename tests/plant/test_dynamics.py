@@ -1,4 +1,4 @@
-"""The order of events in a period, and what the ledger books of it."""
+"""The order of events in a period, and what the ledger books."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_stock_and_process_are_counted_after_demand_and_before_arrivals() -> Non
     flows = probe.step(supplier=6)
     assert (flows["product.on_hand"], flows["supplier.in_process"]) == (6, 6)
     assert probe.engine.cost[0] == 6 + 0.5 * 6
-    assert probe["product.stock"] == 12  # it came after the count
+    assert probe["product.stock"] == 12  # it arrived after the count
 
 
 def test_backorders_are_served_before_new_demand() -> None:
     probe = Probe(plant(demands=customers(5, "backordered")))
     probe.step()
     flows = probe.step(supplier=8)
-    # 5 waited; of the 5 new ones 3 are served at once.
+    # 5 were waiting; of the 5 new ones 3 are served at once.
     assert (flows["customers.served"], flows["customers.at_once"]) == (8, 3)
     assert (flows["customers.waiting"], probe["customers.backlog"]) == (2, 2)
 
@@ -145,7 +145,7 @@ def test_exactly_one_event_of_a_clock_happens_a_period() -> None:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> dict[str, Any]:
-    """Twelve days of one item, 10 to 21: the first eight are train's, the others test's."""
+    """Twelve days of one item, 10 to 21: eight of the split train, then four of the split test."""
     file = tmp_path / "sales.csv"
     rows = [f"2024-01-{k + 1:02d},a,{10 + k}" for k in range(12)]
     file.write_text("\n".join(["date,item,quantity", *rows, ""]))
@@ -158,13 +158,13 @@ def recorded(tmp_path: Path) -> dict[str, Any]:
 
 def test_a_recorded_split_is_replayed_in_order(recorded: dict[str, Any]) -> None:
     scenario = plant(horizon={"ongoing": 4}, demands=customers(recorded))
-    for episode in (0, 3):  # the record is the same world in every episode
+    for episode in (0, 3):  # the record is the same in every episode
         probe = Probe(scenario, seed=1, split="test", episode=episode)
         assert [probe.step()["customers.requested"] for _ in range(4)] == [18, 19, 20, 21]
 
 
 def test_resampled_records_come_in_moving_blocks(recorded: dict[str, Any]) -> None:
-    recorded["splits"]["test"]["block"] = 2  # 60 periods are more than its record replays
+    recorded["splits"]["test"]["block"] = 2  # 60 periods are longer than the record
     scenario = plant(horizon={"ongoing": 60}, demands=customers(recorded))
     starts = []
     for seed in range(40):
@@ -173,7 +173,7 @@ def test_resampled_records_come_in_moving_blocks(recorded: dict[str, Any]) -> No
         for block in np.reshape(drawn, (20, 3)):
             assert np.diff(block).tolist() == [1, 1]
             starts.append(block[0])
-    # Six places where a block of three may begin in eight days, each equally often.
+    # A block of three may begin on six of eight days, each equally often.
     assert set(starts) == {10, 11, 12, 13, 14, 15}
     assert np.bincount(np.array(starts, dtype=int) - 10) / 800 == pytest.approx(1 / 6, abs=0.05)
 
@@ -182,7 +182,7 @@ def test_the_forecast_smooths_what_was_seen_and_nothing_else(recorded: dict[str,
     forecast = {"method": "exponential-smoothing", "weight": 0.25}
     demand = customers(recorded, forecast=forecast)
     probe = Probe(plant(horizon={"ongoing": 4}, demands=demand), split="test")
-    expected = np.arange(10, 18).mean()  # what the train split taught
+    expected = np.arange(10, 18).mean()  # learned from the split train
     for requested in (18, 19, 20, 21):
         assert probe["customers.forecast"] == pytest.approx(expected)
         probe.step()
@@ -264,7 +264,7 @@ def test_every_term_of_the_ledger_by_hand() -> None:
     )  # fmt: skip
     probe = Probe(scenario)
     probe.step(bought=8, made=2)
-    # 3 + 2 made: customers 4, others 1 of 3; 8 are on the way and not yet paid.
+    # 3 + 2 made: customers get 4, others 1 of 3; 8 are on the way and not yet paid.
     terms = dict(zip(probe.layout.terms, probe.engine.terms[0].tolist(), strict=True))
     assert terms == {
         "holding": 0,
@@ -277,7 +277,7 @@ def test_every_term_of_the_ledger_by_hand() -> None:
     }
     assert probe.engine.cost[0] == sum(terms.values())
     probe.step()
-    # Nothing is left: 4 wait, 3 are lost; the 8 arrive and are paid.
+    # Nothing is left: 4 wait and 3 are lost; the 8 arrive and are paid.
     terms = dict(zip(probe.layout.terms, probe.engine.terms[0].tolist(), strict=True))
     assert terms["purchase"] == 40
     assert terms["shortage"] == 4 * 9 + 3 * 6
@@ -285,9 +285,9 @@ def test_every_term_of_the_ledger_by_hand() -> None:
 
 
 def expected_cost(scenario: Scenario, flows: dict[str, float], done: set[str]) -> float:
-    """The cost of a period, written once more from the scenario's own words.
+    """Return the cost of a period, computed independently from the scenario.
 
-    `done`: the projects that were finished when the period began.
+    `done` are the projects that were finished when the period began.
     """
     improved = {p: v for n in done for p, v in scenario.projects[n].improves.items()}
     cost, emitted = 0.0, 0.0
@@ -328,10 +328,10 @@ def expected_cost(scenario: Scenario, flows: dict[str, float], done: set[str]) -
 
 
 class Cycles:
-    """The replenishment cycles of one demand, written once more: each ends when goods arrive."""
+    """The replenishment cycles of one demand, computed independently: each ends at an arrival."""
 
     def __init__(self, scenario: Scenario, item: str) -> None:
-        self.at_once, self.later = [], []  # flows that bring the item, by when they arrive
+        self.at_once, self.later = [], []  # flows that bring the item, by the time of their arrival
         for name, source in scenario.sources.items():
             arrives = self.at_once if source.lead_time.support_max == 0 else self.later
             if source.makes == item:
@@ -355,13 +355,13 @@ class Cycles:
 
 
 class Queue:
-    """Those who wait for one demand, first come first served, written once more.
+    """The queue of one demand, first come, first served, computed independently.
 
-    As the plant does, 12 periods of waiting stand for all longer ones, and 11 of those served.
+    As in the plant, waits above 12 periods count as 12, and above 11 as 11 once served.
     """
 
     def __init__(self) -> None:
-        self.waiting: list[list[float]] = []  # [periods waited, units], the longest first
+        self.waiting: list[list[float]] = []  # [periods waited, units], longest wait first
         self.served: dict[int, float] = {}
         self.left = 0.0  # periods waited by those who left
 
@@ -398,7 +398,7 @@ def expected_kpis(
     costs: list[float],
     cycles: dict[str, Cycles],
 ) -> dict[str, float]:
-    """The KPIs by brute force, from every period's raw flows."""
+    """Return the KPIs by brute force, from the raw flows of every period."""
 
     def each(names: Any, what: str) -> np.ndarray:  # (periods, names)
         rows = [[flows.get(f"{name}.{what}", 0.0) for name in names] for flows in periods]
@@ -467,7 +467,7 @@ def expected_kpis(
     spoiled = sum(s.setup_scrap * total([n], "setups") for n, s in sources.items())
 
     def stay(item: str) -> float:
-        """Periods that a unit of an item spends in process and in stock."""
+        """Return the periods that a unit of an item spends in process and in stock."""
         there = total([item], "on_hand") + total(scenario.sources_of(item), "in_process")
         return ratio(there, total([item], "consumed", "served", "wasted"))
 
@@ -559,7 +559,7 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
     assert probe.engine.episode_cost[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
     found = kpis(probe.layout, probe.engine.sums, len(periods))
     assert found.keys() == {*KPIS, *(f"within_{n}" for n in scenario.within)}
-    if horizon.warm_up == 0:  # else what was begun before may be finished within
+    if horizon.warm_up == 0:  # otherwise work begun before the warm-up ended may count
         assert not found["oee"][0] > 1 + 1e-9
     expected_by_name = expected_kpis(scenario, periods, queues, costs, cycles)
     for name, value in found.items():
@@ -576,7 +576,7 @@ def test_kpis_by_hand() -> None:
         periods_per_year=50,
     )
     probe = Probe(scenario)
-    for asked in (0, 1, 9):  # stock 2; then 3 of 4 at once; then 1 waiting and 4 new, 4 left
+    for asked in (0, 1, 9):  # stock 2; then 3 of 4 at once; then 1 waiting, 4 new and 4 left
         probe.step(supplier=asked)
     found = {
         name: float(value[0]) for name, value in kpis(probe.layout, probe.engine.sums, 2).items()
@@ -596,11 +596,11 @@ def test_kpis_by_hand() -> None:
         "working_capital": 10 * 4 / 2,
         "throughput": 4,
         "waste": 0,
-        "utilization": np.nan,  # nothing is a work center
+        "utilization": np.nan,  # there is no work center
         "oee": np.nan,
         "bullwhip": np.nan,  # demand does not vary
-        "abandoned_waiting": np.nan,  # nobody left
-        "lost_margin": np.nan,  # nothing has a price
+        "abandoned_waiting": np.nan,  # no customer left
+        "lost_margin": np.nan,  # there is no price
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)
 
@@ -614,7 +614,7 @@ def test_overtime_that_is_worked_is_planned_time() -> None:
     probe = Probe(scenario)
     probe.step(making=15)
     assert kpis(probe.layout, probe.engine.sums, 1)["oee"][0] == 1
-    probe.step(making=5)  # no overtime is planned for that
+    probe.step(making=5)  # this needs no overtime
     assert kpis(probe.layout, probe.engine.sums, 2)["oee"][0] == 20 / 25
 
 
@@ -622,7 +622,7 @@ def test_overtime_that_is_worked_is_planned_time() -> None:
 def test_service_by_replenishment_cycle_and_by_period(
     order: float, in_cycles: float, in_periods: float
 ) -> None:
-    """3 a day, delivered every fourth day: 8 last for two days, 12 for all four."""
+    """Demand is 3 per day; an order every fourth day of 8 lasts two days, of 12 all four."""
     probe = Probe(plant(demands=customers(3, "lost"), horizon={"ongoing": 41, "warm_up": 1}))
     for t in range(41):
         probe.step(supplier=order if t % 4 == 0 else 0)

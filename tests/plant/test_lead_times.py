@@ -1,4 +1,4 @@
-"""Lead times: what the scenario states is what orders take, with crossover and without."""
+"""Lead times: orders take the stated lead times, with crossover and without."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jitgym.scenario import Scenario
 from tests.scenarios import Probe, plant
 
 PLANTS = 400
-ORDERS = 80  # of each plant, so far apart that no two of them share a draw
-LEVEL = 1e-3  # chance that any of the chi-square tests below fails a right simulation
+ORDERS = 80  # orders of each plant, so far apart that no two of them share a draw
+LEVEL = 1e-3  # probability that any chi-square test below fails for a correct simulation
 
 UNIFORM = {"distribution": "uniform", "low": 1, "high": 4}
 LATE = {"distribution": "finite", "values": [2, 3, 4], "probabilities": [0.5, 0.3, 0.2]}
@@ -38,7 +38,7 @@ def supplier(lead_time: Any, crossover: bool) -> Scenario:
 
 
 class Orders:
-    """Many plants with one supplier; notes when each order of one unit arrives."""
+    """Many plants with one supplier; records when each order of one unit arrives."""
 
     def __init__(self, scenario: Scenario, plants: int, seed: int) -> None:
         layout = lay_out(scenario)
@@ -50,9 +50,9 @@ class Orders:
         self._engine.place(np.ones(plants, dtype=np.bool_))
 
     def step(self, asked: float) -> tuple[np.ndarray, np.ndarray]:
-        """Run a period; return what is outstanding before and after it, (plants, ages from 1).
+        """Run a period; return the outstanding orders before and after it, (plants, ages from 1).
 
-        An order that was outstanding at an age and no longer is, had that age as its lead time.
+        An order that was outstanding at an age and no longer is had that age as its lead time.
         """
         before = self._engine.state[:, self._cells].copy()
         before[:, 0] = asked
@@ -88,7 +88,7 @@ def test_without_crossover_no_order_overtakes_an_older_one(lead_time: dict[str, 
         before, after = orders.step(asked=1.0)
         arrived = before > after
         waiting = after > 0
-        # The oldest that still waits is younger than the youngest that came.
+        # The oldest outstanding order is younger than the youngest one that arrived.
         oldest_waiting = np.where(waiting, np.arange(orders.ages), -1).max(axis=1)
         youngest_arrived = np.where(arrived, np.arange(orders.ages), orders.ages).min(axis=1)
         assert (oldest_waiting < youngest_arrived).all()
@@ -108,10 +108,10 @@ def test_with_crossover_orders_arrive_independently_of_each_other() -> None:
     overtaken = lead_times[:, :-1] > lead_times[:, 1:] + 1
     assert overtaken.mean() == pytest.approx(
         3 / 16, abs=0.01
-    )  # of 4 x 4 pairs 3 differ by 2 or more
+    )  # 3 of 4 x 4 pairs differ by 2 or more
     for lag in (1, 2, 3):
         pairs = 4 * (lead_times[:, :-lag] - 1) + lead_times[:, lag:] - 1
-        # Overlapping pairs depend on each other: every other pair of a plant does not, for lag 1.
+        # Overlapping pairs are dependent; for lag 1 every other pair of a plant is not.
         apart = pairs[:, :: 2 * lag]
         p = stats.chisquare(np.bincount(apart.ravel(), minlength=16)).pvalue
         assert p > LEVEL / 3
@@ -159,5 +159,5 @@ def test_the_view_shows_the_pipeline_by_age() -> None:
     probe = Probe(supplier(4, crossover=False))
     for quantity in (5, 6, 7):
         probe.step(supplier=quantity)
-    # Ordered one, two and three periods ago; the first cell is of this period's order.
+    # Ordered one, two and three periods ago; the first cell is for this period's order.
     assert probe.state()["supplier.in_process"] == [0, 7, 6, 5]

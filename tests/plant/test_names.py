@@ -1,4 +1,4 @@
-"""Names: one column of a row says one thing, and the terms of a row add up to its cost."""
+"""Names: each column has one meaning, and the terms of a row add up to its cost."""
 
 from __future__ import annotations
 

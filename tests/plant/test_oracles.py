@@ -1,8 +1,8 @@
 """Closed forms that simulation must meet (../shared/reference/oracles.csv, exact to its digits).
 
-Every figure is computed here from its formula, compared with the printed one, and then has to lie
-in the 99.9 % interval (familywise, Bonferroni) of a simulation whose half-width is below a stated
-share of it (`widest`): an error of that size in the plant would show.
+Every figure is computed here from its formula and compared with the printed one. It must then lie
+in the 99.9 % interval (familywise, Bonferroni) of a simulation. The half-width is below a stated
+share of the figure (`widest`), so that an error of that size in the plant would show.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def simulate(scenario: Scenario, rule: Rule, episodes: int) -> tuple[Layout, Out
 
 
 def assert_contains(values: np.ndarray, figure: float, widest: float) -> None:
-    """The interval of the mean of `values` holds the figure and is at most +- `widest` x figure."""
+    """Assert that the interval of the mean contains the figure, within +- `widest` x figure."""
     found = interval(values, LEVEL)
     assert found.half_width < widest * figure, found
     assert found.low < figure < found.high, (figure, found)
 
 
 def flow(layout: Layout, outcome: Outcome, name: str) -> np.ndarray:
-    """Total of a flow over the measured periods of each episode."""
+    """Return the total of a flow over the measured periods of each episode."""
     return outcome.sums[0, :, layout.flow(name)]
 
 
@@ -111,7 +111,7 @@ def event(rate: float) -> dict[str, Any]:
 
 
 def make_to_stock_cost(rho: float, level: int, holding: float, backorder: float) -> float:
-    """M/M/1 make-to-stock (Buzacott and Shanthikumar 1993, chapter 4): cost a unit of time.
+    """M/M/1 make-to-stock (Buzacott and Shanthikumar 1993, chapter 4): cost per unit of time.
 
     C(S) = h (S - rho (1 - rho^S) / (1 - rho)) + b rho^(S+1) / (1 - rho)
     """
@@ -119,7 +119,7 @@ def make_to_stock_cost(rho: float, level: int, holding: float, backorder: float)
     return holding * (level - rho * (1 - rho**level) / (1 - rho)) + backorder * short
 
 
-# The busier a queue, the more its mean varies: the quiet one, which is not printed, has the power.
+# The mean of a busy queue varies more: the less busy one, which is not printed, is more precise.
 @pytest.mark.parametrize(
     ("rho", "level", "printed", "episodes", "widest"),
     [(0.5, 3, 3.25, 400, 0.008), (0.8, 10, 10.294967, 512, 0.02), (0.9, 21, 21.847709, 300, 0.06)],
@@ -127,7 +127,7 @@ def make_to_stock_cost(rho: float, level: int, holding: float, backorder: float)
 def test_make_to_stock_on_one_clock_costs_what_the_queue_says(
     rho: float, level: int, printed: float, episodes: int, widest: float
 ) -> None:
-    """A period is one event of the uniformised chain: means over periods are means over time."""
+    """A period is one event of the uniformized chain, so means over periods are means over time."""
     exact = make_to_stock_cost(rho, level, 1, 9)
     assert exact == pytest.approx(printed, abs=5e-7)
     best = min(range(60), key=lambda s: make_to_stock_cost(rho, s, 1, 9))
@@ -169,7 +169,7 @@ def test_a_queue_with_few_places_blocks_and_fills_as_the_formula_says() -> None:
     entered = flow(layout, outcome, "arriving.granted")
     assert_contains(1 - entered / came, blocking, widest=0.015)
     assert_contains(flow(layout, outcome, "queue.on_hand") / 19_500, length, widest=0.005)
-    # A server without customers idles: what it serves is what entered, but for those inside.
+    # A server without customers idles: it serves what entered, except for those still inside.
     assert np.abs(flow(layout, outcome, "server.served") - entered).max() <= places
 
 
@@ -202,7 +202,7 @@ def bernoulli_line_throughput(p1: float, p2: float, places: int) -> float:
 def test_the_bernoulli_line_has_its_throughput(
     p1: float, p2: float, places: int, printed: float
 ) -> None:
-    """Our period is the same cycle seen from its middle: machine 1 fills, then machine 2 takes."""
+    """Our period is the same cycle, starting in its middle: machine 1 fills, then 2 takes."""
     exact = bernoulli_line_throughput(p1, p2, places)
     assert exact == pytest.approx(printed, abs=5e-9)
 
@@ -224,7 +224,7 @@ def test_the_bernoulli_line_has_its_throughput(
 
 
 class Units:
-    """The cars of the kanban line, one by one, first in first out: when each entered."""
+    """The entry times of the cars of the kanban line, first in, first out."""
 
     STAGES = (("mill", "steel"), ("pressing", "panel"), ("welding", "frame"), ("finishing", "car"))
 
@@ -250,7 +250,7 @@ class Units:
             self.waiting["steel"].append(self.coming.popleft())
 
     def still_here(self, period: int) -> list[int]:
-        """How long those have been inside who still are."""
+        """Return how long the cars that are still inside have been there."""
         inside = [*self.coming, *(unit for queue in self.waiting.values() for unit in queue)]
         return [period - entered for entered in inside]
 
@@ -266,8 +266,8 @@ def test_littles_law_holds_on_the_kanban_line() -> None:
         units.move(period, flows)
         lying += flows["mill.in_process"]
         lying += sum(flows[f"{item}.on_hand"] for _, item in units.STAGES)
-    # To the last unit: a period that a unit spent inside was counted once.
+    # Exactly: each period that a unit spent inside was counted once.
     assert lying == sum(units.flow_times) + sum(units.still_here(periods))
     throughput, flow_time = len(units.flow_times) / periods, np.mean(units.flow_times)
     assert lying / periods == pytest.approx(throughput * flow_time, rel=0.005)
-    assert throughput == pytest.approx(8, rel=0.05)  # the line does run
+    assert throughput == pytest.approx(8, rel=0.05)  # the line is running

@@ -1,12 +1,12 @@
 """Closed forms and published figures that the whole plant must meet (tests/published).
 
-As in test_oracles.py a figure is computed here from its formula, compared with the printed one,
-and has to lie in a 99.9 % interval (familywise) of a simulation that is narrow enough to matter.
+As in test_oracles.py, a figure is computed here from its formula and compared with the printed one.
+It must lie in a 99.9 % interval (familywise) of a simulation that is narrow enough.
 
-The EOQ with disruptions (Snyder and Shen, example 9.1) is a model of continuous time and of a
-divisible demand. What stands here is its discrete twin, a unit of demand a period: the simulation
-meets the twin's exact cost, and the twin lies within .3 % of the printed one, which counts half a
-unit more of stock a period.
+The EOQ with disruptions (Snyder and Shen, example 9.1) is a model of continuous time and divisible
+demand. The model here is its discrete twin with one unit of demand per period. The simulation
+agrees with the twin's exact cost, and the twin lies within .3 % of the printed cost, which counts
+half a unit more of stock per period.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def yield_cost(units: int, demand: int, good: float, holding: float, shortage: f
 def test_the_newsvendor_with_binomial_yield_costs_what_its_formula_says(
     demand: int, good: float, holding: float, shortage: float, best: int, printed: float
 ) -> None:
-    """One shot: a season of one period, without a lead time; what is left costs h."""
+    """A season of one period, without a lead time; each unit left over costs h."""
     exact = {q: yield_cost(q, demand, good, holding, shortage) for q in range(demand, 2 * demand)}
     assert min(exact, key=exact.__getitem__) == best
     assert exact[best] == pytest.approx(printed, abs=5e-7)
@@ -129,10 +129,11 @@ def test_the_newsvendor_with_disruptions_costs_what_its_formula_says() -> None:
 
 
 def test_the_eoq_with_disruptions_costs_what_its_discrete_twin_says() -> None:
-    """Snyder and Shen, example 9.1 (Berk and Arreola-Risa 1994), a unit of demand a period."""
+    """Snyder and Shen, example 9.1 (Berk and Arreola-Risa 1994), one unit of demand per period."""
     holding, fixed, lost, demand, breaks, mends, order = 0.225, 8.0, 5.0, 1300, 1.5, 14.0, 773
     fails, repaired = breaks / demand, mends / demand
-    # The supplier was up when it delivered; is it down when the stock is gone, order periods on?
+    # The supplier was up when it delivered; it may be down when the stock is gone, `order` periods
+    # later.
     down = fails / (fails + repaired) * (1 - (1 - fails - repaired) ** order)
     waits = down / repaired
     stock = holding / demand * order * (order - 1) / 2
@@ -153,7 +154,7 @@ def test_the_serial_system_costs_what_clark_and_scarf_say() -> None:
     scenario = load("serial-system")
     levels = {"supply": 26.0, "forward": 15.0, "deliver": 9.0}
     rule = pull_rule(lay_out(scenario), levels=levels)
-    printed = 72.0435 - 20  # less the transit to stage 1, that a lead time of 0 leaves out
+    printed = 72.0435 - 20  # less the transit to stage 1, which a lead time of 0 leaves out
     assert scenario.known_optimum is not None
     figure = scenario.known_optimum.cost  # by the recursion and by exact evaluation
     assert figure == pytest.approx(printed, rel=1e-4)
@@ -173,7 +174,7 @@ def test_the_fixed_cost_scenario_costs_what_zheng_and_federgruen_print() -> None
 
 @pytest.mark.parametrize("row", [0, 5, 13])
 def test_a_perishable_base_stock_returns_what_is_printed(row: int) -> None:
-    """De Moor, Gijsbrechts and Boute (2022), whose protocol is the scenario's."""
+    """De Moor, Gijsbrechts and Boute (2022); the scenario follows their protocol."""
     figures = published("perishable.csv")[row]
     scenario = load(
         "perishable",
@@ -188,7 +189,7 @@ def test_a_perishable_base_stock_returns_what_is_printed(row: int) -> None:
     keys = episode_keys("test", 0, np.arange(episodes))
     found = run_rules(layout, rules[0].stack(rules[1:]), keys, "test", flows=False).cost
     best = found[int(np.argmin(found.mean(axis=1)))]
-    # Printed: a mean of 10,000 episodes, rounded.
+    # The printed figure is a rounded mean of 10,000 episodes.
     ours, theirs = best.std() / math.sqrt(episodes), best.std() / math.sqrt(10_000)
     margin = 0.5 + 3.3 * math.hypot(ours, theirs)
     assert margin < 0.005 * best.mean()
@@ -199,7 +200,7 @@ def test_a_perishable_base_stock_returns_what_is_printed(row: int) -> None:
 
 
 class MovingAverage:
-    """Order up to L times the mean of the last p demands; what it remembers are those."""
+    """Order up to L times the mean of the last p demands, which are its memory."""
 
     name, rule = "moving-average", None
 
@@ -249,7 +250,7 @@ def test_order_up_to_with_a_moving_average_has_the_bullwhip_of_chen_et_al(
 def watch(
     scenario: Scenario, plants: int, periods: int, *names: str
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """(periods, plants) of demands requested, and (periods, plants, cells) of state cells."""
+    """Return requested demands, (periods, plants), and state cells, (periods, plants, cells)."""
     layout = lay_out(scenario)
     engine = Engine(layout, plants, ActionEncoding(layout, "asked"))
     engine.seed[:] = np.arange(plants)
@@ -289,23 +290,23 @@ QUANTITIES = [
 def test_a_revealed_forecast_is_a_martingale_with_the_stated_marginals(
     quantity: dict[str, Any], shares: tuple[float, ...]
 ) -> None:
-    """Heath and Jackson (1994): what is forecast is what is expected, and news is news."""
+    """Heath and Jackson (1994): forecasts are conditional means, with independent updates."""
     scenario = demanded(quantity, forecast={"method": "revealed", "shares": list(shares)})
     plants, periods, leads = 1500, 24, len(shares) + 1
     drawn, seen = watch(scenario, plants, periods, "customers.forecast")
     demand, forecast = drawn["customers"], seen["customers.forecast"]
     stated = scenario.demands["customers"].quantity
-    # Marginals: each demand is drawn as stated, whatever was known; rare values together.
+    # Marginals: each demand has the stated distribution; rare values are grouped.
     support, chances = stated.pmf()
     groups = np.minimum(np.cumsum(chances) * 8, 7).astype(int)
     of_value = dict(zip(support.tolist(), groups.tolist(), strict=True))
     hits = np.bincount([of_value[v] for v in demand.ravel().tolist()], minlength=8)
     expected = np.bincount(groups, weights=chances, minlength=8) * demand.size
     assert stats.chisquare(hits[expected > 0], expected[expected > 0]).pvalue > 1e-4
-    # Forecasts j ahead are right on the average, and a unit more means a unit more.
+    # Forecasts j ahead are unbiased, and one more unit forecast means one more of demand.
     path = [demand[leads:]] + [
         forecast[leads - j : periods - j, :, j] for j in range(leads)
-    ]  # of one demand: itself, then the forecasts of 0, 1, ... periods before
+    ]  # one demand, then its forecasts made 0, 1, ... periods before
     for ahead in path[1:]:
         error = path[0] - ahead
         assert abs(error.mean()) <= 5 * error.std() / math.sqrt(error.size) + 1e-9
@@ -313,23 +314,23 @@ def test_a_revealed_forecast_is_a_martingale_with_the_stated_marginals(
             slope = np.polyfit(ahead.ravel(), path[0].ravel(), 1)[0]
             noise = error.std() / ahead.std() / math.sqrt(error.size)
             assert slope == pytest.approx(1.0, abs=5 * noise + 1e-9)
-    # News, from the latest to the earliest, has nothing to do with other news of the same demand.
+    # The updates of one demand's forecast, latest first, are uncorrelated.
     news = [now - before for now, before in pairwise(path)]
     for k, one in enumerate(news):
         for other in news[k + 1 :]:
             if one.std() > 1e-9 and other.std() > 1e-9:
                 r = np.corrcoef(one.ravel(), other.ravel())[0, 1]
                 assert abs(r) < 5.5 / math.sqrt(one.size)
-    # What is known of all is known: with shares of 1 nothing is left to be drawn.
+    # If the shares add up to 1, everything is revealed and nothing is left to draw.
     if math.isclose(sum(shares), 1):
         np.testing.assert_allclose(path[0], path[1], atol=1e-9)
-    # The latent share revealed is no more than stated: forecasts further ahead vary less.
+    # No more of the latent variance is revealed than stated: forecasts further ahead vary less.
     spread = [ahead.std() for ahead in path]
     assert all(near >= far - 1e-9 for near, far in pairwise(spread))
 
 
 def test_the_demand_of_a_life_cycle_has_the_stated_total() -> None:
-    """Poisson given a gamma level: mean m, variance m + s^2, and shares of it as stated."""
+    """Poisson given a gamma level: mean m, variance m + s^2, with the stated shares."""
     shares = [0.1, 0.2, 0.4, 0.2, 0.1]
     scenario = demanded(
         {
@@ -349,7 +350,7 @@ def test_the_demand_of_a_life_cycle_has_the_stated_total() -> None:
     by_period = demand.mean(axis=1) / 300
     assert by_period == pytest.approx([0, 0, *shares, 0, 0], abs=0.004)
     assert (seen["customers.so_far"][1:, :, 0] == demand[:-1].cumsum(axis=0)).all()
-    # Level ~ gamma, so that the total is negative binomial.
+    # The level is gamma distributed, so the total is negative binomial.
     stated = stats.nbinom(300**2 / 90**2, 1 / (1 + 90**2 / 300))
     edges = stated.ppf(np.arange(1, 20) / 20)
     hits = np.bincount(np.searchsorted(edges, total), minlength=20)
@@ -359,11 +360,11 @@ def test_the_demand_of_a_life_cycle_has_the_stated_total() -> None:
 
 @pytest.mark.parametrize("seen", [True, False])
 def test_regimes_last_and_alternate_as_stated(seen: bool) -> None:
-    """Means 2 and 8, stay .95 each: the autocorrelation at lag k is 9 / 14 x .9^k."""
+    """Means 2 and 8, staying with .95 each: the autocorrelation at lag k is 9 / 14 x .9^k."""
     scenario = load("regime-switching", seen=seen)
     drawn, states = watch(scenario, 3000, 60, "customers.regime")
     regime, demand = states["customers.regime"][:, :, 0], drawn["customers"]
-    assert regime.mean(axis=1) == pytest.approx(np.full(60, 0.5), abs=0.05)  # from the first on
+    assert regime.mean(axis=1) == pytest.approx(np.full(60, 0.5), abs=0.05)  # in every period
     stays = (regime[1:] == regime[:-1]).mean()
     assert stays == pytest.approx(0.95, abs=0.003)
     for which, mean in ((0, 2), (1, 8)):
@@ -383,7 +384,7 @@ def test_uneven_regimes_have_their_long_run_shares() -> None:
         "stay": {"a": 0.8, "b": 0.5, "c": 0.9},
     }
     drawn, _ = watch(demanded(quantity), 3000, 20)
-    # Leaving a is 1 in 5, b 1 in 2, c 1 in 10, to either other: shares as their lengths of stay.
+    # Stays last 5, 2 and 10 periods and lead to either other regime: shares are proportional.
     shares = np.array([5, 2, 10]) / 17
     found = [(drawn["customers"] == value).mean() for value in (1, 10, 100)]
     assert found == pytest.approx(shares, abs=0.02)
@@ -408,10 +409,10 @@ def test_the_parts_of_a_stream_add_up_to_it_and_are_binomial(shares: tuple[float
     for share, part in zip(shares, parts, strict=True):
         hits = np.bincount(part.ravel().astype(int), minlength=13)
         expected = stats.binom(12, share).pmf(np.arange(13)) * part.size
-        often = expected >= 5  # the rare values are left out: they are too few for the test
+        often = expected >= 5  # values that are too rare for the test are left out
         hits, expected = hits[often], expected[often]
         assert stats.chisquare(hits, expected * hits.sum() / expected.sum()).pvalue > 1e-4
-    # Of one whole: they take from each other, r = -sqrt(p q / ((1 - p) (1 - q))).
+    # Parts of a constant are correlated negatively: r = -sqrt(p q / ((1 - p) (1 - q))).
     p, q = shares[:2]
     r = np.corrcoef(parts[0].ravel(), parts[1].ravel())[0, 1]
     assert r == pytest.approx(-math.sqrt(p * q / ((1 - p) * (1 - q))), abs=0.03)

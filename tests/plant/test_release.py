@@ -1,4 +1,4 @@
-"""Release: what is granted of what is asked, in plants small enough to work out by hand."""
+"""Release: what is granted of what is asked, in plants small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -111,21 +111,21 @@ def test_what_is_not_granted_is_forgotten() -> None:
 
 
 def test_a_scarce_material_is_rationed_by_ratio_in_lots_and_the_rest_handed_out() -> None:
-    # 10 for 8 + 9 asked: shares 4.7 and 5.3, in lots 4 and 3; of the 3 left, one lot of 2 more.
+    # 10 for 8 + 9 asked: shares 4.7 and 5.3, in lots 4 and 3; 3 are left for one more lot of 2.
     probe = Probe(shared_material(10, pairs={"lot_size": 2}, triples={"lot_size": 3}))
     assert grants(probe.step(pairs=8, triples=9), "pairs", "triples") == [6, 3]
     assert probe["material.stock"] == 1
 
 
 def test_at_one_machine_the_rest_goes_to_the_source_that_asked_for_more() -> None:
-    # As above, but the sequence of the machine hands out the rest: a lot of 3 to the larger asker.
+    # As above, but the machine's sequence grants the rest: a lot of 3 to the larger request.
     probe = Probe(workshop(100, 10, pairs={"lot_size": 2}, triples={"lot_size": 3}))
     assert grants(probe.step(pairs=8, triples=9), "pairs", "triples") == [4, 6]
 
 
 def test_a_material_is_rationed_in_units_of_the_material() -> None:
-    # Asked: 6 x 1 + 3 x 4 = 18 of 9 in stock, so half of each: 3, and 1 of 1.5; 2 are left for the
-    # first source.
+    # Asked: 6 x 1 + 3 x 4 = 18 of 9 in stock, so half of each request: 3, and 1 of 1.5. The other 2
+    # go to the first source.
     scenario = shared_material(9, single={}, heavy={"consumes": {"material": 4}})
     flows = Probe(scenario).step(single=6, heavy=3)
     assert grants(flows, "single", "heavy") == [5, 1]
@@ -143,13 +143,13 @@ def test_the_scarcest_of_several_materials_decides() -> None:
 
 
 def test_a_share_below_the_minimum_order_is_nothing_and_goes_to_the_others() -> None:
-    # Shares of 5 each; the first may not have less than 6.
+    # The shares are 5 each, but the first source must not get less than 6.
     probe = Probe(shared_material(10, bulk={"minimum_order": 6}, single={}))
     assert grants(probe.step(bulk=10, single=10), "bulk", "single") == [0, 10]
 
 
 def test_what_one_machine_cannot_use_another_may() -> None:
-    # Both ask for all 10; the slow machine makes 2 of its 5, and the rest is not lost to the other.
+    # Both ask for all 10; the slow machine makes 2 of its 5, and the other gets the rest.
     scenario = plant(
         items={"material": {"initial_stock": 10}, "one": {}, "other": {}},
         work_centers={"fast": {"time": 100}, "slow": {"time": 2}},
@@ -190,19 +190,19 @@ def test_no_material_that_arrives_in_this_period_can_be_used_in_it() -> None:
 
 def test_two_sources_share_a_machine_and_its_setups() -> None:
     probe = Probe(workshop(10, a={"setup_time": 2}, b={"setup_time": 3}))
-    # Set up for none: b first, because it asks for more. 3 + 5; the last 2 are spent on a's setup.
+    # Set up for neither: b first, because it asks for more. 3 + 5; the last 2 go into a's setup.
     flows = probe.step(a=4, b=5)
     assert grants(flows, "a", "b") == [0, 5]
     assert flows["machine.used"] == 10
     assert (flows["a.setups"], flows["b.setups"]) == (0, 1)
     assert (probe["a.work"], probe["machine.setup"]) == (2, 2)
-    # Set up for b: 5. Then a, whose setup is paid already: 4 of the 5 left.
+    # Set up for b: 5. Then a, whose setup is already paid: 4 of the 5 that are left.
     flows = probe.step(a=4, b=5)
     assert grants(flows, "a", "b") == [4, 5]
     assert flows["machine.used"] == 9
     assert (flows["a.setups"], flows["b.setups"]) == (1, 0)
     assert (probe["a.work"], probe["machine.setup"]) == (0, 1)
-    # Set up for a: it goes first though b asks for more. 6, then b's setup of 3, and one of b.
+    # Set up for a: it goes first although b asks for more. 6, then b's setup of 3, and one of b.
     flows = probe.step(a=6, b=10)
     assert grants(flows, "a", "b") == [6, 1]
     assert (flows["a.setups"], flows["b.setups"]) == (0, 1)
@@ -231,13 +231,13 @@ def test_no_setup_is_paid_for_a_source_that_will_not_run() -> None:
 def test_a_setup_that_costs_money_but_no_time_is_counted() -> None:
     probe = Probe(workshop(10, a={"setup_cost": 7}, b={"setup_cost": 9}))
     assert probe.step(a=2, b=1)["a.setups"] == 1
-    flows = probe.step(a=2, b=3)  # set up for b now
+    flows = probe.step(a=2, b=3)  # now it is set up for b
     assert (flows["a.setups"], flows["b.setups"]) == (1, 0)
     assert probe.engine.cost[0] == 7
 
 
 def test_an_unfinished_lot_is_kept_as_work_so_that_no_time_is_lost() -> None:
-    # Lots of 4 on 13.5 hours: 12 or 16 a period, and 13.5 on average.
+    # Lots of 4 in 13.5 hours: 12 or 16 per period, and 13.5 on average.
     probe = Probe(workshop(13.5, a={"lot_size": 4}))
     made = [probe.step(a=1000)["a.granted"] for _ in range(8)]
     assert made == [12, 12, 16, 12, 12, 16, 12, 16]
@@ -280,7 +280,7 @@ def test_a_minimum_order_longer_than_a_period_is_made_at_once_when_it_is_done() 
 
 
 def test_a_machine_that_is_down_makes_nothing_and_keeps_its_work() -> None:
-    # It fails surely after the first period and is repaired surely after the second.
+    # It fails with certainty after the first period and is repaired after the second.
     probe = Probe(workshop(3, breakdown={"fails": 1, "repaired": 1}, a={"lot_size": 4}))
     seen = []
     for _ in range(4):
@@ -296,7 +296,7 @@ def test_a_source_that_takes_no_time_still_needs_its_machine_up() -> None:
 
 
 def test_a_source_that_takes_no_time_runs_in_both_passes_when_the_time_is_out() -> None:
-    """Of 5 steel each is given 2; the saw's time is out after 1, and the rest is the stamp's."""
+    """Each source gets 2 of 5 steel; the saw has time for 1, and the stamp gets the rest."""
     scenario = plant(
         items={"steel": {"initial_stock": 5}, "board": {}, "badge": {}},
         work_centers={"shop": {"time": 1}},
@@ -321,8 +321,8 @@ def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
 def test_nothing_is_set_up_twice_in_a_period_for_what_rounding_left() -> None:
     work = {"lot_size": 4, "setup_time": 5, "setup_cost": 10}
     probe = Probe(workshop(100, 14, a=work, b=work))
-    # Of 14, a and b get 7 each, that is a lot of 4. The 6 left make one lot more: the machine, set
-    # up for b by now, makes it of b, though a has the first turn.
+    # Of 14, a and b get 7 each, that is one lot of 4. The 6 left suffice for one more lot: the
+    # machine, now set up for b, makes it for b, although a has the first turn.
     flows = probe.step(a=8, b=8)
     assert grants(flows, "a", "b") == [4, 8]
     assert (flows["a.setups"], flows["b.setups"]) == (1, 1)
@@ -333,15 +333,16 @@ def test_nothing_is_set_up_twice_in_a_period_for_what_rounding_left() -> None:
 
 def test_priorities_come_before_the_present_setup_and_the_larger_ask() -> None:
     probe = Probe(workshop(10, a={"setup_time": 2}, b={"setup_time": 3}))
-    # Set up for none. Priority: a first though b asks for more: 2 + 4, b's setup 3, one of b.
+    # Set up for neither. Priority puts a first although b asks for more: 2 + 4, then b's setup of 3
+    # and one of b.
     flows = probe.step(a=4, b=5, priorities={"a": 1})
     assert grants(flows, "a", "b") == [4, 1]
     assert (flows["a.setups"], flows["b.setups"]) == (1, 1)
-    # Set up for b; a is called first all the same: 2 + 6 = 8, the last 2 go into b's setup.
+    # Set up for b, but a comes first: 2 + 6 = 8, and the last 2 go into b's setup.
     flows = probe.step(a=6, b=5, priorities={"a": 7, "b": 3})
     assert grants(flows, "a", "b") == [6, 0]
     assert probe["b.work"] == 2
-    # Equal priorities are none: what it is set up for goes first.
+    # Equal priorities have no effect: the source that it is set up for goes first.
     flows = probe.step(a=1, b=9, priorities={"a": 3, "b": 3})
     assert grants(flows, "a", "b") == [1, 8]  # 1 hour, 1 more of b's setup, 8 of b
 
@@ -375,7 +376,7 @@ def test_a_machine_that_is_down_has_no_overtime() -> None:
 
 
 def test_a_supplier_that_is_down_grants_nothing_and_what_is_on_the_way_still_comes() -> None:
-    # It fails surely after the first period and recovers surely after the second.
+    # It fails with certainty after the first period and recovers after the second.
     probe = Probe(bought(lead_time=2, disruption={"fails": 1, "repaired": 1}))
     seen = []
     for _ in range(5):
@@ -395,7 +396,7 @@ def test_the_rest_of_a_partial_delivery_ships_later_or_never() -> None:
     probe = Probe(bought(lead_time=1, unit_cost=10, partial=half | {"rest": "cancelled"}))
     flows = probe.step(supplier=7)
     assert (flows["supplier.shipped"], flows["supplier.cancelled"]) == (3, 4)
-    assert probe.engine.cost[0] == 30  # what does not come is not paid
+    assert probe.engine.cost[0] == 30  # what does not arrive is not paid
     assert "supplier.unshipped" not in probe.state()
 
 
@@ -422,16 +423,16 @@ def test_a_project_slows_its_center_and_then_shortens_the_setup_for_good() -> No
         },
     )
     probe = Probe(scenario)
-    # One period as it was: 4 + 6.
+    # One period without the project: 4 + 6.
     assert probe.step(a=20)["a.granted"] == 6
-    # Training: 8 hours of 10, for two periods, and the cost once.
+    # Training leaves 8 hours of 10 for two periods, and its cost is paid once.
     flows = probe.step(b=20, begin=("smed",))
     assert (flows["machine.available"], flows["b.granted"]) == (8, 4)
     assert probe.engine.cost[0] == 100
-    flows = probe.step(a=20, begin=("smed",))  # it has begun: nothing is begun or paid again
+    flows = probe.step(a=20, begin=("smed",))  # it is under way: nothing is begun or paid again
     assert (flows["machine.available"], flows["a.granted"], flows["smed.begun"]) == (8, 4, 0)
     assert probe.engine.cost[0] == 0
-    # Done: setups of a take an hour, those of b still four.
+    # Done: setups of a take one hour, those of b still four.
     assert probe.step(b=20)["b.granted"] == 6
     assert probe.step(a=20)["a.granted"] == 9
 
@@ -460,7 +461,7 @@ def test_a_project_shortens_a_lead_time_for_what_is_on_the_way_too() -> None:
         ]
         for t in range(9)
     ]
-    # Done from period 3 on: of what was ordered in 0, 1, 2 all that is two periods old comes.
+    # Done from period 3 on: orders of periods 0, 1, 2 arrive once they are two periods old.
     assert came == [0, 0, 0, 3, 1, 1, 1, 0, 0]
 
 

@@ -1,4 +1,4 @@
-"""Storage limits what is on hand after serving; goods for who waits pass over the dock."""
+"""Storage limits what is on hand after serving; goods for waiting customers pass through."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_room_counts_the_backlog_of_all_demands_and_what_waits_to_ship() -> 
     assert second["far.granted"] == 5 + 6  # 5 ship, 6 wait to ship
     assert (probe["far.in_process"], probe["far.unshipped"]) == (5, 6)
     third = probe.step(near=100, far=100)
-    assert (third["near.granted"], third["far.granted"]) == (11, 0)  # what came to wait since
+    assert (third["near.granted"], third["far.granted"]) == (11, 0)  # new waiting customers
 
 
 def test_at_lead_time_zero_what_is_ordered_for_who_waits_is_never_on_the_shelf() -> None:
@@ -93,7 +93,7 @@ def test_a_material_is_stored_and_what_is_made_of_it_needs_no_room_for_who_waits
         flows = probe.step(parts=100, making=100)
         assert flows["part.on_hand"] <= 2
         assert flows["product.on_hand"] <= 1
-        assert flows["parts.granted"] <= 2  # nobody waits for parts but those who make of them
+        assert flows["parts.granted"] <= 2  # only sources that consume parts wait for them
     assert probe["customers.backlog"] < 5
 
 
@@ -133,7 +133,7 @@ def test_a_storage_of_just_a_minimum_order_is_enough(
 
 
 def test_the_exact_optimum_of_a_storage_with_backorders_is_a_base_stock_level() -> None:
-    """Where the storage does not bind, it costs what it costs without; where it does, more."""
+    """Storage costs nothing where it does not bind, and something where it does."""
 
     def optimum(storage: float | None) -> float:
         item = {"holding_cost": 1} | ({} if storage is None else {"storage": storage})
@@ -149,8 +149,8 @@ def test_the_exact_optimum_of_a_storage_with_backorders_is_a_base_stock_level() 
     assert optimum(30) == pytest.approx(free, rel=1e-6)
     tight = optimum(1)
     assert tight > free + 0.1
-    # With room for one unit an order brings the position to 1: two periods' demand is taken off.
-    mass = np.array([1, 6, 15, 20, 15, 6, 1]) / 64  # of two periods
+    # With room for one unit an order brings the position to 1, less the demand of two periods.
+    mass = np.array([1, 6, 15, 20, 15, 6, 1]) / 64  # demand of two periods
     left = 1 - np.arange(7)
     expected = float(mass @ (np.maximum(left, 0) + 9 * np.maximum(-left, 0)))
     assert tight == pytest.approx(expected, rel=1e-6)

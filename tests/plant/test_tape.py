@@ -1,4 +1,4 @@
-"""The tape: uniform, uncorrelated, addressed by name, and apart between splits."""
+"""The tape: uniform, uncorrelated, addressed by name, and different for each split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jitgym.plant.draws import read_tape
 from jitgym.plant.tape import channel_number, uniform
 from tests.scenarios import Probe, plant
 
-LEVEL = 1e-3  # chance that a right tape fails any of the tests of one statistic (Bonferroni)
+LEVEL = 1e-3  # probability that a correct tape fails any test of one statistic (Bonferroni)
 CHANNELS = ("customers.quantity", "mill.lead_time", "mill.lead_time[1]", "press.breakdown")
 SEEDS, EPISODES, PERIODS = 32, 32, 256
 
@@ -28,7 +28,7 @@ def fill(keys, numbers, draws):
 
 @pytest.fixture(scope="module")
 def draws() -> np.ndarray:
-    """(seeds, episodes, periods, channels) of the split train, a million."""
+    """Return a million uniforms of the split train, (seeds, episodes, periods, channels)."""
     return drawn("train", SEEDS, EPISODES, PERIODS)
 
 
@@ -46,8 +46,8 @@ def p_value_of_uniform(cells: np.ndarray, count: int) -> float:
 
 
 def test_a_draw_is_the_published_splitmix64() -> None:
-    # The first outputs of splitmix64 for the state 1234567: the figures that independent
-    # implementations are checked against (https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64).
+    # The first outputs of splitmix64 for the state 1234567, the usual check of independent
+    # implementations (https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64).
     printed = [
         6457827717110365317,
         3203168211198807973,
@@ -87,13 +87,13 @@ def test_neighbors_along_an_axis_are_independent(draws: np.ndarray, axis: int) -
         r = np.corrcoef(one.ravel(), other.ravel())[0, 1]
         # 12 correlations in all; under independence r is normal with variance 1 / n.
         assert abs(r) < stats.norm.isf(LEVEL / 2 / 12) / np.sqrt(one.size)
-        # More than uncorrelated: each pair of cells of a 16 x 16 grid equally often.
+        # Beyond correlation: each pair of cells of a 16 x 16 grid occurs equally often.
         pairs = (one * 16).astype(np.int64) * 16 + (other * 16).astype(np.int64)
         assert p_value_of_uniform(pairs, 256) > LEVEL / 12
 
 
 def test_the_mean_over_periods_of_many_episodes_has_the_right_variance(draws: np.ndarray) -> None:
-    # Drift along an episode would show here: means of 256 draws have variance 1 / (12 x 256).
+    # A drift along an episode would show here: means of 256 draws have variance 1 / (12 x 256).
     means = draws.mean(axis=2).ravel()
     p = stats.kstest(means, stats.norm(0.5, np.sqrt(1 / 12 / PERIODS)).cdf).pvalue
     assert p > LEVEL
@@ -119,7 +119,7 @@ def test_every_episode_of_every_seed_and_split_has_a_key_of_its_own() -> None:
 
 
 def test_neighboring_keys_share_no_stretch_of_the_cycle() -> None:
-    # Walks of 1,000 periods from these places would meet if one's counter hit another's.
+    # Sequences of 1,000 periods from these starts would overlap if their counters met.
     seed, episode = np.divmod(np.arange(400), 20)
     golden = np.uint64(0x9E3779B97F4A7C15)
     keys = np.concatenate([episode_keys(split, seed, episode) for split in ("train", "test")])
@@ -206,7 +206,7 @@ def test_adding_an_item_leaves_the_draws_of_all_others_alone() -> None:
 def test_no_two_parts_share_a_channel_by_their_names() -> None:
     drawn = {"distribution": "uniform", "low": 2, "high": 9}
     scenario = plant(
-        # "clock.time" might be the time of a center and a clock alike.
+        # "clock.time" could be the time of a center or of a clock.
         work_centers={"clock": {"time": drawn}},
         demands={
             "customers": {
@@ -222,5 +222,5 @@ def test_no_two_parts_share_a_channel_by_their_names() -> None:
         },
     )
     channels = lay_out(scenario).plant.channels
-    assert channels.size == 2  # the center's, and one for both demands
+    assert channels.size == 2  # one of the center, and one for both demands
     assert np.unique(channels["number"]).size == 2

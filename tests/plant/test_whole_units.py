@@ -1,4 +1,4 @@
-"""Whole units: one tolerance; and no number of the data means "none"."""
+"""Whole units: there is one tolerance, and no number in the data means "none"."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bought(items: dict[str, Any] | None = None, **source: Any) -> Scenario:
 
 
 def asked_by(layout: Layout, level: float) -> float:
-    """What base-stock asks for where nothing is in stock."""
+    """Return what base-stock asks for without stock."""
     policy = RulePolicy("up to", layout, pull_rule(layout, levels={"supplier": level}))
     view = ViewLayout(layout).of(np.zeros((1, layout.cells)))
     return float(policy.act(view, policy.start(1))[0, 0])
@@ -82,7 +82,7 @@ def test_so_many_lots_are_so_many_lots_at_any_size(lot: float, lots: int) -> Non
     assert not units.at_least(float(lots), lots + 0.5)
 
 
-# --- fractions that are none ----------------------------------------------------------------------
+# --- fractions that are rounding errors -----------------------------------------------------------
 
 
 def test_fourteen_units_but_for_the_last_bit_are_fourteen() -> None:
@@ -99,7 +99,7 @@ def test_a_request_that_is_short_by_the_last_bit_is_served_in_full() -> None:
         flows = probe.step()
         assert flows["customers.at_once"] == pytest.approx(0.1)
         assert flows["customers.in_full"] == 1
-    assert flows["customers.ready"] == 0  # and nothing is left of it
+    assert flows["customers.ready"] == 0  # and nothing is left
     assert probe.step()["customers.in_full"] == 0
 
 
@@ -129,7 +129,7 @@ def test_no_other_tolerance_for_whole_units_is_written_anywhere() -> None:
     folders = [Path(jitgym.__file__).parent, Path(agents.__file__).parent]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     assert len(files) > 100
-    allowed = {"units.py", "demand_scale.py"}  # the latter splits a mean into two numbers
+    allowed = {"units.py", "demand_scale.py"}  # this one splits a mean into two numbers
     found = [
         f"{file.name}: {line.strip()}"
         for file in files

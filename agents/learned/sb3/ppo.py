@@ -31,9 +31,11 @@ from jitgym.scenario import Scenario
 
 from ..checkpoint import Checkpoint, Stored, described, expect_like, read_tensors, write_tensors
 from ..policy import LearnedPolicy, one_thread
-from ..settings import Settings
+from ..settings import Settings, read_settings
 from .callbacks import Best, Budget, ProgressBar, Stop, Validation, postponed_interrupt
 from .vecenv import PlantVecEnv
+
+__all__ = ["Trained", "load", "read_settings", "train"]
 
 NAME = "ppo"
 FOREVER = 1 << 62  # steps; the budget ends training
@@ -101,7 +103,7 @@ def train(
     scenario = load_scenario(scenario)
     spaces = Spaces(lay_out(scenario), settings.control_for(scenario))
     checkpoint = Checkpoint(Path(folder))
-    record = described(spaces, settings.model_dump(), seed)
+    record = described(NAME, spaces, settings.model_dump(), seed)
     stored = checkpoint.resume(record) if resume else None
     if stored is None:
         checkpoint.begin(record)
@@ -148,8 +150,10 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
     """
     checkpoint = Checkpoint(Path(folder))
     record, meaning = checkpoint.read(), checkpoint.read_record()
+    if record.agent != NAME:
+        raise RunError(f"{checkpoint.record}: its agent is {record.agent!r}; expected {NAME!r}")
     spaces = Spaces(lay_out(load_scenario(scenario)), record.control)
-    expected = described(spaces, {}, 0)
+    expected = described(NAME, spaces, {}, 0)
     changed = [name for name in ("observation", "action") if meaning[name] != expected[name]]
     if changed:
         raise RunError(
