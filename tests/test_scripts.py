@@ -1,4 +1,4 @@
-"""The scripts as a person runs them: results, clean JSON, and faults told in one message."""
+"""The scripts as users run them: results, clean JSON, and one clear message for each fault."""
 
 from __future__ import annotations
 
@@ -160,9 +160,9 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
         ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
-        ("tune", ["lost-sales", "--set", "penalty=2020-13-45"], "2020-13-45 is no date"),
+        ("tune", ["lost-sales", "--set", "penalty=2020-13-45"], "2020-13-45 is not a date"),
         ("tune", ["lost-sales", "--set", "penalty=[1"], "--set penalty=[1: did not find expected"),
-        ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a point"),
+        ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a decimal point"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(
