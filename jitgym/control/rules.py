@@ -52,10 +52,7 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        (
-            "on_order",
-            "i4",
-        ),  # first and last weight of the units on order that count under its cards
+        ("on_order", "i4"),  # first and last weight of the units on order under its cards
         ("on_order_end", "i4"),
         ("has_rivals", "i4"),  # 1 if another source of the item is asked later
         # 1 if no rule of the population has such a number, so that it can be skipped.

@@ -36,9 +36,7 @@ from .rules import echelon_matrix
 
 Array = npt.NDArray[np.float64]
 
-LEAST_SLACK = (
-    0.02  # share of the work; a work center with less spare time is sized as if it had this much
-)
+LEAST_SLACK = 0.02  # share of the work: least spare time that a work center is sized with
 LEAST_MASS = 1e-6  # of the tail of an outage
 LONGEST_WAIT = 100.0  # periods; longer queues are not sized for
 
