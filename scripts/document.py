@@ -1,4 +1,4 @@
-"""Write docs/glossary.md, and page and drawing of each catalog scenario to docs/scenarios."""
+"""Write docs/glossary.md, and the page and drawing of each catalog scenario in docs/scenarios."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FOLDER = DOCS / "scenarios"
 def main(
     scenarios: Annotated[
         Positional[tuple[str, ...]],
-        arg(metavar="SCENARIO...", help="of the catalog; all by default"),
+        arg(metavar="SCENARIO...", help="catalog names; by default all"),
     ] = (),
-    out: Annotated[Path, arg(metavar="DIR", help="folder of the pages")] = FOLDER,
+    out: Annotated[Path, arg(metavar="DIR", help="the folder of the pages")] = FOLDER,
 ) -> None:
-    """Write the pages of scenarios; without names, of all, and the glossary beside the folder."""
+    """Write the pages of scenarios; without names, write all pages and the glossary."""
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)

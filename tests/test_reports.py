@@ -66,8 +66,8 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     lines = out.splitlines()
     assert max(map(len, lines)) <= columns
     rows = [line for line in lines if "±" in line and line.endswith("%")]
-    assert rows  # lines with a cost, its interval and, at the end, the gap
-    assert "Columns left out, for want of room: " in " ".join(out.split())
+    assert rows  # a cost with its interval, and the gap at the end of the line
+    assert "Columns left out for lack of room: " in " ".join(out.split())
     report = (plants / "run" / "report.md").read_text()
     for column in ("average inventory", "turns", "gap", "parameters"):
         assert f" {column} |" in report

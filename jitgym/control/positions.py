@@ -16,8 +16,7 @@ A row is {state cell: units of the item that a unit of the cell counts for}. Qua
 
 from __future__ import annotations
 
-from jitgym.plant import Layout, Slice
-from jitgym.scenario import Scenario
+from jitgym.plant import Layout
 
 Cells = dict[int, float]
 
@@ -35,9 +34,8 @@ def coming(layout: Layout, source: str) -> Cells:
 def waiting(layout: Layout, item: str) -> Cells:
     """Return the cells of what customers of the item wait for."""
     found: Cells = {}
-    for name, demand in layout.scenario.demands.items():
-        if demand.item == item:
-            found |= _cells(layout, f"{name}.backlog")
+    for name in layout.scenario.demands_of.get(item, ()):
+        found |= _cells(layout, f"{name}.backlog")
     return found
 
 
@@ -49,7 +47,7 @@ def net_stock(layout: Layout, item: str) -> Cells:
 def returning(layout: Layout, item: str) -> Cells:
     """Return the cells of the by-products in stock that can become nothing but this item."""
     found: Cells = {}
-    for name, (material, quantity) in reworked(layout.scenario).items():
+    for name, (material, quantity) in layout.scenario.reworked.items():
         if layout.scenario.sources[name].makes == item:
             found |= dict.fromkeys(stock(layout, material), 1.0 / quantity)
     return found
@@ -87,43 +85,6 @@ def echelon(layout: Layout, item: str, net: bool = True) -> Cells:
     return echelons(layout, net)[item]
 
 
-def rework(scenario: Scenario) -> set[str]:
-    """Return the sources that work on by-products, and on nothing that a source makes."""
-    by_products = {s.quality.by_product for s in scenario.sources.values() if s.quality}
-    made = {source.makes for source in scenario.sources.values()}
-    return {
-        name
-        for name, source in scenario.sources.items()
-        if by_products & set(source.consumes) and not made & set(source.consumes)
-    }
-
-
-def reworked(scenario: Scenario) -> dict[str, tuple[str, float]]:
-    """Return source of rework -> its by-product and the units that it takes for one.
-
-    Only where all of the by-product comes back so: it is left over of the item that it becomes, of
-    no other, and is not sold. Elsewhere a by-product counts once its rework is asked for.
-    """
-    left_over: dict[str, set[str]] = {}
-    for source in scenario.sources.values():
-        if source.quality is not None and source.quality.by_product is not None:
-            left_over.setdefault(source.quality.by_product, set()).add(source.makes)
-    sold = {demand.item for demand in scenario.demands.values()}
-    found: dict[str, tuple[str, float]] = {}
-    for name in scenario.sources:
-        if name not in rework(scenario) or len(scenario.sources[name].consumes) > 1:
-            continue
-        ((material, quantity),) = scenario.sources[name].consumes.items()
-        becomes = scenario.goes_into(material).keys()
-        if material not in sold and len(becomes) == 1 and left_over.get(material) == becomes:
-            found[name] = material, quantity
-    return found
-
-
 def _cells(layout: Layout, name: str) -> Cells:
-    part = _parts(layout).get(name)
+    part = layout.named.get(name)
     return {} if part is None else dict.fromkeys(range(part.start, part.stop), 1.0)
-
-
-def _parts(layout: Layout) -> dict[str, Slice]:
-    return {part.name: part for part in layout.state}

@@ -38,8 +38,6 @@ from .positions import (
     echelons,
     on_order,
     returning,
-    rework,
-    reworked,
 )
 
 Array = npt.NDArray[np.float64]
@@ -194,32 +192,8 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, of one item from short to long lead time.
-
-    Rework comes before all other sources of its item: what it takes is there already.
-    """
-    reworks = rework(scenario)
-    return [
-        source
-        for item in reversed(scenario.items_upstream_first)
-        for source in sorted(
-            scenario.sources_of(item),
-            key=lambda name: (name not in reworks, scenario.mean_lead_time(name)),
-        )
-    ]
-
-
-def rivals(scenario: Scenario) -> dict[str, list[str]]:
-    """Return source -> the sources of its item that are asked before it, in the order of asking."""
-    order = asking_order(scenario)
-    return {
-        name: [
-            other
-            for other in order[:k]
-            if scenario.sources[other].makes == scenario.sources[name].makes
-        ]
-        for k, name in enumerate(order)
-    }
+    """Return the sources from the customer upward; those of one item by increasing lead time."""
+    return list(scenario.asking_order)
 
 
 def pull_rule(
@@ -274,15 +248,15 @@ def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells
     there to take, and raises the position of nobody: by-products are in it already.
     """
     scenario = layout.scenario
-    place = list(scenario.sources).index
-    counted = reworked(scenario)
+    place = layout.place_of_source
+    counted = scenario.reworked
     row = dict(position)
     if source in counted:
         for cell in returning(layout, scenario.sources[source].makes):
             row.pop(cell, None)
-    for other in rivals(scenario)[source]:
+    for other in scenario.asked_before[source]:
         if source in counted or other not in counted:
-            row[-1 - place(other)] = 1.0
+            row[-1 - place[other]] = 1.0
     return row
 
 
@@ -309,7 +283,8 @@ def linear_rule(
     asks["source"] = [place[name] for name in order]
     asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
     asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
-    asks["has_rivals"] = [item in made[k + 1 :] for k, item in enumerate(made)]
+    last = {item: k for k, item in enumerate(made)}
+    asks["has_rivals"] = [k < last[item] for k, item in enumerate(made)]
     return Rule(
         asks,
         np.array([cell for row in rows for cell in row], dtype=np.int32),

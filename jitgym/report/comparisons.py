@@ -1,4 +1,4 @@
-"""One fair table of a scenario: every policy on the same tape, with its interval and its gap.
+"""The comparison of a scenario: every policy on the same tape, with its interval and its gap.
 
 rows -> comparison -> table (for people, see `tables`) or as_json (for programs)
 """
@@ -15,7 +15,7 @@ from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
 
 from .tables import KEPT, Column, Table
 
-NO_STEADY = "no steady\nstate"  # in place of a gap
+NO_STEADY = "no steady\nstate"  # printed instead of a gap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """What one policy did, or several that did the same to the last bit."""
+    """The results of one policy, or of several with exactly the same costs."""
 
     names: tuple[str, ...]  # policies that coincide
     cost: Interval  # in money, the scenario's yardstick
-    difference: Interval | None  # paired cost over the best tuned classic; None for that one itself
-    fill_rate: float  # share; nan where undefined, as the two below
+    difference: Interval | None  # paired, to the best tuned classic; None for that policy itself
+    fill_rate: float  # share; nan if not defined, like the two below
     average_inventory: float  # units
-    turnover: float  # turns a year
-    gap: float | None  # share above the optimum; None where that is not known
+    turnover: float  # turns per year
+    gap: float | None  # share above the optimum; None if the optimum is not known
     episodes: int
-    is_steady: bool = True  # False: the average grows with the horizon, and has no gap
+    is_steady: bool = True  # False: the average grows with the horizon and has no gap
 
     @property
     def policy(self) -> str:
@@ -47,14 +47,14 @@ def comparison(
     optimum: float | None,
     level: float = 0.95,
 ) -> tuple[ComparisonRow, ...]:
-    """Compare the policies of one scenario, cheapest first.
+    """Compare the policies of one scenario; the lowest cost comes first.
 
-    `rows` are rollouts of several policies on the same tape, concatenated, with a column `grows`
-    where it was found out whose average has no steady state; `tuned_classics` names
-    those of them that the others are measured against (the cheapest of them is the reference);
-    `optimum` is in the unit of cost. KPIs are means over the episodes that define them.
+    `rows` are the concatenated rollouts of several policies on the same tape. A column `grows`, if
+    there is one, says which policies have no steady state. The best of the `tuned_classics` is the
+    reference of the differences. `optimum` is in the unit of cost. KPIs are means over the episodes
+    in which they are defined.
 
-    Raises ValueError where rows are of several scenarios or tapes, or lack a named classic.
+    Raises ValueError if the rows are of several scenarios or tapes, or lack a tuned classic.
     """
     frames = _by_policy(rows, tuned_classics)
     groups = _coinciding(frames)
@@ -85,7 +85,9 @@ def comparison(
 def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.DataFrame]:
     scenarios = list(rows["scenario"].unique())
     if len(scenarios) != 1:
-        raise ValueError(f"rows of {len(scenarios)} scenarios; expected one a table")
+        raise ValueError(
+            f"there are rows of {len(scenarios)} scenarios; expected one scenario per table"
+        )
     if rows["cost"].isna().any():
         raise ValueError("a cost is nan; expected a number in every episode")
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
@@ -96,11 +98,11 @@ def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.Data
 
 
 def _coinciding(frames: dict[str, pd.DataFrame]) -> list[tuple[str, ...]]:
-    """Names grouped by equal cost in every episode. Raises ValueError where tapes differ."""
+    """Group names by equal cost in every episode. Raises ValueError if the tapes differ."""
     groups: dict[tuple[float, ...], tuple[str, ...]] = {}
     first = next(iter(frames.values()))
     for name, frame in frames.items():
-        paired(frame, first)  # for its check that both are on one tape
+        paired(frame, first)  # only to check that both are on the same tape
         costs = tuple(by_episode(frame).to_numpy().tolist())
         groups[costs] = (*groups.get(costs, ()), name)
     return list(groups.values())
@@ -121,11 +123,11 @@ def _gap(cost: float, optimum: float | None) -> float | None:
 
 
 def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
-    """The table as one JSON object: plain numbers, null for what is undefined or not known.
+    """Return the table as one JSON object: plain numbers; null if not defined or not known.
 
     {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
-    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}, the cheapest
-    first.
+    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}; the lowest
+    cost comes first.
     """
     return {"policies": [_row_as_json(row) for row in table]}
 
@@ -152,12 +154,12 @@ def table(
     compared: Sequence[ComparisonRow],
     title: str,
     notes: Sequence[str] = (),
-    yardstick: str = "average cost a period",
+    yardstick: str = "average cost per period",
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Table:
-    """Return a comparison as a table; policy, cost and gap are never left out of it.
+    """Return a comparison as a table; policy, cost and gap are never left out.
 
-    With `parameters` (policy -> name -> value) it has a column more, for a report.
+    With `parameters` (policy -> name -> value) there is one more column, for a report.
     """
     differences = any(row.difference for row in compared)
     columns = [
@@ -194,7 +196,7 @@ def table(
 
 
 def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]]) -> str:
-    """Each policy's parameters by name, such as "kanban (tuned): cards [3, 4]"."""
+    """Return the parameters of each policy, such as "kanban (tuned): cards [3, 4]"."""
     known = [(name, parameters[name]) for name in row.names if parameters.get(name)]
     return "; ".join(
         f"{name}: {', '.join(f'{number} {value}' for number, value in each.items())}"
