@@ -98,12 +98,15 @@ class Stage:
         return self.lot * max(1, int(whole_up(least / self.lot)))
 
     @property
+    def storage(self) -> float:
+        """The most units that can be in stock or on the way, net of backlog; infinite without."""
+        room = self.scenario.items[self.item].storage
+        return math.inf if room is None else room
+
+    @property
     def largest_order(self) -> float:
         """The largest order: whole lots, within maximum order and storage."""
-        most = min(
-            self.scenario.sources[self.source].maximum_order or math.inf,
-            math.inf if (room := self.scenario.items[self.item].storage) is None else room,
-        )
+        most = min(self.scenario.sources[self.source].maximum_order or math.inf, self.storage)
         return max(self.lot * float(whole(most / self.lot)), self.lot) if most < math.inf else most
 
     @property
