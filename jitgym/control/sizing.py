@@ -312,6 +312,17 @@ class Stage:
         )
         return 0.0 if is_certain else deviation_of(self.surprises)
 
+    @property
+    def safety_factor(self) -> float:
+        """Deviations by which the newsvendor's level exceeds what is expected, of surprises alone.
+
+        Demand is rarely normal, least of all where a shortage is dear: it is the level of its mass.
+        """
+        if self.uncertainty < 1e-9:
+            return 0.0
+        level = bounded_level(self.surprises, *self.ratios)
+        return (level - mean_of(self.surprises)) / self.uncertainty
+
     @cached_property
     def surprise(self) -> Array:
         """Mass of the demand of a period if pattern and seasons are known and forecast."""

@@ -9,8 +9,8 @@ orders so has stock before the peak and none after it (Zipkin 2000, section 9.4:
 of a cyclic demand). Q is the least that is worth a shipment, as in an (s,S) policy. Work centers
 follow local levels that stay; 0 there means made to order, since positions are net of backorders.
 
-Textbook sizing: z the normal quantile of the newsvendor ratio; Q the economic order quantity where
-a shipment has a fixed cost, else one lot; local levels as base-stock has them.
+Textbook sizing: z so that in an average period the level is the newsvendor's; Q the economic order
+quantity where a shipment has a fixed cost, else one lot; local levels as base-stock has them.
 Levels in units.
 
 >>> mean_ahead([10, 10, 30, 30], periods=2)  # of a cycle of four periods
@@ -132,10 +132,8 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
-    from scipy.special import ndtri  # takes a moment to import: only where it is needed
-
     at, bought = stages(scenario), moved(scenario)
-    factors = [ndtri(np.clip(np.mean(at[name].ratios), 1e-3, 0.999)) for name in bought]
+    factors = [at[name].safety_factor for name in bought]
     quantities = np.array([least_order(at[name]) for name in bought])
     lots = lots_of(at, bought)
     safety = parameter(

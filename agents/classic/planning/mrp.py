@@ -12,7 +12,8 @@ planned; rework is pushed whenever there is something to rework.
 
 Textbook sizing: planned lead times are the mean lead time and the mean wait for the work center
 (`Stage.queue`); safety stock z times the deviation of demand over them and one period, with z 1.64
-(95 %) for what is sold and 0 for the rest; outside suppliers are ordered from for as many periods
+(95 %) or, where a shortage is so dear that base-stock has more, as much as base-stock for what is
+sold, and 0 for the rest; outside suppliers are ordered from for as many periods
 as the economic order quantity covers. Quantities in units.
 
 >>> net, release = plan([20, 20, 20, 20], on_hand=30, receipts=[0, 15], lead_time=1, periods=2)
@@ -33,7 +34,7 @@ import numpy as np
 
 from jitgym.control.masses import deviation_of
 from jitgym.control.rules import enough_material_for
-from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
+from jitgym.control.sizing import Stage, bounded_level, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
@@ -188,12 +189,13 @@ def _deviation(stage: Stage, lead_time: int) -> float:
 
 def planned_lead_times(scenario: Scenario) -> dict[str, int]:
     """Return whole periods from a release until the item can be used; a material, at least 1."""
-    return {
-        name: max(
-            int(whole_up(stage.flow_time - 1.0)), 1 if scenario.consumers_of(stage.item) else 0
-        )
-        for name, stage in stages(scenario).items()
-    }
+    return {name: planned_lead_time(stage) for name, stage in stages(scenario).items()}
+
+
+def planned_lead_time(stage: Stage) -> int:
+    """Return it for one source."""
+    least = 1 if stage.scenario.consumers_of(stage.item) else 0
+    return max(int(whole_up(stage.flow_time - 1.0)), least)
 
 
 def primary(scenario: Scenario, item: str) -> str:
@@ -232,7 +234,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         parameter(
             "safety",
             "standard deviations",
-            [SAFETY if stage.item in sold else 0.0 for stage in at.values()],
+            [_safety(stage) if stage.item in sold else 0.0 for stage in at.values()],
             of=at,
             high=8.0,
             step=0.05,
@@ -240,6 +242,16 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         ),
         parameter("periods", "periods", lasts, high=12.0, low=1.0, whole=True),
     )
+
+
+def _safety(stage: Stage) -> float:
+    """95 %, or what base-stock covers beyond the planned lead time where that is more."""
+    lead_time = planned_lead_time(stage)
+    deviation = _deviation(stage, lead_time)
+    if deviation < 1e-9:
+        return SAFETY
+    level = bounded_level(stage.surprises, *stage.ratios)
+    return max(SAFETY, round((level - stage.requirement * (lead_time + 1)) / deviation, 2))
 
 
 def _lasts(stage: Stage) -> float:

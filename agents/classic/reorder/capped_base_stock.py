@@ -82,6 +82,8 @@ def cap_sizes(stage: Stage) -> Array:
     lead_time = stage.scenario.mean_lead_time(stage.source)
     cap = cap_of(stage.requirement, deviation**2, stage.holding, penalty, lead_time)
     lots = whole_up(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot)
+    if stage.lot > 1 and stage.scenario.sources[stage.source].at is not None:
+        lots += 1  # beside the lot in work, so that time that is left goes to the next one
     textbook, most = np.maximum(lots * stage.lot, stage.smallest_order)
     return np.array([textbook, max(most, 2 * textbook)])
 

@@ -55,8 +55,10 @@ def why_not(scenario: Scenario) -> str:
             return "demand waits here: a constant order does not react to backlog, so stock drifts"
         order, ideal = _textbook(at[name]), _ideal(at[name])
         if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
-            units = "whole unit" if at[name].lot == 1 else f"lot of {at[name].lot:g}"
-            return f"its order from {name} is {ideal:.3g} units per period, and no {units} is near"
+            return (
+                f"its order from {name} is {ideal:.3g} units per period, "
+                "and no order that can be placed is near"
+            )
     return ""
 
 
@@ -89,11 +91,16 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> float:
-    ideal, rivals = _ideal(stage), len(stage.scenario.sources_of(stage.item))
-    order = stage.lot * round(ideal / stage.lot)
-    if deviation_of(stage.demand) and order * rivals >= stage.requirement:  # stock would drift
-        order = stage.lot * math.floor(ideal / stage.lot)
-    return min(order, stage.largest_order)
+    """The order that can be placed nearest to the ideal; 0 where stock would drift with the least.
+
+    It would where as much is ordered as is needed; certain demand may be met in full.
+    """
+    rivals, least = len(stage.scenario.sources_of(stage.item)), stage.smallest_order
+    needed = stage.requirement + (0.0 if deviation_of(stage.demand) else 2e-9)
+    nearest = stage.lot * round(_ideal(stage) / stage.lot)
+    candidates = (max(nearest, least), max(nearest - stage.lot, least))
+    fitting = [order for order in candidates if order * rivals < needed]
+    return min(fitting[0], stage.largest_order) if fitting else 0.0
 
 
 def _cost(stage: Stage, order: float) -> float:
