@@ -144,7 +144,7 @@ def test_longest_queue_counts_work_and_finishes_what_is_set_up() -> None:
 
 
 def test_longest_queue_says_where_there_is_nothing_to_choose() -> None:
-    assert agents.why_not("longest-queue", "kanban-line").startswith("no two sources stand at one")
+    assert agents.why_not("longest-queue", "kanban-line").startswith("no work center has two")
 
 
 def now_and_then() -> Scenario:
@@ -181,7 +181,7 @@ def test_a_forecast_of_seldom_demand_is_used_and_tuned(name: str) -> None:
     np.testing.assert_allclose(still, fixed, rtol=1e-12)
     tuning = agents.tune(name, scenario, episodes=4).tuning
     assert tuning.cost <= tuning.textbook_cost
-    assert agents.why_not(name, "kanban-line").startswith("demand comes in nearly every period")
+    assert agents.why_not(name, "kanban-line").startswith("demand occurs in nearly every period")
 
 
 @pytest.mark.parametrize("name", ["croston", "tsb"])

@@ -180,10 +180,10 @@ def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
     [
         ("tandem", "one by one"),
         ("perishable", "product spoils"),
-        ("fixed-cost", "fixed cost that rules the plan"),
+        ("fixed-cost", "large fixed cost, which is not linear"),
         ("joint-replenishment", "on a truck with others"),
         ("automotive-line", "takes setups at a shared work center"),
-        ("content-studio", "works on what nobody makes"),
+        ("content-studio", "works on by-products"),
     ],
 )
 def test_it_says_where_it_does_not_apply(scenario: str, reason: str) -> None:
