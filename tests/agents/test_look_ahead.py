@@ -128,10 +128,10 @@ def test_the_base_is_tuned_in_its_place() -> None:
     base = agents.tune("base-stock", scenario, seed=1, episodes=4)
     assert ahead.parameters["level"] == base.parameters["level"]
     assert ahead.tuning.candidates == base.tuning.candidates + 2
-    with pytest.raises(ScenarioError, match="follows costs: it cannot be tuned to a target"):
+    with pytest.raises(ScenarioError, match="minimizes cost and cannot be tuned to a target"):
         agents.tune("look-ahead", scenario, target={"fill_rate": 0.9})
     found = comparison.classics(scenario, ["look-ahead"], target={"fill_rate": 0.9})
-    assert found.left_out == {"look-ahead": "it follows costs, and is tuned to no target"}
+    assert found.left_out == {"look-ahead": "it minimizes cost and cannot be tuned to a target"}
 
 
 def test_a_comparison_runs_only_the_tuned_one() -> None:

@@ -179,9 +179,9 @@ def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
     ("scenario", "reason"),
     [
         ("tandem", "one by one"),
-        ("perishable", "product spoils"),
+        ("perishable", "product has a shelf life"),
         ("fixed-cost", "large fixed cost, which is not linear"),
-        ("joint-replenishment", "on a truck with others"),
+        ("joint-replenishment", "shares a truck"),
         ("automotive-line", "takes setups at a shared work center"),
         ("content-studio", "works on by-products"),
     ],

@@ -107,7 +107,7 @@ def why_not(scenario: Scenario) -> str:
     """Return why the policy does not apply, or nothing."""
     for name, demand in scenario.demands.items():
         if demand.quantity.distribution == "event":
-            return f"it smooths demand per period; the requests of {name} have times of their own"
+            return f"it needs demand per period; {name} arrive one by one, in continuous time"
     return ""
 
 

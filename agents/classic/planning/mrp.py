@@ -167,7 +167,7 @@ class Mrp(Acting):
 
     @cached_property
     def _horizon(self) -> int:
-        """Periods of the plan: the lead times down to the customer, and those of the longest lot."""
+        """Periods of the plan: the lead times down to the customer, and a lot's periods."""
         scenario, leads = self.layout.scenario, self._leads
         ahead: dict[str, int] = {}
         for item in reversed(scenario.items_upstream_first):
