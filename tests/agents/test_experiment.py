@@ -1,4 +1,4 @@
-"""Experiments written down: read, refused, and conducted in small."""
+"""Experiments from files: read, refused, and conducted on a small scale."""
 
 from __future__ import annotations
 
