@@ -5,13 +5,13 @@ For every source, from the customer upward; the sources of one item from short t
     gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
-less the cards that the item's consumers have free. S a level, E.v a weighted sum of the view's
-cells (the inventory position of `positions`, or any linear rule) and of what this period's earlier
-asks add to it. Where another source of the item is asked later, no ask is larger than what can be
-granted: the other one gets the rest. With neither cards nor level a source pushes: it asks for all
-that its materials allow. Where several sources stand at one work center, a higher priority runs
-first.
+K is the number of cards (in units), p the units on order at the item's sources, and B the parts
+still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
+weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
+the quantities asked earlier in this period. If another source of the item is asked later, no ask
+exceeds what can be granted, and the other source gets the rest. A source with neither cards nor
+level pushes: it asks for all that its materials allow. If several sources share a work center, the
+higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -38,8 +38,6 @@ from .positions import (
     echelons,
     on_order,
     returning,
-    rework,
-    reworked,
 )
 
 Array = npt.NDArray[np.float64]
@@ -52,10 +50,10 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        ("on_order", "i4"),  # first and last weight of what counts under its cards beside the stock
+        ("on_order", "i4"),  # first and last weight of the units on order under its cards
         ("on_order_end", "i4"),
-        ("has_rivals", "i4"),  # 1 where another source of the item is asked later
-        # 1 where no rule of the population has such a number, so that it need not be looked at.
+        ("has_rivals", "i4"),  # 1 if another source of the item is asked later
+        # 1 if no rule of the population has such a number, so that it can be skipped.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
         ("lacks_caps", "i4"),
@@ -142,7 +140,7 @@ def weighed(
     state: Row,
     asked: Row,
 ) -> float:
-    """Return a weighted sum of cells of the state and of what was asked in this period."""
+    """Return a weighted sum of state cells and of quantities asked in this period."""
     total = 0.0
     for w in range(first, last):
         cell = cells[w]
@@ -152,7 +150,7 @@ def weighed(
 
 @kernel
 def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return how many units in stock of the item of source s wait under a card.
+    """Return the units in stock of the item of source s that are under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
@@ -166,10 +164,10 @@ def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 
 @kernel
 def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
-    """Return what can be granted of what is wanted from source s, as far as the state tells.
+    """Return the units wanted from source s that can be granted, as far as the state shows.
 
-    Not beyond its maximum order and its materials, not below its minimum order, and nothing while
-    it or its work center is down.
+    This respects its maximum order, its materials and its minimum order; it is 0 while the source
+    or its work center is down.
     """
     source = plant.sources[s]
     if source.up != NONE and state[source.up] == 0.0:
@@ -194,32 +192,8 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward, of one item from short to long lead time.
-
-    Rework comes before all other sources of its item: what it takes is there already.
-    """
-    reworks = rework(scenario)
-    return [
-        source
-        for item in reversed(scenario.items_upstream_first)
-        for source in sorted(
-            scenario.sources_of(item),
-            key=lambda name: (name not in reworks, scenario.mean_lead_time(name)),
-        )
-    ]
-
-
-def rivals(scenario: Scenario) -> dict[str, list[str]]:
-    """Return source -> the sources of its item that are asked before it, in the order of asking."""
-    order = asking_order(scenario)
-    return {
-        name: [
-            other
-            for other in order[:k]
-            if scenario.sources[other].makes == scenario.sources[name].makes
-        ]
-        for k, name in enumerate(order)
-    }
+    """Return the sources from the customer upward; those of one item by increasing lead time."""
+    return list(scenario.asking_order)
 
 
 def pull_rule(
@@ -268,21 +242,21 @@ def pull_rule(
 
 
 def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
-    """Return the position of an item as one of its sources sees it when it is asked.
+    """Return the position of an item for one of its sources, at the moment when it is asked.
 
-    With what was asked of the sources before it. Rework does not see the by-products that it is
-    there to take, and raises the position of nobody: by-products are in it already.
+    It includes the quantities asked from earlier sources. Rework does not see the by-products that
+    it consumes. It does not raise the position for other sources, which has them already.
     """
     scenario = layout.scenario
-    place = list(scenario.sources).index
-    counted = reworked(scenario)
+    place = layout.place_of_source
+    counted = scenario.reworked
     row = dict(position)
     if source in counted:
         for cell in returning(layout, scenario.sources[source].makes):
             row.pop(cell, None)
-    for other in rivals(scenario)[source]:
+    for other in scenario.asked_before[source]:
         if source in counted or other not in counted:
-            row[-1 - place(other)] = 1.0
+            row[-1 - place[other]] = 1.0
     return row
 
 
@@ -309,7 +283,8 @@ def linear_rule(
     asks["source"] = [place[name] for name in order]
     asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
     asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
-    asks["has_rivals"] = [item in made[k + 1 :] for k, item in enumerate(made)]
+    last = {item: k for k, item in enumerate(made)}
+    asks["has_rivals"] = [k < last[item] for k, item in enumerate(made)]
     return Rule(
         asks,
         np.array([cell for row in rows for cell in row], dtype=np.int32),

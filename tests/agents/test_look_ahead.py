@@ -131,7 +131,8 @@ def test_the_base_is_tuned_in_its_place() -> None:
     assert ahead.tuning.candidates == base.tuning.candidates + 2
     with pytest.raises(ScenarioError, match="minimizes cost and cannot be tuned to a target"):
         agents.tune("look-ahead", scenario, target={"fill_rate": 0.9})
-    found = comparison.classics(scenario, ["look-ahead"], target={"fill_rate": 0.9})
+    request = comparison.Request(target={"fill_rate": 0.9})
+    found = comparison.classics(scenario, ["look-ahead"], request=request)
     assert found.left_out == {"look-ahead": "it minimizes cost and cannot be tuned to a target"}
 
 
@@ -178,7 +179,7 @@ def test_it_says_where_it_does_not_apply() -> None:
     assert "shown as a forecast only" in agents.why_not("look-ahead", revealed)
     assert "the plant is too large" in agents.why_not("look-ahead", "tandem")
     assert paths_for(jitgym.load("tandem")) == 0
-    assert "no compiled rule" in agents.why_not("look-ahead:mrp", "lost-sales")
+    assert "is not a compiled rule" in agents.why_not("look-ahead:mrp", "lost-sales")
     assert "dual-index, its base, does not apply" in agents.why_not(
         "look-ahead:dual-index", "lost-sales"
     )

@@ -4,12 +4,12 @@
     order = max(0, T F + z sigma + q - inventory position)
 
 T is the number of periods that a level must cover: lead times down to the customer, one review
-period, and the mean waits for the work centers on the way (`Stage.queue`). sigma is the standard
-deviation of demand over them, and z the safety factor of each source. q is how far below the level
-whole lots and a minimum order leave the position on average (0 for single units). There is one
-forecast for each demand; it starts at the mean. On a line, position and level are those of the
-echelon, weighted by the bill of materials. Chen, Drezner, Ryan and Simchi-Levi (2000) show how such
-levels amplify the variation of orders.
+period, and the mean waits for work centers and because of maximum orders on the way
+(`Stage.queue`). sigma is the standard deviation of demand over them, and z the safety factor of
+each source. q is how far below the level whole lots and a minimum order leave the position on
+average (0 for single units). There is one forecast for each demand; it starts at the mean. On a
+line, position and level are those of the echelon, weighted by the bill of materials. Chen, Drezner,
+Ryan and Simchi-Levi (2000) show how such levels amplify the variation of orders.
 
 Textbook sizing: w is that of the scenario's own forecast, else 0.2; z is such that the level equals
 that of the textbook's base-stock policy if the forecast is the mean. Quantities are in units.

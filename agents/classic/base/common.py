@@ -25,17 +25,19 @@ def level_parameter(
 ) -> Parameter:
     """Return local base-stock levels as a parameter, of every source or of those named.
 
-    It is called `level` where the plant has one source, unless it is given another name.
+    It is called `level` where the plant has one source, unless it is given another name. A level
+    above the storage asks for what is never granted, so that no level is above it.
     """
     at, textbook = stages(scenario), base_stock_levels(scenario)
     names = tuple(at if of is None else of)
+    room = [at[source].storage for source in names]
     one = len(at) == 1 and not name
     return parameter(
         "level" if one else name or "levels",
         "units",
-        [textbook[source] for source in names],
+        np.minimum([textbook[source] for source in names], room),
         of=names,
-        high=[at[source].ceiling for source in names],
+        high=np.minimum([at[source].ceiling for source in names], room),
         step=[at[source].resolution for source in names],
         alias="levels" if one else "",
     )

@@ -3,9 +3,10 @@
     order = q
 
 Where demand is lost and lead times are long this is nearly optimal (Goldberg et al. 2016; Xin and
-Goldberg 2016): a long lead time makes today's stock worthless as a signal. Where demand waits it
-would drift, with no feedback at all, and does not apply. Outside suppliers are ordered from so;
-stations between them and the customer follow local base-stock levels.
+Goldberg 2016): a long lead time makes today's stock worthless as a signal. Where demand waits,
+stock would drift, because nothing reacts to backlog: the policy does not apply. Nor does it where
+no order in whole lots is near enough to q. Outside suppliers are ordered from so; stations between
+them and the customer follow local base-stock levels.
 
 Textbook sizing: q falls short of mean demand m by the slack that balances the stock of the random
 walk demand - q, v / (2 (m - q)) with v the variance of demand (Kingman 1962), against what is lost:
@@ -51,10 +52,11 @@ def why_not(scenario: Scenario) -> str:
     at = stages(scenario)
     for name in outside_suppliers(scenario):
         if not at[name].is_lost:
-            return "demand waits here: a constant order never answers to who waits, and drifts"
+            return "demand waits here: a constant order does not react to backlog, so stock drifts"
         order, ideal = _textbook(at[name]), _ideal(at[name])
         if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
-            return f"no whole order from {name} is near enough to {ideal:.3g} units a period"
+            units = "whole unit" if at[name].lot == 1 else f"lot of {at[name].lot:g}"
+            return f"its order from {name} is {ideal:.3g} units per period, and no {units} is near"
     return ""
 
 
@@ -64,7 +66,7 @@ def below_the_minimum(scenario: Scenario) -> str:
     for name in outside_suppliers(scenario):
         least = scenario.sources[name].minimum_order
         if least > max(at[name].requirement, at[name].lot):
-            return f"a period's need is below the minimum order of {name}, {least:g}"
+            return f"what a period needs is less than the minimum order of {name}, {least:g}"
     return eoq.why_not(scenario)
 
 

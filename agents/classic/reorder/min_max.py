@@ -77,7 +77,7 @@ class Cycle:
         self.renewals = np.array([1 / (1 - demand[0])])
 
     def cost(self, s: int, S: int) -> float:
-        """Return c(s, S), the average cost a period."""
+        """Return c(s, S), the average cost per period."""
         while self.renewals.size < S - s:
             self._renew()
         m = self.renewals[: S - s]
@@ -94,7 +94,7 @@ class Cycle:
 def best_min_max(
     demand: Array, covered: Array, fixed: float, holding: float, shortage: float
 ) -> tuple[int, int, float]:
-    """Return the best s and S, and their average cost a period (Zheng and Federgruen 1991).
+    """Return the best s and S, and their average cost per period (Zheng and Federgruen 1991).
 
     Parameters
     ----------

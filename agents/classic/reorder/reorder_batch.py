@@ -50,7 +50,7 @@ def best_batch(
     shortage: float,
     lot: int = 1,
 ) -> tuple[int, int, float]:
-    """Return the best r and Q, a multiple of the lot, and their average cost a period.
+    """Return the best r and Q, a multiple of the lot, and their average cost per period.
 
     Parameters
     ----------
