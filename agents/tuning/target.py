@@ -1,11 +1,10 @@
-"""What planners ask for instead of a shortage cost: a service, at the least cost or stock.
+"""Service targets, which planners use instead of shortage costs, at the least cost or stock.
 
     least average cost (or inventory)   subject to   fill rate >= 0.98
 
-Practitioners set service, not penalties. A target bounds a KPI, its mean over episodes: from below
-where high is better, from above where low is better. A candidate that misses is worse than any
-that reaches all targets; of two that miss, the one that misses less, relative to the bounds, is
-better.
+A target is a bound on the mean of a KPI over episodes: from below if high values are better, from
+above if low values are better. A candidate that misses a target is worse than any that reaches all
+targets. Of two that miss, the one that misses by less, relative to the bounds, is better.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ STOCK = "average_inventory"
 COST = "cost"
 LEAST = (COST, "stock")
 MISSED = 1e100
-"""Score of a candidate that misses, times one plus what it misses by: above any cost or stock."""
+"""A candidate that misses has this score times (1 + its miss), above any cost or stock."""
 
-UNDEFINED = 1e6  # what a KPI that is not defined misses by, relative to its bound
-SMALLEST = 1e-9  # a bound of 0 counts as this where a miss is taken relative to it
+UNDEFINED = 1e6  # the miss of a KPI that is not defined, relative to its bound
+SMALLEST = 1e-9  # used instead of a bound of 0 for relative misses
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raise ScenarioError where the bound makes no sense."""
+        """Raise ScenarioError if the bound is not valid."""
         if self.kpi not in KPIS:
             raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), KPIS)}")
         if not KPIS[self.kpi].better:
@@ -62,11 +61,11 @@ class Target:
 
     @property
     def is_floor(self) -> bool:
-        """Whether the KPI has to be at least the value, not at most."""
+        """Whether the KPI must be at least the value; otherwise at most."""
         return KPIS[self.kpi].better == "high"
 
     def reserve(self, found: float) -> float:
-        """Return by how much a value is better than the bound, relative to it; negative: worse."""
+        """Return how much better than the bound a value is, relative to it; negative if worse."""
         if math.isnan(found):
             return -UNDEFINED
         away = found - self.value if self.is_floor else self.value - found
@@ -74,40 +73,40 @@ class Target:
 
 
 Targets = Target | Sequence[Target] | Mapping[str, float]
-"""How a caller may write targets: one, several, or a mapping from each KPI to its bound."""
+"""Targets as a caller may give them: one, several, or a mapping from each KPI to its bound."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a candidate stands to the targets, on the episodes of a trial."""
+    """The results of a candidate on the episodes of a trial, compared with the targets."""
 
-    least: float  # what should be small: cost or stock
-    reserves: tuple[float, ...]  # of each target, see `Target.reserve`
+    least: float  # what the search minimizes: cost or stock
+    reserves: tuple[float, ...]  # one for each target, see `Target.reserve`
 
     @property
     def missed(self) -> float:
-        """By how much the targets are missed, all together; 0 where they are reached."""
+        """The sum of the misses of all targets; 0 if all are reached."""
         return math.fsum(max(0.0, -reserve) for reserve in self.reserves)
 
     @property
     def score(self) -> float:
-        """What a search makes small."""
+        """The value that a search minimizes."""
         return self.least if self.missed <= 0 else MISSED * (1 + self.missed)
 
 
 @dataclass(frozen=True)
 class Aim:
-    """The targets of a search, and what it makes small among the candidates that reach them."""
+    """The targets of a search, and what it minimizes among the candidates that reach them."""
 
     targets: tuple[Target, ...]
     least: str = COST  # or "stock"
-    more: tuple[float, ...] = ()  # reserve that each target is asked for on top; () for none
+    more: tuple[float, ...] = ()  # extra reserve required for each target; () for none
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.targets))
 
     def standings(self, layout: Layout, costs: Array, sums: Array) -> list[Standing]:
-        """Return how policies stand by costs and flow sums (policies, episodes, ...)."""
+        """Return the standings of policies from costs and flow sums (policies, episodes, ...)."""
         return [self._standing(layout, *each) for each in zip(costs, sums, strict=True)]
 
     def _standing(self, layout: Layout, costs: Array, sums: Array) -> Standing:
@@ -120,7 +119,7 @@ class Aim:
         return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
 
     def told(self, found: Mapping[str, float]) -> str:
-        """Return what was reached, in words."""
+        """Return the values that were reached, in words."""
         return ", ".join(
             f"{target.kpi} is not defined here"
             if math.isnan(found[target.kpi])
@@ -148,7 +147,7 @@ def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
         raise ScenarioError("the target is empty; expected a KPI and its bound")
     for each in targets:
         if not isinstance(each, Target):
-            raise ScenarioError(f"{each!r} is no target; expected such as Target('fill_rate', .98)")
+            raise ScenarioError(f"{each!r} is not a target; expected Target('fill_rate', .98)")
     names = [each.kpi for each in targets]
     for name in names:
         if names.count(name) > 1:
@@ -157,7 +156,7 @@ def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
 
 
 def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, float]:
-    """Return the means over episodes of these KPIs and of the stock; nan: not defined."""
+    """Return the means over episodes of these KPIs and of the stock; nan if not defined."""
     periods, warm_up = layout.scenario.horizon.of_split("tune")
     total = Totals(layout, sums, periods - warm_up)
     return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
@@ -178,13 +177,13 @@ def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
 
 
 def _mean(values: Array) -> float:
-    """Return the mean over the episodes in which a KPI is defined; nan: it is in none."""
+    """Return the mean over the episodes in which a KPI is defined; nan if there are none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
 def _fault(name: str, bound: object) -> str:
-    """Return what a bound should have been, or nothing."""
+    """Return what is expected instead of this bound, or nothing if it is valid."""
     if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         return "a number"
     if KPIS[name].unit == "share" and not 0 <= bound <= 1:

@@ -200,7 +200,7 @@ def test_who_misses_hands_over_the_best_that_was_found() -> None:
 
 
 def test_ranges_are_widened_until_a_target_is_reached() -> None:
-    """The highest numbers that the least cost may need are too low for some targets."""
+    """The ranges that suffice for the least cost are too narrow for some targets."""
     scenario, classic = short("lost-sales", 100), classic_of("base-stock")
     (level,) = classic.parameters(scenario)
     tight = replace(level, textbook=np.array([5.0]), high=np.array([6.0]))
@@ -245,7 +245,7 @@ demands:
 def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_stock(
     tmp_path: Path,
 ) -> None:
-    """Cheap shortages, shared centers, setups and lots, as on a bracket line: seven numbers."""
+    """Cheap shortages, shared centers, setups and lots, as on a bracket line; seven numbers."""
     (tmp_path / "line.yaml").write_text(LINE)
     scenario = jitgym.load(tmp_path / "line.yaml")
     stocks = []
@@ -262,7 +262,7 @@ def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_sto
     ("target", "message"),
     [
         ([], "the target is empty; expected a KPI and its bound"),
-        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is no target; expected such as Target("),
+        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is not a target; expected such as Target("),
         ([Target("backlog", 1), Target("backlog", 2)], "target backlog is given twice"),
         ({}, "the target is empty; expected a KPI and its bound"),
         ({"fil_rate": 0.9}, "target fil_rate: no such KPI; did you mean 'fill_rate'"),
