@@ -39,7 +39,7 @@ def main(
     columns = (
         tables.Column("seed", importance=tables.KEPT, align="left"),
         tables.Column("steps"),
-        tables.Column("cost", "average cost a period", importance=tables.KEPT),
+        tables.Column("cost", "average cost per period", importance=tables.KEPT),
     )
     print(tables.markdown(tables.Table(columns, rows, notes=["±: 95 % half-width"])))
 

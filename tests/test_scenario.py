@@ -73,7 +73,7 @@ def test_lost_sales_is_zipkins() -> None:
     scenario = load("lost-sales")
     assert scenario.known_optimum is not None
     assert scenario.known_optimum.cost == 4.7285
-    assert scenario.yardstick == "average cost a period"
+    assert scenario.yardstick == "average cost per period"
     assert (scenario.horizon.periods, scenario.horizon.warm_up) == (2000, 200)
     assert scenario.horizon.ends is False
     assert scenario.reward_scale == pytest.approx(20)

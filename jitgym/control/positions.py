@@ -1,62 +1,60 @@
-"""The inventory position: where units of an item lie, counted once, for every rule and policy.
+"""The inventory position: the units of an item, counted once, for every rule and policy.
 
     position = stock + coming - waiting
 
-    stock     on hand, of every age
-    coming    what its sources still owe: in the pipeline, or ordered and not shipped yet; and the
-              by-products in stock that are reworked into it
-    waiting   the backlog of the demands for it (a net position; a gross one leaves it out)
+    stock     units on hand, of every age
+    coming    units that the sources of the item still owe: in the pipeline, or ordered and not
+              shipped yet; and the by-products in stock that are reworked into it
+    waiting   the backlog of the demands for it (in a net position; a gross position leaves it out)
 
-The echelon position of an item adds the positions of what is made of it, down to the customer,
-weighted by the bill of materials. A lot that a work center has begun is not in it: its time is
-kept, but the lot is granted, and enters the pipeline, only when it is finished.
+The echelon position of an item adds the positions of the items that are made from it, down to the
+customer, weighted by the bill of materials. A lot that a work center has begun is not in it: its
+time so far is kept, but the lot is granted, and enters the pipeline, only when it is finished.
 
-A row is {state cell: units of the item that a unit of the cell counts for}. Quantities in units.
+A row is {state cell: units of the item per unit of the cell}. Quantities in units.
 """
 
 from __future__ import annotations
 
-from jitgym.plant import Layout, Slice
-from jitgym.scenario import Scenario
+from jitgym.plant import Layout
 
 Cells = dict[int, float]
 
 
 def stock(layout: Layout, item: str) -> Cells:
-    """Return the cells of what is on hand."""
+    """Return the cells of the units on hand."""
     return _cells(layout, f"{item}.stock")
 
 
 def coming(layout: Layout, source: str) -> Cells:
-    """Return the cells of what a source still owes: in the pipeline, or not shipped yet."""
+    """Return the cells of the units that a source owes: in the pipeline, or not shipped yet."""
     return _cells(layout, f"{source}.in_process") | _cells(layout, f"{source}.unshipped")
 
 
 def waiting(layout: Layout, item: str) -> Cells:
-    """Return the cells of what customers of the item wait for."""
+    """Return the cells of the units that customers of the item wait for."""
     found: Cells = {}
-    for name, demand in layout.scenario.demands.items():
-        if demand.item == item:
-            found |= _cells(layout, f"{name}.backlog")
+    for name in layout.scenario.demands_of.get(item, ()):
+        found |= _cells(layout, f"{name}.backlog")
     return found
 
 
 def net_stock(layout: Layout, item: str) -> Cells:
-    """Return the cells of what is on hand, less what customers wait for."""
+    """Return the cells of the units on hand, less those that customers wait for."""
     return stock(layout, item) | dict.fromkeys(waiting(layout, item), -1.0)
 
 
 def returning(layout: Layout, item: str) -> Cells:
-    """Return the cells of the by-products in stock that can become nothing but this item."""
+    """Return the cells of the by-products in stock that can become only this item."""
     found: Cells = {}
-    for name, (material, quantity) in reworked(layout.scenario).items():
+    for name, (material, quantity) in layout.scenario.reworked.items():
         if layout.scenario.sources[name].makes == item:
             found |= dict.fromkeys(stock(layout, material), 1.0 / quantity)
     return found
 
 
 def on_order(layout: Layout, item: str) -> Cells:
-    """Return the cells of what comes from all sources of an item, and of what is reworked."""
+    """Return the cells of the units coming from all sources of an item, and of its rework."""
     found: Cells = {}
     for source in layout.scenario.sources_of(item):
         found |= coming(layout, source)
@@ -64,7 +62,7 @@ def on_order(layout: Layout, item: str) -> Cells:
 
 
 def local(layout: Layout, item: str, net: bool = True) -> Cells:
-    """Return the position of an item alone, net of backorders or gross."""
+    """Return the inventory position of an item alone, net of backorders or gross."""
     row = stock(layout, item) | on_order(layout, item)
     return row | dict.fromkeys(waiting(layout, item), -1.0) if net else row
 
@@ -87,43 +85,6 @@ def echelon(layout: Layout, item: str, net: bool = True) -> Cells:
     return echelons(layout, net)[item]
 
 
-def rework(scenario: Scenario) -> set[str]:
-    """Return the sources that work on by-products, and on nothing that a source makes."""
-    by_products = {s.quality.by_product for s in scenario.sources.values() if s.quality}
-    made = {source.makes for source in scenario.sources.values()}
-    return {
-        name
-        for name, source in scenario.sources.items()
-        if by_products & set(source.consumes) and not made & set(source.consumes)
-    }
-
-
-def reworked(scenario: Scenario) -> dict[str, tuple[str, float]]:
-    """Return source of rework -> its by-product and the units that it takes for one.
-
-    Only where all of the by-product comes back so: it is left over of the item that it becomes, of
-    no other, and is not sold. Elsewhere a by-product counts once its rework is asked for.
-    """
-    left_over: dict[str, set[str]] = {}
-    for source in scenario.sources.values():
-        if source.quality is not None and source.quality.by_product is not None:
-            left_over.setdefault(source.quality.by_product, set()).add(source.makes)
-    sold = {demand.item for demand in scenario.demands.values()}
-    found: dict[str, tuple[str, float]] = {}
-    for name in scenario.sources:
-        if name not in rework(scenario) or len(scenario.sources[name].consumes) > 1:
-            continue
-        ((material, quantity),) = scenario.sources[name].consumes.items()
-        becomes = scenario.goes_into(material).keys()
-        if material not in sold and len(becomes) == 1 and left_over.get(material) == becomes:
-            found[name] = material, quantity
-    return found
-
-
 def _cells(layout: Layout, name: str) -> Cells:
-    part = _parts(layout).get(name)
+    part = layout.named.get(name)
     return {} if part is None else dict.fromkeys(range(part.start, part.stop), 1.0)
-
-
-def _parts(layout: Layout) -> dict[str, Slice]:
-    return {part.name: part for part in layout.state}

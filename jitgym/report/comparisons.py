@@ -154,7 +154,7 @@ def table(
     compared: Sequence[ComparisonRow],
     title: str,
     notes: Sequence[str] = (),
-    yardstick: str = "average cost a period",
+    yardstick: str = "average cost per period",
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Table:
     """Return a comparison as a table; policy, cost and gap are never left out.

@@ -9,7 +9,7 @@ backorders are in money per unit and period.
 >>> scenario.demands["customers"].shortage_cost
 19.0
 >>> scenario.yardstick
-'average cost a period'
+'average cost per period'
 """
 
 from .capacity import Load, can_pile_up, utilization

@@ -91,7 +91,7 @@ class Written(Part):
         """The meaning of `cost` in every row and table."""
         if self.discount is not None:
             return "discounted cost"
-        return "total cost" if self.horizon.ends else "average cost a period"
+        return "total cost" if self.horizon.ends else "average cost per period"
 
     def document(self) -> dict[str, Any]:
         """The scenario as plain data; default values are left out."""
@@ -233,6 +233,70 @@ class Written(Part):
     def mean_lead_time(self, source: str) -> float:
         """Mean lead time of a source, in periods."""
         return self.sources[source].lead_time.expectation
+
+    @cached_property
+    def rework(self) -> frozenset[str]:
+        """Sources that work on by-products, and on nothing that a source makes."""
+        by_products = {s.quality.by_product for s in self.sources.values() if s.quality}
+        made = {source.makes for source in self.sources.values()}
+        return frozenset(
+            name
+            for name, source in self.sources.items()
+            if by_products & set(source.consumes) and not made & set(source.consumes)
+        )
+
+    @cached_property
+    def reworked(self) -> dict[str, tuple[str, float]]:
+        """Source of rework -> its by-product and the units that it takes for one.
+
+        Only where all of the by-product comes back so: it is left over of the item that it becomes,
+        of no other, and is not sold. Elsewhere a by-product counts once its rework is asked for.
+        """
+        left_over: dict[str, set[str]] = {}
+        for source in self.sources.values():
+            if source.quality is not None and source.quality.by_product is not None:
+                left_over.setdefault(source.quality.by_product, set()).add(source.makes)
+        sold = {demand.item for demand in self.demands.values()}
+        found: dict[str, tuple[str, float]] = {}
+        for name in self.sources:
+            if name not in self.rework or len(self.sources[name].consumes) > 1:
+                continue
+            ((material, quantity),) = self.sources[name].consumes.items()
+            becomes = self.goes_into(material).keys()
+            if material not in sold and len(becomes) == 1 and left_over.get(material) == becomes:
+                found[name] = material, quantity
+        return found
+
+    @cached_property
+    def asking_order(self) -> tuple[str, ...]:
+        """Sources from the customer upward; those of one item by increasing mean lead time.
+
+        Rework comes before all other sources of its item: what it takes is there already.
+        """
+        return tuple(
+            source
+            for item in reversed(self.items_upstream_first)
+            for source in sorted(
+                self.sources_of(item),
+                key=lambda name: (name not in self.rework, self.mean_lead_time(name)),
+            )
+        )
+
+    @cached_property
+    def asked_before(self) -> dict[str, tuple[str, ...]]:
+        """Source -> the sources of its item that are asked before it, in the order of asking."""
+        asked: dict[str, list[str]] = {}
+        before: dict[str, tuple[str, ...]] = {}
+        for name in self.asking_order:
+            earlier = asked.setdefault(self.sources[name].makes, [])
+            before[name] = tuple(earlier)
+            earlier.append(name)
+        return before
+
+    @cached_property
+    def demands_of(self) -> dict[str, tuple[str, ...]]:
+        """Item -> the demands on it, in scenario order; an item without one is left out."""
+        return _grouped((demand.item, name) for name, demand in self.demands.items())
 
     def order_bound(self, source: str) -> float:
         """The largest order of the environment's actions, in units, in whole lots.

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import agents
 from agents.classic import CLASSICS
 from jitgym.control import View, ViewLayout, echelon, local
-from jitgym.control.positions import reworked
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 from tests.scenarios import Probe, asked_at_random, plant, scenarios
@@ -46,7 +45,7 @@ def balance(scenario: Scenario, item: str, flows: dict[str, float]) -> float:
             total -= flow(name, "requested") - gone
     back = {
         material: quantity
-        for name, (material, quantity) in reworked(scenario).items()
+        for name, (material, quantity) in scenario.reworked.items()
         if scenario.sources[name].makes == item
     }
     for (

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, Printed, View, ViewLayout, asking_order, echelon_matrix
-from jitgym.control.positions import Cells, echelons, reworked
-from jitgym.control.rules import most_granted, rivals, seen_by
+from jitgym.control.positions import Cells, echelons
+from jitgym.control.rules import most_granted, seen_by
 from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
 from jitgym.plant import Layout, Plant
 from jitgym.plant.jit import compiled
@@ -120,7 +120,7 @@ class Positions:
         """Each source in the order of asking, and the earlier sources whose orders it counts."""
         scenario = self.layout.scenario
         place = list(scenario.sources).index
-        counted, before = reworked(scenario), rivals(scenario)
+        counted, before = scenario.reworked, scenario.asked_before
         return [
             (
                 place(name),
@@ -135,7 +135,7 @@ class Positions:
     @cached_property
     def has_rivals(self) -> list[bool]:
         """For each source, whether another source of its item is asked later."""
-        before = rivals(self.layout.scenario).values()
+        before = self.layout.scenario.asked_before.values()
         return [any(name in names for names in before) for name in self.layout.scenario.sources]
 
     def cell(self, name: str) -> int:

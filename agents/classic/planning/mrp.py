@@ -32,7 +32,6 @@ from functools import cached_property
 import numpy as np
 
 from jitgym.control.masses import deviation_of
-from jitgym.control.positions import rework
 from jitgym.control.rules import enough_material_for
 from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
@@ -117,7 +116,7 @@ class Mrp(Acting):
         listed = list(from_supplier_to_customer(scenario))
         for item in reversed(scenario.items_upstream_first):
             for name in scenario.sources_of(item):
-                if name in rework(scenario):
+                if name in scenario.rework:
                     k = list(scenario.sources).index(name)
                     write_material_for(self.layout.plant, k, state, asked)
             if scenario.sources_of(item):
@@ -157,7 +156,7 @@ class Mrp(Acting):
                 due[:, when] += state[:, part.start + age]
             whole = min(lead, self._horizon - 1)
             due[:, whole] += self.plan.total(state, f"{name}.unshipped")
-            if name in rework(scenario) and name != primary(scenario, item):
+            if name in scenario.rework and name != primary(scenario, item):
                 due[:, whole] += asked[:, list(scenario.sources).index(name)]
         return due
 
@@ -199,7 +198,7 @@ def planned_lead_times(scenario: Scenario) -> dict[str, int]:
 
 def primary(scenario: Scenario, item: str) -> str:
     """Return the source of an item that is planned: no rework, the cheapest, then the quickest."""
-    reworked = rework(scenario)
+    reworked = scenario.rework
     return min(
         scenario.sources_of(item),
         key=lambda name: (

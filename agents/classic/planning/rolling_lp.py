@@ -34,7 +34,6 @@ import numpy.typing as npt
 
 from jitgym.control.costs import critical_ratio
 from jitgym.control.masses import deviation_of
-from jitgym.control.positions import rework
 from jitgym.control.sizing import Stage, available_time, stages
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, UpDown
@@ -355,7 +354,7 @@ def why_not(scenario: Scenario) -> str:
     """Return why a linear program would miss what matters, or nothing."""
     if reason := smoothed.why_not(scenario):
         return reason
-    if found := rework(scenario):
+    if found := scenario.rework:
         return f"{min(found)} works on what nobody makes: the plan knows no by-products"
     if taken := shared(scenario):
         return f"{taken[0]} takes setups at a shared work center: they are no linear cost"
