@@ -2,8 +2,8 @@
 
 For every source, from the customer upstream; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
-    ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
+    gap   = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
+    order = floor(min(gap, cap) / batch) x batch   if gap >= trigger, else 0
 
 K is the number of cards (in units), p the units on order at the sources of the item, and B the
 parts still under a card: the stock less the free cards of the item's consumers. S is a level, and

@@ -394,7 +394,7 @@ class Stage:
     def ceiling(self) -> float:
         """The highest level worth trying: nearly all lead time demand, in whole lots.
 
-        It is at least twice the smallest order, and at least four lots.
+        It is at least four lots and, if orders exceed one unit, twice the smallest order.
         """
         most = quantile(self.lead_time_demand, MOST_RATIO)
         if self.smallest_order > 1:

@@ -1,6 +1,6 @@
 """Extended kanban: every station has cards and, beside them, a base-stock level.
 
-    ask = max(0, min(K - in process - parts under a card, S - echelon position))
+    order = max(0, min(K - in process - parts under a card, S - echelon position))
 
 Demand reaches every station at once, as with base-stock, and the cards K bound each stock, as with
 kanban (Dallery and Liberopoulos 2000). The echelon position is net of backorders. Cards count

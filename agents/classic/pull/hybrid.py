@@ -1,6 +1,6 @@
 """Hybrid kanban-CONWIP: every station has cards, and the whole line has one more set of cards.
 
-    ask = min(K - in process - parts under a card, S - units in process and in stock downstream)
+    order = min(K - in process - parts under a card, S - units in process and in stock downstream)
 
 The kanban cards K bound each stock; the line's cards S bound what is released (Bonvik, Couch and
 Gershwin 1997). S applies to the sources without materials, each with its own, on their gross

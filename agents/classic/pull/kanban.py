@@ -1,6 +1,6 @@
 """Kanban: each station has K cards, and makes a part only with a free card.
 
-    ask = max(0, K - in process - parts under a card)
+    order = max(0, K - in process - parts under a card)
 
 A part keeps its card until the next station has a card for it, not until the next machine starts
 (single card; Buzacott and Shanthikumar 1993). A card stands for a container, which is one lot of

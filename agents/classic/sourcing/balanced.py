@@ -2,7 +2,7 @@
 
     F' = F + w (demand of the period before - F)
     level = (T + interval + z cv) F,  one z for all stores, equal fractiles (Eppen and Schrage 1981)
-    a short warehouse gives stores what makes their z equal (Federgruen and Zipkin 1984)
+    if the warehouse is short, stores get shares that make z equal (Federgruen and Zipkin 1984)
 
 F is the forecast and w its weight. Levels are echelon levels: the warehouse orders for itself and
 its stores. T is the number of periods that a level lasts, and cv the standard deviation of that
