@@ -17,9 +17,9 @@ from jitgym import Scenario
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, policies, tables
 
-NAMES = "names in the catalog, or paths of YAML files"
-EXPERIMENT = "what to compare, as configs/experiments/*.yaml say; SCENARIO... chooses among its own"
-AGENTS = "classics by name, all-classic, learners (ppo); kanban and eoq are always there"
+NAMES = "catalog names, or paths of YAML files"
+EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses among its scenarios"
+AGENTS = "classics by name, all-classic, or learners (ppo); kanban and eoq are always added"
 
 
 def main(

@@ -17,19 +17,15 @@ from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
 RIVALS = "classics to compare with, separated by commas; default: the three that suit the plant"
-CONFIG = "file of hyperparameters; the usual ones are in configs/agents/"
+CONFIG = "file of hyperparameters; the default files are in configs/agents/"
 
 
 def main(
     scenario: common.ScenarioName,
     *,
     agent: Annotated[str, arg(help="the learner")] = "ppo",
-    minutes: Annotated[
-        float | None, arg(help="minutes of training in total; 3 without --steps")
-    ] = None,
-    steps: Annotated[
-        int | None, arg(help="steps of training in total, of all environments")
-    ] = None,
+    minutes: Annotated[float | None, arg(help="minutes of training; 3 without --steps")] = None,
+    steps: Annotated[int | None, arg(help="steps of training, over all environments")] = None,
     given: common.Given = (),
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,

@@ -209,7 +209,7 @@ def test_a_supplier_that_never_recovers_is_named() -> None:
 def test_a_season_is_told_only_what_it_cannot_make_in_all() -> None:
     season = {"horizon": {"season": 10}}
     (caution,) = shop(capacity=9, **season).cautions
-    assert "not all demand of the season" in caution
+    assert "no policy can serve all demand of the season" in caution
     assert "steady state" not in caution
     assert not shop(capacity=9, **season, **{"items.part.initial_stock": 11}).cautions
 

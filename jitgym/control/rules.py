@@ -1,21 +1,21 @@
-"""Pull rules as data: one family of rules, which runs in the compiled loop together with the plant.
+"""Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upstream; the sources of one item from short to long lead time:
+For every source, from the customer upward; the sources of one item from short to long lead time:
 
-    gap   = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
-    order = floor(min(gap, cap) / batch) x batch   if gap >= trigger, else 0
+    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
+    ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K is the number of cards (in units), p the units on order at the sources of the item, and B the
-parts still under a card: the stock less the free cards of the item's consumers. S is a level, and
-E.v a weighted sum of the cells of the view (the inventory position of `positions`, or any linear
-rule) and of the earlier orders of this period that count in it. If another source of the item is
-asked later, no order is larger than what can be granted, so that the other source gets the rest. A
-source with neither cards nor level pushes: it asks for everything that its materials allow. Where
-several sources share a work center, the one with the higher priority runs first.
+K is the number of cards (in units), p the units on order at the item's sources, and B the parts
+still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
+weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
+the quantities asked earlier in this period. If another source of the item is asked later, no ask
+exceeds what can be granted, and the other source gets the rest. A source with neither cards nor
+level pushes: it asks for all that its materials allow. If several sources share a work center, the
+higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
-Dallery 2000 for the lines). Quantities in units.
+Dallery 2000 for the lines). Quantities are in units.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        ("on_order", "i4"),  # first and last weight of the units on order, which its cards count
+        ("on_order", "i4"),  # first and last weight of the units on order under its cards
         ("on_order_end", "i4"),
         ("has_rivals", "i4"),  # 1 if another source of the item is asked later
-        # 1 if no rule of the population has such a number, so that the loop can skip it.
+        # 1 if no rule of the population has such a number, so that it can be skipped.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
         ("lacks_caps", "i4"),
@@ -63,11 +63,11 @@ ASK = np.dtype(
 )
 
 PUSHED = 2.0**53
-"""Units ordered if nothing limits them: above this, floats cannot count single units."""
+"""Units asked for if nothing limits them: beyond this, floats cannot count single units."""
 
 
 class Rule(NamedTuple):
-    """A population of pull rules with one structure; a policy's own rule is a population of one."""
+    """A population of pull rules of one structure; a policy's own rule is a population of one."""
 
     asks: npt.NDArray[Any]  # ASK in the order of asking, (asks,)
     # The cell of each weight: a state cell, or -1 - s for the quantity asked from source s.
@@ -85,7 +85,7 @@ class Rule(NamedTuple):
 
 
 def lean(rule: Rule) -> Rule:
-    """Return the same population, with marks in `asks` for numbers that none of its rules has."""
+    """Return the same population, with a mark in `asks` for numbers that none of its rules has."""
     asks = rule.asks.copy()
     columns = (("lacks_cards", CARDS), ("lacks_levels", LEVEL), ("lacks_caps", CAP))
     for name, column in columns:
@@ -104,7 +104,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write the orders of one rule in this state to `asked`, (asked cells,), in units."""
+    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
@@ -122,7 +122,7 @@ def ask_by_rule(
         if gap > 0.0 and at_least(gap, numbers[k, TRIGGER]):
             wanted = gap if ask.lacks_caps else min(gap, numbers[k, CAP])
             batch = numbers[k, BATCH]
-            if ask.lacks_batches or batch == 1.0:  # a division costs more than everything else here
+            if ask.lacks_batches or batch == 1.0:  # a division would cost more than all the rest
                 asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
@@ -140,7 +140,7 @@ def weighed(
     state: Row,
     asked: Row,
 ) -> float:
-    """Return a weighted sum of cells of the state and of the earlier orders of this period."""
+    """Return a weighted sum of state cells and of quantities asked in this period."""
     total = 0.0
     for w in range(first, last):
         cell = cells[w]
@@ -150,7 +150,7 @@ def weighed(
 
 @kernel
 def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return the number of units in stock of the item of source s that are under a card.
+    """Return the units in stock of the item of source s that are under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
@@ -164,10 +164,10 @@ def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 
 @kernel
 def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
-    """Return the part of an order at source s that can be granted, as far as the state shows.
+    """Return the units wanted from source s that can be granted, as far as the state shows.
 
-    It is limited by the maximum order and the materials. It is 0 below the minimum order, and while
-    the source or its work center is down.
+    This respects its maximum order, its materials and its minimum order; it is 0 while the source
+    or its work center is down.
     """
     source = plant.sources[s]
     if source.up != NONE and state[source.up] == 0.0:
@@ -182,7 +182,7 @@ def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
 
 @kernel
 def enough_material_for(plant: Plant, s: int, state: Row) -> float:
-    """Return the units that source s can make from the materials in stock."""
+    """Return the units that source s could make from the materials in stock."""
     source = plant.sources[s]
     units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
@@ -192,7 +192,7 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upstream; those of one item by increasing lead time."""
+    """Return the sources from the customer upward; those of one item by increasing lead time."""
     return list(scenario.asking_order)
 
 
@@ -212,16 +212,16 @@ def pull_rule(
     Parameters
     ----------
     cards
-        Kanban cards K; a source without an entry has no card limit.
+        Kanban cards K; a source that is not named has no card limit.
     levels
-        Echelon base-stock levels S; a source without an entry has no level.
+        Echelon base-stock levels S; a source that is not named has no level.
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        The largest order; the quantity of which orders are multiples (default: the lot size of the
-        source); the smallest gap that leads to an order.
+        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
+        that leads to an order.
     priorities
-        At a work center, the source with the higher priority runs first; default 0.
+        At a work center the higher priority runs first; default 0.
     """
     scenario = layout.scenario
     numbers = {
@@ -242,11 +242,10 @@ def pull_rule(
 
 
 def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
-    """Return the position of an item as one of its sources sees it when it is asked.
+    """Return the position of an item for one of its sources, at the moment when it is asked.
 
-    It includes the orders at the sources that were asked before. Rework does not see its own
-    by-products, and its orders count for no other source, because the position already contains
-    the by-products.
+    It includes the quantities asked from earlier sources. Rework does not see the by-products that
+    it consumes. It does not raise the position for other sources, which has them already.
     """
     scenario = layout.scenario
     place = layout.place_of_source
@@ -269,7 +268,7 @@ def linear_rule(
 ) -> Rule:
     """Return a rule from its rows: for each source in `order`, {cell: weight} and its numbers.
 
-    The last number is the priority; it may be left out, and is then 0.
+    The last number (the priority) may be left out and is then 0.
     """
     scenario = layout.scenario
     place = {name: k for k, name in enumerate(scenario.sources)}
@@ -297,9 +296,8 @@ def linear_rule(
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus the levels of all items downstream,
-    weighted by the bill of materials. If an item downstream has two sources, the level of the
-    source that is asked last counts.
+    The echelon level of a source is its own local level plus those of all items below, weighted by
+    the bill of materials. If an item below has two sources, the level of the one asked last counts.
     """
     names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))

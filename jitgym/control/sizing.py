@@ -1,4 +1,4 @@
-"""Textbook sizing of a plant: what a level must cover, what limits an order, and the levels.
+"""Textbook sizing of a plant: the demand that a level must cover, limits of orders, and levels.
 
 Quantities are in units of the item that a source makes, times in periods. A probability mass is an
 array: entry k is the probability of k units.
@@ -36,15 +36,15 @@ from .rules import echelon_matrix
 
 Array = npt.NDArray[np.float64]
 
-LEAST_SLACK = 0.02  # of the work; a work center with less spare time is sized as if it had this
+LEAST_SLACK = 0.02  # share of the work: least spare time that a work center is sized with
 LEAST_MASS = 1e-6  # of the tail of an outage
-LONGEST_WAIT = 100.0  # periods; longer queues are cut to this
+LONGEST_WAIT = 100.0  # periods; longer queues are not sized for
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
     """Return every source as a stage, from supplier to customer.
 
-    The stages of the last scenarios are kept, because all policies use the same.
+    The results of the last scenarios are kept, because every policy asks for the same.
     """
     for known, at in _LAST:
         if known is scenario:
@@ -59,7 +59,7 @@ _LAST: deque[tuple[Scenario, dict[str, Stage]]] = deque(maxlen=4)
 
 
 def from_supplier_to_customer(scenario: Scenario) -> list[str]:
-    """Return the sources: items upstream first, the sources of one item in scenario order."""
+    """Return the sources: upstream items first, those of one item in scenario order."""
     return [name for item in scenario.items_upstream_first for name in scenario.sources_of(item)]
 
 
@@ -75,15 +75,15 @@ def outside_suppliers(scenario: Scenario) -> list[str]:
 
 @dataclass(frozen=True)
 class Stage:
-    """One source, its item, and everything between it and the customers."""
+    """One source, its item, and all that lies between it and the customers."""
 
     scenario: Scenario
     source: str
-    matrix: Array  # units of each item in a unit of another, by source: `echelon_matrix`
+    matrix: Array  # units of each source's item per unit of each other's: `echelon_matrix`
 
     @property
     def item(self) -> str:
-        """The item that the source makes."""
+        """The item that it makes."""
         return self.scenario.sources[self.source].makes
 
     @property
@@ -98,12 +98,15 @@ class Stage:
         return self.lot * max(1, int(whole_up(least / self.lot)))
 
     @property
+    def storage(self) -> float:
+        """The most units that can be in stock or on the way, net of backlog; infinite without."""
+        room = self.scenario.items[self.item].storage
+        return math.inf if room is None else room
+
+    @property
     def largest_order(self) -> float:
         """The largest order: whole lots, within maximum order and storage."""
-        most = min(
-            self.scenario.sources[self.source].maximum_order or math.inf,
-            math.inf if (room := self.scenario.items[self.item].storage) is None else room,
-        )
+        most = min(self.scenario.sources[self.source].maximum_order or math.inf, self.storage)
         return max(self.lot * float(whole(most / self.lot)), self.lot) if most < math.inf else most
 
     @property
@@ -114,9 +117,9 @@ class Stage:
 
     @cached_property
     def economic_order(self) -> float:
-        """The economic order quantity (Harris 1913); the need of a period without a fixed cost.
+        """The economic order quantity (Harris 1913); without a fixed cost, the need of one period.
 
-        It lasts no longer than an episode, and no longer than the shelf life of the item.
+        It lasts no longer than an episode, or than the shelf life of the item.
         """
         if not self.fixed or not self.requirement:
             return self.requirement
@@ -129,18 +132,18 @@ class Stage:
 
     @property
     def order_quantity(self) -> float:
-        """The economic order in the nearest whole lots, within smallest and largest order."""
+        """The economic order in the nearest whole lots, between smallest and largest order."""
         quantity = max(self.lot * round(self.economic_order / self.lot), self.smallest_order)
         return min(quantity, max(self.largest_order, self.smallest_order))
 
     @property
     def order_lasts(self) -> float:
-        """Periods that an economic order lasts; 1 if no order has a fixed cost."""
+        """Number of periods that an economic order lasts; 1 without a fixed cost."""
         return self.economic_order / self.requirement if self.requirement else 1.0
 
     @cached_property
     def carrying(self) -> float:
-        """Holding cost per unit and period, at least that for which `economic_order` is the EOQ."""
+        """Holding cost per unit and period, at least the cost at which the order is economic."""
         least = holding_at_least(self.shortage, self.holding)
         if not self.fixed or not self.requirement:
             return least
@@ -148,7 +151,7 @@ class Stage:
 
     @property
     def resolution(self) -> float:
-        """The smallest difference between levels that matters, in units."""
+        """The finest difference of a level that matters, in units."""
         return min(1.0, self.lot)
 
     @cached_property
@@ -158,7 +161,7 @@ class Stage:
 
     @cached_property
     def units(self) -> dict[str, float]:
-        """Demand -> units of this item per unit demanded, for the demands that need any."""
+        """Demand -> units of this item per unit of the demand, for the demands that need any."""
         names = list(self.scenario.sources)
         row = self.matrix[names.index(self.source)]
         contained = {
@@ -173,23 +176,23 @@ class Stage:
 
     @property
     def route(self) -> tuple[str, ...]:
-        """Sources from this one to a customer, along the path with the longest lead times."""
+        """The sources from this one down to a customer, along the longest lead times."""
         return self.scenario.route(self.source)
 
     @cached_property
     def queue(self) -> float:
         """Mean units that would wait for the work center if demand were passed on at once.
 
-            (variance of arriving work + variance of time) / (2 (mean time - mean work))
+            (variance of the arriving work + variance of the time) / (2 (mean time - mean work))
 
-        All are per period, with long-run variances, breakdowns included: heavy traffic (Kingman
-        1962). With a base-stock policy, it is the mean shortfall below the level (Glasserman 1997).
+        per period, with long-run variances and breakdowns: heavy traffic (Kingman 1962). With a
+        base-stock policy it is the mean shortfall below the level (Glasserman 1997).
         """
         return max(self._queue_at_its_center, self._queue_for_its_orders) + self._unshipped
 
     @property
     def _unshipped(self) -> float:
-        """Mean units that wait to ship if a mean share m of units due ships: D (1 - m) / m."""
+        """Mean units that wait to ship if a share m of the units due ships: D (1 - m) / m."""
         partial = self.scenario.sources[self.source].partial
         if partial is None or partial.rest != "later":
             return 0.0
@@ -198,7 +201,7 @@ class Stage:
 
     @cached_property
     def _queue_for_its_orders(self) -> float:
-        """The same queue if the largest order, not the work center, limits a period."""
+        """The same queue if the largest order, and not the work center, limits a period."""
         rivals = self.scenario.sources_of(self.item)
         most = math.fsum(
             Stage(self.scenario, name, self.matrix).largest_order
@@ -229,11 +232,11 @@ class Stage:
             for name, demand in self.scenario.demands.items()
         )
         waiting = variance / (2 * max(time - work, LEAST_SLACK * work))
-        # The part of this source, by its share of the work, in its units.
+        # This source's share of the waiting work, in its units.
         return min(waiting / work, LONGEST_WAIT) * self.requirement
 
     def _work_at(self, center: str) -> float:
-        """Mean work that arrives at a work center, in units of its time per period."""
+        """Mean work that comes to a center, in units of its time per period."""
         return math.fsum(
             self.scenario.mean_requirement(source.makes) * source.time_per_unit
             for source in self.scenario.sources.values()
@@ -242,17 +245,17 @@ class Stage:
 
     @property
     def flow_time(self) -> float:
-        """Mean periods from order to arrival: one review period, lead time and queue."""
+        """Mean periods from an ask to the arrival: one review period, lead time and queue."""
         queue = self.queue / self.requirement if self.requirement else 0.0
         return 1.0 + self.scenario.mean_lead_time(self.source) + queue
 
     @cached_property
     def lead_time_demand(self) -> Array:
-        """Mass of the units that must be covered.
+        """Mass of the demand that must be covered, in units.
 
-        They are the demand over one period, the lead times down to the customer and the age of
-        outages on the way, plus the units that wait for the work centers there, each geometric. For
-        a new product, it is the demand over this number of periods at the peak of its life.
+        It is the demand over one period, the lead times down to the customer and the age of outages
+        on the route, plus the units that wait for the work centers there, each geometric. For a new
+        product it is the demand over this number of periods at the peak of its life.
         """
         periods = ONCE
         waiting = np.ones(1)
@@ -280,26 +283,26 @@ class Stage:
     def must_cover(self) -> Array:
         """Mass of the units that an order-up-to level must cover: `lead_time_demand` and `below`.
 
-        Orders are whole lots and not below the minimum, so that the position can stay below the
-        level: with lots of Q, by 0 to Q - 1 units, equally likely (Hadley and Whitin 1963).
+        Orders are whole lots and not below the minimum, so the position stays below the level: with
+        lots of Q, by 0 to Q - 1 units with equal probability (Hadley and Whitin 1963).
         """
         return compound(self.below, ONCE, self.lead_time_demand)
 
     @cached_property
     def below(self) -> Array:
-        """Mass of the units by which lots and a minimum order leave the position below a level."""
+        """Mass of the units by which lots and minimum orders leave the position below a level."""
         return below_the_level(self.demand, self.lot, self.smallest_order)
 
     @cached_property
     def surprises(self) -> Array:
-        """Mass of the units that must be covered if pattern and season are forecast."""
+        """Mass of the demand that must be covered if pattern and seasons are known and forecast."""
         if not any(self.scenario.demands[name].varies for name in self.units):
             return self.lead_time_demand
         return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
 
     @cached_property
     def uncertainty(self) -> float:
-        """Standard deviation of `surprises`, in units; 0 if nothing is random."""
+        """Its standard deviation, in units; 0 if demand, lead times and capacity are certain."""
         sources = [self.scenario.sources[name] for name in self.route]
         demands = [self.scenario.demands[name] for name in self.units]
         is_certain = (
@@ -311,7 +314,7 @@ class Stage:
 
     @cached_property
     def surprise(self) -> Array:
-        """Mass of the demand of a period if pattern and season are forecast."""
+        """Mass of the demand of a period if pattern and seasons are known and forecast."""
         if not any(self.scenario.demands[name].varies for name in self.units):
             return self.demand
         return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
@@ -333,7 +336,7 @@ class Stage:
 
     @cached_property
     def demand(self) -> Array:
-        """Mass of the demand of a random period, with all demands independent."""
+        """Mass of the demand of a period (a random one, if it varies); demands are independent."""
         total = np.ones(1)
         for name, units in self.units.items():
             total = compound(mass_of(self.scenario.demands[name], units), ONCE, total)
@@ -356,7 +359,7 @@ class Stage:
 
     @cached_property
     def holding(self) -> float:
-        """Cost of a unit too many, per period: see `overage`."""
+        """Cost of a unit too many per period, with the loss at the end of a season: `overage`."""
         return overage(self.scenario, self.item)
 
     @cached_property
@@ -365,8 +368,8 @@ class Stage:
 
             (b + h') / (b + h0)   and   (b + h') / (b + h)
 
-        b is the shortage cost, h' the holding cost of its materials, h that of its item, and h0
-        that of the item sold (Shang and Song 2003). For a single item both are b / (b + h).
+        h' is the holding cost of its materials, h of its item, and h0 of the item that the customer
+        gets (Shang and Song 2003). For a single item both are b / (b + h).
         """
         if self.shortage <= 0:
             return 0.0, 0.0
@@ -385,16 +388,16 @@ class Stage:
         return low, high
 
     def _mean_over_demands(self, costs: Mapping[str, float]) -> float:
-        """Mean cost per unit over the demands, weighted by the units that each needs."""
+        """Return the mean cost per unit over the demands, weighted by the units that each needs."""
         weights = {name: self.units[name] * self.scenario.demands[name].mean for name in costs}
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 
     @cached_property
     def ceiling(self) -> float:
-        """The highest level worth trying: nearly all lead time demand, in whole lots.
+        """The largest useful level: it covers nearly all lead time demand, in whole lots.
 
-        It is at least four lots and, if orders exceed one unit, twice the smallest order.
+        It is at least twice the smallest order.
         """
         most = quantile(self.lead_time_demand, MOST_RATIO)
         if self.smallest_order > 1:
@@ -403,24 +406,24 @@ class Stage:
 
 
 def base_stock_levels(scenario: Scenario) -> dict[str, float]:
-    """Return source -> textbook local base-stock level, from supplier to customer."""
+    """Return source -> the textbook's local base-stock level, from supplier to customer."""
     at = stages(scenario)
     local = local_levels(scenario, {name: echelon_level(stage) for name, stage in at.items()})
     return {name: local[name] for name in at}
 
 
 def echelon_level(stage: Stage) -> float:
-    """Return the textbook echelon base-stock level; a lower one may never lead to an order."""
+    """Return the textbook's echelon level, at least the smallest order if that is needed."""
     level = bounded_level(stage.must_cover, *stage.ratios)
     is_needed = stage.smallest_order > stage.lot or stage.is_lost
     return max(level, stage.smallest_order) if is_needed and stage.smallest_order > 1 else level
 
 
 def bounded_level(must_cover: Array, low: float, high: float) -> float:
-    """Return the mean of the newsvendor levels for two ratios, in whole units.
+    """Return the mean of the newsvendor levels at two ratios, in whole units.
 
     >>> from jitgym.distributions import Poisson
-    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units per period, lead times 0.25
+    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units a period, lead times 0.25
     >>> [bounded_level(mass(Poisson(mean=4 * j)), (b + h * (4 - j)) / (b + h * 4),
     ...                (b + h * (4 - j)) / (b + h * (5 - j))) for j in (1, 2, 3, 4)]
     [8.0, 13.0, 18.0, 22.0]
@@ -429,9 +432,9 @@ def bounded_level(must_cover: Array, low: float, high: float) -> float:
 
 
 def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, float]:
-    """Return source -> local level from echelon levels, in whole units and at least 0.
+    """Return source -> local level, in whole units and at least 0, from echelon levels.
 
-    If an item goes into only one other item, the downstream echelon level is at most the upstream.
+    If only one item is made of another one, the lower echelon holds no more than the upper one.
     """
     levels = dict(echelon)
     for name in levels:
@@ -447,9 +450,9 @@ def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, 
 
 
 def without_seasons(scenario: Scenario) -> Scenario:
-    """Return the scenario for a policy that forecasts pattern and seasons.
+    """Return the scenario for a policy that forecasts pattern and seasons: only surprises are left.
 
-    Every demand has its long-run mean, with the deviations of its phases from their own means.
+    Every demand has its long-run mean, and the deviations of its phases from their own means.
     """
     return scenario.model_copy(
         update={
@@ -484,10 +487,10 @@ def outage(process: UpDown) -> Array:
 
 
 def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
-    """Return mean and long-run variance of a work center's time per period, breakdowns included.
+    """Return mean and long-run variance per period of a work center's time, with breakdowns.
 
-    Up and down is a Markov chain with correlation c = 1 - fails - repaired from period to period,
-    which multiplies the variance of its sum by (1 + c) / (1 - c).
+    Up and down is a chain with the correlation c = 1 - fails - repaired between periods, which
+    multiplies the variance of a sum by (1 + c) / (1 - c).
     """
     about = scenario.work_centers[center]
     mean, variance = about.time.expectation, about.time.variance

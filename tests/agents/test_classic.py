@@ -127,7 +127,21 @@ def test_an_order_is_whole_lots_and_not_below_the_minimum() -> None:
 
 def test_constant_order_falls_short_of_mean_demand_where_it_is_lost() -> None:
     assert agents.make("constant", "lost-sales").parameters["order"] == 4
-    assert "demand waits" in agents.why_not("constant", single(5))
+    assert agents.why_not("constant", single(5)) == (
+        "demand waits here: a constant order does not react to backlog, so stock drifts"
+    )
+
+
+def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> None:
+    """Mean 5, h 1, p 4: q = 5 - sqrt(5 / 8) = 4.21, but nothing lies between 0 and a lot of 24."""
+    scenario = jitgym.load("lost-sales", **{"sources.supplier.lot_size": 24})
+    assert agents.why_not("constant", scenario) == (
+        "its order from supplier is 4.21 units per period, and no lot of 24 is near"
+    )
+    least = jitgym.load("lost-sales", **{"sources.supplier.minimum_order": 9})
+    assert agents.why_not("constant", least) == (
+        "the mean need per period is below the minimum order of supplier, 9"
+    )
 
 
 # --- what sizing is made of ---------------------------------------------------------------------

@@ -130,7 +130,8 @@ def test_the_base_is_tuned_in_its_place() -> None:
     assert ahead.tuning.candidates == base.tuning.candidates + 2
     with pytest.raises(ScenarioError, match="follows costs: it cannot be tuned to a target"):
         agents.tune("look-ahead", scenario, target={"fill_rate": 0.9})
-    found = comparison.classics(scenario, ["look-ahead"], target={"fill_rate": 0.9})
+    request = comparison.Request(target={"fill_rate": 0.9})
+    found = comparison.classics(scenario, ["look-ahead"], request=request)
     assert found.left_out == {"look-ahead": "it follows costs, and is tuned to no target"}
 
 

@@ -4,12 +4,12 @@
     order = max(0, T F + z sigma + q - inventory position)
 
 T is the number of periods that a level must last: lead times down to the customer, one review
-period, and the mean waits for the work centers on the way (`Stage.queue`); sigma the standard
-deviation of demand over them, z the safety factor, one for each source; q how far whole lots and a
-minimum order leave the position below the level on the average, 0 for single units. There is one
-forecast for each demand, which begins at its mean; on a line position and level are the echelon's,
-weighted by the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and
-Simchi-Levi (2000).
+period, and the mean waits for work centers and behind largest orders on the way (`Stage.queue`);
+sigma the standard deviation of demand over them, z the safety factor, one for each source; q how
+far whole lots and a minimum order leave the position below the level on the average, 0 for single
+units. There is one forecast for each demand, which begins at its mean; on a line position and level
+are the echelon's, weighted by the bill of materials. What such levels do to orders: Chen, Drezner,
+Ryan and Simchi-Levi (2000).
 
 Textbook sizing: w as the scenario's own forecast has it, else 0.2; z such that the level is that of
 the textbook's base-stock policy while the forecast is the mean. Quantities in units.

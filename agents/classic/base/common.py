@@ -25,17 +25,19 @@ def level_parameter(
 ) -> Parameter:
     """Return the local base-stock levels as a parameter, for all sources or for those in `of`.
 
-    Its name is `level` if the plant has one source and `name` is not given.
+    Its name is `level` if the plant has one source and `name` is not given. No level is above the
+    storage, because orders above the storage are never granted.
     """
     at, textbook = stages(scenario), base_stock_levels(scenario)
     names = tuple(at if of is None else of)
+    room = [at[source].storage for source in names]
     one = len(at) == 1 and not name
     return parameter(
         "level" if one else name or "levels",
         "units",
-        [textbook[source] for source in names],
+        np.minimum([textbook[source] for source in names], room),
         of=names,
-        high=[at[source].ceiling for source in names],
+        high=np.minimum([at[source].ceiling for source in names], room),
         step=[at[source].resolution for source in names],
         alias="levels" if one else "",
     )

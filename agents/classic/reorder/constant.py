@@ -3,9 +3,10 @@
     order = q
 
 Where demand is lost and lead times are long, this is nearly optimal (Goldberg et al. 2016; Xin and
-Goldberg 2016): over a long lead time, today's stock loses its value as a signal. Where demand
-waits, it does not apply, because stock would drift without any feedback. It controls the outside
-suppliers; stations between them and the customer follow local base-stock levels.
+Goldberg 2016): over a long lead time, today's stock loses its value as a signal. The policy does
+not apply where demand waits, because no order reacts to the backlog and stock drifts, nor where no
+order in whole lots is near enough to q. It controls the outside suppliers; stations between them
+and the customer follow local base-stock levels.
 
 Textbook sizing: with q below mean demand m, the mean stock of the random walk is v / (2 (m - q)),
 with v the variance of demand (Kingman 1962). q balances its holding cost h against the cost p of
@@ -52,10 +53,11 @@ def why_not(scenario: Scenario) -> str:
     at = stages(scenario)
     for name in outside_suppliers(scenario):
         if not at[name].is_lost:
-            return "demand waits here, but a constant order does not react to the backlog"
+            return "demand waits here: a constant order does not react to backlog, so stock drifts"
         order, ideal = _textbook(at[name]), _ideal(at[name])
         if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
-            return f"no whole lots from {name} are near enough to {ideal:.3g} units per period"
+            units = "whole unit" if at[name].lot == 1 else f"lot of {at[name].lot:g}"
+            return f"its order from {name} is {ideal:.3g} units per period, and no {units} is near"
     return ""
 
 
