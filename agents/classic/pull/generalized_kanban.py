@@ -1,6 +1,6 @@
 """Generalized kanban: every station has a base-stock level, and cards that bound its open requests.
 
-    order = max(0, min(S - x, K) - in process),   x = stock - what is asked of it and not yet taken
+    order = max(0, min(S - x, K) - in process),   x = stock - units asked of it and not taken
 
 A station passes a request for a part upstream only with a free card (Buzacott 1989; Zipkin 1989;
 Frein, Di Mascolo and Dallery 1995). At first it has S finished parts and K - S free cards. After D

@@ -6,8 +6,8 @@ A part keeps its card until the next station has a card for it, not until the ne
 (single card; Buzacott and Shanthikumar 1993). A card stands for a container, which is one lot of
 its source, and is free again when the container is empty.
 
-Textbook sizing (Monden 1983), with D the demand per period, T the periods that a card is away, C
-the units in a container, and alpha a safety allowance of 10 %:
+Textbook sizing (Monden 1983), with D the demand per period, T the periods that a card is in use,
+C the units in a container, and alpha a safety allowance of 10 %:
 
     N = D T (1 + alpha) / C
 

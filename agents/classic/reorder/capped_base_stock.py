@@ -2,10 +2,10 @@
 
     order = min(r, max(0, S - inventory position))
 
-Where demand is lost, it lies between base-stock (r without bound) and the constant order (S without
-bound), and is nearly optimal for short and for long lead times (Johansen and Thorstenson 2008; Xin
-2021: asymptotically optimal as the lead time grows). It controls the outside suppliers; stations
-between them and the customer follow local base-stock levels.
+Where demand is lost, the policy lies between base-stock (r without bound) and the constant order (S
+without bound), and is nearly optimal for short and for long lead times (Johansen and Thorstenson
+2008; Xin 2021: asymptotically optimal as the lead time grows). It controls the outside suppliers;
+stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: S is that of base-stock. In Xin (2021), r tends to the best constant order q for
 long lead times L. Here r = q + sd / (L + 1), with q of `constant` and sd the standard deviation of

@@ -4,10 +4,11 @@
 
 K is the fixed cost of an order, D the demand per period, and h the holding cost per unit and
 period; without a fixed cost, Q is the mean demand of one period. Q is rounded to whole lots. Each
-order is the smallest multiple of Q that brings the position above the reorder point r: (r,nQ). It
-controls the outside suppliers, on the echelon position net of backorders. Stations between them and
-the customer follow local base-stock levels, since a batch saves them no order (an echelon (r,nQ)
-policy, Chen and Zheng 1994, with batches of one lot at the stations).
+order is the smallest multiple of Q that brings the position above the reorder point r: (r,nQ).
+
+The policy controls the outside suppliers, on the echelon position net of backorders. Stations
+between them and the customer follow local base-stock levels, since a batch saves them no order (an
+echelon (r,nQ) policy, Chen and Zheng 1994, with batches of one lot at the stations).
 
 Textbook sizing of r, with F the distribution of demand over the lead time and one review period.
 Where demand waits at cost b, positions r + 1 to r + Q are equally likely, and r minimizes their

@@ -5,8 +5,8 @@
 x holds the entries of the environment's observation, which is all that a learned policy sees,
 saturation included: stocks, pipelines and backlogs in units; the states of sources and work
 centers, revealed demand, forecasts and the clock as the observation shows them. The cross-entropy
-method tunes it, like the other rules with real numbers. It uses the information of a network with
-the simplest possible function: the gain of a network over it is due to learning, while the gain
+method tunes it, like the other rules with real numbers. The rule uses the information of a network
+with the simplest possible function: the gain of a network over it is due to learning, and its gain
 over base-stock is due to information too.
 
 If an item has several sources, each order counts against the next, as in a single index.

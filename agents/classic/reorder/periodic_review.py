@@ -3,8 +3,9 @@
     order = max(0, S - inventory position) in every R-th period, else 0
 
 R is the review interval and S the order-up-to level. Stores with a fixed delivery day order like
-this (Silver, Pyke and Thomas 2017, section 6.9). It controls the outside suppliers, from the first
-period on; stations between them and the customer follow local base-stock levels every period.
+this (Silver, Pyke and Thomas 2017, section 6.9). The policy controls the outside suppliers, from
+the first period on; stations between them and the customer follow local base-stock levels every
+period.
 
 Textbook sizing: R is the number of periods that an economic order quantity lasts, at least 1:
 sqrt(2 K / (h D)) with fixed cost K, holding cost h and mean demand D per period. S is that of

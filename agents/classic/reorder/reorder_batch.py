@@ -10,9 +10,9 @@ demand waits. In the long run, the position after ordering is equally likely at 
 
 n(Q) is Q times the mean number of orders per period: E min(D, Q) if demand D comes once per period
 (Zheng and Chen 1992), and the demand rate if it comes unit by unit (Federgruen and Zheng 1992). The
-best r is found by widening the window on the side where G is lower. It controls the outside
-suppliers; stations between them and the customer follow local base-stock levels. Where demand is
-lost, these sizes are an approximation. Quantities in units, costs per period.
+best r is found by widening the window on the side where G is lower. The policy controls the
+outside suppliers; stations between them and the customer follow local base-stock levels. Where
+demand is lost, these sizes are an approximation. Quantities in units, costs per period.
 
 >>> from jitgym.distributions import Poisson
 >>> from jitgym.control.masses import mass
