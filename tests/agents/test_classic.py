@@ -140,7 +140,7 @@ def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> N
     )
     least = jitgym.load("lost-sales", **{"sources.supplier.minimum_order": 9})
     assert agents.why_not("constant", least) == (
-        "what a period needs is less than the minimum order of supplier, 9"
+        "the mean need per period is below the minimum order of supplier, 9"
     )
 
 
