@@ -46,7 +46,7 @@ def main(
     for name in names:
         agents.expect_name(name)
     bounds = [agents.Target(*common.assignment("--target", text)) for text in target]
-    aim_of(bounds or None, least)  # what makes no sense is said before the run begins
+    aim_of(bounds or None, least, plant)  # what makes no sense is said before the run begins
     fixed = dict(common.listed("--fix", text) for text in fix)
     common.expect(bool(policies) or not fixed, "--fix: no policy is named; expected its name")
     wanted = {each.kpi: each.value for each in bounds}

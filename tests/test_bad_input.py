@@ -336,7 +336,11 @@ def test_faults_of_a_record_name_its_own_file_and_line(
     [
         ("sales.csv", "sale.csv", "quantity.file: no such file"),
         ("item: a", "item: c", "quantity.item: 'c' is not in sales.csv; expected one of a, b"),
-        ("2024-01-01", "2025-01-01", "train: has no rows from 2025-01-01 to 2024-01-10; the records"),
+        (
+            "2024-01-01",
+            "2025-01-01",
+            "train: has no rows from 2025-01-01 to 2024-01-10; the records",
+        ),
         (
             "to: 2024-01-10",
             "to: 2024-01-10, block: 3",

@@ -330,7 +330,10 @@ WRONG = {
     "without dashes": (GOOD.replace("2024-01-02", "20240102"), "expected YYYY-MM-DD: 2024-01-02"),
     "a time": (GOOD.replace("2024-01-02", "2024-01-02 00:00:00"), "2024-01-02, without the time"),
     "a month": (GOOD.replace("2024-01-02", "2024-01"), "as its first day, 2024-01-01"),
-    "no such day": (GOOD.replace("2024-01-02", "2024-02-30"), "which is not a date of the calendar"),
+    "no such day": (
+        GOOD.replace("2024-01-02", "2024-02-30"),
+        "which is not a date of the calendar",
+    ),
     "two kinds of dates": (GOOD.replace("2024-01-02", "45293"), "line 3: date is '45293', unlike"),
     "an open quote": (GOOD + '2024-01-04,"a,2\n', "cannot be read (unexpected end of data)"),
     "another encoding": (GOOD.replace("a,2", "ä,2").encode("latin-1"), "is not UTF-8 text; exp"),
