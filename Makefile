@@ -1,9 +1,9 @@
-# Two commands matter: `make compare` and `make test`. Each makes .venv first when it is missing
-# or when constraints.txt or pyproject.toml has changed. Needed: Python 3.11 or newer, and make.
+# The main commands are `make compare` and `make test`. Each makes .venv first if it is missing or if
+# constraints.txt or pyproject.toml has changed. Requirements: Python 3.11 or newer, and make.
 
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 BIN := .venv/bin
-# Written last: a .venv without it is half made (or not ours) and is made again from nothing.
+# Written last: a .venv without this file is incomplete (or not ours) and is made again from scratch.
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ STAMP := .venv/installed
 help:     ## show this list
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: $(STAMP) ## make .venv, with everything that constraints.txt pins
+setup: $(STAMP) ## make .venv with all packages that constraints.txt pins
 
 compare: $(STAMP) ## compare a learned policy with the tuned classics on four plants
 	$(BIN)/python scripts/compare.py lost-sales kanban-line regime-switching recorded-retail \

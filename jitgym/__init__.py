@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .catalog import load
     from .scenario import Scenario
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Scenario", "ScenarioError", "load"]
 
 register_environments()

@@ -1,4 +1,4 @@
-"""YAML documents that know their lines, and faults told in the words of their writer."""
+"""YAML documents that know their lines, and messages about faults in the words of their writer."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from pydantic_core import ErrorDetails
 from jitgym.errors import PlacedError, ScenarioError
 
 Place = tuple[str | int, ...]
-"""Keys and list positions that lead to a part of a document."""
+"""The keys and list positions that lead to a part of a document."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML was built so
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # faster, in C
 
 DEEPEST = 50
-"""Levels of a document."""
+"""The largest number of nested levels in a document."""
 
 LARGEST_DOCUMENT = 5_000_000
-"""Bytes of a file; a plant of five thousand items takes about one million."""
+"""Bytes of a file; a plant with five thousand items needs about one million."""
 
 LONGEST_NUMBER = 400
-"""Digits; no number that a plant may have is nearly as long."""
+"""Digits; no valid number of a plant is nearly as long."""
 
 LONGEST_SHOWN = 80
-"""Characters of what was found, in a message."""
+"""The largest number of characters that a message quotes."""
 
 
 @dataclass(frozen=True)
 class Document:
     """Plain data with the line of each of its parts."""
 
-    name: str  # the file, as the person named it
+    name: str  # the file, as the user named it
     data: Any
-    lines: dict[Place, int] = field(default_factory=dict)  # empty: not read from a text
+    lines: dict[Place, int] = field(default_factory=dict)  # empty if it was not read from a text
 
     def where(self, place: Place) -> str:
-        """``FILE, line N: PLACE`` with the line of the nearest part that is written."""
+        """``FILE, line N: PLACE``, with the line of the place or of the nearest part around it."""
         known = next((n for n in range(len(place), -1, -1) if place[:n] in self.lines), None)
         line = "" if known is None else f", line {self.lines[place[:known]]}"
         return f"{self.name}{line}: {_dotted(place)}" if place else f"{self.name}{line}"
@@ -57,8 +57,8 @@ class Document:
 def read(text: str, name: str) -> Document:
     """Parse YAML, in time proportional to its length.
 
-    Raises ScenarioError for bad syntax, for what is not plain data (aliases, tags, several
-    documents, duplicate keys), and for what YAML reads otherwise than it looks.
+    Raises ScenarioError for bad syntax, for anything but plain data (aliases, tags, several
+    documents, duplicate keys), and for numbers that YAML reads differently from how they look.
     """
     if len(text) > LARGEST_DOCUMENT:
         raise ScenarioError(
@@ -84,17 +84,17 @@ def read(text: str, name: str) -> Document:
 
 
 def read_file(path: Path) -> Document:
-    """Parse a YAML file; raises ScenarioError where it cannot be read."""
+    """Parse a YAML file; raises ScenarioError if it cannot be read."""
     return read(read_text(path), str(path))
 
 
 def read_text(path: Path) -> str:
-    """Text of a file that a person named; raises ScenarioError where it is none, or too large."""
+    """The text of a file; raises ScenarioError if it cannot be read or is too large."""
     try:
         if path.is_dir():
             raise ScenarioError(f"{path}: is a folder; expected a YAML file")
         if not path.is_file():
-            found = "is no ordinary file" if path.exists() else "no such file"
+            found = "is not an ordinary file" if path.exists() else "no such file"
             raise ScenarioError(f"{path}: {found}; expected a YAML file")
         size = path.stat().st_size
         if size > LARGEST_DOCUMENT:
@@ -123,7 +123,7 @@ def read_text(path: Path) -> str:
 def value(text: str, name: str) -> Any:
     """One value written in YAML, such as 3, [1, 2] or {distribution: poisson, mean: 5}.
 
-    Raises ScenarioError, with `name` in place of a file.
+    Raises ScenarioError, with `name` in place of the file name.
     """
     try:
         return read(text, name).data
@@ -146,16 +146,16 @@ class _Open:
     node: dict[str, Any] | list[Any]
     place: Place
     is_flow: bool
-    key: str | None = None  # whose value comes next
+    key: str | None = None  # the key whose value comes next
 
     @property
     def next(self) -> Place:
-        """Where the next value will stand."""
+        """The place of the next value."""
         return (*self.place, len(self.node) if self.key is None else self.key)
 
 
 class _Reader:
-    """Makes plain data of the parser's events: one pass, without recursion."""
+    """Turns the events of the parser into plain data, in one pass and without recursion."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -163,7 +163,7 @@ class _Reader:
         self.data: Any = None
 
     def read(self, text: str) -> Any:
-        """The data of a text; notes the line of each part in the document."""
+        """The data of a text; also records the line of each part in the document."""
         documents = 0
         for event in yaml.parse(text, Loader=_Loader):
             match event:
@@ -225,7 +225,7 @@ class _Reader:
         except ValueError as error:
             self._fault(
                 event,
-                f"{cut(text)} is no date ({error}); expected valid YAML: a date YYYY-MM-DD, "
+                f"{cut(text)} is not a date ({error}); expected valid YAML: a date YYYY-MM-DD, "
                 "or text in quotes",
                 place,
             )
@@ -245,7 +245,7 @@ class _Reader:
             decimals = ""
             if inner.is_flow and kind in ("int", "float") and isinstance(inner.node, dict):
                 last = f"{next(reversed(inner.node.values()), '')}.{key}"
-                decimals = f" (or, for a number, a point in place of the comma: {last})"
+                decimals = f" (or, if it is a number, a point instead of the comma: {last})"
             self._fault(
                 event, f"YAML reads this key as {kind}; expected text, in quotes{decimals}", place
             )
@@ -267,7 +267,7 @@ def _tag(event: Any) -> str:
 
 
 def _misread(text: str, tag: str) -> str:
-    """What is wrong with a number that YAML reads otherwise than it looks; or nothing."""
+    """What is wrong with a number that YAML reads differently from how it looks; else empty."""
     kind = tag.rpartition(":")[2]
     if kind not in ("int", "float"):
         return ""
@@ -277,56 +277,56 @@ def _misread(text: str, tag: str) -> str:
     if ":" in text:
         seconds = _CONSTRUCTOR.yaml_constructors[tag](_CONSTRUCTOR, yaml.ScalarNode(tag, text))
         return (
-            f"YAML reads {text} as {seconds}, in sixtieths; expected a number in one unit, or text "
+            f"YAML reads {text} as {seconds}, in base 60; expected a number in one unit, or text "
             f"in quotes: '{text}'"
         )
     if kind == "int" and len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567_":
         plain = digits.lstrip("0_") or "0"
         return (
             f"YAML reads {text} as {int(digits.replace('_', ''), 8)}, in octal; expected text in "
-            f"quotes, '{text}', or a number without zeros before it, {plain}"
+            f"quotes, '{text}', or a number without leading zeros, {plain}"
         )
     return ""
 
 
 _SYNTAX = {
     "mapping values are not allowed": (
-        " (a colon followed by a space ends a name: put a text that has one in quotes, and begin "
-        "each entry on a line of its own)"
+        " (a colon followed by a space ends a name: put a text that contains one in quotes, and "
+        "begin each entry on its own line)"
     ),
-    "did not find expected ',' or '}'": " (commas between entries, and a } at the end)",
-    "did not find expected ',' or ']'": " (commas between entries, and a ] at the end)",
-    "could not find expected ':'": " (every name is followed by a colon and a space)",
-    "did not find expected key": " (entries that belong together begin in the same column)",
-    "did not find expected '-' indicator": " (entries that belong together begin in one column)",
+    "did not find expected ',' or '}'": " (write commas between entries, and a } at the end)",
+    "did not find expected ',' or ']'": " (write commas between entries, and a ] at the end)",
+    "could not find expected ':'": " (write a colon and a space after every name)",
+    "did not find expected key": " (entries of one level begin in the same column)",
+    "did not find expected '-' indicator": " (entries of one list begin in the same column)",
 }
 
 
 def _syntax_hint(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
-    """How the mistakes that are made most often are mended."""
+    """How to correct the most frequent mistakes of syntax."""
     marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
     shown = [lines[mark.line] for mark in marks if mark.line < len(lines)]
     if any("\t" in line[: len(line) - len(line.lstrip())] for line in shown):
-        return " (spaces, not tabs, before a name)"
+        return " (write spaces, not tabs, before a name)"
     if any(";" in line for line in shown):
-        return " (commas, not semicolons, between entries)"
+        return " (write commas, not semicolons, between entries)"
     problem = str(error.problem)
     return next((hint for known, hint in _SYNTAX.items() if known in problem), "")
 
 
 def _dotted(place: Place) -> str:
-    """A place on one line, whatever its keys are made of."""
+    """A place as dotted text on one line; keys with unprintable characters are quoted."""
     keys = [cut(str(key)) for key in place]
     return ".".join(key if key.isprintable() else repr(key) for key in keys)
 
 
 def cut(text: str) -> str:
-    """The text, or its beginning where it is long."""
+    """The text, or only its beginning if it is long."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def write(data: Mapping[str, Any], path: Path | None = None) -> str:
-    """YAML of plain data; with a path also a file that is never half-written."""
+    """Plain data as YAML; with a path, it is also written to that file, wholly or not at all."""
     text = yaml.safe_dump(
         tidy(data), sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
     )
@@ -336,14 +336,14 @@ def write(data: Mapping[str, Any], path: Path | None = None) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file such that no reader, and no interruption, ever sees half of it."""
+    """Write a text file wholly or not at all, also if the program is interrupted."""
     with whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to that becomes `path` at the end, or nothing if that fails."""
+    """Give a temporary path to write to; it becomes `path` at the end, or is removed on failure."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield unfinished
@@ -363,7 +363,7 @@ def tidy(value: Any) -> Any:
         return [tidy(inner) for inner in value]
     if isinstance(value, Path):
         return str(value)
-    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+    if hasattr(value, "tolist"):  # a number or array of numpy
         return tidy(value.tolist())
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
@@ -371,9 +371,9 @@ def tidy(value: Any) -> Any:
 
 
 def put(data: dict[str, Any], path: str, value: Any) -> None:
-    """Set the part of plain data at a dotted path, making mappings on the way.
+    """Set the part of plain data at a dotted path; mappings that are missing are made.
 
-    Raises ValueError where the way leads through something that has no parts.
+    Raises ValueError if the path leads through something that has no parts.
     """
     *way, last = path.split(".")
     node: Any = data
@@ -394,7 +394,7 @@ MOST_SUGGESTED = 40
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What was expected: the close names first, else all of them, or the first of many."""
+    """What was expected: the most similar names, or else all of them (of many, the first ones)."""
     known = list(known)
     close = difflib.get_close_matches(name[:LONGEST_SHOWN], known, n=3)
     if close:
@@ -406,13 +406,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel], document: Document) -> ScenarioError:
-    """The first fault that pydantic found, as an error with file, line, place and expectation."""
+    """The first fault that pydantic found, as an error with its file, line and place."""
     faults: dict[Place, ErrorDetails] = {}
     found = error.errors(include_url=False)
-    # A misspelled key is unknown and its right spelling missing: the first says more.
+    # A misspelled key gives two faults, an unknown key and a missing one; the first is clearer.
     for details in sorted(found, key=lambda details: details["type"] != "extra_forbidden"):
         cause = details.get("ctx", {}).get("error")
-        if isinstance(cause, ScenarioError):  # it names a file and a line of its own
+        if isinstance(cause, ScenarioError):  # it already names a file and a line
             return cause
         place = find(document.data, details, cause)
         faults.setdefault(place, details)
@@ -423,10 +423,11 @@ def explain(error: ValidationError, model: type[BaseModel], document: Document) 
 
 
 def find(data: Any, details: ErrorDetails, cause: object = None) -> Place:
-    """Where in the document a fault of pydantic lies.
+    """The place of a pydantic fault in the document.
 
-    Its location also names the kind of distribution or forecast (which may be a key beside it), the
-    one of several forms, as <form>, and the value that a bare number stands for: none is written.
+    The location of pydantic has parts that the document does not have: the kind of distribution or
+    forecast (a key may bear the same name), one of several forms, as <form>, and the value that a
+    plain number stands for.
     """
     extra = cause.place if isinstance(cause, PlacedError) else ()
     place: list[str | int] = []
@@ -512,9 +513,9 @@ def _unknown_key(loc: Sequence[str | int], model: type[BaseModel]) -> str:
 
 
 def paths_to(key: str, model: type[BaseModel]) -> list[str]:
-    """Dotted paths to the fields of a model, and of its parts, that bear a name.
+    """Dotted paths to the fields with this name, of a model and of its parts.
 
-    NAME stands for what the writer chose: ``sources.NAME.lead_time``.
+    NAME stands for a name that the writer chose: ``sources.NAME.lead_time``.
     """
     return [path for path in field_paths(model) if path.rpartition(".")[2] == key and "." in path]
 
@@ -525,13 +526,13 @@ def field_paths(model: type[BaseModel]) -> Iterator[str]:
 
 
 def kinds(model: type[BaseModel], field: str) -> list[str]:
-    """Names of the kinds of distribution that a field may hold."""
+    """The names of the kinds of distribution that a field accepts."""
     several = _bare(model.model_fields[field].annotation)
     return [str(kind) for each in several for kind in _kinds(each)]
 
 
 def written_paths(data: Any, key: str, path: str = "") -> Iterator[str]:
-    """Dotted paths to everything in plain data that stands under a key, below the top."""
+    """Dotted paths to every part of plain data with this key, below the top level."""
     if isinstance(data, Mapping):
         for name, inner in data.items():
             if name == key and path:
@@ -540,7 +541,7 @@ def written_paths(data: Any, key: str, path: str = "") -> Iterator[str]:
 
 
 def _paths(annotation: Any, path: str) -> Iterator[str]:
-    """Paths of all fields, but not into distributions and other things of several kinds."""
+    """The paths of all fields, except those inside distributions and other parts with kinds."""
     annotation = _bare(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, about in annotation.model_fields.items():
@@ -566,7 +567,7 @@ def _shown(given: object) -> str:
 
 
 def _mended(given: object, expected: str) -> str:
-    """How what was given would be written right, where that can be told: in parentheses, or ""."""
+    """The correction of a value, in parentheses, or "" if none is known."""
     hint = ""
     if isinstance(given, str):
         hint = _text_mended(given.strip(), expected)
@@ -577,7 +578,7 @@ def _mended(given: object, expected: str) -> str:
     elif expected == _LIST and isinstance(given, int | float):
         hint = f"write [{given}]"
     elif expected == _NAMES and isinstance(given, list):
-        hint = "a name and a colon in place of each dash, such as `mill: {...}`"
+        hint = "write a name and a colon in place of each dash, such as `mill: {...}`"
     elif expected == _DATE and isinstance(given, datetime.datetime):
         hint = f"write {given.date()}"
     return f" ({hint})" if hint else ""
@@ -587,7 +588,7 @@ def _text_mended(text: str, expected: str) -> str:
     if expected == _DATE:
         return f"write {text}, without quotes" if _is_date(text) else ""
     if expected == _LIST and ";" in text:
-        return f"commas, not semicolons: write {cut(text.replace(';', ','))}"
+        return f"write commas, not semicolons: {cut(text.replace(';', ','))}"
     if expected == _LIST and text:
         return f"write [{cut(text)}]"
     if expected not in (_NUMBER, _WHOLE, _QUANTITY):
@@ -597,9 +598,9 @@ def _text_mended(text: str, expected: str) -> str:
     if ";" in text and (number := _number(text.rstrip("; "))) is not None:
         return f"write {number}, without a semicolon"
     if re.fullmatch(r"[+-]?\d+,\d+", text) and not re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
-        return f"write {text.replace(',', '.')}, with a point"
+        return f"write {text.replace(',', '.')}, with a decimal point"
     if re.fullmatch(r"[+-]?[\d.,' ]*\d[\d.,' ]*", text):
-        return "write it without separators of thousands, and with a point before decimals"
+        return "write it without separators of thousands, and with a decimal point"
     if text.endswith("%") and (number := _number(text[:-1].strip())) is not None:
         return f"write {number / 100:g}"
     if found := re.match(r"[+-]?\d+(\.\d*)?\s*(?=[A-Za-z€$£])", text):
@@ -626,7 +627,7 @@ def _is_date(text: str) -> bool:
 
 
 def _keys(model: Any, loc: Iterable[str | int]) -> list[str]:
-    """The keys that a model of ours has at a location of pydantic's."""
+    """The keys that our model has at a location of pydantic."""
     for key in loc:
         model = _inside(_bare(model), key)
     bare = _bare(model)
@@ -636,7 +637,7 @@ def _keys(model: Any, loc: Iterable[str | int]) -> list[str]:
 
 
 def _bare(annotation: Any) -> Any:
-    """An annotation without Annotated[] and None."""
+    """A type annotation without Annotated[] and None."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
@@ -646,7 +647,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _kinds(model: type[BaseModel]) -> tuple[object, ...]:
-    """The values of a model's discriminating field."""
+    """The values of the field that tells the kinds of a model apart."""
     named = model.model_fields.get("distribution") or model.model_fields.get("method")
     return () if named is None else get_args(named.annotation)
 

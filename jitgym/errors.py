@@ -1,4 +1,4 @@
-"""The errors of this package that are a person's to mend, and a check of plain arguments."""
+"""The errors that a user of this package can correct, and a check of plain arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class ScenarioError(ValueError):
-    """Something is wrong with what a person wrote: a scenario, an override, a file of records.
+    """There is a fault in what a user wrote: a scenario, an override or a file of records.
 
     The message reads ``FILE, line N: PLACE: what is wrong; expected ...``; parts that do not exist
     (an override has no line) are left out.
@@ -15,17 +15,17 @@ class ScenarioError(ValueError):
 
 
 class RunError(ScenarioError):
-    """A file or folder that a run left, or should write to, cannot be used.
+    """A file or folder of a run cannot be read or written.
 
-    The message names it and says why. Nothing of such a file is used.
+    The message names it and says why. No part of such a file is used.
     """
 
 
 class PlacedError(ValueError):
-    """A fault found by a check across parts, with the keys that lead to it from where it was found.
+    """A fault found by a check across parts, with the keys that lead from the part to the fault.
 
-    Raised inside validators only: pydantic collects it and `documents` makes a `ScenarioError` of
-    it that names the file and the line of the place.
+    Only validators raise it. Pydantic collects it, and `documents` turns it into a `ScenarioError`
+    that names the file and the line of the place.
     """
 
     def __init__(self, text: str, *place: str | int) -> None:
@@ -34,9 +34,9 @@ class PlacedError(ValueError):
 
 
 def whole_number(what: str, value: object, least: int, most: int | None = None) -> int:
-    """Return a whole number that somebody gave, Python's or numpy's.
+    """Return an argument that must be a whole number, of Python or of numpy.
 
-    Raises ScenarioError where it is none, a truth value included, or outside of its limits.
+    Raises ScenarioError if it is not (True and False are not), or is outside of its limits.
 
     >>> whole_number("num_envs", 2.5, least=1)
     Traceback (most recent call last):

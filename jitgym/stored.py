@@ -1,4 +1,4 @@
-"""Arrays on disk that somebody else may have touched: checked whole before any of it is used."""
+"""Arrays on disk. A file may be corrupt, so all of it is checked before any of it is used."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import numpy.typing as npt
 from jitgym.errors import RunError
 
 MOST_BYTES = 4_000_000_000
-"""Arrays that say that they are larger together are not read."""
+"""Files whose arrays state a larger total size are not read."""
 
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplementedError,
               SyntaxError, TypeError, struct.error, zlib.error, zipfile.BadZipFile)  # fmt: skip
-"""What the readers of zip files and arrays raise where bytes are not what they should be."""
+"""The exceptions that the readers of zip files and arrays raise for corrupt bytes."""
 
 
 def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of a file (.npz) that holds exactly these. Raises RunError.
+    """Return the arrays of a file (.npz), which must hold exactly these names.
 
-    Sizes are looked at before anything is unpacked, and nothing is unpickled.
+    Sizes are checked before anything is unpacked, and nothing is unpickled. Raises RunError.
     """
     expect_file(path)
     try:
@@ -61,19 +61,19 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
         for extent in shape:
             count *= extent
         if file.tell() + count * dtype.itemsize != member.file_size:
-            raise ValueError(f"{member.filename} has another size than its shape says")
+            raise ValueError(f"the size of {member.filename} differs from the one in its header")
     with archive.open(member) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def expect_file(path: Path) -> None:
-    """Raise RunError unless there is an ordinary file."""
+    """Raise RunError unless the path is an ordinary file."""
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         raise RunError(f"{path}: {found}; expected a file")
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what an error says, or its kind."""
+    """The first line of the message of an error, or its type."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

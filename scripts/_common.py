@@ -1,9 +1,13 @@
-"""What the scripts share: options, faults told in one line, tables.
+"""The parts that scripts share: options, and errors in one message.
 
 A script is a function whose parameters are its options: `run(main)` calls it with the command line.
-Standard output holds the result and nothing else; all that is said on the way goes to standard
-error. Exit codes: 0; 2 for what a person wrote wrong or where a file cannot be written, in one
-message; 130 after Ctrl-C.
+Standard output holds only the result; all other messages go to standard error. Exit codes:
+
+    0    done
+    1    done and printed, but not as wanted: no policy reaches the target (tune.py), or a figure is
+         outside its tolerance (validate.py)
+    2    wrong input, or a file cannot be written: one message says what to do
+    130  after Ctrl-C
 """
 
 from __future__ import annotations
@@ -25,29 +29,33 @@ from jitgym import ScenarioError, documents
 ROOT = Path(__file__).resolve().parents[1]
 
 ScenarioName = Annotated[
-    Positional[str], arg(metavar="SCENARIO", help="name in the catalog, or path of a YAML file")
+    Positional[str], arg(metavar="SCENARIO", help="a catalog name, or the path of a YAML file")
 ]
 Given = Annotated[
     UseAppendAction[tuple[tuple[str, ...], ...]],
     arg(
         name="set",
         metavar="NAME=VALUE...",
-        help="vary the scenario: short names of its parameters or dotted paths, such as penalty=19",
+        help="change the scenario: short names of parameters or dotted paths, such as penalty=19",
     ),
 ]
-Seed = Annotated[int, arg(help="of everything that is drawn")]
-Episodes = Annotated[int, arg(help="that each policy is evaluated on, split `test`")]
+Seed = Annotated[int, arg(help="the seed of all random numbers")]
+Episodes = Annotated[
+    int, arg(help="number of episodes, of the split `test`, on which each policy is evaluated")
+]
 Out = Annotated[
     Path | None,
-    arg(metavar="DIR", help="folder of the run; without it runs/SCRIPT-SCENARIO-TIME is made"),
+    arg(metavar="DIR", help="the folder of the run; by default runs/SCRIPT-SCENARIO-TIME"),
 ]
 Resume = Annotated[
     bool,
     tyro.conf.FlagCreatePairsOff,
-    arg(help="go on with the training in --out, where it stopped"),
+    arg(help="continue the training in --out where it stopped"),
 ]
 Json = Annotated[
-    bool, tyro.conf.FlagCreatePairsOff, arg(name="json", help="print one JSON object, no table")
+    bool,
+    tyro.conf.FlagCreatePairsOff,
+    arg(name="json", help="print one JSON object instead of a table"),
 ]
 
 
@@ -61,7 +69,7 @@ def run(main: Callable[..., None]) -> None:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
-        _close_output()  # the reader has left
+        _close_output()  # the reader has closed the pipe
         raise SystemExit(141) from None
     except OSError as error:
         _close_output()
@@ -74,7 +82,7 @@ def run(main: Callable[..., None]) -> None:
 
 
 def _close_output() -> None:
-    """Drop what standard output still holds: where it cannot be written, exit fails on it again."""
+    """Drop the rest of standard output if it cannot be written; otherwise the exit fails too."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -82,7 +90,7 @@ def _close_output() -> None:
 
 
 def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
-    """Load a scenario, varied by `--set`; say what its user should know. Raises ScenarioError."""
+    """Load a scenario, changed by `--set`, and print its cautions. Raises ScenarioError."""
     pairs = [assignment("--set", text) for text in chain.from_iterable(given)]
     names = [each for each, _ in pairs]
     for each in names:
@@ -94,15 +102,15 @@ def scenario(name: str, given: Iterable[Iterable[str]] = ()) -> jitgym.Scenario:
 
 
 def assignment(option: str, text: str) -> tuple[str, Any]:
-    """Return name and value of an option's NAME=VALUE. Raises ScenarioError."""
+    """Return the name and the value of an option NAME=VALUE. Raises ScenarioError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ScenarioError(f"{option} {text}: no assignment; expected NAME=VALUE")
+        raise ScenarioError(f"{option} {text}: is not an assignment; expected NAME=VALUE")
     return name, documents.value(value, f"{option} {documents.cut(text)}")
 
 
 def listed(option: str, text: str) -> tuple[str, Any]:
-    """Return name and value of an option's NAME=VALUE; VALUE may be numbers with commas between."""
+    """Return the name and the value of an option NAME=VALUE or NAME=VALUE,VALUE,..."""
     name, equals, value = text.partition("=")
     if not equals or "," not in value:
         return assignment(option, text)
@@ -110,7 +118,7 @@ def listed(option: str, text: str) -> tuple[str, Any]:
 
 
 def expect_sample(seed: int, episodes: int) -> None:
-    """Raise ScenarioError for a seed or a number of episodes that makes no sense."""
+    """Raise ScenarioError if the seed or the number of episodes is not valid."""
     expect(0 <= seed < 2**62, f"--seed is {seed}; expected a whole number from 0 to 2^62")
     expect(episodes >= 2, f"--episodes is {episodes}; expected at least 2, for an interval")
 

@@ -1,4 +1,4 @@
-"""Compare classic and learned policies on the same episodes: one table a scenario."""
+"""Compare classic and learned policies on the same episodes, with one table per scenario."""
 
 from __future__ import annotations
 
@@ -27,30 +27,32 @@ def main(
     *,
     given: common.Given = (),
     entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
-    minutes: Annotated[float, arg(help="of training for each learner")] = 1.0,
+    minutes: Annotated[float, arg(help="minutes of training for each learner")] = 1.0,
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
     out: common.Out = None,
     experiment: Annotated[Path | None, arg(metavar="FILE", help=EXPERIMENT)] = None,
     json_: common.Json = False,
 ) -> None:
-    """Compare policies on the same episodes of the split `test`, one table a scenario.
+    """Compare policies on the same episodes of the split `test`, with one table per scenario.
 
-    Each classic policy is there by the textbook and tuned by simulation on the split `tune`
-    (look-ahead, which is slow, tuned only); a learner trains on `train`; the optimal policy is
-    there where the plant is small enough to be solved. The folder of the run holds run.json,
+    Each classic policy appears with textbook parameters and tuned by simulation on the split `tune`
+    (look-ahead is slow, so only tuned). A learner trains on the split `train`. The optimal policy
+    appears if the plant is small enough to be solved. The folder of the run holds run.json,
     rows.csv, report.md (the whole table), the learner's checkpoints and TensorBoard curves, and the
-    optimal policy as a table (optimal.npz) and as a picture (optimal.svg); with --out and several
-    scenarios it has a folder for each.
+    optimal policy as a table (optimal.npz) and a picture (optimal.svg). With --out and several
+    scenarios, each scenario has its own folder.
     """
     if experiment is not None:
         conduct(experiment, scenarios, out)
         return
     plants = [common.scenario(name, given) for name in scenarios]
-    common.expect(bool(plants), "no scenario is named; expected at least one")
+    common.expect(bool(plants), "no scenario is given; expected at least one")
     common.expect_sample(seed, episodes)
     names_of = [plant.name for plant in plants]
-    common.expect(len(set(names_of)) == len(plants), f"two scenarios of one name: {names_of}")
+    common.expect(
+        len(set(names_of)) == len(plants), f"two scenarios have the same name: {names_of}"
+    )
     common.expect(minutes > 0, f"--minutes is {minutes}; expected more than 0")
     names = [n for p in entrants for n in (agents.names() if p == "all-classic" else (p,))]
     for name in names:
@@ -67,14 +69,14 @@ def main(
 
 
 def conduct(file: Path, scenarios: tuple[str, ...], out: Path | None) -> None:
-    """Run an experiment file, scenario by scenario; print its page, written beside the rows too."""
+    """Run an experiment file, scenario by scenario; print its page and write it beside the rows."""
     plan = experiments.read_experiment(file)
     sections = [
         f"# {plan.title}",
         "",
         f"`python scripts/compare.py --experiment {file}` wrote this page. Gains are paired",
-        "differences of cost in percent of the reference's, with 95 % intervals. All policies are",
-        "tuned anew for each plant and each mean demand.",
+        "differences of cost in percent of the reference's cost, with 95 % intervals. All policies",
+        "are tuned again for each plant and each mean demand.",
         "",
     ]
     for name in scenarios or plan.scenarios:
@@ -132,7 +134,7 @@ def compare(
     whole = comparisons.table(compared, plant, notes, parameters)
     run.report(tables.markdown(whole))
     if shown:
-        notes.append(f"The whole table, rows and settings: {run.folder}")
+        notes.append(f"The whole table, the rows and the settings: {run.folder}")
         tables.show(comparisons.table(compared, plant, notes))
     return comparisons.as_json(compared)
 

@@ -1,6 +1,6 @@
-"""Compile in advance what every user needs: environments, rollouts, the exact solver.
+"""Compile in advance what every user needs: environments, rollouts and the exact solver.
 
-Machine code is kept in the user's cache; where it lies there already this takes seconds.
+Machine code is kept in the user's cache; if it is there already, this takes only seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jitgym import evaluate, exact
 
 
 def main() -> None:
-    """Run a little of everything that is compiled."""
+    """Compile the environments, rollouts and the exact solver by running each once."""
     scenario = jitgym.load("lost-sales", lead_time=1)
     policy = agents.make("base-stock", scenario)
     evaluate.rollout(policy, scenario, episodes=1)

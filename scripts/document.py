@@ -1,4 +1,4 @@
-"""Write docs/glossary.md, and page and drawing of each catalog scenario to docs/scenarios."""
+"""Write the pages that follow from the code: docs/scenarios and docs/glossary.md."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ FOLDER = DOCS / "scenarios"
 def main(
     scenarios: Annotated[
         Positional[tuple[str, ...]],
-        arg(metavar="SCENARIO...", help="of the catalog; all by default"),
+        arg(metavar="SCENARIO...", help="catalog names; by default all"),
     ] = (),
-    out: Annotated[Path, arg(metavar="DIR", help="folder of the pages")] = FOLDER,
+    out: Annotated[Path, arg(metavar="DIR", help="the folder of the pages")] = FOLDER,
 ) -> None:
-    """Write the pages of scenarios; without names, of all, and the glossary beside the folder."""
+    """Write a page (.md) and a drawing (.svg) for each scenario into docs/scenarios.
+
+    Without names, all scenarios of the catalog are written, and also docs/glossary.md (the terms,
+    costs and KPIs). The other pages in docs name the command that writes them, if there is one.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)

@@ -1,7 +1,7 @@
-"""Train stock stable-baselines3 PPO, default hyperparameters, on an environment as it is made.
+"""Train PPO of stable-baselines3 with default hyperparameters on an unchanged environment.
 
-It shows that normalization is the environment's job. Some two minutes a seed; the result stands in
-docs/learning.md.
+It shows that the normalization of the environment is sufficient. It takes about two minutes per
+seed; the result is in docs/learning.md.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from jitgym.report import tables
 
 
 def main(
-    seeds: Annotated[tuple[int, ...], arg(help="of the trainings")] = (0, 1),
-    steps: Annotated[int, arg(help="of each training")] = 200_000,
+    seeds: Annotated[tuple[int, ...], arg(help="one seed per training")] = (0, 1),
+    steps: Annotated[int, arg(help="steps of each training")] = 200_000,
     episodes: common.Episodes = 256,
 ) -> None:
     """Train on jitgym/LostSales-v0 and evaluate the deterministic policy on the split test."""
     from stable_baselines3 import PPO
 
-    common.expect(bool(seeds) and steps > 0, "no seed or no steps; expected at least one")
+    common.expect(
+        bool(seeds) and steps > 0, "no seeds or no steps are given; expected at least one of each"
+    )
     rows = []
     for seed in seeds:
         model = PPO("MlpPolicy", gymnasium.make("jitgym/LostSales-v0"), seed=seed, device="cpu")
@@ -37,7 +39,7 @@ def main(
     columns = (
         tables.Column("seed", importance=tables.KEPT, align="left"),
         tables.Column("steps"),
-        tables.Column("cost", "average cost a period", importance=tables.KEPT),
+        tables.Column("cost", "average cost per period", importance=tables.KEPT),
     )
     print(tables.markdown(tables.Table(columns, rows, notes=["±: 95 % half-width"])))
 

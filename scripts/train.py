@@ -16,7 +16,7 @@ from agents.studies import comparison
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
-RIVALS = "classics to compare it with, by commas; if none is named, the three that suit the plant"
+RIVALS = "classics to compare with, separated by commas; default: the three that suit the plant"
 CONFIG = "file of hyperparameters; the usual ones are in configs/agents/"
 
 
@@ -24,8 +24,12 @@ def main(
     scenario: common.ScenarioName,
     *,
     agent: Annotated[str, arg(help="the learner")] = "ppo",
-    minutes: Annotated[float | None, arg(help="to train in all; 3 if --steps is not given")] = None,
-    steps: Annotated[int | None, arg(help="to train in all, of all environments together")] = None,
+    minutes: Annotated[
+        float | None, arg(help="minutes of training in total; 3 without --steps")
+    ] = None,
+    steps: Annotated[
+        int | None, arg(help="steps of training in total, of all environments")
+    ] = None,
     given: common.Given = (),
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
@@ -35,10 +39,10 @@ def main(
     resume: common.Resume = False,
     json_: common.Json = False,
 ) -> None:
-    """Train an agent, then compare it with some classics, by the textbook and tuned.
+    """Train an agent, then compare it with some classics, textbook and tuned.
 
-    It learns on the split `train`; of the policies on the way the best on `validate` is taken; all
-    are compared on `test`. The folder of the run holds run.json, rows.csv, report.md (the whole
+    The agent learns on the split `train`. Its best policy on `validate` is kept and compared with
+    the classics on `test`. The folder of the run holds run.json, rows.csv, report.md (the whole
     table), the agent (agent.yaml, best.pt, last.pt) and TensorBoard's curves.
     """
     learner = learned.find(agent)
@@ -80,7 +84,7 @@ def main(
         effort = {"steps": trained.steps, "seconds": trained.seconds, "folder": str(run.folder)}
         print(json.dumps(own | effort | comparisons.as_json(compared)))
     else:
-        notes.append(f"The whole table, rows, settings and checkpoints: {run.folder}")
+        notes.append(f"The whole table, the rows, the settings and the checkpoints: {run.folder}")
         notes.append(f"Curves: tensorboard --logdir {run.folder}")
         tables.show(comparisons.table(compared, plant, notes))
 

@@ -1,4 +1,4 @@
-"""Tune classic policies by simulation, and print what was found."""
+"""Tune classic policies by simulation, and print the results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from agents.tuning.target import aim_of
 from jitgym.evaluate import Run
 from jitgym.report import tables
 
-POLICIES = "classic policies by name; all that apply if none is named"
-TARGET = "a KPI and its bound, such as fill_rate=0.98; several of them are reached together"
-LEAST = "what is made small among the parameters that reach the target"
-FIX = "parameters that keep a value, such as quantity=42, or a list, such as cards=3,4,5"
+POLICIES = "classic policies by name; by default all that apply"
+TARGET = "a KPI and its bound, such as fill_rate=0.98; several targets must all be reached"
+LEAST = "what to minimize among the parameters that reach the target"
+FIX = "parameters held at a value, such as quantity=42, or at a list, such as cards=3,4,5"
 
 
 def main(
@@ -35,10 +35,10 @@ def main(
 ) -> None:
     """Tune classic policies on the split `tune`, and evaluate them on `test`.
 
-    The parameters that cost least are looked for; with --target those that reach it at the least
-    cost, or with the least stock. The folder of the run holds run.json, rows.csv and report.md (the
-    table). The exit code is 1 where no policy reaches the target; the best that was found is
-    printed all the same.
+    The search looks for the parameters with the lowest cost or, with --target, for those that reach
+    the target with the lowest cost or stock. The folder of the run holds run.json, rows.csv and
+    report.md (the table). If no policy reaches the target, the best parameters found are printed
+    and the exit code is 1.
     """
     plant = common.scenario(scenario, given)
     common.expect_sample(seed, episodes)
@@ -46,9 +46,12 @@ def main(
     for name in names:
         agents.expect_name(name)
     bounds = [agents.Target(*common.assignment("--target", text)) for text in target]
-    aim_of(bounds or None, least, plant)  # what makes no sense is said before the run begins
+    aim_of(bounds or None, least, plant)  # wrong targets are reported before the run begins
     fixed = dict(common.listed("--fix", text) for text in fix)
-    common.expect(bool(policies) or not fixed, "--fix: no policy is named; expected its name")
+    common.expect(
+        bool(policies) or not fixed,
+        "--fix is given without a policy; expected the name of a policy",
+    )
     wanted = {each.kpi: each.value for each in bounds}
     options: dict[str, Any] = {"scenario": plant, "policies": names, "episodes": episodes}
     options |= {"target": wanted, "least": least, "fixed": fixed}

@@ -168,7 +168,7 @@ def by_simulation(findings: Sequence[Simulated], precision: float, seed: int) ->
         "# Published figures, simulated",
         "",
         f"`python scripts/validate.py --by simulation --precision {precision:g} --seed {seed}`: "
-        "average cost a period; intervals of 99.9 %, familywise over the table. Sources and "
+        "average cost per period; intervals of 99.9 %, familywise over the table. Sources and "
         "protocols: `tests/published/README.md`.",
         "",
     ]

@@ -51,7 +51,7 @@ def test_import_of_jitgym_loads_nothing_slow(loaded_by_jitgym: set[str], module:
 
 
 def test_imported_agents_lie_beside_jitgym() -> None:
-    """`agents` is a generic name, which another package in site-packages may have too."""
+    """`agents` is a generic name, and another package in site-packages may have it as well."""
     assert Path(agents.__file__).parent.parent == Path(jitgym.__file__).parent.parent
 
 
@@ -84,7 +84,7 @@ def test_constraints_pin_all_that_an_installation_brings() -> None:
 
 
 def test_no_two_modules_import_each_other_in_a_circle() -> None:
-    """Neither directly nor by way of others, imports for types included."""
+    """This covers direct and indirect imports, and imports for types only."""
     graph = grimp.build_graph("jitgym", "agents")
     imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     order = graphlib.TopologicalSorter(imported)
@@ -95,7 +95,7 @@ MOST_POSITIONAL = 8
 
 
 def test_no_function_outside_machine_code_takes_more_than_eight_positional_arguments() -> None:
-    """A compiled entry point takes arrays one by one; whatever else needs many has a record."""
+    """Only a compiled entry point takes many arrays; other functions take a record instead."""
     long = []
     for folder in ("jitgym", "agents", "scripts"):
         for file in sorted((ROOT / folder).rglob("*.py")):

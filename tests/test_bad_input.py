@@ -1,4 +1,4 @@
-"""Bad input: one clear message that names the file, the line, the place and what was expected."""
+"""Bad input gives one clear message with the file, the line, the place and what was expected."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ FAULTS = {
         "pressing: {makes: panel, consumes: {steel: 1}",
         "pressing: {makes: steel",
         18,
-        "demands.customers.item: asks for 'panel', which no source makes; expected a source that",
+        "demands.customers.item: demands 'panel', which no source makes; expected a source that",
     ),
     "unknown item": (
         "makes: steel",
@@ -122,27 +122,32 @@ FAULTS = {
         15,
         "at: names the unknown work center 'weld'",
     ),
-    "time nowhere": (", at: press", "", 15, "pressing.at: takes time but stands at no work center"),
+    "time nowhere": (", at: press", "", 15, "pressing.at: is missing, but the source takes time"),
     "cycle in the bill of materials": (
         "    makes: steel",
         "    makes: steel\n    consumes: {panel: 1}",
         16,
         "sources.pressing.consumes.steel: closes a cycle in the bill of materials, "
-        "steel -> panel -> steel; expected that no item goes into itself",
+        "steel -> panel -> steel; expected no item that goes into itself",
     ),
     "decreasing hazard without crossover": (
         "{distribution: uniform, low: 2, high: 4}",
         "{distribution: finite, values: [2, 3, 4], probabilities: [0.5, 0.1, 0.4]}",
         14,
-        "sources.mill.lead_time: its hazard .* decreases.*; expected a non-decreasing hazard, or "
+        "sources.mill.lead_time: has a hazard .* decreases.*; expected a non-decreasing hazard, or "
         "crossover: true",
     ),
-    "random lead time of 0": ("low: 2", "low: 0", 14, "lead_time: can be 0; expected at least 1"),
+    "random lead time of 0": (
+        "low: 2",
+        "low: 0",
+        14,
+        "lead_time: is random and can be 0; expected at least 1",
+    ),
     "lead time in parts of a period": (
         "{distribution: uniform, low: 2, high: 4}",
         "2.5",
         14,
-        "lead_time: not in whole periods; expected integers",
+        "lead_time: is not in whole periods; expected integers",
     ),
     "probabilities that do not sum to 1": (
         "{distribution: uniform, low: 2, high: 4}",
@@ -172,13 +177,13 @@ FAULTS = {
         "{distribution: poisson, mean: 9}",
         "{distribution: event, rate: 0, clock: tick}",
         19,
-        "demands.customers.quantity: the rates of clock 'tick' sum to 0; expected more",
+        "demands.customers.quantity: the rates of clock 'tick' sum to 0; expected a sum above 0",
     ),
     "forecast without records": (
         "    unmet: backordered",
         "    unmet: backordered\n    forecast: {method: exponential-smoothing}",
         21,
-        "forecast: exponential-smoothing forecasts records; expected it with recorded demand only",
+        "forecast: exponential-smoothing needs records; expected it with recorded demand only",
     ),
     "parameter that leads nowhere": (
         "penalty: demands.customers.shortage_cost",
@@ -192,7 +197,12 @@ FAULTS = {
         23,
         "parameters.control: is a reserved word",
     ),
-    "name with a dot": ("  mill:", "  mill.one:", 12, "is no name; expected text without a dot"),
+    "name with a dot": (
+        "  mill:",
+        "  mill.one:",
+        12,
+        "is not a valid name; expected text without a dot",
+    ),
     "name that YAML reads otherwise": (
         "  mill:",
         "  no:",

@@ -1,4 +1,4 @@
-"""Bad input of the whole plant: one message that names file, line, place and what was expected."""
+"""Bad input in every feature of a plant gives one clear message with its file, line and place."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ demands:
          unmet: lost}
 """
 
-# What is written in place of what, on which line it is found, and what is said of it.
+# (text to replace, its replacement, line of the fault, message).
 FAULTS = [
     (
         "obsolescence: 0.1",
@@ -109,25 +109,25 @@ FAULTS = [
         "share: 0.5, rest",
         "share: 1.5, rest",
         20,
-        "sources.mill.partial.share: is no share; expected values from 0 to 1, not all 0",
+        "sources.mill.partial.share: is not a share; expected values from 0 to 1, not all 0",
     ),
     (
         "share: 0.5, rest",
         "share: 0, rest",
         20,
-        "sources.mill.partial.share: is no share; expected values from 0 to 1, not all 0",
+        "sources.mill.partial.share: is not a share; expected values from 0 to 1, not all 0",
     ),
     (
         "share: 0.5, rest",
         "share: {distribution: event, rate: 1, clock: c}, rest",
         20,
-        "sources.mill.partial.share: an event is no share; expected values from 0 to 1",
+        "sources.mill.partial.share: is an event, not a share; expected values from 0 to 1",
     ),
     (
         "share: 0.5, rest",
         ("share: {distribution: finite, values: [0.5, 1.5], probabilities: [0.5, 0.5]}, rest"),
         20,
-        "sources.mill.partial.share: is no share; expected values from 0 to 1, not all 0",
+        "sources.mill.partial.share: is not a share; expected values from 0 to 1, not all 0",
     ),
     (
         "share: 0.5, rest",
@@ -187,7 +187,7 @@ FAULTS = [
         "by_product: panel",
         35,
         (
-            "demands.sale.item: asks for 'seconds', which no source makes; expected a source "
+            "demands.sale.item: demands 'seconds', which no source makes; expected a source "
             "that makes it"
         ),
     ),
@@ -196,8 +196,8 @@ FAULTS = [
         "sources.pressing.setup_time: 0.5",
         29,
         (
-            "projects.smed.improves.sources.pressing.setup_time: is 0.5, no less than 0.5; "
-            "expected less"
+            "projects.smed.improves.sources.pressing.setup_time: is 0.5; expected less "
+            "than 0.5, as it is now"
         ),
     ),
     (
@@ -205,8 +205,8 @@ FAULTS = [
         "sources.pressing.setup_time: 2",
         29,
         (
-            "projects.smed.improves.sources.pressing.setup_time: is 2, no less than 0.5; "
-            "expected less"
+            "projects.smed.improves.sources.pressing.setup_time: is 2; expected less "
+            "than 0.5, as it is now"
         ),
     ),
     (
@@ -238,8 +238,8 @@ FAULTS = [
         "sources.press.setup_time: 0.1",
         29,
         (
-            "projects.smed.improves.sources.press.setup_time: does not exist; expected a "
-            "path to what is there"
+            "projects.smed.improves.sources.press.setup_time: does not exist; expected the "
+            "path of an existing value"
         ),
     ),
     (
@@ -247,8 +247,8 @@ FAULTS = [
         "sources.mill.quality.defects: 0.1",
         29,
         (
-            "projects.smed.improves.sources.mill.quality.defects: does not exist; expected a "
-            "path to what is there"
+            "projects.smed.improves.sources.mill.quality.defects: does not exist; expected the "
+            "path of an existing value"
         ),
     ),
     (
@@ -256,8 +256,8 @@ FAULTS = [
         "sources.mill.lead_time: 0",
         29,
         (
-            "projects.smed.improves.sources.mill.lead_time: can be 0; expected at least 1 "
-            "period after an improvement"
+            "projects.smed.improves.sources.mill.lead_time: can be 0; expected at least 1 period, "
+            "also when improved"
         ),
     ),
     (
@@ -266,7 +266,7 @@ FAULTS = [
         29,
         (
             "projects.smed.improves.sources.mill.lead_time: can be longer than before; "
-            "expected shorter"
+            "expected a shorter lead time"
         ),
     ),
     (
@@ -306,7 +306,7 @@ FAULTS = [
         30,
         (
             "projects.again.improves.sources.pressing.setup_time: is improved by two "
-            "projects; expected one"
+            "projects; expected only one"
         ),
     ),
     (
@@ -335,13 +335,13 @@ FAULTS = [
         "{quantity: {distribution: poisson, mean: 9}}",
         "{quantity: {distribution: event, rate: 1, clock: c}}",
         13,
-        "streams.orders.quantity: cannot be shared; expected a plain or recorded one",
+        "streams.orders.quantity: cannot be shared; expected a plain or recorded distribution",
     ),
     (
         "{quantity: {distribution: poisson, mean: 9}}",
         "{quantity: {distribution: poisson, mean: 9}}\n  others: {quantity: 3}",
         14,
-        "streams.others: is part of no demand; expected one that shares it",
+        "streams.others: is shared by no demand; expected at least one",
     ),
     (
         "unmet: {backordered: 0.5}",
@@ -360,7 +360,7 @@ FAULTS = [
         "unmet: backordered, abandons: 0.1",
         "unmet: lost, abandons: 0.1",
         32,
-        "demands.north.abandons: nobody waits; expected unmet: backordered",
+        "demands.north.abandons: is given, but no customer waits; expected unmet: backordered",
     ),
     (
         "pattern: [1, 2]",
@@ -373,8 +373,8 @@ FAULTS = [
         "pattern: [1, 2], forecast: {method: revealed, shares: [0.5]}",
         35,
         (
-            "demands.sale.forecast: a pattern and a forecast do not go together; expected "
-            "one of them"
+            "demands.sale.forecast: cannot be combined with a pattern or seasons; "
+            "expected only one of them"
         ),
     ),
     (
@@ -411,16 +411,13 @@ FAULTS = [
         "method: revealed, shares: [0.5, 0.2]",
         "method: croston",
         37,
-        (
-            "demands.known.forecast: croston forecasts records; expected it with recorded "
-            "demand only"
-        ),
+        ("demands.known.forecast: croston needs records; expected it with recorded demand only"),
     ),
     (
         "method: revealed, shares: [0.5, 0.2]",
         "method: oracle",
         37,
-        ("demands.known.forecast: oracle forecasts records; expected it with recorded demand only"),
+        ("demands.known.forecast: oracle needs records; expected it with recorded demand only"),
     ),
     (
         "method: revealed, shares: [0.5, 0.2]",
@@ -436,7 +433,7 @@ FAULTS = [
         "{distribution: regimes, regimes: {a: 1, b: 2}, stay: {a: 0.5, b: 0.5}}",
         37,
         (
-            "demands.known.forecast: nothing of this demand can be known ahead; expected a "
+            "demands.known.forecast: cannot reveal this demand ahead; expected a "
             "distribution that stays the same from period to period, without a clock"
         ),
     ),
@@ -445,7 +442,7 @@ FAULTS = [
         "{distribution: event, rate: 1, clock: c}",
         37,
         (
-            "demands.known.forecast: nothing of this demand can be known ahead; expected a "
+            "demands.known.forecast: cannot reveal this demand ahead; expected a "
             "distribution that stays the same from period to period, without a clock"
         ),
     ),
@@ -454,7 +451,7 @@ FAULTS = [
         "{distribution: part-of, stream: orders, share: 0.0001}",
         37,
         (
-            "demands.known.forecast: nothing of this demand can be known ahead; expected a "
+            "demands.known.forecast: cannot reveal this demand ahead; expected a "
             "distribution that stays the same from period to period, without a clock"
         ),
     ),
@@ -468,13 +465,13 @@ FAULTS = [
         "stay: {calm: 0.9, wave: 0.8}",
         "stay: {calm: 0.9}",
         43,
-        "demands.waves.quantity.stay: expected a chance for each of calm, wave",
+        "demands.waves.quantity.stay: expected a probability for each of calm, wave",
     ),
     (
         "stay: {calm: 0.9, wave: 0.8}",
         "stay: {calm: 1, wave: 1}",
         43,
-        "demands.waves.quantity.stay: two regimes are never left; expected one at most",
+        "demands.waves.quantity.stay: has two regimes that never end; expected at most one",
     ),
     (
         "stay: {calm: 0.9, wave: 0.8}",
@@ -493,8 +490,8 @@ FAULTS = [
         "regimes: {calm: 1, wave: {distribution: event, rate: 1, clock: c}}",
         42,
         (
-            "demands.waves.quantity.regimes.wave: a regime's demand has no clock; expected "
-            "another distribution"
+            "demands.waves.quantity.regimes.wave: is an event, but a regime has no clock; "
+            "expected another distribution"
         ),
     ),
     (
@@ -531,13 +528,13 @@ FAULTS = [
         "{ongoing: 100}",
         "{season: 20, warm_up: 5}",
         3,
-        "horizon.warm_up: a season has none; expected 0",
+        "horizon.warm_up: is given, but a season has no warm-up; expected 0",
     ),
     (
         "{ongoing: 100}",
         "{season: 20, training: 5}",
         3,
-        "horizon.training: a season is trained on whole; expected none",
+        "horizon.training: is given, but a season is always trained whole; expected none",
     ),
     ("{ongoing: 100}", "{}", 3, "horizon: expected either ongoing or season, in periods"),
     (
@@ -586,7 +583,7 @@ def test_an_oracle_is_refused_without_the_tag_leaks() -> None:
     data = load("recorded-retail").document()
     del data["parameters"]["weight"]
     data["demands"]["customers"]["forecast"] = {"method": "oracle"}
-    with pytest.raises(ScenarioError, match=r"customers.forecast: looks into .* tag `leaks`"):
+    with pytest.raises(ScenarioError, match=r"customers.forecast: uses the future .* tag `leaks`"):
         Scenario.from_document(data)
     Scenario.from_document(data | {"tags": ["leaks"]})
 

@@ -1,4 +1,4 @@
-"""Plants that cannot keep up with their demand are told so, from the numbers and from the runs."""
+"""Users are told if a plant cannot keep up with its demand, from its numbers and from its runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shop(
     unmet: Any = "backordered",
     **others: Any,
 ) -> jitgym.Scenario:
-    """One machine, one item; `others` are dotted paths and what stands there."""
+    """A plant with one machine and one item; `others` maps dotted paths to their values."""
     document: dict[str, Any] = {
         "name": "shop",
         "period": "one day",
@@ -160,7 +160,7 @@ def test_rework_takes_time_of_its_center() -> None:
             "time_per_unit": 1.0,
         },
     }
-    # 10 made, 2.5 of them defective and made good at the same machine.
+    # 10 units are made; 2.5 of them are defective and are reworked at the same machine.
     assert loads(shop(capacity=20, **rework))["work_centers.machine"] == pytest.approx(12.5 / 20)
 
 
@@ -194,7 +194,7 @@ def test_demand_that_never_varies_may_fill_a_plant_to_the_last_minute() -> None:
 def test_a_material_that_nothing_makes_runs_out() -> None:
     steel = {"items.steel": {"initial_stock": 50}, "sources.making.consumes": {"steel": 1}}
     (caution,) = shop(capacity=20, **steel).cautions
-    assert caution.startswith("items.steel: demand needs more units than there can ever be")
+    assert caution.startswith("items.steel: demand needs more units than can ever be available")
     assert shop(capacity=20, horizon={"season": 10}, **steel).cautions
     assert not shop(capacity=20, horizon={"season": 5}, **steel).cautions
     assert not shop(capacity=20, unmet="lost", **steel).cautions

@@ -1,7 +1,7 @@
-"""Demand is drawn with the mean that is written: all kinds, patterns, seasons and scales, exactly.
+"""Demand is drawn with the mean that is written, for all kinds, patterns, seasons and scales.
 
-The mean that is written comes from the parameters, by the formula of each kind. The mean that is
-drawn comes from the tables that the compiled plant draws from.
+The written mean is computed from the parameters, by the formula of each kind. The drawn mean is
+computed from the tables that the compiled plant draws from.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ FACTORS = (0.0, 0.05, 0.8, 1.2, 7.3)
 
 
 def written_mean(quantity: Written | float) -> float:
-    """Return the mean that the parameters say."""
+    """Return the mean that follows from the parameters."""
     if not isinstance(quantity, dict):
         return quantity
     it = quantity
@@ -115,7 +115,7 @@ def plant(**demand: Any) -> Scenario:
 
 
 def drawn_means(scenario: Scenario) -> list[float]:
-    """Return the mean of each phase or regime of the demand, by the tables of the plant."""
+    """Return the mean of each phase or regime of the demand, from the tables of the plant."""
     plant = lay_out(scenario).plant
     demand = plant.demands[0]
     rows = [int(demand["quantity"])]
@@ -146,7 +146,7 @@ def shown(value: object) -> str:
 def test_every_kind_of_demand_stands_here() -> None:
     union = get_args(get_args(DemandDistribution)[0])
     named = {model.model_fields["distribution"].default for model in union}
-    # Events, parts and records have tests of their own.
+    # Events, parts of streams and records have their own tests.
     assert {q["distribution"] for q in QUANTITIES} == named - {"event", "part-of", "recorded"}
 
 
@@ -160,7 +160,7 @@ def test_the_mean_that_is_drawn_is_the_mean_that_is_written(quantity: Written) -
     if isinstance(distribution, Regimes):
         for mean, part in zip(drawn, quantity["regimes"].values(), strict=True):
             assert mean == pytest.approx(written_mean(part), rel=0.002, abs=0)
-    elif not isinstance(distribution, LifeCycle):  # it is drawn from what has been sold so far
+    elif not isinstance(distribution, LifeCycle):  # it depends on the sales so far
         assert drawn == pytest.approx([written], rel=0.002, abs=0)
 
 
@@ -171,7 +171,7 @@ def test_more_demand_is_drawn_with_as_much_more(quantity: Written) -> None:
         scaled = with_demand(scenario, factor)
         written = factor * written_mean(quantity)
         assert scaled.demands["buyers"].mean == pytest.approx(written, rel=0.004, abs=0), factor
-        # It is written down as what it is.
+        # Its document says what it is.
         again = Scenario.from_document(scaled.document())
         assert again.demands["buyers"].quantity == scaled.demands["buyers"].quantity
 
@@ -181,7 +181,9 @@ def test_patterns_and_seasons_multiply_the_mean_exactly(quantity: Written) -> No
     pattern, seasons = [1, 0.2, 0, 1.25], {"factors": [1, 3], "periods": 2}
     demand = {"quantity": quantity, "pattern": pattern, "seasons": seasons}
     if quantity["distribution"] in ("regimes", "life-cycle"):
-        with pytest.raises(ScenarioError, match="pattern: scales a mean; expected a distribution"):
+        with pytest.raises(
+            ScenarioError, match="pattern: cannot multiply this demand; expected a distribution"
+        ):
             plant(**demand)
         return
     scenario = plant(**demand)
@@ -253,7 +255,7 @@ def test_what_cannot_be_drawn_is_refused_with_what_would_be_drawn(
 def test_a_factor_that_cannot_be_drawn_is_refused_by_its_pattern() -> None:
     with pytest.raises(ScenarioError) as caught:
         plant(quantity=kind("geometric", mean=3), pattern=[1, 1e6])
-    assert str(caught.value).startswith("scenario: demands.buyers.pattern: times the quantity")
+    assert str(caught.value).startswith("scenario: demands.buyers.pattern: multiplies the quantity")
     assert "spreads over more than 1,000,000 values" in str(caught.value)
 
 
@@ -288,14 +290,14 @@ def test_an_event_is_not_multiplied_but_its_rates_are() -> None:
     data["sources"]["printer"] |= {"at": "lathe", "time_per_unit": 1}
     scenario = Scenario.from_document(data)
     assert with_demand(scenario, 1.0).demands["buyers"].mean == pytest.approx(0.7 / 2.7)
-    told = "drawn with mean 0.295775, not 0.311111; expected the rates themselves"
+    told = "drawn with mean 0.295775, not 0.311111; expected new rates"
     with pytest.raises(ScenarioError, match=told):
         with_demand(scenario, 1.2)
 
 
 @pytest.mark.parametrize("factor", [-1.0, math.nan, math.inf])
 def test_a_scale_is_a_number_from_0_on(factor: float) -> None:
-    with pytest.raises(ScenarioError, match="expected a factor from 0 on"):
+    with pytest.raises(ScenarioError, match="expected a factor of at least 0"):
         with_demand(plant(quantity=4), factor)
 
 

@@ -1,4 +1,4 @@
-"""Distributions: against scipy's, and against themselves."""
+"""Distributions agree with those of scipy, and their own functions agree with each other."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class Holder(BaseModel):
 def test_what_is_written_is_read_as_the_same(distribution: Distribution) -> None:
     written = distribution.model_dump(exclude_defaults=True)
     again = Holder.model_validate({"quantity": written}).quantity
-    if not isinstance(distribution, Event):  # its share is the scenario's to give
+    if not isinstance(distribution, Event):  # the scenario gives it its share
         assert again == distribution
     assert again.model_dump() == distribution.model_dump()
 

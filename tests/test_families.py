@@ -1,4 +1,4 @@
-"""Plants whose shape varies: what a family promises of each of its members."""
+"""Families of plants: the properties that every member has."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_a_line_has_its_stations_and_its_utilization(stations: int, utilization:
     assert demand / (up * center.time.expectation) == pytest.approx(utilization)
     costs = [item.holding_cost for item in scenario.items.values()]
     assert costs == sorted(set(costs))  # more downstream
-    assert scenario == jitgym.load(scenario)  # and it is written and read like any other
+    assert scenario == jitgym.load(scenario)  # it can be written and read like any other
     assert jitgym.Scenario.from_document(scenario.document()) == scenario
 
 
 def test_a_line_is_small_enough_to_be_solved() -> None:
-    """No cell beside stocks, backlog and who is up: nothing in process, no unfinished work."""
+    """Its state has stocks, backlog and stations that are up, but nothing in process."""
     layout = lay_out(jitgym.load("line"))
     seen = {part.name for part in layout.state if part.kind not in ("hidden", "report")}
     seen = {name for name in seen if not name.endswith(".in_process")}
@@ -80,7 +80,7 @@ def test_a_line_runs_as_an_environment(stations: int) -> None:
 
 
 def test_pull_policies_rule_a_line_and_base_stock_is_the_best_of_the_simple() -> None:
-    """Levels found by tuning; every policy faces the same 256 episodes."""
+    """The levels come from tuning; every policy faces the same 256 episodes."""
     scenario = jitgym.load("line")
     given: dict[str, dict[str, Any]] = {
         "kanban": {"cards": [4, 3, 7]},
@@ -106,7 +106,7 @@ def test_pull_policies_rule_a_line_and_base_stock_is_the_best_of_the_simple() ->
         ({"utilization": "high"}, "line: utilization: 'high'; expected a number"),
         ({"mean_time_to_repair": 0.5}, "line: mean_time_to_repair: 0.5; expected a number at lea"),
         ({"mean_time_to_failure": float("nan")}, "line: mean_time_to_failure: nan; expected a"),
-        ({"holding": [1, 2]}, "line: holding: has 2 values; expected 3, one a station"),
+        ({"holding": [1, 2]}, "line: holding: has 2 values; expected 3, one per station"),
         ({"holding": -1}, "line: items.parts_1.holding_cost"),
         ({"backorder": "x"}, "line: demands.customers.shortage_cost"),
         ({"station": 4}, "unknown parameter 'station'"),
@@ -129,7 +129,7 @@ def test_a_style_is_its_season_in_packs(weeks: int) -> None:
     assert quantity.mean * 200 == pytest.approx(whole.mean)
     assert quantity.first * weeks == whole.first
     assert sum(quantity.shares) == pytest.approx(sum(whole.shares))
-    # What a week of a piece costs, and what a piece earns, is the same.
+    # The cost of a piece per week and the price of a piece are the same.
     assert style.items["teri"].holding_cost == pytest.approx(
         season.items["teri"].holding_cost * weeks * 200
     )

@@ -1,4 +1,4 @@
-"""A slip is told in one message: what was found, and what to write instead."""
+"""A slip gives one message that says what was found and what to write instead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ demands:
     shortage_cost: 4
 """
 
-# What is written, by what, on which line the message points, and what it says.
+# (text to replace, its replacement, line in the message, message).
 WRITTEN = {
     "a quoted date": ("mean: 2", "mean: '2024-01-01'", 11, "is '2024-01-01'; expected a number"),
     "an octal name": ("item: milk", "item: 00123", 10,
@@ -42,9 +42,9 @@ WRITTEN = {
     "no as name": ("item: milk", "item: no", 10, "is False; expected text (YAML reads yes, no, on"),
     "an empty value": ("item: milk", "item:", 10, "is empty; expected text"),
     "a decimal comma": ("shortage_cost: 4", "shortage_cost: 0,015", 13,
-                        "is '0,015'; expected a number (write 0.015, with a point)"),
+                        "is '0,015'; expected a number (write 0.015, with a decimal point)"),
     "a decimal comma in braces": ("{holding_cost: 1}", "{holding_cost: 0,015}", 5,
-                                  "a point in place of the comma: 0.015"),
+                                  "a point instead of the comma: 0.015"),
     "thousands": ("shortage_cost: 4", "shortage_cost: 1,500", 13,
                   "is '1,500'; expected a number (write it without separators of thousands"),
     "thousands in Swiss": ("shortage_cost: 4", "shortage_cost: 1'500.5", 13, "without separators"),
@@ -58,23 +58,23 @@ WRITTEN = {
     "nan in words": ("shortage_cost: 4", "shortage_cost: nan", 13, "is 'nan'; expected a number"),
     "nan": ("shortage_cost: 4", "shortage_cost: .nan", 13, "expected a finite number"),
     "a time": ("lead_time: 1", "lead_time: 12:30", 7,
-               "YAML reads 12:30 as 750, in sixtieths; expected a number in one unit, or text"),
-    "an impossible date": ("mean: 2", "mean: 2020-13-45", 11, "2020-13-45 is no date (month must"),
+               "YAML reads 12:30 as 750, in base 60; expected a number in one unit, or text"),
+    "an impossible date": ("mean: 2", "mean: 2020-13-45", 11, "2020-13-45 is not a date (month"),
     "a tab": ("    unmet", "\tunmet", 12, "spaces, not tabs, before a name"),
-    "a colon in text": ("one day", "day: 24 hours", 2, "put a text that has one in quotes"),
+    "a colon in text": ("one day", "day: 24 hours", 2, "put a text that contains one in"),
     "an open brace": ("lead_time: 1}", "lead_time: 1", 8, "commas between entries, and a } at"),
     "a list of items": ("items:\n  milk: {holding_cost: 1}", "items:\n  - {holding_cost: 1}", 4,
-                        "is a list; expected names with their values (a name and a colon in place"),
+                        "is a list; expected names with their values (write a name and a colon in"),
     "one number as a list": ("unmet: lost", "unmet: lost\n    pattern: 2", 13,
                              "is 2; expected a list (write [2])"),
     "semicolons in a list": ("unmet: lost", "unmet: lost\n    pattern: 1; 2", 13,
-                             "expected a list (commas, not semicolons: write 1, 2)"),
+                             "expected a list (write commas, not semicolons: 1, 2)"),
     "a key of another part": ("makes: milk,", "makes: milk, shelf_life: 3,", 7,
                               "(shelf_life belongs to items.NAME)"),
     "another case": ("holding_cost", "Holding_Cost", 5, "(did you mean 'holding_cost'?)"),
     "a name with a space": ("  milk: {h", "  'milk ': {h", 5,
                             "is 'milk ', with a space at its beginning or end; expected 'milk'"),
-    "a name of spaces": ("  milk: {h", "  '  ': {h", 5, "is no name; expected text"),
+    "a name of spaces": ("  milk: {h", "  '  ': {h", 5, "is an empty name; expected text"),
     "a name of two lines": ("  milk: {h", '  "mi\\nlk": {h', 5, "of printable characters on one"),
     "an invisible name": ("  milk: {h", '  "mi\\u200Blk": {h', 5, "of printable characters"),
     "a name with a dot": ("  dairy:", "  dairy.north:", 7, "expected text without a dot"),
@@ -85,8 +85,8 @@ WRITTEN = {
     "another path": ("name: shop", "name: /tmp/evil", 1, "expected a name without a slash"),
     "a path of another system": ("name: shop", "name: ..\\evil", 1, "without a backslash"),
     "a hidden name": ("name: shop", "name: .shop", 1, "begins with a letter or digit"),
-    "a name of dots": ("name: shop", "name: ..", 1, "is no name; expected text"),
-    "no name": ("name: shop", "name: ''", 1, "is no name; expected text"),
+    "a name of dots": ("name: shop", "name: ..", 1, "is an empty name; expected text"),
+    "no name": ("name: shop", "name: ''", 1, "is an empty name; expected text"),
     "a number of many digits": ("shortage_cost: 4", f"shortage_cost: {'9' * 300}", 13,
                                 "expected a finite number of at most 1e+15"),
     "a long text": ("shortage_cost: 4", f"shortage_cost: {'x' * 9000}", 13, "...; expected a num"),
@@ -140,7 +140,9 @@ def test_a_folder_or_a_missing_file_is_told(tmp_path: Path) -> None:
         load(tmp_path / "folder.yaml")
     with pytest.raises(ScenarioError, match=r"none\.yaml: no such file; expected a YAML file"):
         load(tmp_path / "none.yaml")
-    with pytest.raises(ScenarioError, match=r"unknown scenario .*; .*A file ends in \.yaml or"):
+    with pytest.raises(
+        ScenarioError, match=r"unknown scenario .*; .*A file name ends in \.yaml or"
+    ):
         load(tmp_path / "shop.csv")
     with pytest.raises(ScenarioError, match="expected a YAML file"):
         load("a\0b.yaml")
@@ -161,7 +163,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
         ),
         ({"mean": 3}, "expected a path, demands.customers.quantity.mean, or a short name that"),
         ({"quantity": 3}, "expected a path, demands.customers.quantity, or a short name"),
-        ({"nothing": 3}, "reached by its path, such as items.milk.holding_cost"),
+        ({"nothing": 3}, "write its path, such as items.milk.holding_cost"),
         ({"sources.diary.lead_time": 3}, "there is no sources.diary; did you mean 'dairy'?"),
     ],
 )
@@ -195,12 +197,12 @@ BOTH = {
 
 def test_two_parts_whose_cells_would_share_a_name_are_refused() -> None:
     data = jitgym.documents.read(SHOP, "shop").data | BOTH
-    with pytest.raises(ScenarioError, match=r"^shop: sources\.press: .*press\.up would be both"):
+    with pytest.raises(ScenarioError, match=r"^shop: sources\.press: .*press\.up would mean both"):
         Scenario.from_document(data, "shop")
 
 
 def test_any_cell_that_two_parts_share_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever features bring: the names of cells are compared, not the features."""
+    """This holds for every feature, because the names of cells are compared, not the features."""
     scenario = Scenario.from_document(jitgym.documents.read(SHOP, "shop").data, "shop")
     take = Row.take
 

@@ -1,4 +1,4 @@
-"""What a person prints first is a line or two that can be read, and no dump of arrays."""
+"""The objects that users print most often print as one or two lines, without arrays."""
 
 from __future__ import annotations
 

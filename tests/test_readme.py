@@ -1,4 +1,4 @@
-"""The README does what it says: its code runs, its files are there, and it fits 80 columns."""
+"""The README is correct: its code runs, its files exist, and it fits 80 columns."""
 
 from __future__ import annotations
 

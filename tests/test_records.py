@@ -1,4 +1,4 @@
-"""Recorded demand: nothing is guessed in silence. What is missing, uneven or ambiguous is told."""
+"""Recorded demand: nothing is guessed. Missing, uneven and ambiguous records are errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = tuple[object, object, object]
 
 
 class Shop:
-    """A plant of one or more recorded demands, whose file lies in a folder."""
+    """A plant with one or more recorded demands, and the folder of its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,7 +73,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def dates(first: str, count: int, *, days: int = 0, months: int = 0) -> list[str]:
-    """Return evenly spaced dates; months from the 31st end with the month."""
+    """Return evenly spaced dates; months from the 31st on use the last day of each month."""
     begin = datetime.date.fromisoformat(first)
     found = []
     for k in range(count):
@@ -226,14 +226,12 @@ def test_all_demands_of_a_plant_have_the_same_periods(shop: Shop) -> None:
     head, _, tail = text.rpartition("sales.csv, item: 'a'")
     file.write_text(f"{head}months.csv, item: 'b'{tail}")
     with pytest.raises(
-        ScenarioError, match=r"d1\.quantity: has a record every month, and 'd0' every"
+        ScenarioError, match=r"d1\.quantity: has a record every month, but 'd0' every"
     ):
         jitgym.load(file)
     head, _, tail = text.rpartition("from: 2024-01-01")
     file.write_text(f"{head}from: 2024-01-08{tail}")
-    with pytest.raises(
-        ScenarioError, match=r"d1\.quantity\.splits: split train is replayed from 2024-"
-    ):
+    with pytest.raises(ScenarioError, match=r"d1\.quantity\.splits: begins split train at 2024-"):
         jitgym.load(file)
 
 
@@ -246,7 +244,7 @@ def test_test_dates_belong_to_no_other_split(shop: Shop) -> None:
     shop.load(train, test=f"from: {days[10]}, to: {days[-1]}")
     tune = f"tune: {{from: {days[10]}, to: {days[12]}}}"
     told = shop.told(train, test=f"from: {days[12]}, to: {days[-1]}}}, {tune[:-1]}")
-    assert f"splits.test: has dates of tune, the first of them {days[12]}" in told
+    assert f"splits.test: shares dates with tune, from {days[12]} on" in told
 
 
 def test_periods_may_be_numbered(shop: Shop) -> None:
@@ -307,7 +305,7 @@ WRONG = {
     ),
     "millions": (GOOD.replace("a,2", 'a,"1,234,567.5"'), "between its digits: 1234567.5"),
     "thousands with spaces": (GOOD.replace("a,2", "a,1 234"), "between its digits: 1234"),
-    "thousands with points": (GOOD.replace("a,2", 'a,"1.234,5"'), "with a point: 1234.5"),
+    "thousands with points": (GOOD.replace("a,2", 'a,"1.234,5"'), "decimal point: 1234.5"),
     "a decimal comma": (GOOD.replace("a,2", 'a,"0,015"'), "expected a number of at least 0"),
     "empty quantity": (GOOD.replace("a,2", "a,"), "line 3: quantity is empty; expected a number"),
     "a return": (GOOD.replace("a,2", "a,-2"), "line 3: quantity is '-2'; expected a number of at"),

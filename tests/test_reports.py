@@ -1,4 +1,4 @@
-"""What a run prints and leaves: tables of 80 columns, the whole one beside the rows, cautions."""
+"""The output of a run: tables of 80 columns, the whole table beside its rows, and cautions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ demands: {customers: {item: milk, quantity: {distribution: poisson, mean: 2}, un
 
 
 def succeeds(folder: Path, columns: int, script: str, *options: str) -> tuple[str, str]:
-    """Run a script that succeeds; return what it prints, and what it says on the way."""
+    """Run a script that succeeds; return its standard output and its standard error."""
     done = call(folder, script, *options, columns=columns)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
@@ -66,12 +66,12 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     assert max(map(len, lines)) <= columns
     rows = [line for line in lines if "±" in line and line.endswith("%")]
     assert rows  # a cost with its interval, and the gap at the end of the line
-    assert "Columns left out, for want of room: " in " ".join(out.split())
+    assert "Columns left out for lack of room: " in " ".join(out.split())
     report = (plants / "run" / "report.md").read_text()
     for column in ("average inventory", "turns", "gap", "parameters"):
         assert f" {column} |" in report
     assert "base-stock (tuned): level " in report
-    assert "kanban (tuned): cards " in report  # always there, as eoq is
+    assert "kanban (tuned): cards " in report  # always shown, like eoq
     assert "eoq (tuned): quantity " in report
 
 

@@ -1,4 +1,4 @@
-"""Scenarios: the catalog, YAML out and in, overrides, and what is derived from one."""
+"""Scenarios: the catalog, writing and reading YAML, overrides, and derived quantities."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_lost_sales_is_zipkins() -> None:
     scenario = load("lost-sales")
     assert scenario.known_optimum is not None
     assert scenario.known_optimum.cost == 4.7285
-    assert scenario.yardstick == "average cost a period"
+    assert scenario.yardstick == "average cost per period"
     assert (scenario.horizon.periods, scenario.horizon.warm_up) == (2000, 200)
     assert scenario.horizon.ends is False
     assert scenario.reward_scale == pytest.approx(20)
@@ -108,7 +108,7 @@ def test_tandem_shares_one_clock_in_proportion_to_its_rates() -> None:
             tandem.demands["customers"].quantity,
         )
     )
-    assert np.all(happened == 1)  # exactly one event a period
+    assert np.all(happened == 1)  # exactly one event per period
     assert [item.holding_cost for item in tandem.items.values()] == [1, 2]
 
 
@@ -151,7 +151,7 @@ def test_recorded_series_are_in_the_order_of_their_dates(tmp_path: Path) -> None
 
 def test_a_horizon_beyond_what_a_split_replays_is_refused() -> None:
     with pytest.raises(
-        ScenarioError, match=r"horizon: has 80 periods, but split test .* replays 52"
+        ScenarioError, match=r"horizon: has 80 periods, but split test .* has only 52 to replay"
     ):
         load("recorded-retail", **{"horizon.ongoing": 80})
 
@@ -192,7 +192,9 @@ def test_overrides_reach_what_is_not_written() -> None:
     assert scenario.work_centers["press"].breakdown is not None
     assert scenario.work_centers["press"].breakdown.per == "unit"
     assert scenario.mean_lead_time("mill") == pytest.approx(2.8)
-    assert scenario.order_bound("pressing") == 12  # the source's own maximum is less than stated
+    assert (
+        scenario.order_bound("pressing") == 12
+    )  # the maximum of the source is below that in `actions`
 
 
 def test_a_list_is_dealt_out_and_one_value_goes_to_all() -> None:
@@ -251,7 +253,7 @@ def test_bounds_that_drown_the_plant_are_refused_when_they_are_asked_for() -> No
 
 def test_two_sources_may_share_the_requirement() -> None:
     scenario = two_sources(actions={"maximum_order": {"near": 2}})
-    assert scenario.order_bound("near") == 2  # the far one brings the rest
+    assert scenario.order_bound("near") == 2  # the far source delivers the rest
 
 
 def test_a_scenario_is_frozen() -> None:

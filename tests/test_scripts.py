@@ -1,7 +1,7 @@
-"""The scripts as a person runs them: results, clean JSON, and faults told in one message.
+"""The scripts as users run them: results, clean JSON, and one clear message for each fault.
 
-Most are called within this process, a few as a person starts them: what happens while they are
-imported, and what a process leaves on its streams.
+Most are called within this process. A few are started as users start them: those that show what
+happens during imports, and what a process leaves on its streams.
 """
 
 from __future__ import annotations
@@ -157,27 +157,27 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
         ("compare", ["lost-sales", "--agents", "base-stok"], "unknown policy 'base-stok'"),
         ("tune", ["shop.yaml"], "shop.yaml, line 4: items.milk.holdng_cost: unknown key"),
         ("tune", ["lost-sales", "--set", "penalty=-1"], "penalty=-1"),
-        ("train", ["lost-sales", "--set", "penalty"], "no assignment; expected NAME=VALUE"),
+        ("train", ["lost-sales", "--set", "penalty"], "is not an assignment; expected NAME=VALUE"),
         ("train", ["lost-sales", "--steps", "0"], "steps"),
         ("tune", ["lost-sales", "--seed", "-1"], "--seed is -1; expected a whole number from 0"),
         ("tune", ["lost-sales", "--set", "mean=2", "mean=3"], "--set mean is given twice"),
         ("compare", ["lost-sales", "--episodes", "1"], "--episodes is 1; expected at least 2"),
-        ("compare", ["lost-sales", "lost-sales"], "two scenarios of one name"),
+        ("compare", ["lost-sales", "lost-sales"], "two scenarios have the same name"),
         (
             "tune",
             ["lost-sales", "--target", "fil_rate=0.9"],
             "no such KPI; did you mean 'fill_rate'",
         ),
         ("tune", ["lost-sales", "--target", "fill_rate=98"], "fill_rate is 98; expected a share"),
-        ("tune", ["lost-sales", "--target", "fill_rate"], "no assignment; expected NAME=VALUE"),
+        ("tune", ["lost-sales", "--target", "fill_rate"], "not an assignment; expected NAME"),
         ("tune", ["lost-sales", "--least", "stock"], "least is 'stock', but there is no target"),
         ("tune", ["lost-sales", "--fix", "level=3"], "--fix: no policy is named"),
         ("frontier", ["lost-sales", "--low", "0.9", "--high", "0.5"], "expected 0 <= low < high"),
         ("validate", ["--workers", "0"], "--workers is 0; expected at least 1"),
         ("train", ["lost-sales", "--config", "none.yaml"], "none.yaml: no such file"),
-        ("tune", ["lost-sales", "--set", "penalty=2020-13-45"], "2020-13-45 is no date"),
+        ("tune", ["lost-sales", "--set", "penalty=2020-13-45"], "2020-13-45 is not a date"),
         ("tune", ["lost-sales", "--set", "penalty=[1"], "--set penalty=[1: did not find expected"),
-        ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a point"),
+        ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a decimal point"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(

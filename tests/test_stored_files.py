@@ -1,4 +1,4 @@
-"""Files that a run left: whatever was done to them, one clear error; nothing of them is used."""
+"""Damaged files of a run give one clear error, and no part of them is used."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_table_with_wrong_arrays_is_refused(
 
 
 def of_size(path: Path, shape: tuple[int, ...]) -> None:
-    """A small file whose states say that they have this shape, and unpack to that many zeros."""
+    """A small file whose states have this shape and unpack to that many zeros."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f8", "fortran_order": False, "shape": shape}
@@ -143,7 +143,7 @@ def refused(path: Path) -> None:
 
 def test_a_table_of_another_scenario_is_refused(table: Path) -> None:
     assert OptimalPolicy.load(table, lay_out(SMALL)).states.size > 0
-    with pytest.raises(RunError, match="made for a plant with other cells than 'lost-sales' has"):
+    with pytest.raises(RunError, match="made for a plant with other cells than 'lost-sales';"):
         agents.make("optimal", jitgym.load("lost-sales", lead_time=4), path=table)
 
 

@@ -1,4 +1,4 @@
-"""The five systems do what the headers of their files say."""
+"""The five systems behave as the headers of their files say."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PERIODS = 728
 
 @cache
 def shop(factor: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Mean flows a period and KPIs of a print shop that prints whatever waits.
+    """Mean flows per period and KPIs of a print shop that prints whatever waits.
 
-    Its demand is `factor` times that of the first three quarters, all year.
+    Its demand is `factor` times that of the first three quarters of the year, all year.
     """
     seasons = {"factors": [factor], "periods": 182}
     varied = {f"demands.{buyers}.seasons": seasons for buyers in BUYERS.values()}
@@ -48,7 +48,7 @@ def shop(factor: float) -> tuple[dict[str, float], dict[str, float]]:
 
 def test_prints_are_made_to_order_whatever_is_asked_for() -> None:
     _, found = shop(1.0)
-    assert found["fill_rate"] < 0.02  # a print whose customer left may find another
+    assert found["fill_rate"] < 0.02  # a print whose customer left may serve another one
 
 
 def test_no_level_of_a_print_is_above_the_storage_that_its_page_states() -> None:
@@ -86,7 +86,7 @@ def test_machines_are_used_as_the_header_says() -> None:
     assert flows["engraver.used"] == pytest.approx(8.4, abs=0.2)  # of 9
     assert flows["printer.over"] > 2.5
     assert found["within_6"] > 0.5
-    assert 0.95 < found["within_10"] < 0.98  # at the peak it takes better changes of designs
+    assert 0.95 < found["within_10"] < 0.98  # the peak needs better decisions on design changes
 
 
 def test_die_changes_of_the_automotive_line_count_as_first_pass_defects() -> None:
@@ -95,5 +95,5 @@ def test_die_changes_of_the_automotive_line_count_as_first_pass_defects() -> Non
         probe.step(**{"cast_a" if t % 4 < 2 else "cast_b": 12.0, "iron_supply": 12.0})
     found = kpis(probe.layout, probe.engine.sums, 40)
     assert found["first_pass_defects"][0] > 10_000
-    assert found["defect_rate"][0] == 0  # none is passed on
+    assert found["defect_rate"][0] == 0  # no defect is passed on
     assert found["setups"][0] > 0

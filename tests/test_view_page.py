@@ -1,4 +1,4 @@
-"""docs/view.md: every example runs, one after the other, and prints what stands below it."""
+"""docs/view.md: all examples run, one after the other, and print the output shown below them."""
 
 from __future__ import annotations
 

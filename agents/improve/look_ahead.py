@@ -34,7 +34,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, Rule, ViewLayout, asking_order
+from jitgym.control.masses import deviation_of
 from jitgym.control.policy import ask_batch
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.distributions import Regimes
 from jitgym.envs import Engine
 from jitgym.evaluate import closed_loop
@@ -44,10 +46,8 @@ from jitgym.scenario import Revealed, Scenario
 
 from ..classic.adaptive.regime_base_stock import REGIME_BASE_STOCK
 from ..classic.base.acting import Acting, remembered, rows
-from ..classic.base.declaration import Array, Classic, Parameter, Values
-from ..classic.base.sizing import Stage, deviation_of, outside_suppliers, stages
+from ..classic.base.declaration import Array, Classic, Parameter, Values, parameter
 from ..classic.pull.base_stock import BASE_STOCK
-from ..classic.reorder.eoq import order_lasts
 from ..classic.reorder.min_max import MIN_MAX
 from ..classic.sourcing.dual_index import DUAL_INDEX
 
@@ -277,7 +277,7 @@ def usual_base(scenario: Scenario) -> Classic:
 def periods_ahead(scenario: Scenario) -> int:
     """Return the longest way from a supplier to a customer, and what is needed to settle."""
     at = stages(scenario)
-    cycle = max((order_lasts(stage) for stage in at.values() if has_fixed_cost(stage)), default=0.0)
+    cycle = max((stage.order_lasts for stage in at.values() if has_fixed_cost(stage)), default=0.0)
     rest = REST if len(at) > 1 else REST_OF_ONE
     return min(math.ceil(longest_way(scenario) + rest + CYCLES * cycle), LONGEST)
 
@@ -350,10 +350,7 @@ def own_parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     several = len(scenario.sources) > 1
 
     def fixed(name: str, unit: str, value: float, least: float, step: float = 1.0) -> Parameter:
-        size = np.array([value])
-        return Parameter(
-            name, unit, ("policy",), size, size, np.array([step]), size, least, whole=step == 1.0
-        )
+        return parameter(name, unit, value, step=step, low=value, least=least, whole=step == 1.0)
 
     return (
         fixed("paths", "paths", max(paths_for(scenario), 1), 1.0),

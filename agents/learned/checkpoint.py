@@ -1,11 +1,11 @@
-"""What a training leaves in its folder. Files are data: no pickled object is ever loaded.
+"""The files of a training in its folder. Files are data: no pickled object is ever loaded.
 
     agent.yaml    what is trained: scenario, control, hyperparameters, seed, meaning of every entry
-    last.pt       where training stands: weights, optimizer, environments, random numbers
-    best.pt       weights of the policy that cost least on the split `validate`
+    last.pt       the state of the training: weights, optimizer, environments, random numbers
+    best.pt       weights of the policy with the lowest cost on the split `validate`
     tensorboard/  curves
 
-Every file is written under a temporary name and renamed: a reader finds a whole one or none.
+Every file is written under a temporary name and then renamed: a reader finds a whole file or none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Stored = dict[str, Any]
 
 
 class Record(Part):
-    """What agent.yaml says: what is trained, and what the net's inputs and outputs mean."""
+    """The content of agent.yaml: what is trained, and what the net's inputs and outputs mean."""
 
     agent: str  # the learner's name
     control: Control
@@ -73,27 +73,27 @@ class Checkpoint:
 
     @property
     def record(self) -> Path:
-        """What is trained."""
+        """The file that says what is trained."""
         return self.folder / "agent.yaml"
 
     @property
     def last(self) -> Path:
-        """Where training stands."""
+        """The file with the state of the training."""
         return self.folder / "last.pt"
 
     @property
     def best(self) -> Path:
-        """The best policy."""
+        """The file with the best policy."""
         return self.folder / "best.pt"
 
     def begin(self, record: Stored) -> None:
-        """Begin a training here. Raises RunError where the folder holds one already."""
+        """Begin a training here. Raises RunError if the folder already holds one."""
         expect_folder(self.folder, resume=False)
         self.folder.mkdir(parents=True, exist_ok=True)
         documents.write(record, self.record)
 
     def resume(self, record: Stored) -> Stored:
-        """Return where the training of the same agent stands. Raises RunError where none does."""
+        """Return the state of the training of the same agent. Raises RunError if there is none."""
         expect_folder(self.folder, resume=True)
         earlier = self.read_record()
         changed = [name for name in record if earlier.get(name) != record[name]]
@@ -105,15 +105,15 @@ class Checkpoint:
         return self.stored()
 
     def stored(self) -> Stored:
-        """Return where training stands. Raises RunError where that cannot be read."""
+        """Return the state of the training. Raises RunError if it cannot be read."""
         return read_tensors(self.last)
 
     def read_record(self) -> Stored:
-        """Return what is trained here, as plain data. Raises RunError where nothing is."""
+        """Return the record of this training as plain data. Raises RunError if there is none."""
         return self._checked()[0]
 
     def read(self) -> Record:
-        """Return what is trained here. Raises RunError where nothing is."""
+        """Return the record of this training. Raises RunError if there is none."""
         return self._checked()[1]
 
     def _checked(self) -> tuple[Stored, Record]:
@@ -135,13 +135,15 @@ class Checkpoint:
 
 
 def expect_folder(folder: Path | None, resume: bool) -> None:
-    """Raise RunError unless a training may begin in this folder, or go on there.
+    """Raise RunError unless a training may begin, or with `resume` continue, in this folder.
 
-    None stands for a new folder.
+    None means a new folder.
     """
     if folder is None:
         if resume:
-            raise RunError("nothing to resume: no folder is given; expected that of a training")
+            raise RunError(
+                "nothing to resume: no folder is given; expected the folder of a training"
+            )
         return
     checkpoint = Checkpoint(folder)
     if resume and not checkpoint.last.is_file():
@@ -151,16 +153,16 @@ def expect_folder(folder: Path | None, resume: bool) -> None:
 
 
 def write_tensors(path: Path, stored: Stored) -> None:
-    """Write tensors and plain numbers such that nobody ever sees half of them."""
+    """Write tensors and plain numbers; a reader never sees a half-written file."""
     with documents.whole(path) as unfinished:
         try:
             torch.save(stored, unfinished)
-        except RuntimeError as error:  # what torch makes of a full disk
+        except RuntimeError as error:  # raised by torch if the disk is full
             raise RunError(f"{path}: cannot be written ({reason(error)})") from None
 
 
 def read_tensors(path: Path) -> Stored:
-    """Read what `write_tensors` wrote; nothing else is unpickled. Raises RunError."""
+    """Read a file of `write_tensors`; nothing else is unpickled. Raises RunError."""
     expect_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -177,9 +179,9 @@ def read_tensors(path: Path) -> Stored:
 
 
 def expect_like(stored: object, known: object, path: Path, *place: object) -> None:
-    """Raise RunError unless what was stored has the parts, shapes and types of what is known.
+    """Raise RunError unless `stored` has the same parts, shapes and types as `known`.
 
-    Numbers must be finite, apart from those that are infinite in `known`.
+    Numbers must be finite, except for those that are infinite in `known`.
     """
     where = f"{path}: {'.'.join(map(str, place)) or 'its content'}"
     if isinstance(known, Mapping):
@@ -198,7 +200,7 @@ def expect_like(stored: object, known: object, path: Path, *place: object) -> No
                 f"{where} is {found[0]} {found[1]}; expected {expected[0]} {expected[1]}"
             )
         if not torch.isfinite(stored).all() and torch.isfinite(known).all():
-            raise RunError(f"{where} holds numbers that are not finite; expected finite ones")
+            raise RunError(f"{where} holds numbers that are not finite; expected finite numbers")
     elif type(stored) is not type(known):
         raise RunError(f"{where} is {type(stored).__name__}; expected {type(known).__name__}")
     elif isinstance(stored, float) and stored != stored:

@@ -1,6 +1,6 @@
-"""A net as a policy: what `jitgym.evaluate.net_policy` makes of it, on one thread.
+"""A trained net as a policy, made by `jitgym.evaluate.net_policy` and run on one thread.
 
-No exploration: asked = decode(mean or most likely action).
+It does not explore: asked = decode(mean or most likely action).
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class LearnedPolicy(NetPolicy):
 def one_thread() -> Iterator[None]:
     """Let torch use one thread.
 
-    On nets this small more threads gain nothing; where other programs run they cost a hundredfold.
+    More threads gain nothing on such small nets, and can take a hundred times as long while other
+    programs run.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What a learner is trained with; configs/agents/*.yaml gives each choice its reason."""
+"""The settings of a learner; configs/agents/*.yaml gives the reason for each choice."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jitgym.scenario import Scenario
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Width = Annotated[int, Field(ge=1, le=100_000)]
 MOST_STEPS = 100_000_000
-"""Between two updates; all of them are kept in memory."""
+"""Largest number of steps between two updates, because all of them are kept in memory."""
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Validation(Part):
-    """How the best of the policies on the way is found."""
+    """How the best policy of a training is found."""
 
     every: Count  # steps of all environments together
     episodes: Count
@@ -37,13 +37,13 @@ class Settings(Part):
     periods: Count  # of each environment between two updates
     minibatch: Count  # steps
     epochs: Count  # passes over the steps of an update
-    learning_rate: Positive  # at the beginning; falls linearly to 0 with the budget
+    learning_rate: Positive  # at the start; it falls linearly to 0 over the budget
     discount: Share
     gae_lambda: Share
-    clip: Positive  # of the ratio of new to old probability
+    clip: Positive  # bound of the ratio of new to old probability
     entropy_bonus: Annotated[float, Field(ge=0)]
-    deviation: Positive  # standard deviation of the first actions, where these are a Box
-    layers: list[Width]  # hidden units, of policy and value alike
+    deviation: Positive  # standard deviation of the first actions, if the space is a Box
+    layers: list[Width]  # hidden units, for both policy and value
     validation: Validation
 
     @model_validator(mode="after")
@@ -61,16 +61,17 @@ class Settings(Part):
         return self
 
     def control_for(self, scenario: Scenario) -> Control:
-        """What an action is: as stated, or what suits the scenario."""
+        """The control that is stated, or the one that suits the scenario."""
         return suited(scenario) if self.control == "suited" else self.control
 
 
 def suited(scenario: Scenario) -> Control:
     """Return the control that is easiest to learn.
 
-    `base-stock` where an item is made of another: what a station should ask for depends on the
-    whole line, and levels know that already. `orders-discrete` where an order has a fixed cost: the
-    best order is nothing or much, two peaks that a normal distribution has not. Else `orders`.
+    It is `base-stock` if an item is made of another one: a station's best order depends on the
+    whole line, which levels take into account. It is `orders-discrete` if an order has a fixed
+    cost: the best order is then nothing or a lot, and a normal distribution has only one peak.
+    Otherwise it is `orders`.
 
     >>> from jitgym.catalog import load
     >>> [suited(load(name)) for name in ("kanban-line", "recorded-retail", "lost-sales")]
@@ -85,7 +86,7 @@ def suited(scenario: Scenario) -> Control:
 def read_settings(path: Path) -> Settings:
     """Read a file of hyperparameters. Raises ScenarioError with file, line and expectation."""
     if not path.is_file():
-        raise ScenarioError(f"{path}: no such file; expected hyperparameters in YAML")
+        raise ScenarioError(f"{path}: no such file; expected a YAML file of hyperparameters")
     document = read_file(path)
     try:
         return Settings.model_validate(document.data)

@@ -1,4 +1,4 @@
-"""The scenarios that come with jitgym, and loading: a name, a family or a path -> a Scenario."""
+"""The scenarios that come with jitgym, and `load`, which reads a name, a family or a path."""
 
 from .families import FAMILIES
 from .files import FOLDER, names, path, text

@@ -1,4 +1,4 @@
-"""Plants whose shape varies with a number: functions that return a Scenario, by name."""
+"""Families of plants whose shape varies: functions that return a Scenario, by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from jitgym.scenario import Scenario
 
 from . import files
 
-CAPACITY = {0: 0.1, 1: 0.8, 2: 0.1}  # parts a period that an up station can make: chances
-CUSTOMERS = 2  # at most so many ask for a product in a period
+CAPACITY = {0: 0.1, 1: 0.8, 2: 0.1}  # parts per period of a station that is up -> probability
+CUSTOMERS = 2  # the largest number of customers per period
 
 
 def line(
@@ -25,30 +25,31 @@ def line(
 ) -> Scenario:
     """Return a serial line of unreliable stations, from unlimited material to customers who wait.
 
-    Every station makes 0, 1 or 2 parts a period (.1, .8, .1) while it is up, and is up and down for
-    geometric times. Up to two customers come a period (binomial). Ours, after the lines of Bonvik,
-    Couch and Gershwin (1997); small, so that three stations can be solved exactly: a state is the
-    stocks, the backlog and who is up, without lead times, lots or unfinished work. What makes it
-    hard: a stop anywhere starves all below, and what is above it must not pile up meanwhile.
+    A station that is up makes 0, 1 or 2 parts per period (probabilities .1, .8, .1); times to
+    failure and times to repair are geometric. At most two customers come per period (binomial). The
+    numbers are ours, after the lines of Bonvik, Couch and Gershwin (1997). The line is small, so
+    that three stations can be solved exactly: a state is the stocks, the backlog and the stations
+    that are up; there are no lead times, lots or unfinished work. What makes it hard: a station
+    that is down starves all stations downstream, and stock upstream of it must not pile up.
 
     Parameters
     ----------
     stations
-        In series; station 1 never lacks material.
+        Number of stations in series; station 1 never lacks material.
     utilization
-        Mean demand / what a station can make a period in the long run, breakdowns included.
+        Mean demand divided by the long-run capacity of a station, with breakdowns.
     mean_time_to_failure, mean_time_to_repair
-        Periods, at least 1, each of a geometric time.
+        Means of the geometric times, in periods, at least 1.
     holding
-        Cost a unit and period of each station's parts, or one for all; by default 1, 2, 3, ...:
-        parts are worth more downstream.
+        Cost per unit and period of the parts of each station, or one number for all; 1, 2, 3, ...
+        by default, because parts are worth more downstream.
     backorder
-        Cost of a customer waiting a period.
+        Cost per waiting customer and period.
 
     Raises
     ------
     jitgym.ScenarioError
-        If a number makes no sense.
+        If a number is out of range.
 
     >>> scenario = line(stations=4, utilization=0.85)
     >>> list(scenario.sources)
@@ -96,7 +97,7 @@ def line(
                 "shortage_cost": backorder,
             }
         },
-        # No station makes more in a period.
+        # No station can make more per period.
         "actions": {"maximum_order": {f"station_{k}": max(CAPACITY) for k in numbers}},
         "parameters": {
             "holding": [f"items.parts_{k}.holding_cost" for k in numbers],
@@ -107,25 +108,27 @@ def line(
 
 
 def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
-    """Return one style of `fast-fashion` by itself, small enough to be solved exactly.
+    """Return a single style of `fast-fashion`, small enough to be solved exactly.
 
-    Counted in packs of some pieces and periods of some weeks: prices, minimum orders, level and
-    life cycle are those of the season, lead times its weeks rounded up to whole periods. What is
-    coarser: orders come in whole packs, and the near source answers after a period.
+    Quantities are in packs of several pieces, and a period has several weeks. Prices, minimum
+    orders, level and life cycle are those of `fast-fashion`; lead times are rounded up to whole
+    periods. It is coarser in two ways: orders are whole packs, and the near source delivers after
+    one period.
 
     Parameters
     ----------
     style
-        Its name in `fast-fashion`: gail, isis, entice, ...
+        Name of the style in `fast-fashion`: gail, isis, entice, ...
     pieces
-        Of a pack, the unit of every quantity here. The process grows with the square of 1 / pieces.
+        Pieces per pack, the unit of all quantities. The size of the Markov decision process grows
+        with the square of 1 / pieces.
     weeks
-        Of a period: 1, 2 or 4.
+        Weeks per period: 1, 2 or 4.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such style, or a number makes no sense.
+        If there is no such style, or a number is out of range.
 
     >>> scenario = style("anita", pieces=300)
     >>> scenario.sources["anita_far"].lead_time.expectation, scenario.horizon.periods
@@ -171,7 +174,7 @@ def style(style: str = "gail", pieces: int = 200, weeks: int = 4) -> Scenario:
 
 
 def _in_packs(quantity: dict[str, Any], pieces: int, weeks: int) -> dict[str, Any]:
-    """Return a life cycle by the week and piece in packs and longer periods."""
+    """Return a life cycle in pieces and weeks, converted to packs and periods."""
     shares = quantity["shares"]
     return quantity | {
         "mean": quantity["mean"] / pieces,
@@ -182,7 +185,7 @@ def _in_packs(quantity: dict[str, Any], pieces: int, weeks: int) -> dict[str, An
 
 
 def _in_packs_from(source: dict[str, Any], pieces: int, weeks: int) -> dict[str, Any]:
-    """Return a source in packs and longer periods; emissions go with them."""
+    """Return a source, with its emissions, converted to packs and periods."""
     changed = {name: source[name] * pieces for name in ("unit_cost", "emissions_per_unit")}
     changed["minimum_order"] = math.ceil(source["minimum_order"] / pieces)
     changed["lead_time"] = math.ceil(source["lead_time"] / weeks)
@@ -209,7 +212,7 @@ def _holding(given: Any, stations: int) -> list[float]:
     costs = list(given) if isinstance(given, list | tuple) else [given] * stations
     if len(costs) != stations:
         raise ScenarioError(
-            f"line: holding: has {len(costs)} values; expected {stations}, one a station"
+            f"line: holding: has {len(costs)} values; expected {stations}, one per station"
         )
     return costs
 

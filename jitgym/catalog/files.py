@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 
 def path(name: str) -> Path:
-    """The file of a scenario, whether it exists or not."""
+    """The path of the file of a scenario, which need not exist."""
     return FOLDER / f"{name}.yaml"
 
 

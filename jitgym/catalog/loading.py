@@ -1,4 +1,4 @@
-"""Loading: a scenario by name, family or path, and one varied by overrides."""
+"""Loading a scenario by its name, family or path, with overrides of its values."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .families import FAMILIES
 
 
 def load(scenario: str | Path | Scenario, /, **overrides: Any) -> Scenario:
-    """A scenario by its name in the catalog, a family's name, or a path; or one varied.
+    """Return a scenario, given its name in the catalog, the name of a family, a path or a Scenario.
 
-    Overrides go by a short name of `parameters` or a dotted path. A list for a name with several
-    paths is dealt out in their order; one value goes to all of them. A known optimum is dropped
-    with any override. Raises ScenarioError.
+    The name of an override is a short name of `parameters` or a dotted path. If a short name has
+    several paths, a list gives one value to each of them in order, and a single value goes to all.
+    Any override removes a known optimum. Raises ScenarioError for a fault.
 
     >>> lead_time = {"distribution": "uniform", "low": 2, "high": 4}
     >>> load("lost-sales", lead_time=lead_time).mean_lead_time("supplier")
@@ -34,11 +34,13 @@ def load(scenario: str | Path | Scenario, /, **overrides: Any) -> Scenario:
 def _base(
     scenario: str | Path | Scenario, overrides: dict[str, Any]
 ) -> tuple[Scenario, dict[str, Any]]:
-    """The scenario that is meant, and the overrides that are still to be made."""
+    """The scenario, and the overrides that have not been applied yet."""
     if isinstance(scenario, Scenario):
         return scenario, overrides
     if not isinstance(scenario, str | Path):
-        raise ScenarioError(f"{scenario!r} is no scenario; expected a name, a path or a Scenario")
+        raise ScenarioError(
+            f"{scenario!r} is not a scenario; expected a name, a path or a Scenario"
+        )
     name = str(scenario)
     if name in files.names():
         return files.read(name), overrides
@@ -51,7 +53,7 @@ def _base(
         return build(documents.read_file(path), path.parent), overrides
     known = documents.suggest(name, sorted({*files.names(), *FAMILIES}))
     raise ScenarioError(
-        f"unknown scenario {documents.cut(name)!r}; {known} A file ends in .yaml or .yml"
+        f"unknown scenario {documents.cut(name)!r}; {known} A file name ends in .yaml or .yml"
     )
 
 
@@ -65,7 +67,7 @@ def _varied(base: Scenario, overrides: Mapping[str, Any]) -> Scenario:
                 documents.put(document.data, path, part)
             except ValueError as error:
                 raise ScenarioError(f"{document.name}: {path}: {error}") from None
-    # What was true of the default parameters need not be true any more.
+    # The known optimum holds for default parameters only; short names may no longer exist.
     document.data.pop("known_optimum", None)
     document.data.pop("parameters", None)
     varied = build(document, base._folder)
@@ -80,7 +82,7 @@ def _varied(base: Scenario, overrides: Mapping[str, Any]) -> Scenario:
 
 
 def _dealt(base: Scenario, name: str, value: Any) -> list[tuple[str, Any]]:
-    """(path, value) of everything that an override sets."""
+    """(path, value) for every path that an override sets."""
     paths = base.parameters.get(name, (name,))
     if len(paths) == 1 or not isinstance(value, list):
         return [(path, value) for path in paths]
@@ -93,7 +95,7 @@ def _dealt(base: Scenario, name: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def _paths_to(base: Scenario, field: str) -> list[str]:
-    """Dotted paths to everything of this name that the scenario has, else that it could have."""
+    """Dotted paths to all fields with this name that the scenario has, else that it may have."""
     if field in Scenario.model_fields:
         return []
     possible = dict.fromkeys(documents.written_paths(base.document(), field))
@@ -109,7 +111,7 @@ MOST_PATHS = 4
 
 
 def _check_path(base: Scenario, name: str, path: str) -> None:
-    """A path may name what is not written, but no section or part that is not there."""
+    """Raise ScenarioError if a path leads to an unknown section, part or short name."""
     section, _, rest = path.partition(".")
     if name == path and not rest and (paths := _paths_to(base, name)):
         listed = " or ".join(paths[:MOST_PATHS])
@@ -125,8 +127,8 @@ def _check_path(base: Scenario, name: str, path: str) -> None:
         hint += "" if hint.endswith("?") else "."
         item = next(iter(base.items))
         raise ScenarioError(
-            f"{base.file}: unknown parameter {documents.cut(name)!r}; {hint} A part of these is "
-            f"reached by its path, such as items.{item}.holding_cost"
+            f"{base.file}: unknown parameter {documents.cut(name)!r}; {hint} For a value inside "
+            f"one of these, write its path, such as items.{item}.holding_cost"
         )
     part = rest.partition(".")[0]
     if section in NAMED and part not in getattr(base, section):

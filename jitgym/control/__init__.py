@@ -1,6 +1,7 @@
 """Control: the view, the policy protocol, and the family of pull rules."""
 
 from .policy import FunctionPolicy, Policy, Printed, RulePolicy, as_policy
+from .positions import echelon, local
 from .rules import Rule, asking_order, echelon_matrix, linear_rule, pull_rule
 from .view import View, ViewLayout
 
@@ -14,7 +15,9 @@ __all__ = [
     "ViewLayout",
     "as_policy",
     "asking_order",
+    "echelon",
     "echelon_matrix",
     "linear_rule",
+    "local",
     "pull_rule",
 ]

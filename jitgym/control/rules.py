@@ -5,11 +5,13 @@ For every source, from the customer upward; the sources of one item from short t
     gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
     ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
 
-K is the number of cards (in units), p the units in process at the item's sources, and B the parts
-still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
-weighted sum of the view's cells (the inventory position, or any linear rule) and of the quantities
-asked earlier in this period. A source with neither cards nor level pushes: it asks for all that its
-materials allow. If several sources share a work center, the higher priority runs first.
+K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
+less the cards that the item's consumers have free. S a level, E.v a weighted sum of the view's
+cells (the inventory position of `positions`, or any linear rule) and of what this period's earlier
+asks add to it. Where another source of the item is asked later, no ask is larger than what can be
+granted: the other one gets the rest. With neither cards nor level a source pushes: it asks for all
+that its materials allow. Where several sources stand at one work center, a higher priority runs
+first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -18,7 +20,7 @@ Dallery 2000 for the lines). Quantities are in units.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +28,17 @@ import numpy.typing as npt
 
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
-from jitgym.plant.records import PLACE, UNLIMITED, Matrix, Plant, Records, Row
-from jitgym.plant.whole import at_least, whole, whole_units
+from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.stock import on_hand
+from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
+
+from .positions import (
+    Cells,
+    echelons,
+    on_order,
+    returning,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -40,7 +50,10 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        # 1 if no rule of the population has such a number, so that it can be skipped.
+        ("on_order", "i4"),  # first and last weight of what counts under its cards beside the stock
+        ("on_order_end", "i4"),
+        ("has_rivals", "i4"),  # 1 where another source of the item is asked later
+        # 1 where no rule of the population has such a number, so that it need not be looked at.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
         ("lacks_caps", "i4"),
@@ -98,12 +111,11 @@ def ask_by_rule(
         ask = asks[k]
         gap = UNLIMITED
         if not ask.lacks_cards and numbers[k, CARDS] < UNLIMITED:
-            gap = numbers[k, CARDS] - under_cards(plant, ask.source, state, asked)
+            held = parts_under_cards(plant, ask.source, state, asked)
+            held += weighed(ask.on_order, ask.on_order_end, cells, weights, state, asked)
+            gap = numbers[k, CARDS] - held
         if not ask.lacks_levels and numbers[k, LEVEL] < UNLIMITED:
-            position = 0.0
-            for w in range(ask.weights, ask.weights_end):
-                cell = cells[w]
-                position += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+            position = weighed(ask.weights, ask.weights_end, cells, weights, state, asked)
             gap = min(gap, numbers[k, LEVEL] - position)
         if gap == UNLIMITED:
             gap = enough_material_for(plant, ask.source, state)
@@ -114,29 +126,58 @@ def ask_by_rule(
                 asked[ask.source] = whole_units(wanted)
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
+            if ask.has_rivals:
+                asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
 @kernel
-def under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return the units of the item of source s that are in process, asked, or under a card.
+def weighed(
+    first: int,
+    last: int,
+    cells: npt.NDArray[np.int32],
+    weights: Row,
+    state: Row,
+    asked: Row,
+) -> float:
+    """Return a weighted sum of cells of the state and of what was asked in this period."""
+    total = 0.0
+    for w in range(first, last):
+        cell = cells[w]
+        total += weights[w] * (state[cell] if cell >= 0 else asked[-1 - cell])
+    return total
+
+
+@kernel
+def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
+    """Return how many units in stock of the item of source s wait under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
     item = plant.items[plant.sources[s].item]
-    held = 0.0
-    for a in range(item.ages):
-        held += state[item.stock + a]
+    held = on_hand(state, item)
     for k in range(item.users, item.users_end):
         user = plant.users[k]
         held -= user.quantity * asked[user.source]
-    held = max(held, 0.0)
-    for k in range(item.sources, item.sources_end):
-        source = plant.sources[plant.makers[k]]
-        held += asked[plant.makers[k]]
-        for a in range(source.ages):
-            held += state[source.pipeline + a]
-    return held
+    return max(held, 0.0)
+
+
+@kernel
+def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
+    """Return what can be granted of what is wanted from source s, as far as the state tells.
+
+    Not beyond its maximum order and its materials, not below its minimum order, and nothing while
+    it or its work center is down.
+    """
+    source = plant.sources[s]
+    if source.up != NONE and state[source.up] == 0.0:
+        return 0.0
+    if source.center != NONE:
+        center = plant.centers[source.center]
+        if center.up != NONE and state[center.up] == 0.0:
+            return 0.0
+    most = whole_lots(source, min(wanted, enough_material_for(plant, s, state)))
+    return most if most >= source.minimum else 0.0
 
 
 @kernel
@@ -146,21 +187,13 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
     units = min(source.maximum, PUSHED)
     for k in range(source.materials, source.materials_end):
         material = plant.materials[k]
-        item = plant.items[material.item]
-        stock = 0.0
-        for a in range(item.ages):
-            stock += state[item.stock + a]
-        units = min(units, stock / material.quantity)
+        units = min(units, on_hand(state, plant.items[material.item]) / material.quantity)
     return units
 
 
 def asking_order(scenario: Scenario) -> list[str]:
     """Return the sources from the customer upward; those of one item by increasing lead time."""
-    return [
-        source
-        for item in reversed(scenario.items_upstream_first)
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
-    ]
+    return list(scenario.asking_order)
 
 
 def pull_rule(
@@ -203,8 +236,28 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    positions = _inventory_positions(layout, order, net)
+    whole = echelons(layout, net)
+    positions = [seen_by(layout, source, whole[scenario.sources[source].makes]) for source in order]
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
+
+
+def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
+    """Return the position of an item as one of its sources sees it when it is asked.
+
+    With what was asked of the sources before it. Rework does not see the by-products that it is
+    there to take, and raises the position of nobody: by-products are in it already.
+    """
+    scenario = layout.scenario
+    place = layout.place_of_source
+    counted = scenario.reworked
+    row = dict(position)
+    if source in counted:
+        for cell in returning(layout, scenario.sources[source].makes):
+            row.pop(cell, None)
+    for other in scenario.asked_before[source]:
+        if source in counted or other not in counted:
+            row[-1 - place[other]] = 1.0
+    return row
 
 
 def linear_rule(
@@ -217,73 +270,27 @@ def linear_rule(
 
     The last number (the priority) may be left out and is then 0.
     """
-    place = {name: k for k, name in enumerate(layout.scenario.sources)}
-    ends = np.cumsum([0, *(len(position) for position in positions)])
+    scenario = layout.scenario
+    place = {name: k for k, name in enumerate(scenario.sources)}
+    made = [scenario.sources[source].makes for source in order]
+    under = [
+        seen_by(layout, source, on_order(layout, item))
+        for source, item in zip(order, made, strict=True)
+    ]
+    rows = [*positions, *under]
+    ends = np.cumsum([0, *map(len, rows)])
     asks = np.zeros(len(order), dtype=ASK)
     asks["source"] = [place[name] for name in order]
-    asks["weights"], asks["weights_end"] = ends[:-1], ends[1:]
+    asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
+    asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
+    last = {item: k for k, item in enumerate(made)}
+    asks["has_rivals"] = [k < last[item] for k, item in enumerate(made)]
     return Rule(
         asks,
-        np.array([cell for position in positions for cell in position], dtype=np.int32),
-        np.array([[w for position in positions for w in position.values()]], dtype=np.float64),
+        np.array([cell for row in rows for cell in row], dtype=np.int32),
+        np.array([[w for row in rows for w in row.values()]], dtype=np.float64),
         np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
     )
-
-
-def _inventory_positions(layout: Layout, order: Sequence[str], net: bool) -> list[dict[int, float]]:
-    scenario = layout.scenario
-    of_items = echelons(layout, net)
-    place = {name: k for k, name in enumerate(scenario.sources)}
-    asked: dict[str, dict[int, float]] = {}  # item -> the sources asked for it so far
-    positions = []
-    for source in order:  # each ask raises the position for the next source
-        item = scenario.sources[source].makes
-        before = asked.setdefault(item, {})
-        positions.append(of_items[item] | before)
-        before[-1 - place[source]] = 1.0
-    return positions
-
-
-def echelon(layout: Layout, item: str, net: bool = True) -> dict[int, float]:
-    """Return the echelon of an item as {state cell: units of the item per unit of the cell}.
-
-    It is everything in stock and in process at the item and below, down to the customer, summed
-    over consuming branches and weighted by the bill of materials, less the backorders if `net`.
-    """
-    below, waiting = {item}, [item]
-    while waiting:
-        further = layout.scenario.goes_into(waiting.pop()).keys() - below
-        below |= further
-        waiting += further
-    return echelons(layout, net, below)[item]
-
-
-def echelons(
-    layout: Layout, net: bool = True, of: Collection[str] | None = None
-) -> dict[str, dict[int, float]]:
-    """Return the echelon of every item, or of those in `of` and all below them; see `echelon`."""
-    scenario = layout.scenario
-    cells = {part.name: part for part in layout.state}
-    backlogs: dict[str, list[int]] = {}
-    for name, demand in scenario.demands.items():
-        if f"{name}.backlog" in cells:
-            backlogs.setdefault(demand.item, []).append(cells[f"{name}.backlog"].start)
-    rows: dict[str, dict[int, float]] = {}
-    for item in reversed(scenario.items_upstream_first):
-        if of is not None and item not in of:
-            continue
-        row = rows[item] = {}
-        parts = [cells[f"{item}.stock"]]
-        parts += [cells[f"{source}.in_process"] for source in scenario.sources_of(item)]
-        for part in parts:
-            row.update(dict.fromkeys(range(part.start, part.stop), 1.0))
-        if net:
-            row.update(dict.fromkeys(backlogs.get(item, ()), -1.0))
-        # Two sources may make one item from this one; the units below are counted once.
-        for consumer, quantity in scenario.goes_into(item).items():
-            for cell, units in rows[consumer].items():
-                row[cell] = row.get(cell, 0.0) + quantity * units
-    return rows
 
 
 def echelon_matrix(scenario: Scenario) -> Array:
@@ -292,16 +299,15 @@ def echelon_matrix(scenario: Scenario) -> Array:
     The echelon level of a source is its own local level plus those of all items below, weighted by
     the bill of materials. If an item below has two sources, the level of the one asked last counts.
     """
-    names = list(scenario.sources)
-    place = {name: k for k, name in enumerate(names)}
+    names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))
     below: dict[str, Array] = {}
     for item in reversed(scenario.items_upstream_first):
         consumers = scenario.goes_into(item).items()
         rest = sum((quantity * below[name] for name, quantity in consumers), np.zeros(len(names)))
         below[item] = rest
-        for source in sorted(scenario.sources_of(item), key=scenario.mean_lead_time):
+        for source in [name for name in order if scenario.sources[name].makes == item]:
             own = rest.copy()
-            own[place[source]] += 1.0
-            matrix[place[source]] = below[item] = own
+            own[names.index(source)] += 1.0
+            matrix[names.index(source)] = below[item] = own
     return matrix

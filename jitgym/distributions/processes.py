@@ -109,13 +109,17 @@ class Regimes(Distribution):
                 f"has {len(self.regimes)}; expected at most {MOST_REGIMES}", "regimes"
             )
         if set(self.stay) != set(self.regimes):
-            raise PlacedError(f"expected a chance for each of {', '.join(self.regimes)}", "stay")
+            raise PlacedError(
+                f"expected a probability for each of {', '.join(self.regimes)}", "stay"
+            )
         if sum(chance == 1 for chance in self.stay.values()) > 1:
-            raise PlacedError("two regimes are never left; expected one at most", "stay")
+            raise PlacedError("has two regimes that never end; expected at most one", "stay")
         for name, distribution in self.regimes.items():
             if isinstance(distribution, Event):
                 raise PlacedError(
-                    "a regime's demand has no clock; expected another distribution", "regimes", name
+                    "is an event, but a regime has no clock; expected another distribution",
+                    "regimes",
+                    name,
                 )
         means = np.array([distribution.expectation for distribution in self.regimes.values()])
         check_mean(self.expectation, float(means @ self.stationary))
@@ -164,7 +168,9 @@ class Intermittent(Distribution):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.quantity, Event):
-            raise PlacedError("an intermittent quantity has no clock; expected another", "quantity")
+            raise PlacedError(
+                "is an event, not a quantity; expected another distribution", "quantity"
+            )
         check_mean(self.expectation, self.probability * self.quantity.expectation)
         return self
 

@@ -300,7 +300,7 @@ def _quantity(text: str, fault: Fault) -> float:
         if re.fullmatch(r"[0-9]+,[0-9]{3}", text):
             told += f", or {text.replace(',', '.')} if the comma is a decimal point"
     elif re.fullmatch(r"[0-9]*,[0-9]+", text):
-        told += f", with a point: {text.replace(',', '.')}"
+        told += f", with a decimal point: {text.replace(',', '.')}"
     elif re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?", text):
-        told += f", with a point: {text.replace('.', '').replace(',', '.')}"
+        told += f", with a decimal point: {text.replace('.', '').replace(',', '.')}"
     raise fault(told)

@@ -1,9 +1,9 @@
-"""The closed loop of policy and plant: see, ask, step, and again in the next period.
+"""The closed loop of policy and plant: in each period view, ask, and step.
 
-Whatever runs a policy that is not a compiled rule runs it here: a rollout, a tuner's trial, a step
-in demand, a look-ahead. They differ in the episodes that they begin with and in what they read off
-the engine after each period. Policies that are compiled rules have a loop in machine code
-(`compiled_loop`), which gives the same results.
+Every policy that is not a compiled rule runs here, in a rollout, a tuner's trial, a step in demand
+or a look-ahead. These differ in their episodes and in what they read from the engine after each
+period. Policies that are compiled rules have a loop in machine code (`compiled_loop`), which gives
+the same results.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from jitgym.plant import Layout
 Array = npt.NDArray[np.float64]
 
 Decide = Callable[[Array], Array]
-"""States (batch, cells) -> what is asked for, (batch, asked cells)."""
+"""States (batch, cells) -> asked quantities, priorities and projects (batch, asked cells)."""
 
 
 def run(engine: Engine, decide: Decide, periods: int) -> Iterator[int]:
-    """Let `decide` ask in so many periods, and yield the number of each after its step.
+    """Run this many periods with `decide`, and yield the number of each period after its step.
 
-    What the period came to is read off the engine: `cost`, `terms`, `sums`, `state`.
+    The results of the period are in the engine: `cost`, `terms`, `sums`, `state`.
     """
     for period in range(periods):
         engine.step(decide(engine.state))
@@ -34,14 +34,14 @@ def run(engine: Engine, decide: Decide, periods: int) -> Iterator[int]:
 
 
 def engine_of(layout: Layout, batch: int, split: str) -> Engine:
-    """Return an engine that takes quantities in units, its plants not placed yet."""
+    """Return an engine that takes quantities in units; its plants have no episode yet."""
     engine = Engine(layout, batch, ActionEncoding(layout, "asked"))
     engine.split = split
     return engine
 
 
 def at_start(layout: Layout, split: str, seed: int, episodes: npt.NDArray[np.int64]) -> Engine:
-    """Return an engine whose row k is at the start of episode `episodes[k]` of the seed."""
+    """Return an engine with row k at the start of episode `episodes[k]` of the seed."""
     engine = engine_of(layout, episodes.size, split)
     engine.seed[:] = seed
     engine.episode[:] = episodes
@@ -50,7 +50,7 @@ def at_start(layout: Layout, split: str, seed: int, episodes: npt.NDArray[np.int
 
 
 def deciding(policy: Policy, layout: Layout, batch: int) -> Decide:
-    """Return the policy as a function of states, with its memory and what it asks for checked."""
+    """Return the policy as a function of states; it keeps the memory and checks what is asked."""
     view, memory = ViewLayout(layout), policy.start(batch)
 
     def decide(state: Array) -> Array:
@@ -63,7 +63,7 @@ def deciding(policy: Policy, layout: Layout, batch: int) -> Decide:
 def checked(asked: Array, batch: int, layout: Layout, policy: str) -> Array:
     """Return quantities, priorities and projects to begin, (batch, asked cells).
 
-    Raises ValueError where a policy asked with a wrong shape, or for what is not finite.
+    Raises ValueError if what a policy asked for has a wrong shape or is not finite.
     """
     sources = layout.plant.sources.size
     if asked.ndim == 1 and sources == 1:
@@ -71,11 +71,13 @@ def checked(asked: Array, batch: int, layout: Layout, policy: str) -> Array:
     widths = (sources, 2 * sources, layout.asked_cells)
     if asked.ndim != 2 or asked.shape[0] != batch or asked.shape[1] not in widths:
         raise ValueError(
-            f"policy {policy!r} asked with shape {asked.shape}; "
+            f"policy {policy!r} asked for an array of shape {asked.shape}; "
             f"expected (batch, sources) = {(batch, sources)}"
         )
     if not np.isfinite(asked).all():
-        raise ValueError(f"policy {policy!r} asked for a quantity that is not finite")
+        raise ValueError(
+            f"policy {policy!r} asked for a quantity that is not finite; expected numbers"
+        )
     whole = np.zeros((batch, layout.asked_cells))
     whole[:, : asked.shape[1]] = asked
     return whole

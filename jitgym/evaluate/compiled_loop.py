@@ -1,6 +1,6 @@
-"""The compiled closed loop: policies that are pull rules, a population of them, in machine code.
+"""The compiled closed loop: it runs a population of pull rules in machine code.
 
-Policies that are no rule run in `closed_loop`, with the same results.
+Policies that are not rules run in `closed_loop`, with the same results.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from jitgym.plant.records import Matrix, Plant, Records, Row
 
 Array = npt.NDArray[np.float64]
 
-BLOCK = 32  # plants that take turns: few enough to stay in the processor's nearest cache
+BLOCK = 32  # plants that take turns: few enough for the processor's fastest cache
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a population of policies came to, episode by episode."""
+    """The results of a population of policies, episode by episode."""
 
     cost: Array  # the scenario's yardstick, (population, episodes)
-    terms: Array  # likewise of each term of the ledger, (population, episodes, terms)
-    sums: Array  # each flow over the measured periods, (population, episodes, flow cells)
+    terms: Array  # the same for each term of the ledger, (population, episodes, terms)
+    sums: Array  # each flow, summed over the measured periods, (population, episodes, flow cells)
 
 
 def run_rules(
@@ -45,8 +45,9 @@ def run_rules(
 ) -> Outcome:
     """Run every rule of a population on every episode.
 
-    With `flows` False the sums stay empty, and it runs faster: enough for a tuner. With `is_frozen`
-    the plant is compiled in (`jitgym.plant.frozen`), without a word as soon as that repays itself.
+    Without `flows` the sums stay empty and the run is faster: enough for a tuner. With `is_frozen`
+    the program is compiled for this plant (`jitgym.plant.frozen`); with None this happens
+    automatically, once compilation pays off.
     """
     plant = layout.plant_in(split)
     shape = (rule.numbers.shape[0], keys.size)
@@ -84,7 +85,7 @@ def run_rules(
 
 
 def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    # In one piece and writable: for an array of another kind all would be compiled anew.
+    # Contiguous and writable, because numba compiles again for other kinds of arrays.
     return np.require(array, requirements=("C", "W"))
 
 
@@ -110,10 +111,9 @@ def simulate(
 ) -> None:
     """Write cost, terms and flow sums of every rule and episode; see `Outcome` for the shapes.
 
-    Some plants take turns period by period: the processor works on several of them at once. Where
-    no sums are wanted (`is_quick`), flows that have a price are counted up and paid for at the end:
-    the same costs but for the last bits, which an environment that replays an episode has as in
-    its rollout.
+    Some plants take turns period by period, so that the processor works on several at once. Without
+    sums (`is_quick`), only flows with a price are added up, and they are booked at the end. The
+    costs then differ in the last bits; the slower way equals an environment's costs bit for bit.
     """
     episodes = costs.shape[1]
     for p in range(numbers.shape[0]):

@@ -1,9 +1,9 @@
-"""Judge your own: a model that acts on observations, as a policy that can be evaluated.
+"""Judge your own model: a model that acts on observations becomes a policy to evaluate.
 
     observation = encode(view)      action = model.predict(observation)      asked = decode(action)
 
-The encodings are the environment's own, so that the policy asks for exactly what the same model
-gets when it acts in the environment.
+The encodings are those of the environment, so the policy asks for exactly the same quantities as
+the model in the environment.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
 Observations = npt.NDArray[np.float32]  # (batch, entries)
-State = tuple[npt.NDArray[Any], ...]  # of a recurrent model, each (layers, batch, units)
+State = tuple[npt.NDArray[Any], ...]  # state of a recurrent model, each (layers, batch, units)
 Predict = Callable[[Observations, State | None, npt.NDArray[np.bool_]], tuple[Any, State | None]]
-"""(observations, state, which begin an episode) -> (actions, state), for a batch."""
+"""(observations, state, whether each episode begins) -> (actions, state), for a batch."""
 
 
 def net_policy(
@@ -40,21 +40,21 @@ def net_policy(
     *,
     name: str | None = None,
 ) -> NetPolicy:
-    """Return a policy that acts as a model does in the environment of a scenario.
+    """Return a policy that acts like a model in the environment of a scenario.
 
     Parameters
     ----------
     model
-        Anything with `predict(observation)`, as stable-baselines3's models have it: it is given a
-        batch of observations, (batch, entries), and `deterministic=True` where it takes that, and
-        returns the actions, or (actions, state). Or a plain function of one observation,
-        (entries,), or of a batch of them: which of the two it takes is found out by trying both.
+        An object with `predict(observation)`, such as a model of stable-baselines3. It gets a batch
+        of observations, (batch, entries), and `deterministic=True` if it takes that, and returns
+        the actions, or (actions, state). Or a plain function of one observation, (entries,), or of
+        a batch of them; both are tried to find out which one.
     scenario
-        What the model acts in: a Scenario, a name of the catalog, or a path.
+        The plant that the model acts in: a Scenario, a catalog name, or a path.
     control
-        What its actions are; that of the environment that it was trained in.
+        The control of the environment that the model was trained in.
     name
-        What tables call it; by default the name of its class or function.
+        Its name in tables; by default the name of its class or function.
 
     Raises
     ------
@@ -62,14 +62,15 @@ def net_policy(
         If the control is unknown, the model was made for other spaces, or its actions have a wrong
         shape.
     TypeError
-        If the model is neither of the two.
+        If the model has no `predict` and is not a function.
     """
     spaces = Spaces(lay_out(load(scenario)), control)
     predict = getattr(model, "predict", None)
     if not callable(predict) and not callable(model):
         raise TypeError(
-            f"{model!r} has no predict and is no function; expected predict(observation), as "
-            "models of stable-baselines3 have it, or a function of the observation"
+            f"{model!r} has no predict and is not a function; expected an object with "
+            "predict(observation), such as a model of stable-baselines3, or a function of the "
+            "observation"
         )
     named: str = name or getattr(model, "__name__", "") or type(model).__name__
     _expect_spaces(model, spaces, named)
@@ -82,41 +83,41 @@ def net_policy(
 class NetPolicy(Printed):
     """A model that acts on observations, for the plants of one layout.
 
-    Its memory is that of a recurrent model: whether the episode has begun, and its state.
+    The memory of a recurrent model holds whether the episode has begun, and the model's state.
     """
 
-    name: str  # what tables call it
-    spaces: Spaces  # of the plant, under the control that its actions have
+    name: str  # its name in tables
+    spaces: Spaces  # spaces of the plant under the control of its actions
     model: Any
     predict: Predict
     rule: None = field(default=None, init=False)
 
     @property
     def control(self) -> Control:
-        """What its actions are."""
+        """The meaning of its actions."""
         return self.spaces.control
 
     @property
     def layout(self) -> Layout:
-        """The plant that it was made for."""
+        """The layout of the plant that it was made for."""
         return self.spaces.layout
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As it was made, for tables and files."""
+        """Its parameters as given, for tables and files."""
         return {"control": self.control}
 
     @cached_property
     def observation_encoding(self) -> ObservationEncoding:
-        """How a view is encoded."""
+        """The encoding of observations."""
         return ObservationEncoding(self.layout)
 
     def start(self, batch: int) -> Array:
-        """Return its memory before an episode, (batch, width); of width 0 without a state."""
+        """Return its memory before an episode, (batch, width); the width is 0 without a state."""
         return np.zeros((batch, 1 + self._width if self._width else 0))
 
     def act(self, view: View, memory: Array) -> Array:
-        """Return what it asks for, (batch, sources) in units; its state goes into the memory."""
+        """Return what it asks for, (batch, sources) in units; the memory keeps its state."""
         observations = self.observation_encoding.encode(view)
         begins = np.ones(len(observations), dtype=np.bool_)
         state = None
@@ -133,7 +134,7 @@ class NetPolicy(Printed):
 
     @cached_property
     def _shapes(self) -> list[tuple[int, int, np.dtype[Any]]]:
-        """Layers, units and kind of each array of a recurrent model's state, by one try."""
+        """Layers, units and type of each array of a recurrent model's state, found by one call."""
         if not getattr(self.predict, "is_recurrent", False):
             return []
         batch = 3
@@ -144,8 +145,8 @@ class NetPolicy(Printed):
             if array.ndim != 3 or array.shape[1] != batch:
                 raise ScenarioError(
                     f"{self.name}: its state has an array of shape {array.shape} for a batch of "
-                    f"{batch}; expected (layers, {batch}, units), as recurrent models of "
-                    "stable-baselines3 have it"
+                    f"{batch}; expected (layers, {batch}, units), as in recurrent models of "
+                    "stable-baselines3"
                 )
         return [(array.shape[0], array.shape[2], array.dtype) for array in arrays]
 
@@ -168,18 +169,18 @@ class NetPolicy(Printed):
 
 @dataclass(frozen=True)
 class OfModel:
-    """A model's `predict`, with those of stable-baselines3's arguments that it takes."""
+    """A model's `predict`, called with the arguments of stable-baselines3 that it takes."""
 
     predict: Callable[..., Any]
-    is_recurrent: bool  # takes a state
-    is_told: bool  # takes `deterministic`
+    is_recurrent: bool  # whether it takes a state
+    is_told: bool  # whether it takes `deterministic`
 
     @classmethod
     def of(cls, predict: Callable[..., Any]) -> OfModel:
-        """Return it by the signature of `predict`."""
+        """Return the call that fits the signature of `predict`."""
         try:
             taken = inspect.signature(predict).parameters
-        except ValueError:  # compiled code that does not tell
+        except ValueError:  # compiled code without a signature
             return cls(predict, is_recurrent=False, is_told=False)
         return cls(predict, {"state", "episode_start"} <= taken.keys(), "deterministic" in taken)
 
@@ -203,7 +204,7 @@ class OfFunction:
 
     @classmethod
     def of(cls, function: Callable[[Any], Any], spaces: Spaces, name: str) -> OfFunction:
-        """Return it by a try of both. Raises ScenarioError where neither gives actions."""
+        """Try both ways and return the one that works. Raises ScenarioError if neither does."""
         encoding = spaces.action_encoding
         shown = _observations(spaces)
         batch, entries = shown.shape
@@ -212,14 +213,14 @@ class OfFunction:
         for kind in (cls(function, takes_batch=True), cls(function, takes_batch=False)):
             try:
                 found.append(encoding.checked(kind(shown.copy())[0], batch))
-            except Exception as error:  # whatever it makes of what it was not written for
+            except Exception as error:  # the function may raise anything for an unexpected input
                 faults.append(error)
             else:
                 chosen = kind
         if not found:
             shape = encoding.shape
             raise ScenarioError(
-                f"{name} gives no actions of the control {spaces.control!r}: {faults[-1]}; "
+                f"{name} does not return actions of the control {spaces.control!r}: {faults[-1]}; "
                 f"expected a function of one observation, {(entries,)} -> {shape}, or of a batch "
                 f"of them, {('batch', entries)} -> {('batch', *shape)}"
             ) from faults[-1]
@@ -227,8 +228,8 @@ class OfFunction:
             return chosen
         if not np.allclose(found[0], found[1], atol=1e-4):
             raise ScenarioError(
-                f"{name} gives other actions for a batch of observations than for each of them; "
-                "expected the same, or a function that takes one of the two only"
+                f"{name} returns other actions for a batch of observations than for each of them; "
+                "expected the same actions, or a function that accepts only one of the two"
             )
         return cls(function, takes_batch=True)
 
@@ -242,7 +243,7 @@ class OfFunction:
 def _observations(spaces: Spaces) -> Observations:
     """Return some observations of a plant that acts at random, (batch, entries).
 
-    They are more than there are entries of either kind: so no batch looks like one observation.
+    There are more of them than entries, so that no batch looks like a single observation.
     """
     batch = 2 + max(len(spaces.observation_entries), len(spaces.action_entries))
     plants = VectorPlant(spaces.layout.scenario, batch, spaces.control)
@@ -254,13 +255,13 @@ def _observations(spaces: Spaces) -> Observations:
 
 
 def _expect_spaces(model: Any, spaces: Spaces, name: str) -> None:
-    """Raise ScenarioError where a model says that it was made for other spaces."""
+    """Raise ScenarioError if the spaces of a model differ from these spaces."""
     scenario = spaces.layout.scenario
     sees = getattr(model, "observation_space", None)
     if sees is not None and getattr(sees, "shape", None) != spaces.observation.shape:
         raise ScenarioError(
-            f"{name} sees {sees}, and {scenario.name} has {spaces.observation}; expected a model "
-            "trained in an environment of this scenario"
+            f"{name} observes {sees}, but {scenario.name} has {spaces.observation}; expected a "
+            "model trained in an environment of this scenario"
         )
     acts = getattr(model, "action_space", None)
     if acts is not None and acts != spaces.action:
@@ -269,6 +270,6 @@ def _expect_spaces(model: Any, spaces: Spaces, name: str) -> None:
         ]
         expected = f"control={' or '.join(fitting)}" if fitting else "a model of this scenario"
         raise ScenarioError(
-            f"{name} acts in {acts}, and the control {spaces.control!r} of {scenario.name} has "
+            f"{name} acts in {acts}, but the control {spaces.control!r} of {scenario.name} has "
             f"{spaces.action}; expected {expected}"
         )

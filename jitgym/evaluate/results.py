@@ -1,12 +1,12 @@
-"""What a run leaves on disk: a folder with run.json (how it was made) and rows.csv (what came out).
+"""The folder of a run on disk, with run.json (how it was made) and rows.csv (the results).
 
-Both files are written under a temporary name and renamed, so a reader finds a whole file or none.
-run.json is there from the first moment and tells how the run ended:
+Both files are written under a temporary name and then renamed, so a reader finds a whole file or
+none. run.json exists from the start, and its state tells how the run ended:
 
-    running      still going on, or killed without a chance to say so
-    finished     to its end
-    interrupted  by the person (Ctrl-C)
-    failed       by an error, which stands beside it
+    running      the run is still going on, or it was killed
+    finished     the run reached its end
+    interrupted  the user interrupted it (Ctrl-C)
+    failed       an error ended it; the error is recorded too
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # pandas takes seconds to import
 
 ALWAYS_RECORDED = ("jitgym", "numpy", "numba", "scipy", "gymnasium")
 RECORDED_IF_LOADED = {"torch": "torch", "stable_baselines3": "stable-baselines3"}  # module: package
-WHAT_IT_DOES = ("script", "scenario", "configuration", "seeds")  # equal: the same run again
+WHAT_IT_DOES = ("script", "scenario", "configuration", "seeds")  # if equal, it is the same run
 TEXT_COLUMNS = ("scenario", "policy", "split")
 
 
@@ -44,14 +44,15 @@ class Run:
     """A run and its folder, as a context manager.
 
         with Run("tune", scenario.name, configuration=options, seeds={"tune": 0}, out=out) as run:
-            run.save(rollout(...))          # rows.csv; other files go beside it, in run.folder
+            run.save(rollout(...))          # writes rows.csv; put other files into run.folder too
 
-    `configuration` is all that was decided (mappings, dataclasses, scenarios, numbers, text). `out`
-    is the folder itself; without it a new one is made, `<parent>/<script>-<scenario>-<UTC time>`.
-    `resume` goes on in a folder that holds an earlier run, whose record is kept under "earlier".
+    `configuration` holds all options (mappings, dataclasses, scenarios, numbers, text). `out` is
+    the folder itself; without it a new one is made, `<parent>/<script>-<scenario>-<UTC time>`.
+    `resume` continues in a folder with an earlier run and keeps its record under "earlier".
 
-    On entry raises RunError where the folder holds a finished run of another configuration (unless
-    resuming), files that are not a run's, or cannot be made. Never swallows an exception.
+    On entry it raises RunError if the folder holds a finished run of another configuration (unless
+    it resumes) or files of something else, or if the folder cannot be made. It never swallows an
+    exception.
     """
 
     folder: Path
@@ -85,16 +86,18 @@ class Run:
             self._write("running")
         except OSError as error:
             place = self._out or self._parent
-            raise RunError(f"{place}: no run can be kept here ({error.strerror})") from error
+            raise RunError(
+                f"{place}: the folder of the run cannot be made ({error.strerror})"
+            ) from error
         return self
 
     def save(self, rows: pd.DataFrame) -> None:
-        """Write rows.csv, whole or not at all; a second call replaces the first."""
+        """Write rows.csv, whole or not at all; a second call replaces the file."""
         text = rows.to_csv(index=False, lineterminator="\n")
         write_whole(self.folder / "rows.csv", text)
 
     def report(self, text: str) -> None:
-        """Write report.md beside the rows, whole or not at all: the table as it was printed."""
+        """Write the table as report.md next to the rows, whole or not at all."""
         write_whole(self.folder / "report.md", text)
 
     def __exit__(
@@ -112,7 +115,7 @@ class Run:
         self._write(state)
 
     def _new_folder(self) -> Path:
-        """A folder that nobody else has, also when two runs start in the same second."""
+        """Make and return a new folder, even if two runs start in the same second."""
         script, scenario = self._record["script"], self._record["scenario"]
         name = f"{script}-{_slug(scenario)}-{self._started:%Y%m%dT%H%M%SZ}"
         number = 1
@@ -122,7 +125,7 @@ class Run:
                 folder.mkdir(parents=True)
                 return folder
             except FileExistsError:
-                if not folder.is_dir():  # the parent is a file: no other name will help
+                if not folder.is_dir():  # the parent is a file, so no other name will help
                     raise
                 number += 1
 
@@ -134,7 +137,7 @@ class Run:
             self._record["earlier"] = [*earlier.pop("earlier", []), earlier]
         elif earlier is not None:
             self._refuse_another(folder, earlier)
-            for left in ("rows.csv", "report.md"):  # no run's rows beside another's record
+            for left in ("rows.csv", "report.md"):  # they would not fit the new record
                 (folder / left).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -153,7 +156,7 @@ class Run:
 
 
 def load_rows(folder: str | Path) -> pd.DataFrame:
-    """The rows of a run, to the last bit as saved. Raises RunError where there are none."""
+    """Return the rows of a run, exactly as saved. Raises RunError if there are none."""
     path = Path(folder) / "rows.csv"
     if not path.is_file():
         record = read_record(Path(folder))
@@ -166,7 +169,7 @@ def load_rows(folder: str | Path) -> pd.DataFrame:
 
 
 def read_record(folder: str | Path) -> dict[str, Any] | None:
-    """What run.json says; None where there is none. Raises RunError where it is not a run's."""
+    """Return the content of run.json; None if there is none. Raises RunError if it is not valid."""
     path = Path(folder) / "run.json"
     if not path.exists():
         return None
@@ -175,12 +178,12 @@ def read_record(folder: str | Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(record, dict) or "state" not in record:
-        raise RunError(f'{path}: not the record of a run; expected an object with "state"')
+        raise RunError(f'{path}: is not the record of a run; expected an object with "state"')
     return record
 
 
 def exit_state(error: BaseException | None) -> str:
-    """finished, interrupted or failed, from the exception that ended the run (None: its end)."""
+    """Return finished, interrupted or failed, given the exception that ended the run, or None."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     clean = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
@@ -188,10 +191,10 @@ def exit_state(error: BaseException | None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The same value as JSON knows it: dict, list, text, number, None (also for nan and infinity).
+    """Return a value as JSON data: dict, list, text, number, None (also for nan and infinity).
 
-    Takes mappings, sequences, dataclasses, pydantic models, numpy numbers and arrays, paths and
-    dates; raises TypeError for anything else.
+    It takes mappings, sequences, dataclasses, pydantic models, numpy numbers and arrays, paths and
+    dates, and raises TypeError for anything else.
     """
     match value:
         case None | bool() | int() | str():
@@ -214,7 +217,7 @@ def plain(value: Any) -> Any:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a result depends on; those of the learners only where they were used."""
+    """Return the versions that a result depends on; those of learners only if they were used."""
     loaded = [package for module, package in RECORDED_IF_LOADED.items() if module in sys.modules]
     found = {"python": platform.python_version()}
     for package in (*ALWAYS_RECORDED, *loaded):
@@ -226,11 +229,11 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str | None:
-    """The git revision of jitgym's own checkout, "-dirty" where it was changed; None elsewhere."""
+    """Return the git revision of jitgym's checkout, "-dirty" if it was changed; else None."""
     here = Path(__file__)
     git = ["git", "--no-optional-locks", "-C", str(here.parent)]
     try:
-        # An installed copy may lie in somebody else's repository: ask whether it holds this file.
+        # An installed copy may lie in another repository, so check that git tracks this file.
         _output([*git, "ls-files", "--error-unmatch", here.name])
         return _output([*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
     except (OSError, subprocess.SubprocessError):
@@ -247,5 +250,5 @@ def _seconds(moment: datetime) -> str:
 
 
 def _slug(name: str) -> str:
-    """A name as part of a folder's name: nothing that a shell or a file system minds."""
+    """Return a name without characters that shells or file systems do not accept."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:80]

@@ -1,4 +1,4 @@
-"""Rollout: a policy on the episodes of a seed, one row an episode."""
+"""Rollout: run a policy on the episodes of a seed; each episode gives one row."""
 
 from __future__ import annotations
 
@@ -30,44 +30,45 @@ def rollout(
     split: str = "test",
     frozen: bool | None = None,
 ) -> pandas.DataFrame:
-    """Run a policy on episodes 0 to `episodes` - 1 of a seed: the same world for every policy.
+    """Run a policy on episodes 0 to `episodes` - 1 of a seed; every policy faces the same world.
 
     Parameters
     ----------
     policy
         A policy, or a plain function of the view: (batch, cells) -> (batch, sources), in units.
     scenario
-        What it is run on.
+        The plant: a Scenario, a catalog name, or a path.
     episodes, seed, split
         Row e is the episode (split, seed, e), replayed by an environment's
         `reset(seed=seed, options={"split": split, "episode": e})`.
     frozen
-        Whether the plant is compiled in first: up to a second (ten the first time after an
-        installation), then up to six times the speed; the rows are the same. None: as soon as that
-        repays itself. A policy without a compiled rule has nothing to gain from it.
+        Whether to compile the program for this plant first. That takes up to a second (ten seconds
+        the first time after installation), and then runs up to six times as fast; the rows are the
+        same. None: automatically, once compilation pays off. A policy without a compiled rule does
+        not gain from it.
 
     Returns
     -------
-    One row an episode: `cost` (the scenario's yardstick, in money), the ledger's terms that make it
-    up, and the KPIs; nan where a KPI is not defined.
+    One row per episode: `cost` (the scenario's yardstick, in money), the ledger's terms that add up
+    to it, and the KPIs; nan where a KPI is not defined.
 
     Raises
     ------
     ValueError
-        If `episodes` or `seed` is no whole number, the split is unknown, the policy was made for a
-        plant of other cells, or what it asks for has a wrong shape or is not finite.
+        If `episodes` or `seed` is not a whole number, the split is unknown, the policy was made for
+        a plant with other cells, or what it asks for has a wrong shape or is not finite.
     """
-    import pandas  # takes seconds to import: only where rows are made
+    import pandas  # a slow import, so only here
 
     episodes = whole_number("episodes", episodes, least=1)
     seed = whole_number("seed", seed, 0, MOST_SEED)
     expect_split(split)
     scenario = load(scenario)
     policy = as_policy(policy)
-    kpis_of(scenario)  # a wrong word is told before the episodes, not after
+    kpis_of(scenario)  # a wrong KPI name is reported before the episodes run
     layout = lay_out(scenario)
     made_for = getattr(policy, "layout", layout)
-    if made_for.state != layout.state:  # compiled code would read other cells, or none
+    if made_for.state != layout.state:  # compiled code would read wrong cells
         raise ValueError(
             f"policy {policy.name!r} was made for {made_for.scenario.name!r} with other cells than "
             f"{scenario.name!r} has; expected a policy made for this scenario"
@@ -83,7 +84,7 @@ def rollout(
         outcome = run_rules(layout, policy.rule, keys, split, is_frozen=frozen)
     else:
         outcome, saturated = _run_batch(layout, policy, seed, split, episodes)
-    if not hasattr(policy, "control"):  # it sees the view itself, and no entry that saturates
+    if not hasattr(policy, "control"):  # it sees the view itself, where no entry saturates
         saturated[:] = np.nan
     columns: dict[str, object] = {
         "scenario": scenario.name,
@@ -101,7 +102,7 @@ def rollout(
 
 
 def _shape(scenario: Scenario) -> list[tuple[object, ...]]:
-    """What the numbers of a policy are made for: who makes what of what, in which lots."""
+    """Return what the numbers of a policy depend on: items, materials and lots of each source."""
     return [(s.makes, s.consumes, s.lot_size) for s in scenario.sources.values()]
 
 

@@ -1,8 +1,8 @@
-"""How sure a simulated figure is: Student-t intervals, paired differences, familywise levels.
+"""The precision of simulated figures: Student-t intervals, paired differences, familywise levels.
 
-A row is one episode; episodes are independent, so their means have Student-t intervals. Two
-policies that faced the same tape are compared by the differences episode by episode, whose interval
-is much narrower than that of either cost (common random numbers; Law 2015, chapter 11).
+A row is one episode. Episodes are independent, so their means have Student-t intervals. Two
+policies on the same tape are compared by their differences, episode by episode: the interval of
+these is much narrower than that of either cost (common random numbers; Law 2015, chapter 11).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # pandas takes seconds to import, and nothing here needs it at run time
+if TYPE_CHECKING:  # a slow import that is not needed at run time
     import pandas as pd
     from numpy.typing import ArrayLike
 
-SIGNIFICANT_DIGITS = 6  # no mean is printed to more
-TAPE = ("split", "seed", "episode")  # the columns that name the world a row was played in
+SIGNIFICANT_DIGITS = 6  # largest number of digits of a printed mean
+TAPE = ("split", "seed", "episode")  # the columns that identify the episode of a row
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
 
     mean: float  # nan where no value is defined
     half_width: float  # nan where fewer than two values are defined
-    n: int  # values that the mean is over
+    n: int  # number of values of the mean
     level: float  # confidence, such as .95
 
     @property
@@ -42,7 +42,7 @@ class Interval:
         return self.mean + self.half_width
 
     def __repr__(self) -> str:
-        """Return both with two digits of the half-width.
+        """Return the mean and the half-width, rounded to two digits of the half-width.
 
         >>> Interval(mean=9.21731, half_width=0.03814, n=256, level=0.95)
         9.217 ± 0.038
@@ -59,12 +59,13 @@ class Interval:
 
 
 def interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """The Student-t interval of the mean of independent values.
+    """Return the Student-t interval of the mean of independent values.
 
         mean +- t(n - 1, (1 + level) / 2) * standard deviation / sqrt(n)
 
-    A nan is a value that is undefined (the fill rate of an episode without demand): it is left out,
-    and `n` counts what remains. Raises ValueError for a level outside (0, 1) or an infinite value.
+    A nan is a value that is not defined (the fill rate of an episode without demand): it is left
+    out, and `n` counts the other values. Raises ValueError for a level outside (0, 1) or an
+    infinite value.
     """
     _check_level(level)
     numbers = np.asarray(values, dtype=np.float64).ravel()
@@ -79,9 +80,9 @@ def interval(values: ArrayLike, level: float = 0.95) -> Interval:
 def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> list[str]:
     """Return each as "mean ± half-width", all with the same decimals, so that a column lines up.
 
-    They are two digits of the narrowest half-width, but for none more than the significant digits:
-    the cost of a policy that fails says nothing of how precisely those of the others are to be
-    read. A `form`, such as ".2f", overrides that.
+    The narrowest half-width has two digits, but no mean has more than the significant digits: the
+    large cost of a policy that fails must not hide the digits of the others. A `form`, such as
+    ".2f", overrides this.
 
     >>> written([Interval(9.2168, 0.0377, 256, 0.95), Interval(11.5, 1.25, 256, 0.95)])
     ['9.217 ± 0.038', '11.500 ± 1.250']
@@ -97,14 +98,14 @@ def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> li
 
 
 def number(value: float | None, form: str, sign: str = "") -> str:
-    """Return a number in this format, "n/a" for what is undefined or not known."""
+    """Return a number in this format, or "n/a" if it is not defined or not known."""
     if value is None or math.isnan(value):
         return "n/a"
     return format(value, f"{sign}z{form}")  # z: no "-0.00"
 
 
 def _decimals(intervals: Sequence[Interval]) -> int:
-    """Two digits of the narrowest half-width; without one, the digits of the largest mean."""
+    """Return the decimals for two digits of the narrowest half-width, else for the largest mean."""
     widths = [one.half_width for one in intervals if one.half_width > 0]
     if widths:
         return 1 - _exponent(min(widths))
@@ -118,17 +119,17 @@ def _exponent(value: float) -> int:
 
 def _half_width(values: np.ndarray[tuple[int], np.dtype[np.float64]], level: float) -> float:
     if len(values) < 2:
-        return math.nan  # one value says nothing of the spread: unknown, not 0
-    from scipy import stats  # here, because it takes a second to import
+        return math.nan  # one value does not show the spread: it is unknown, not 0
+    from scipy import stats  # a slow import, so only here
 
     quantile = float(stats.t.isf((1 - level) / 2, len(values) - 1))
     return quantile * float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 def by_episode(rows: pd.DataFrame, column: str = "cost") -> pd.Series[float]:
-    """One column of one policy's rows, indexed by (split, seed, episode) and sorted by it.
+    """Return one column of one policy's rows, indexed and sorted by (split, seed, episode).
 
-    Raises ValueError where a column is missing or an episode stands twice.
+    Raises ValueError if a column is missing or an episode occurs twice.
     """
     missing = [name for name in (*TAPE, column) if name not in rows.columns]
     if missing:
@@ -136,32 +137,33 @@ def by_episode(rows: pd.DataFrame, column: str = "cost") -> pd.Series[float]:
     values: pd.Series[float] = rows.set_index(list(TAPE))[column].sort_index()
     twice = values.index[values.index.duplicated()]
     if len(twice) > 0:
-        raise ValueError(f"{_episode(twice[0])} stands twice; expected the rows of one policy")
+        raise ValueError(f"{_episode(twice[0])} occurs twice; expected the rows of one policy")
     return values
 
 
 def paired(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
-    """The interval of the mean of `a - b`, episode by episode, of two policies on the same tape.
+    """Return the interval of the mean of `a - b`, by episode, of two policies on the same tape.
 
-    The order of the rows does not matter. A pair with a nan in it is left out. Raises ValueError
-    where the two do not hold the same episodes (split, seed, episode).
+    The order of the rows does not matter. A pair with a nan is left out. Raises ValueError if the
+    two do not hold the same episodes (split, seed, episode).
     """
     left, right = by_episode(a, column), by_episode(b, column)
     unmatched = left.index.symmetric_difference(right.index)
     if len(unmatched) > 0:
         raise ValueError(
-            f"{len(unmatched)} episodes are in one of the two only, first {_episode(unmatched[0])};"
+            f"{len(unmatched)} episodes are in only one of the two, first {_episode(unmatched[0])};"
             " expected both on the same tape (equal split, seed and episodes)"
         )
     return interval(left.to_numpy() - right.to_numpy(), level)
 
 
 def familywise(level: float, k: int) -> float:
-    """The level of each of `k` intervals that together hold with probability `level` or more.
+    """Return the level of each of `k` intervals that hold together with probability `level`.
 
         1 - (1 - level) / k
 
-    Bonferroni's, because it needs no independence: intervals from one tape have none.
+    This is Bonferroni's correction. It does not need independent intervals; intervals from one tape
+    are not independent.
 
     >>> round(familywise(0.95, 10), 6)
     0.995

@@ -1,8 +1,8 @@
-"""Whether a policy has a steady state, or what waits still grows at the end of the horizon.
+"""Whether a policy has a steady state, or backlog or stock still grows at the end of the horizon.
 
-An average cost per period stands for the long run only where there is a steady state. Where work
-comes faster than it can be done, the backlog grows with every period, the average cost with every
-longer horizon, and its interval over the episodes is narrow all the same: it does not show.
+An average cost per period describes the long run only if there is a steady state. If work comes
+faster than it can be done, the backlog grows with every period and the average cost with every
+longer horizon. The interval over the episodes does not show this: it is narrow all the same.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .statistics import interval
 if TYPE_CHECKING:
     import pandas
 
-LEVEL = 0.99  # of the interval of the growth
-PILES = ("backlog", "average_inventory")  # KPIs, mean units: whichever of them grows
-EPISODES = 64  # that are looked at
+LEVEL = 0.99  # level of the interval of the growth
+PILES = ("backlog", "average_inventory")  # KPIs in mean units; either of them may grow
+EPISODES = 64  # number of episodes that are checked
 GROWS = "grows"  # column of the rows of a comparison: whether the policy has no steady state
 NO_STEADY_STATE = "no steady state: the average grows with the horizon"
 
@@ -33,12 +33,12 @@ NO_STEADY_STATE = "no steady state: the average grows with the horizon"
 def is_growing(
     rows: pandas.DataFrame, policy: Policy | Callable[[View], npt.ArrayLike], scenario: Scenario
 ) -> bool:
-    """Whether backlog or stock grows from the first half of the measured periods to the second.
+    """Return whether backlog or stock grows from the first to the second half of measured periods.
 
-    `rows` are a rollout of the policy; its first episodes are run again, for half of the measured
-    periods. A pile grows where the second half holds more than the first, by more than half of what
-    a random walk would add, and the 99 % interval of the difference, episode by episode, is above
-    0. Never where nothing waits for ever, or a season ends: there the cost is what it is.
+    `rows` are a rollout of the policy; its first episodes are run again for half of the measured
+    periods. A pile grows if the second half holds more than the first, by more than half of the
+    growth of a random walk, and the 99 % interval of the difference per episode is above 0. The
+    result is False if nothing can wait for ever, or if the scenario is a season.
     """
     horizon = scenario.horizon
     measured = horizon.periods - horizon.warm_up
@@ -60,12 +60,12 @@ def is_growing(
 
 
 def _grows(early: npt.NDArray[np.float64], late: npt.NDArray[np.float64], ratio: float) -> bool:
-    """Whether what was held late, (episodes,), is clearly more than early, and by this factor."""
+    """Return whether late piles, (episodes,), clearly exceed early ones, and by this ratio."""
     growth = interval(late - early, LEVEL)
     return growth.low > 0 and float(late.mean()) > ratio * float(early.mean())
 
 
 def _least_ratio(warm_up: int, measured: int) -> float:
-    """Return 1 and half of what sqrt(t), the mean of a random walk's pile, grows between halves."""
+    """Return 1 + half of the growth between the halves of a random walk, which grows as sqrt(t)."""
     walk = math.sqrt((warm_up + 0.75 * measured) / (warm_up + 0.25 * measured))
     return 1.0 + (walk - 1.0) / 2

@@ -1,7 +1,7 @@
-"""The answer of a policy to a step in demand: how long it hurts, and how much.
+"""The response of a policy to a step in demand: its duration and its cost.
 
-The plant runs on its own demand until it has settled; then every mean demand steps to a multiple of
-itself and stays there, while the policy, its parameters and the plant's state stay as they are.
+The plant runs with its own demand until it has settled. Then every mean demand steps to a multiple
+of itself and stays there. The policy, its parameters and the plant's state do not change.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from .steadiness import LEVEL
 
 Array = npt.NDArray[np.float64]
 
-WITHIN = 0.05  # of the level that the cost settles at
+WITHIN = 0.05  # tolerance, as a share of the level at which the cost settles
 SMOOTHED = 10  # periods over which the cost is averaged before it is compared
 
 
 @dataclass(frozen=True)
 class StepResponse:
-    """What a step in demand did to the cost of a policy."""
+    """The effect of a step in demand on the cost of a policy."""
 
-    factor: float  # of every mean demand
+    factor: float  # multiple of every mean demand
     cost: Array  # mean over the episodes, in each period after the step, (periods,)
-    before: float  # mean cost a period just before the step
-    settled: float  # mean cost a period in the last quarter after the step; nan: see `is_growing`
+    before: float  # mean cost per period just before the step
+    settled: float  # mean cost per period in the last quarter; nan: see `is_growing`
     periods: float  # until the smoothed cost is within 5 % of `settled`; nan: it does not settle
-    area: float  # cost beyond `settled`, summed over the periods until then: what the step cost
-    is_growing: bool = False  # there is no steady state after the step: cost grows with the horizon
+    area: float  # cost above `settled`, summed over these periods: the cost of the step
+    is_growing: bool = False  # no steady state after the step: the cost grows with the horizon
 
     def __repr__(self) -> str:
-        """Return it in a line, without the cost of each period."""
+        """Return one line, without the cost of each period."""
         if self.is_growing:
             return f"demand x {self.factor:g}: cost {self.before:.4g} before, then no steady state"
         settles = f"after {self.periods:g} periods"
@@ -64,12 +64,13 @@ def step_response(
 ) -> StepResponse:
     """Let every mean demand of an ongoing scenario step to `factor` times itself.
 
-    `before` and `after` are periods: by default the warm-up, and what the horizon has beyond it.
+    `before` and `after` are numbers of periods; the defaults are the warm-up and the rest of the
+    horizon.
 
     Raises
     ------
     ValueError
-        If the scenario is a season, which has no level to settle at, or a number makes no sense.
+        If the scenario is a season (it has no level to settle at), or a number is not valid.
     """
     horizon = scenario.horizon
     if horizon.ends:
@@ -96,7 +97,7 @@ def step_response(
 def respond(factor: float, calm: Array, cost: Array, is_growing: bool = False) -> StepResponse:
     """Measure a step response from the mean costs before and after the step, (periods,) each.
 
-    Where the cost grows with the horizon there is no level that it settles at.
+    If the cost grows with the horizon, there is no level at which it settles.
     """
     if is_growing:
         return StepResponse(factor, cost, _before(calm), math.nan, math.nan, math.nan, True)
@@ -114,14 +115,14 @@ def respond(factor: float, calm: Array, cost: Array, is_growing: bool = False) -
 
 
 def _before(calm: Array) -> float:
-    """Mean cost per period just before the step; nan where there is no period before it."""
+    """Return the mean cost per period just before the step; nan without periods before it."""
     return float(calm[-max(1, calm.size // 2) :].mean()) if calm.size else math.nan
 
 
 def _grows(cost: Array) -> bool:
-    """Whether cost, (periods, episodes), still rises from the third quarter to the last, clearly.
+    """Return whether cost, (periods, episodes), clearly rises from the third to the last quarter.
 
-    By more than it may and be settled, with the 99 % interval over the episodes above 0.
+    It must rise by more than the tolerance, with the 99 % interval over the episodes above 0.
     """
     quarter = cost.shape[0] // 4
     if quarter == 0 or cost.shape[1] < 2:

@@ -68,6 +68,16 @@ class Layout:
         )
 
     @cached_property
+    def named(self) -> dict[str, Slice]:
+        """Name -> its cells in a state row."""
+        return {part.name: part for part in self.state}
+
+    @cached_property
+    def place_of_source(self) -> dict[str, int]:
+        """Source -> its number, in scenario order."""
+        return {name: k for k, name in enumerate(self.scenario.sources)}
+
+    @cached_property
     def _flow_cells(self) -> dict[tuple[str, str], int]:
         return {(cell.kind, cell.name): cell.start for cell in self.flows}
 

@@ -84,9 +84,8 @@ class Tables:
 
     def channel_ahead(self, name: str, recorded: int, ahead: int) -> int:
         """Return a new tape cell: the value of a replayed channel `ahead` periods later."""
-        self.channels.append(
-            (name, REPLAYED, recorded, ahead)
-        )  # the same name gives the same blocks
+        # The same name gives the same blocks.
+        self.channels.append((name, REPLAYED, recorded, ahead))
         return len(self.channels) - 1
 
     def add(self, distribution: Distribution, name: str) -> int:

@@ -1,4 +1,4 @@
-"""One fair table of a scenario: every policy on the same tape, with its interval and its gap.
+"""The comparison of a scenario: every policy on the same tape, with its interval and its gap.
 
 rows -> comparison -> table (for people, see `tables`) or as_json (for programs)
 
@@ -20,7 +20,7 @@ from jitgym.scenario import Scenario
 
 from .tables import KEPT, Column, Table
 
-NO_STEADY = "no steady\nstate"  # in place of a gap
+NO_STEADY = "no steady\nstate"  # printed instead of a gap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """What one policy did, or several that did the same to the last bit."""
+    """The results of one policy, or of several with exactly the same costs."""
 
     names: tuple[str, ...]  # policies that coincide
     cost: Interval  # in money, the scenario's yardstick
-    difference: Interval | None  # paired cost over the best tuned classic; None for that one itself
-    leading: Interval  # the cost or, where that is what the scenario is judged by, the profit
-    leading_difference: Interval | None  # likewise
-    kpis: Mapping[str, float]  # nan where not defined
-    gap: float | None  # share above the optimum; None where that is not known
+    difference: Interval | None  # paired, to the best tuned classic; None for that policy itself
+    leading: Interval  # what the scenario is judged by: the cost, or the profit
+    leading_difference: Interval | None  # like `difference`
+    kpis: Mapping[str, float]  # nan if not defined
+    gap: float | None  # share above the optimum; None if the optimum is not known
     episodes: int
-    is_steady: bool = True  # False: the average grows with the horizon, and has no gap
+    is_steady: bool = True  # False: the average grows with the horizon and has no gap
 
     @property
     def policy(self) -> str:
@@ -53,15 +53,14 @@ def comparison(
     scenario: Scenario,
     level: float = 0.95,
 ) -> tuple[ComparisonRow, ...]:
-    """Compare the policies of one scenario, cheapest first.
+    """Compare the policies of one scenario; the lowest cost comes first.
 
-    `rows` are rollouts of several policies on the same tape, concatenated, with a column `grows`
-    where it was found out whose average has no steady state; `tuned_classics` names
-    those of them that the others are measured against (the cheapest of them is the reference);
-    `optimum` is in the unit of cost. KPIs are means over the episodes that define them: those that
-    the scenario is judged by, and the usual ones.
+    `rows` are the concatenated rollouts of several policies on the same tape. A column `grows`, if
+    there is one, says which policies have no steady state. The best of the `tuned_classics` is the
+    reference of the differences. `optimum` is in the unit of cost. The KPIs are the usual ones and
+    those that the scenario is judged by, as means over the episodes in which they are defined.
 
-    Raises ValueError where rows are of several scenarios or tapes, or lack a named classic.
+    Raises ValueError if the rows are of several scenarios or tapes, or lack a tuned classic.
     """
     frames = _by_policy(rows, tuned_classics)
     groups = _coinciding(frames)
@@ -94,7 +93,9 @@ def comparison(
 def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.DataFrame]:
     scenarios = list(rows["scenario"].unique())
     if len(scenarios) != 1:
-        raise ValueError(f"rows of {len(scenarios)} scenarios; expected one a table")
+        raise ValueError(
+            f"there are rows of {len(scenarios)} scenarios; expected one scenario per table"
+        )
     if rows["cost"].isna().any():
         raise ValueError("a cost is nan; expected a number in every episode")
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
@@ -105,11 +106,11 @@ def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.Data
 
 
 def _coinciding(frames: dict[str, pd.DataFrame]) -> list[tuple[str, ...]]:
-    """Names grouped by equal cost in every episode. Raises ValueError where tapes differ."""
+    """Group names by equal cost in every episode. Raises ValueError if the tapes differ."""
     groups: dict[tuple[float, ...], tuple[str, ...]] = {}
     first = next(iter(frames.values()))
     for name, frame in frames.items():
-        paired(frame, first)  # for its check that both are on one tape
+        paired(frame, first)  # only to check that both are on the same tape
         costs = tuple(by_episode(frame).to_numpy().tolist())
         groups[costs] = (*groups.get(costs, ()), name)
     return list(groups.values())
@@ -130,12 +131,12 @@ def _gap(cost: float, optimum: float | None) -> float | None:
 
 
 def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
-    """The table as one JSON object: plain numbers, null for what is undefined or not known.
+    """Return the table as one JSON object: plain numbers; null if not defined or not known.
 
     {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
-    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}, the cheapest
-    first. A scenario with words of its own adds the KPIs that it is judged by. The intervals and
-    differences are those of the cost.
+    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}; the lowest
+    cost comes first. A scenario with words of its own adds the KPIs that it is judged by. Intervals
+    and differences are those of the cost.
     """
     return {"policies": [_row_as_json(row) for row in table]}
 
@@ -166,9 +167,9 @@ def table(
     notes: Sequence[str] = (),
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Table:
-    """Return a comparison as a table; policy, cost (or profit) and gap are never left out of it.
+    """Return a comparison as a table; policy, cost (or profit) and gap are never left out.
 
-    With `parameters` (policy -> name -> value) it has a column more, for a report.
+    With `parameters` (policy -> name -> value) there is one more column, for a report.
     """
     named, (column, yardstick) = kpis_of(scenario), leading(scenario)
     shown = [name for name in headline_kpis(scenario) if name != column]
@@ -216,7 +217,7 @@ def _units(kpis: Sequence[Kpi]) -> list[str]:
 
 
 def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]]) -> str:
-    """Each policy's parameters by name, such as "kanban (tuned): cards [3, 4]"."""
+    """Return the parameters of each policy, such as "kanban (tuned): cards [3, 4]"."""
     known = [(name, parameters[name]) for name in row.names if parameters.get(name)]
     return "; ".join(
         f"{name}: {', '.join(f'{number} {value}' for number, value in each.items())}"

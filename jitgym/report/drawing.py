@@ -1,10 +1,10 @@
 """A drawing of a plant as a graph: sources make items, items go into sources or to customers.
 
-Goods flow from left (suppliers) to right (customers). Every label stands inside a box, boxes stand
-in columns, and an arrow bends only between two columns: so no arrow crosses a label, and no label
-overlaps another. An arrow that passes a column has a place of its own there (Sugiyama, Tagawa and
-Toda 1981). The work centers stand below the graph; a source has the color of its work center. In a
-plant of many boxes, those that are alike (their neighbors are of the same kind) share one box.
+Goods flow from left (suppliers) to right (customers). Every label is inside a box, boxes are in
+columns, and an arrow bends only between two columns. So no arrow crosses a label, and no label
+overlaps another. An arrow that passes a column has its own place there (Sugiyama, Tagawa and Toda
+1981). The work centers are below the graph; a source has the color of its work center. In a plant
+with many boxes, similar ones (their neighbors are of the same kinds) share one box.
 
     scenario -> boxes and links -> Picture (places, nothing overlaps) -> SVG
 """
@@ -31,14 +31,14 @@ FILL = {"item": "#eef2f6", "demand": "#fdf3d8", "truck": "#f3ecf9", "project": "
 TITLE_SIZE, TEXT_SIZE = 12.0, 10.0
 LINE = 14.0  # from one line of text to the next
 PADDING = 8.0
-LETTER, BOLD_LETTER = 0.62, 0.70  # of the size of the font: wide enough for common fonts
+LETTER, BOLD_LETTER = 0.62, 0.70  # per font size; wide enough for common fonts
 GAP = 14.0  # between boxes of a column
-GUTTER = 56.0  # between columns: where arrows bend
+GUTTER = 56.0  # between columns, where arrows bend
 LANE = 12.0  # between arrows that run back below the graph
 MARGIN = 12.0
 PASSAGE = 8.0  # height of the place that a passing arrow has in a column
-MANY = 30  # boxes of which those that are alike are put together
-ALIKE = 3  # so many of them at least
+MANY = 30  # similar boxes are grouped above this number of boxes
+ALIKE = 3  # the smallest group
 SWEEPS = 12
 SHOWN_NAMES = 3
 
@@ -51,8 +51,8 @@ class Box:
     title: str
     lines: tuple[str, ...]
     color: str = OUTSIDE
-    is_dashed: bool = False  # the border, where something can be down
-    names: tuple[str, ...] = ()  # of what it stands for
+    is_dashed: bool = False  # of the border, if something can be down
+    names: tuple[str, ...] = ()  # what it stands for
     x: float = 0.0  # of the left upper corner
     y: float = 0.0
     width: float = 0.0
@@ -60,14 +60,14 @@ class Box:
 
     @property
     def text_width(self) -> float:
-        """What its widest line needs, padding included."""
+        """The width of its widest line, with padding."""
         widths = [BOLD_LETTER * TITLE_SIZE * len(self.title)]
         widths += [LETTER * TEXT_SIZE * len(line) for line in self.lines]
         return max(widths) + 2 * PADDING
 
     @property
     def text_height(self) -> float:
-        """What all of its lines need, padding included."""
+        """The height of all of its lines, with padding."""
         return LINE * (1 + len(self.lines)) + 2 * PADDING - 4
 
 
@@ -83,7 +83,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow with its way: points, straight or (bent) by curves that stay between them."""
+    """An arrow with its path: points, joined by straight lines or (if bent) by curves."""
 
     link: Link
     points: tuple[Point, ...]
@@ -103,7 +103,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing before it is written: boxes and arrows with their places."""
+    """A drawing before it is written as SVG: boxes and arrows with their places."""
 
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
@@ -112,12 +112,12 @@ class Picture:
 
 
 def draw(scenario: Scenario, path: Path) -> None:
-    """Write the drawing as SVG; the same scenario gives the same file."""
+    """Write the drawing as SVG; the same scenario always gives the same file."""
     path.write_text(as_svg(picture(scenario), scenario.title or scenario.name), encoding="utf-8")
 
 
 def picture(scenario: Scenario) -> Picture:
-    """Return the drawing of a scenario, every box and arrow in its place."""
+    """Return the drawing of a scenario, with every box and arrow in its place."""
     graph = Graph(*_put_together(*_parts(scenario)))
     return graph.picture([*_work_centers(scenario), *_projects(scenario)])
 
@@ -196,9 +196,9 @@ def _plain(name: str) -> str:
 
 
 def _put_together(boxes: dict[str, Box], links: list[Link]) -> tuple[dict[str, Box], list[Link]]:
-    """Let boxes that are alike share one, where there are many.
+    """Let similar boxes share one box, if there are many boxes.
 
-    Alike are those whose neighbors are alike, to any distance (color refinement).
+    Boxes are similar if their neighbors are similar, at any distance (color refinement).
     """
     if len(boxes) <= MANY:
         return boxes, links
@@ -231,7 +231,7 @@ def _put_together(boxes: dict[str, Box], links: list[Link]) -> tuple[dict[str, B
 
 
 def _group(members: Sequence[Box]) -> Box:
-    """One box for several: what their labels have in common, and some of their names."""
+    """One box for several, with the common part of their labels and some of their names."""
     first = members[0]
     common = [line for line in first.lines if all(line in other.lines for other in members)]
     shown = [box.title for box in members[:SHOWN_NAMES]]
@@ -246,22 +246,22 @@ def _group(members: Sequence[Box]) -> Box:
     )
 
 
-# --- where it stands ------------------------------------------------------------------------------
+# --- places ---------------------------------------------------------------------------------------
 
 
 @dataclass
 class Graph:
-    """Boxes in columns: each as far to the right as what follows it allows."""
+    """Boxes in columns, each as far to the right as the boxes after it allow."""
 
     boxes: dict[str, Box]
     links: list[Link]
     columns: list[list[str]] = field(default_factory=list)  # keys, of boxes and of passages
-    ways: dict[Link, list[str]] = field(default_factory=dict)  # keys that an arrow goes through
+    ways: dict[Link, list[str]] = field(default_factory=dict)  # the keys that an arrow passes
     returns: list[Link] = field(default_factory=list)  # arrows that would close a circle
     center: dict[str, float] = field(default_factory=dict)  # key -> y of its middle
 
     def picture(self, below: Sequence[Box]) -> Picture:
-        """Return the picture, with these boxes in rows below the graph."""
+        """Return the picture, with the given boxes in rows below the graph."""
         self._rank()
         self._sort()
         self._stack()
@@ -285,14 +285,14 @@ class Graph:
         forward: list[Link] = []
         for link in sorted(self.links, key=lambda link: link.style == "dotted"):
             if self._leads(follow, link.end, link.start):
-                self.returns.append(link)  # a by-product that goes back to be worked again
+                self.returns.append(link)  # a by-product that goes back for rework
                 continue
             follow[link.start].append(link.end)
             forward.append(link)
         depth: dict[str, int] = {}
         for key in _last_first(follow):
             behind = [depth[after] for after in follow[key]]
-            # What nobody asks for stands before the customers, as the items that they ask for do.
+            # An item that no customer demands stands before their column, like the others.
             least = 0 if self.boxes[key].kind == "demand" else 1
             depth[key] = max([least, *(1 + each for each in behind)])
         most = max(depth.values())
@@ -308,7 +308,7 @@ class Graph:
 
     @staticmethod
     def _leads(follow: Mapping[str, Sequence[str]], start: str, end: str) -> bool:
-        """Whether a way leads from one box to another."""
+        """Whether a path leads from one box to another."""
         seen, front = {start}, [start]
         while front:
             key = front.pop()
@@ -320,7 +320,7 @@ class Graph:
         return False
 
     def _neighbors(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """Return what stands before and after each key, in the next columns."""
+        """Return the keys before and after each key, in the adjacent columns."""
         before: dict[str, list[str]] = {key: [] for column in self.columns for key in column}
         after: dict[str, list[str]] = {key: [] for column in self.columns for key in column}
         for way in self.ways.values():
@@ -330,7 +330,7 @@ class Graph:
         return before, after
 
     def _sort(self) -> None:
-        """Order each column so that few arrows cross: by the mean place of the neighbors."""
+        """Order each column by the mean place of the neighbors, so that few arrows cross."""
         before, after = self._neighbors()
         best = [list(column) for column in self.columns]
         fewest = self._crossings(after)
@@ -357,7 +357,7 @@ class Graph:
         return count
 
     def _stack(self) -> None:
-        """Give each key the height nearest to its neighbors' at which nothing overlaps."""
+        """Give each key the height nearest to those of its neighbors, without any overlap."""
         before, after = self._neighbors()
         for column in self.columns:
             y = 0.0
@@ -399,7 +399,7 @@ class Graph:
     def _way(
         self, link: Link, boxes: Mapping[str, Box], left: list[float], right: list[float]
     ) -> tuple[Point, ...]:
-        """Return the points of an arrow: it leaves and enters boxes beside the others that do."""
+        """Return the points of an arrow, which leaves and enters its boxes beside other arrows."""
         way = self.ways[link]
         column = next(k for k, keys in enumerate(self.columns) if link.start in keys)
         points = [(right[column], self._port(link, boxes, at_start=True))]
@@ -445,7 +445,7 @@ class Graph:
 
 
 def _last_first(follow: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield keys, each after all that follow it."""
+    """Yield all keys, each one after its successors."""
     done: set[str] = set()
     for root in follow:
         stack = [root]
@@ -464,7 +464,7 @@ def _last_first(follow: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _mean_of(
     near: Mapping[str, Sequence[str]], place: Mapping[str, float]
 ) -> Callable[[str], float]:
-    """Return the mean place of what is near a key; its own where nothing is."""
+    """Return the mean place of the neighbors of a key; its own place if it has none."""
     kept = dict(place)
 
     def mean(key: str) -> float:
@@ -475,7 +475,7 @@ def _mean_of(
 
 
 def _spread(wanted: Sequence[float], apart: Sequence[float]) -> list[float]:
-    """Return places nearest to those wanted, in their order and at least so far apart.
+    """Return the places nearest to the wanted ones, in their order and with at least these gaps.
 
     >>> _spread([0.0, 0.0, 9.0], [2.0, 2.0])
     [-1.0, 1.0, 9.0]
@@ -483,7 +483,7 @@ def _spread(wanted: Sequence[float], apart: Sequence[float]) -> list[float]:
     offsets = [0.0]
     for distance in apart:
         offsets.append(offsets[-1] + distance)
-    blocks: list[tuple[float, int]] = []  # mean, count: pooled until the means increase
+    blocks: list[tuple[float, int]] = []  # (mean, count), pooled until the means increase
     for want, offset in zip(wanted, offsets, strict=True):
         mean, count = want - offset, 1
         while blocks and blocks[-1][0] > mean:
@@ -495,7 +495,7 @@ def _spread(wanted: Sequence[float], apart: Sequence[float]) -> list[float]:
 
 
 def _rows(boxes: Iterable[Box], top: float, width: float) -> Iterator[Box]:
-    """Yield boxes side by side below the graph, in rows of at most this width."""
+    """Yield the boxes below the graph, side by side in rows of at most this width."""
     x, y, tallest = MARGIN, top + GAP, 0.0
     for box in boxes:
         if x > MARGIN and x + box.text_width > width:
@@ -505,7 +505,7 @@ def _rows(boxes: Iterable[Box], top: float, width: float) -> Iterator[Box]:
         tallest = max(tallest, box.text_height)
 
 
-# --- how it is written ----------------------------------------------------------------------------
+# --- SVG ------------------------------------------------------------------------------------------
 
 
 def as_svg(found: Picture, title: str) -> str:

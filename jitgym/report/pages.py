@@ -1,4 +1,4 @@
-"""The page of a scenario, written from the scenario itself."""
+"""The page of a scenario, made from the scenario itself."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ORDER_OF_EVENTS = (
     "Receive",
     "Nature",
 )
-"""The stages of a period; README.md says what happens in each."""
+"""The stages of a period; README.md explains each of them."""
 
 
 def results(name: str, folder: Path) -> list[tuple[str, str]]:
-    """Return what the pages in a folder report of a scenario, as (title, link from a subfolder).
+    """Return the pages in a folder that report on a scenario, as (title, link from a subfolder).
 
-    The link leads to the section that names it, or to the page where that is the title.
+    The link leads to the first section that names the scenario, or else to the page.
     """
     found = []
     for path in sorted(folder.glob("*.md")):
@@ -50,7 +50,7 @@ def results(name: str, folder: Path) -> list[tuple[str, str]]:
 
 
 def reports(line: str, name: str) -> bool:
-    """Whether a line is about a scenario: it names it, its environment, or its published figures.
+    """Whether a line names a scenario, its environment, or its published figures.
 
     >>> reports("| lost_sales_long_lead_times | 1 | optimal: cost |", "lost-sales")
     True
@@ -67,14 +67,14 @@ def reports(line: str, name: str) -> bool:
 
 
 def slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """The anchor that GitHub makes from a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] = ()) -> str:
     """Return the page of a catalog scenario as Markdown.
 
-    `drawing` is the picture's file name; `reported` are title and link of pages with its results.
+    `drawing` is the file name of the picture; `reported` has (title, link) of pages with results.
     """
     layout = lay_out(scenario)
     lines = [f"# {scenario.title or scenario.name}", ""]
@@ -94,22 +94,22 @@ def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] =
     lines += [
         "## Parameters",
         "",
-        "Short names, for `jitgym.load`, `gymnasium.make` and `--set`.",
+        "Short names for `jitgym.load`, `gymnasium.make` and `--set`.",
         "",
     ]
     lines += _table(
-        ("name", "leads to"),
+        ("name", "sets"),
         (
             (f"`{name}`", ", ".join(f"`{p}`" for p in paths))
             for name, paths in scenario.parameters.items()
         ),
     )
     lines += ["## Order of events", ""]
-    lines += [" -> ".join(ORDER_OF_EVENTS) + " (see the README).", ""]
+    lines += [" -> ".join(ORDER_OF_EVENTS) + " (the README explains each stage).", ""]
     lines += [
         "## Observation",
         "",
-        "Each entry is divided by its upper bound and saturates there.",
+        "Each entry is divided by its upper bound; larger values are shown as 1.",
         "",
     ]
     spaces = Spaces(layout, "orders")
@@ -121,7 +121,7 @@ def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] =
     for control in CONTROLS:
         lines += [f'`control="{control}"`: {_space(Spaces(layout, control))}', ""]
         lines += _table(
-            ("entry", "unit", "from", "to", "in steps of"),
+            ("entry", "unit", "from", "to", "step"),
             (
                 (f"`{e.name}`", e.unit, f"{e.low:g}", f"{e.high:g}", f"{e.step:g}")
                 for e in Spaces(layout, control).action_entries
@@ -137,19 +137,19 @@ def _reported(scenario: Scenario, reported: Sequence[tuple[str, str]]) -> list[s
 
 
 def _words(scenario: Scenario) -> list[str]:
-    """The KPIs that this scenario is judged by, where it has words of its own for them."""
+    """A table of the KPIs that judge this scenario, if it has its own names for them."""
     if not scenario.words and not scenario.within:
         return []
     named = kpis_of(scenario)
     rows = (
         (named[k].title, named[k].unit, f"`{k}`", named[k].formula) for k in headline_kpis(scenario)
     )
-    head = ("in the words of the trade", "unit", "KPI", "formula")
-    return ["## What it is judged by", "", *_table(head, rows)]
+    head = ("name in the trade", "unit", "KPI", "formula")
+    return ["## How it is judged", "", *_table(head, rows)]
 
 
 def _header(name: str) -> str:
-    """The comment at the head of a scenario's file, as a paragraph."""
+    """The comment at the top of a scenario's file, as a paragraph."""
     text = catalog.text(name).splitlines()
     head = [line.removeprefix("#").strip() for line in text if line.startswith("#")]
     return "\n".join(head)
@@ -159,10 +159,10 @@ def _horizon(scenario: Scenario) -> str:
     horizon = scenario.horizon
     if horizon.ends:
         return f"a season of {horizon.periods} periods that ends"
-    text = f"ongoing, {horizon.periods} periods of which {horizon.warm_up} are warm-up"
+    text = f"ongoing, {horizon.periods} periods, of which {horizon.warm_up} are warm-up"
     if horizon.training is None:
         return text
-    return f"{text}; {horizon.training} periods in training"
+    return f"{text}; {horizon.training} periods per episode in training"
 
 
 def _space(spaces: Spaces) -> str:
@@ -174,11 +174,15 @@ def _section(scenario: Scenario, section: str) -> list[str]:
     if not parts:
         return []
     rows = ((f"`{name}`", _stated(part)) for name, part in parts.items())
-    return [f"### {section.replace('_', ' ').capitalize()}", "", *_table(("name", "stated"), rows)]
+    return [
+        f"### {section.replace('_', ' ').capitalize()}",
+        "",
+        *_table(("name", "as written"), rows),
+    ]
 
 
 def _stated(part: Any) -> str:
-    """What a part states, without what has its default value."""
+    """The fields that are written in a part; default values are left out."""
     return "; ".join(
         f"{name.replace('_', ' ')} {_written(getattr(part, name))}"
         for name in type(part).model_fields

@@ -1,8 +1,9 @@
-"""A picture of a policy that is a table: what it asks for in each state.
+"""A picture of a policy that is a table of orders by state.
 
-One source: the order against net stock, with the span over all pipelines. Several: one panel a
-source, what it asks for against the net stock of two items, where the edge between asking and not
-is the switching curve of the literature (Veatch and Wein 1994). Net stock is stock less backlog.
+With one source, the picture shows the order by net stock, with its range over all pipelines. With
+several sources, each has a panel with its order by the net stock of two items; the edge between
+ordering and not ordering is the switching curve of the literature (Veatch and Wein 1994). Net stock
+is stock less backlog.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MOST_PANELS = 6
 
 
 def draw(policy: OptimalPolicy, path: Path) -> None:
-    """Write a policy's picture as SVG."""
+    """Write the picture of a policy as SVG."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -60,7 +61,7 @@ def draw(policy: OptimalPolicy, path: Path) -> None:
 
 
 def net_stock(policy: OptimalPolicy, rows: Floats, item: str) -> Floats:
-    """Return stock less backlog of an item in state rows, (states,)."""
+    """Return the stock less backlog of an item in rows of states, (states,)."""
     view = ViewLayout(policy.layout).of(rows)
     waiting = [
         view[f"{name}.backlog"]
@@ -71,7 +72,7 @@ def net_stock(policy: OptimalPolicy, rows: Floats, item: str) -> Floats:
 
 
 def _other_item(scenario: Scenario, made: str) -> str | None:
-    """The item that an item is best seen beside: one that it is made of, or made into."""
+    """The item on the other axis of the panel: a material or a product of an item."""
     for source in scenario.sources.values():
         if source.makes == made and source.consumes:
             return next(iter(source.consumes))
@@ -101,6 +102,6 @@ def _plane(axes: Axes, across: Floats, up: Floats, asked: Floats) -> None:
     np.add.at(total, (y, x), asked)
     np.add.at(count, (y, x), 1.0)
     with np.errstate(invalid="ignore"):
-        mean = total / count  # nan where there is no such state
+        mean = total / count  # nan where there is no state
     drawn = axes.pcolormesh(columns, lines, mean, shading="nearest", cmap="Blues")
     axes.figure.colorbar(drawn, ax=axes)

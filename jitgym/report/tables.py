@@ -1,8 +1,8 @@
-"""A table is data; it is printed to a terminal, written as Markdown or handed on as JSON.
+"""Tables as data, which are printed on a terminal or written as Markdown or JSON.
 
 Every table of the project is made here. On a terminal it fits the width: the least important
-columns are left out first, and a line below says which; those that are `KEPT` never are. Markdown
-and JSON hold all columns.
+columns are left out first, and a line below names them; columns that are `KEPT` are never left out.
+Markdown and JSON hold all columns.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from rich.text import Text
 from jitgym.evaluate.results import plain
 from jitgym.evaluate.statistics import Interval, written
 
-PIPE_WIDTH = 100  # columns of text where the output is no terminal and COLUMNS is not set
-HEADING_WIDTH = 15  # about that of the figures below
-TEXT_WIDTH = 24  # columns that a text keeps at least, where it has as many
+PIPE_WIDTH = 100  # width of the output if it is not a terminal and COLUMNS is not set
+HEADING_WIDTH = 15  # about the width of the figures below
+TEXT_WIDTH = 24  # a longer text may fold, but not below this width
 KEPT = 100  # importance of a column that is never left out
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what its cells are, and how they are printed."""
+    """One column: the meaning of its cells, and how they are printed."""
 
     name: str  # its key in JSON
-    heading: str = ""  # by default the name, with spaces
-    unit: str = ""  # in words; "%": cells are shares, and printed as percent
-    importance: int = 50  # of two columns the lesser is left out first; KEPT: never
-    align: Literal["left", "right"] = "right"  # right: figures, never folded
-    form: str = "5"  # of a float: Python's, or a number of digits
-    sign: Literal["", "+"] = ""  # "+": positive figures show it
+    heading: str = ""  # by default the name with spaces
+    unit: str = ""  # in words; "%": cells are shares and are printed in percent
+    importance: int = 50  # the least important column is left out first; KEPT: never
+    align: Literal["left", "right"] = "right"  # right: figures, which never fold
+    form: str = "5"  # of floats: a Python format, or a number of digits
+    sign: Literal["", "+"] = ""  # "+": positive figures have a plus sign
     absent: str = "n/a"  # for None
 
     @property
@@ -62,22 +62,22 @@ class Table:
     notes: Sequence[str] = ()
 
     def texts(self) -> list[list[str]]:
-        """The cells as they are printed, row by row."""
+        """Return the cells as they are printed, row by row."""
         cells = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         columns = [texts(column, each) for column, each in zip(self.columns, cells, strict=True)]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def only(self, kept: Sequence[Column]) -> Table:
-        """Return the same table with some of its columns."""
+        """Return the same table with only these columns."""
         places = [k for k, column in enumerate(self.columns) if column in kept]
         rows = [[row[k] for k in places] for row in self.rows]
         return replace(self, columns=tuple(self.columns[k] for k in places), rows=rows)
 
 
 def texts(column: Column, cells: Sequence[Any]) -> list[str]:
-    """Return the cells of a column as text; intervals have the same decimals.
+    """Return the cells of a column as text; all intervals have the same decimals.
 
-    As many as their half-widths bear, unless the column has a format of its own.
+    Their half-widths decide how many, unless the column has its own format.
     """
     given = [each for each in cells if isinstance(each, Interval)]
     form = "" if column.form.isdigit() else column.form
@@ -88,7 +88,7 @@ def texts(column: Column, cells: Sequence[Any]) -> list[str]:
 
 
 def text_of(column: Column, cell: Any) -> str:
-    """Return a cell as text, lines apart by line feeds."""
+    """Return a cell as text; its lines are separated by line feeds."""
     match cell:
         case None:
             return column.absent
@@ -112,7 +112,7 @@ def text_of(column: Column, cell: Any) -> str:
 
 
 def figure(value: float, form: str, sign: str = "") -> str:
-    """Return a number in Python's format, or with so many digits, written out.
+    """Return a number in a Python format, or with this many digits and without exponent.
 
     >>> figure(446491.3, "5"), figure(0.0312345, "4"), figure(2.5, ".2f", "+")
     ('446,490', '0.03123', '+2.50')
@@ -130,9 +130,9 @@ def _plainly(value: Any) -> str:
 
 
 def show(table: Table, file: IO[str] | None = None) -> None:
-    """Print a table as wide as the terminal; into a pipe, as plain text.
+    """Print a table in the width of the terminal; in a pipe, print plain text.
 
-    There as wide as the environment variable COLUMNS says, else 100 columns.
+    In a pipe the width is that of the environment variable COLUMNS, or else 100.
     """
     console = Console(file=file or sys.stdout)
     if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
@@ -140,18 +140,18 @@ def show(table: Table, file: IO[str] | None = None) -> None:
     kept = fitting(table, console.width)
     notes = list(table.notes)
     if left_out := [column.title for column in table.columns if column not in kept]:
-        notes.insert(0, f"Columns left out, for want of room: {', '.join(left_out)}.")
+        notes.insert(0, f"Columns left out for lack of room: {', '.join(left_out)}.")
     if table.title:
         console.print(Text(table.title), style="bold")
     needed = _least_width(table.only(kept))
     wide = Console(file=file or sys.stdout, width=max(console.width, needed))
-    wide.print(render(table.only(kept)))  # lines that are too long, rather than cut ones
+    wide.print(render(table.only(kept)))  # rather too long lines than cut figures
     for note in notes:
         console.print(Text(note))
 
 
 def fitting(table: Table, width: int) -> list[Column]:
-    """Return the columns that have room; of equally important ones the last is left out first."""
+    """Return the columns that fit; of equally important ones the last is left out first."""
     kept = list(table.columns)
     while _least_width(table.only(kept)) > width:
         rest = [column for column in kept if column.importance < KEPT]
@@ -162,7 +162,7 @@ def fitting(table: Table, width: int) -> list[Column]:
 
 
 def _least_width(table: Table) -> int:
-    """Columns of text that a table needs, figures whole and texts folded, gaps included."""
+    """Return the width that a table needs, with whole figures, folded texts, and gaps."""
     lines = table.texts()
     width = 0
     for k, column in enumerate(table.columns):
@@ -173,7 +173,7 @@ def _least_width(table: Table) -> int:
 
 
 def render(table: Table) -> Drawn:
-    """Return the columns and rows for `rich`. Only texts may fold: figures stay whole."""
+    """Return the table for `rich`. Only texts may fold; figures stay whole."""
     drawn = Drawn(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, padding=(0, 1)
     )
@@ -197,7 +197,7 @@ def _heading(column: Column) -> str:
 
 
 def markdown(table: Table) -> str:
-    """Return the whole table in Markdown: title, columns, notes as a list."""
+    """Return the whole table in Markdown: title, all columns, and the notes as a list."""
     head = [column.title for column in table.columns]
     aligns = ["---" if column.align == "left" else "---:" for column in table.columns]
     lines = [_line(head), _line(aligns), *map(_line, table.texts())]
@@ -214,6 +214,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def as_json(table: Table) -> list[dict[str, Any]]:
-    """Return the rows as plain data by column name; null for what is undefined or not known."""
+    """Return the rows as plain data by column name; None if a cell is not defined or not known."""
     names = [column.name for column in table.columns]
     return [dict(zip(names, map(plain, row), strict=True)) for row in table.rows]

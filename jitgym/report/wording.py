@@ -1,4 +1,4 @@
-"""What the parts of a plant say of themselves in a drawing: a few words a line."""
+"""The text of the parts of a plant in a drawing: a few words per line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jitgym.scenario import Demand, Scenario, Source, WorkCenter
 
 
 def words_of_item(scenario: Scenario, name: str) -> tuple[str, ...]:
-    """Return what bounds an item's stock, or makes it perish."""
+    """Return the limits of the stock of an item, and how it perishes."""
     return tuple(_of_item(scenario, name))
 
 
@@ -20,17 +20,17 @@ def _of_item(scenario: Scenario, name: str) -> Iterator[str]:
     elif item.storage is not None:
         yield f"storage {item.storage:g}"
     if item.shelf_life is not None:
-        yield f"keeps {item.shelf_life} period{'s' if item.shelf_life > 1 else ''}"
+        yield f"shelf life {item.shelf_life} period{'s' if item.shelf_life > 1 else ''}"
     if item.obsolescence == 1:
-        yield "what is not served is scrapped"
+        yield "unserved units are scrapped"
     elif item.obsolescence:
-        yield f"{_percent(item.obsolescence)} go stale per period"
+        yield f"{_percent(item.obsolescence)} become obsolete per period"
     if item.salvage_value:
         yield f"salvage value {item.salvage_value:g}"
 
 
 def words_of_source(scenario: Scenario, source: Source) -> tuple[str, ...]:
-    """Return how a source makes or brings its item."""
+    """Return how a source makes or delivers its item."""
     return tuple(_of_source(scenario, source))
 
 
@@ -41,10 +41,10 @@ def _of_source(scenario: Scenario, source: Source) -> Iterator[str]:
         support, _ = source.lead_time.pmf()
         yield f"lead time {_span(support[0], support[-1])}"
     if source.crossover:
-        yield "orders may overtake"
+        yield "with order crossover"
     for material, quantity in source.consumes.items():
         if quantity != 1:
-            yield f"{quantity:g} {material.replace('_', ' ')} each"
+            yield f"{quantity:g} {material.replace('_', ' ')} per unit"
     if source.setup_time:
         yield f"setup takes {source.setup_time:.3g}"
     if source.setup_cost:
@@ -54,9 +54,9 @@ def _of_source(scenario: Scenario, source: Source) -> Iterator[str]:
     if source.lot_size != 1:
         yield f"lots of {source.lot_size:g}"
     if source.minimum_order:
-        yield f"at least {source.minimum_order:g}"
+        yield f"minimum order {source.minimum_order:g}"
     if source.maximum_order is not None:
-        yield f"at most {source.maximum_order:g}"
+        yield f"maximum order {source.maximum_order:g}"
     if source.shipment_cost:
         yield f"{source.shipment_cost:g} per order"
     if source.quality is not None:
@@ -64,13 +64,13 @@ def _of_source(scenario: Scenario, source: Source) -> Iterator[str]:
     if source.disruption is not None:
         yield "can be down"
     if source.partial is not None:
-        yield "may deliver short"
+        yield "partial deliveries"
     if source.commitment is not None:
-        yield f"contract: {source.commitment.quantity:g} in {source.commitment.every}"
+        yield f"contract: {source.commitment.quantity:g} in {source.commitment.every} periods"
 
 
 def words_of_work_center(center: WorkCenter) -> tuple[str, ...]:
-    """Return what time a work center has, and what takes it away."""
+    """Return the time of a work center, and its breakdowns."""
     return tuple(_of_work_center(center))
 
 
@@ -84,7 +84,7 @@ def _of_work_center(center: WorkCenter) -> Iterator[str]:
 
 
 def words_of_demand(scenario: Scenario, demand: Demand) -> tuple[str, ...]:
-    """Return how much is asked for, and what becomes of what is not met."""
+    """Return the size of a demand, and what happens to unmet demand."""
     return tuple(_of_demand(scenario, demand))
 
 
@@ -102,11 +102,11 @@ def _of_demand(scenario: Scenario, demand: Demand) -> Iterator[str]:
     if demand.price:
         yield f"price {demand.price:g}"
     if demand.unmet == "lost":
-        yield "not met: lost"
+        yield "unmet: lost"
     elif demand.unmet == "backordered":
-        yield "not met: waits"
+        yield "unmet: backordered"
     else:
-        yield f"not met: {_percent(demand.unmet.backordered)} wait"
+        yield f"unmet: {_percent(demand.unmet.backordered)} backordered"
     if demand.abandons:
         yield f"{_percent(demand.abandons)} leave per period"
     if demand.forecast is not None:

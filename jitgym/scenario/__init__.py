@@ -1,20 +1,22 @@
-"""A scenario: what is held, how each item is replenished, who asks for it.
+"""A scenario: what is held, how each item is replenished, and who demands it.
 
-Quantities are in units of the item, times in periods (a work center's time and what a unit takes of
-it are in any one unit), costs in money: a unit, and for holding and backorders a unit and period.
+Quantities are in units of the item and times in periods, except the time of a work center and the
+time per unit there, which share any unit of time. Costs are in money per unit; costs of holding and
+backorders are in money per unit and period.
 
 >>> from jitgym import load
 >>> scenario = load("lost-sales", penalty=19)
 >>> scenario.demands["customers"].shortage_cost
 19.0
 >>> scenario.yardstick
-'average cost a period'
+'average cost per period'
 """
 
 from .capacity import Load, can_pile_up, utilization
 from .checked import Scenario, build
 from .checks import RESERVED
 from .demand_scale import with_demand
+from .model import economic_order_quantity
 from .parts import (
     Actions,
     Breakdown,
@@ -66,6 +68,7 @@ __all__ = [
     "WorkCenter",
     "build",
     "can_pile_up",
+    "economic_order_quantity",
     "utilization",
     "with_demand",
 ]

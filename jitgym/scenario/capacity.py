@@ -1,16 +1,16 @@
-"""Whether a plant can keep up with its demand: what is needed of each limit, and what it has.
+"""Whether a plant can keep up with its demand: the load and the capacity of each of its limits.
 
-A limit is a work center's time, a source's maximum order, the storage of an item that no customer
-asks for, or a material that nothing makes. Mean rates of all sources that supply the demand are
-found by a linear program, so that alternatives (several sources of one item, rework) share the load
-as well as they can:
+A limit is the time of a work center, the maximum order of a source, the storage of an item that no
+customer demands, or a material that no source makes. A linear program finds mean rates of all
+sources that supply the demand, so that alternatives (several sources of one item, rework) share the
+load as evenly as possible:
 
-    minimize rho   so that   use of each limit <= rho x what it has,   supply of each item >= need
+    minimize rho   such that   use of each limit <= rho x its capacity,   supply of an item >= need
 
-rho is the utilization of the tightest limit. Breakdowns, disruptions, overtime, defects and the
-share of a partial delivery that is cancelled are in it. Setups, shelf lives and a process that
-drifts out of control are not: so a plant that passes may still be too slow, and one that does not
-is too slow whatever its policy.
+rho is the utilization of the tightest limit. It includes breakdowns, disruptions, overtime, defects
+and the canceled share of partial deliveries. It ignores setups, shelf lives and a process that
+drifts out of control. So a plant that passes may still be too slow, but a plant that fails is too
+slow with every policy.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from jitgym.distributions import Deterministic
 from .model import Written
 from .parts import Demand, Source, UpDown
 
-SAME = 1e-9  # utilizations that differ by no more are equal
+SAME = 1e-9  # utilizations that differ by at most this are equal
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is needed of one limit of a plant per period, and what it has."""
+    """The load of one limit of a plant, and its capacity."""
 
     place: str  # such as work_centers.press
     what: str  # "units of time" or "units"
-    needed: float  # in the limit's own unit, mean per period
-    available: float  # likewise, breakdowns and disruptions taken off
+    needed: float  # in the unit of the limit, mean per period
+    available: float  # likewise, without time lost to breakdowns and disruptions
 
     @property
     def utilization(self) -> float:
-        """Needed / available; infinite where nothing is available."""
+        """Needed / available; infinite if nothing is available."""
         if self.available > 0:
             return self.needed / self.available
         return math.inf if self.needed > 0 else 0.0
@@ -49,19 +49,20 @@ class Load:
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit: what a unit of each source's output uses of it."""
+    """One limit, and how much of it each unit of a source's output uses."""
 
     place: str
     what: str
-    use: Mapping[str, float]  # source -> use by a unit that it makes
+    use: Mapping[str, float]  # source -> use per unit that it makes
     available: float  # mean per period
 
 
 def utilization(scenario: Written) -> tuple[Load, ...]:
-    """Return the load of every limit of a plant if all of its mean demand is to be served.
+    """Return the load of every limit of a plant if all of its mean demand must be served.
 
-    Where there are alternatives, they share the work so that the tightest limit is loaded least.
-    Empty where nothing limits the plant. All are infinite where no amount of work would do.
+    Alternatives share the work such that the load of the tightest limit is as small as possible.
+    The result is empty if nothing limits the plant. All loads are infinite if no rates of the
+    sources can serve the demand.
 
     >>> from jitgym.catalog import load
     >>> [(each.place, round(each.utilization, 2)) for each in utilization(load("tandem"))]
@@ -73,7 +74,7 @@ def utilization(scenario: Written) -> tuple[Load, ...]:
 def cautions(scenario: Written) -> tuple[str, ...]:
     """Return a sentence for each limit that is too tight for the demand that waits.
 
-    Demand that is lost, or whose customers leave, cannot pile up: such a plant has a steady state.
+    Demand that is lost, or whose customers leave, cannot pile up, so that there is a steady state.
     """
     waiting = {name: _waits_for_ever(each) for name, each in scenario.demands.items()}
     if not any(waiting.values()):
@@ -88,28 +89,28 @@ def cautions(scenario: Written) -> tuple[str, ...]:
 
 
 def can_pile_up(scenario: Written) -> bool:
-    """Whether a backlog could grow with the horizon: it is ongoing, and some customers wait."""
+    """Whether a backlog can grow with the horizon: it is ongoing, and some customers wait."""
     return not scenario.horizon.ends and any(map(_waits_for_ever, scenario.demands.values()))
 
 
 def _sentence(scenario: Written, load: Load) -> str:
     if load.available > 0:
         told = (
-            f"{load.place}: demand needs {load.needed:.4g} {load.what} per period and "
+            f"{load.place}: demand needs {load.needed:.4g} {load.what} per period, but only "
             f"{load.available:.4g} are available (utilization {load.utilization:.3g})"
         )
     else:
-        told = f"{load.place}: demand needs more {load.what} than there can ever be"
+        told = f"{load.place}: demand needs more {load.what} than can ever be available"
     if scenario.horizon.ends:
-        return f"{told}; not all demand of the season can be served, whatever the policy"
+        return f"{told}; no policy can serve all demand of the season"
     return (
-        f"{told}; the backlog grows without end, so that there is no steady state and every "
+        f"{told}; the backlog grows without limit, so that there is no steady state and every "
         "average grows with the horizon; expected a utilization below 1"
     )
 
 
 def _waits_for_ever(demand: Demand) -> float:
-    """Mean units per period that wait until they are served, if none is served at once."""
+    """Mean demand, in units per period, that would wait until it is served."""
     if not demand.waits or demand.abandons:
         return 0.0
     share = 1.0 if isinstance(demand.unmet, str) else demand.unmet.backordered
@@ -117,7 +118,7 @@ def _waits_for_ever(demand: Demand) -> float:
 
 
 def _varies(scenario: Written) -> bool:
-    """Whether chance or season can bring more work, or less time, than the mean."""
+    """Whether chance or seasons can bring more work, or less time, than the mean."""
     demands, centers = scenario.demands.values(), scenario.work_centers.values()
     return (
         any(each.varies or not isinstance(each.quantity, Deterministic) for each in demands)
@@ -127,7 +128,7 @@ def _varies(scenario: Written) -> bool:
 
 
 def limits(scenario: Written) -> list[Limit]:
-    """Return everything that limits the mean rates of a plant's sources."""
+    """Return all limits of the mean rates of a plant's sources."""
     sources = scenario.sources
     found = []
     for center in scenario.work_centers:
@@ -150,9 +151,9 @@ def limits(scenario: Written) -> list[Limit]:
         found.append(Limit(f"items.{name}", "units", use, left if scenario.horizon.ends else 0.0))
     asked_for = {demand.item for demand in scenario.demands.values()}
     for name, item in scenario.items.items():
-        if item.storage is None or name in asked_for:  # what customers wait for passes through
+        if item.storage is None or name in asked_for:  # units for waiting customers pass through
             continue
-        # A unit counts from its order to its use: its lead time, and the period of its use.
+        # A unit takes storage from its order to its use: the lead time and the period of its use.
         use = {s: 1.0 + scenario.mean_lead_time(s) for s in scenario.sources_of(name)}
         if use:
             found.append(Limit(f"items.{name}.storage", "units", use, item.storage))
@@ -160,7 +161,7 @@ def limits(scenario: Written) -> list[Limit]:
 
 
 def _never_made(scenario: Written) -> list[str]:
-    """Items that are consumed and that nothing makes: what is there at first is all there is."""
+    """Items that are consumed but never made, so that only their initial stock is available."""
     by_products = {s.quality.by_product for s in scenario.sources.values() if s.quality}
     return [
         name
@@ -170,14 +171,14 @@ def _never_made(scenario: Written) -> list[str]:
 
 
 def up_share(process: UpDown | None) -> float:
-    """Return the share of periods in the long run in which something is up: r / (f + r)."""
+    """Return the long-run share of periods in which something is up: r / (f + r)."""
     if process is None or process.fails == 0:
         return 1.0
     return process.repaired / (process.fails + process.repaired)
 
 
 def mean_time(scenario: Written, center: str) -> float:
-    """Return the mean time of a work center per period: overtime in it, time down taken off."""
+    """Return the mean time of a work center per period, with overtime, without time down."""
     about = scenario.work_centers[center]
     time = about.time.expectation + (about.overtime.time if about.overtime else 0.0)
     process: UpDown | None = about.breakdown
@@ -189,9 +190,9 @@ def mean_time(scenario: Written, center: str) -> float:
 
 
 def _units_made(scenario: Written, center: str, time: float) -> float:
-    """Units that a center makes in a period in which it is up: as needed, as far as its time goes.
+    """Units that a work center makes per period in which it is up: those needed, if time allows.
 
-    What is needed must be made in the periods in which it is up, so this is the least.
+    All needed units must be made in periods in which it is up, so this is a lower bound.
     """
     crew = [source for source in scenario.sources.values() if source.at == center]
     needed = math.fsum(scenario.mean_requirement(source.makes) for source in crew)
@@ -200,7 +201,7 @@ def _units_made(scenario: Written, center: str, time: float) -> float:
 
 
 def good_share(source: Source) -> float:
-    """Return the mean share of what a source makes that enters stock."""
+    """Return the mean share of the units that a source makes that enters stock."""
     share = 1.0 - _found_defects(source)
     if source.partial is not None and source.partial.rest == "cancelled":
         share *= source.partial.share.expectation
@@ -213,12 +214,12 @@ def _found_defects(source: Source) -> float:
 
 
 def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
-    """Return the load of every limit where so much of each demand is to be served."""
+    """Return the load of every limit if the needed units of each demand must be served."""
     bounds = limits(scenario)
     if not bounds:
         return ()
     rates = _rates(scenario, bounds, needed)
-    if rates is None:  # because of what is not there at all, where there is such a limit
+    if rates is None:  # blame the limits with capacity 0, if there are any
         blocking = [each for each in bounds if each.available <= 0] or bounds
         return tuple(Load(each.place, each.what, math.inf, 0.0) for each in blocking)
     return tuple(
@@ -235,13 +236,13 @@ def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
 def _rates(
     scenario: Written, bounds: list[Limit], needed: Mapping[str, float]
 ) -> dict[str, float] | None:
-    """Return a mean rate for every source that serves the demand; None where there are none."""
+    """Return mean rates of all sources that serve the demand; None if there are none."""
     from scipy import (
         optimize,
         sparse,  # takes half a second to import, and most plants never ask
     )
 
-    linprog: Any = optimize.linprog  # its stubs know dense matrices only
+    linprog: Any = optimize.linprog  # its stubs accept dense matrices only
 
     names = list(scenario.sources)
     column = {name: k for k, name in enumerate(names)}
@@ -257,9 +258,9 @@ def _rates(
     need = np.zeros(len(row))
     for name, demand in scenario.demands.items():
         need[row[demand.item]] += needed[name]
-    for name in _never_made(scenario):  # a limit of its own
+    for name in _never_made(scenario):  # this is a limit instead
         supply[row[name], :] = 0.0
-    if scenario.horizon.ends:  # a season may live on what it begins with
+    if scenario.horizon.ends:  # a season may use its initial stock
         initial = [item.initial_stock for item in scenario.items.values()]
         need -= np.array(initial) / scenario.horizon.periods
     use = sparse.lil_matrix((len(bounds), rho + 1))
@@ -275,7 +276,7 @@ def _rates(
     first = linprog(tightest, A_ub=above, b_ub=at_most)
     if first.x is None:
         return None
-    # Of all such rates those with the least work in sum: no limit is loaded for nothing.
+    # Of all these rates, take those with the least work in total, so that none is done in vain.
     work = np.asarray(use[:, :rho].sum(axis=0)).ravel()
     most = [(0.0, None)] * rho + [(0.0, first.x[rho] * (1 + SAME) + SAME)]
     second = linprog(np.append(work, 0.0), A_ub=above, b_ub=at_most, bounds=most)

@@ -1,4 +1,4 @@
-"""The scenario: what is written, checked across its parts."""
+"""The scenario: the document of a plant, checked across its parts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .model import Written
 
 
 class Scenario(Written):
-    """A plant and how it is judged; frozen, and checked across its parts.
+    """A plant and how it is judged. It is frozen, and checked across its parts.
 
-    `jitgym.load` reads one and raises ScenarioError; the constructor raises pydantic's
-    ValidationError. Two scenarios are equal when they would be written alike.
+    `jitgym.load` reads one and raises ScenarioError for faults; the constructor raises pydantic's
+    ValidationError. Two scenarios are equal if their documents are equal.
     """
 
     @model_validator(mode="after")
@@ -40,7 +40,7 @@ class Scenario(Written):
 
     @classmethod
     def from_document(cls, data: Mapping[str, Any], name: str = "scenario") -> Scenario:
-        """A scenario from plain data; raises ScenarioError, with `name` in place of a file."""
+        """A scenario from plain data; a ScenarioError has `name` in place of the file name."""
         return build(documents.Document(name, documents.tidy(data)), Path())
 
 

@@ -1,4 +1,4 @@
-"""Checks across the parts of a scenario: each fault raises PlacedError, with its place."""
+"""Checks across the parts of a scenario. Each fault raises PlacedError with its place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .model import Written
 from .parts import LONGEST_CYCLE, Oracle
 
 RESERVED = frozenset({"control", "scenario", "num_envs", "render_mode", "autoreset_mode", "split"})
-"""Keywords of gymnasium.make that no parameter may be named after."""
+"""Keywords of gymnasium.make, which no parameter may have as its name."""
 
 NAMED = (
     "items",
@@ -36,24 +36,24 @@ NAMED = (
     "carriers",
     "projects",
 )
-"""Sections whose keys are names that the writer chose."""
+"""Sections whose keys are names that the writer chooses."""
 
 
 MOST_UNITS = 1e100
-"""No more units of an item than this go into what is made of it: products stay finite."""
+"""The most units of an item that may go into all products together; products stay finite."""
 
 MOST_UNITS_SHARED = 100_000
-"""Nor more units of a stream in a period: they are drawn apart one by one."""
+"""The most units of a stream per period, because they are shared out one by one."""
 
 MOST_SHARED = 20_000_000
-"""A stream is refused where the table of one of its parts would take more steps than this."""
+"""A stream is refused if the table of one of its parts would need more steps than this."""
 
 LONGEST_CLOCK = 1e15
-"""Periods after which patterns, seasons and contracts of a plant are where they began."""
+"""The longest cycle, in periods, of all patterns, seasons and contracts of a plant together."""
 
 
 def check(scenario: Written) -> None:
-    """Raise PlacedError for the first fault; give every event its share of its clock."""
+    """Raise PlacedError for the first fault. Also place every event and every part of a stream."""
     _check_names(scenario)
     _check_references(scenario)
     _check_storage(scenario)
@@ -69,15 +69,15 @@ def check(scenario: Written) -> None:
 
 LONGEST_NAME = 80
 NOT_IN_NAMES = {".": "a dot", "=": "an equals sign", "[": "a bracket", "]": "a bracket"}
-"""Paths and cells are written with these: mill.in_process[2], --set items.steel.value=3."""
+"""Paths and cells use these characters: mill.in_process[2], --set items.steel.value=3."""
 
 NOT_IN_FILES = {"/": "a slash", "\\": "a backslash", ":": "a colon"}
 
 
 def fault_of_name(name: str) -> str:
-    """What is wrong with a name that a person chose, and what to write instead; or nothing."""
+    """What is wrong with a name that a user chose, and what to write instead; else empty."""
     if not name.strip():
-        return "is no name; expected text"
+        return "is an empty name; expected text"
     if name != name.strip():
         return f"is {name!r}, with a space at its beginning or end; expected {name.strip()!r}"
     if not name.isprintable():
@@ -86,12 +86,12 @@ def fault_of_name(name: str) -> str:
         return f"is a name of {len(name):,} characters; expected at most {LONGEST_NAME}"
     for mark, words in NOT_IN_NAMES.items():
         if mark in name:
-            return f"is no name; expected text without {words}"
+            return f"is not a valid name; expected text without {words}"
     return ""
 
 
 def fault_of_file_name(name: str) -> str:
-    """The same for a name that files and folders are called after."""
+    """The same for a name that is also used for files and folders."""
     for mark, words in NOT_IN_FILES.items():
         if mark in name:
             return f"is {name!r}; files are named after it: expected a name without {words}"
@@ -113,8 +113,8 @@ def _check_names(scenario: Written) -> None:
         center = scenario.work_centers.get(name)
         if center is not None and center.breakdown is not None and source.disruption is not None:
             raise PlacedError(
-                f"has the name of a work center, and {name}.up would be both; expected another "
-                "name for one of them",
+                f"has the name of a work center, so that {name}.up would mean both; expected "
+                "another name for one of them",
                 "sources",
                 name,
             )
@@ -136,7 +136,7 @@ def _check_references(scenario: Written) -> None:
     for name, demand in scenario.demands.items():
         if not scenario.sources_of(demand.item) and demand.item not in by_products:
             raise PlacedError(
-                f"asks for {demand.item!r}, which no source makes; expected a source that makes it",
+                f"demands {demand.item!r}, which no source makes; expected a source that makes it",
                 "demands",
                 name,
                 "item",
@@ -151,8 +151,8 @@ def _check_storage(scenario: Written) -> None:
             smallest = scenario.sources[source_name].smallest_order
             if not at_least(item.storage, smallest):
                 raise PlacedError(
-                    f"is {item.storage:g}, and source {source_name!r} delivers at least "
-                    f"{smallest:g}, its lot or minimum order; expected a storage of at least "
+                    f"is {item.storage:g}, but source {source_name!r} delivers at least "
+                    f"{smallest:g}, its lot size or minimum order; expected a storage of at least "
                     f"{smallest:g}, or smaller orders",
                     "items",
                     name,
@@ -161,7 +161,7 @@ def _check_storage(scenario: Written) -> None:
 
 
 def _references(scenario: Written) -> Iterator[tuple[str, ...]]:
-    """(section, name, place ...) for every name that must exist."""
+    """(section, name, place ...) of every reference; the name must exist in the section."""
     for name, source in scenario.sources.items():
         yield "items", source.makes, "sources", name, "makes"
         for item in source.consumes:
@@ -193,7 +193,7 @@ def _check_bill_of_materials(scenario: Written) -> None:
         )
         raise PlacedError(
             f"closes a cycle in the bill of materials, {_way(cycle)}; "
-            "expected that no item goes into itself",
+            "expected no item that goes into itself",
             "sources",
             source,
             "consumes",
@@ -203,18 +203,18 @@ def _check_bill_of_materials(scenario: Written) -> None:
     for item, units in contained.items():
         if not units <= MOST_UNITS:
             raise PlacedError(
-                f"more than {MOST_UNITS:g} units of it go into the items that are made of it; "
-                "expected smaller quantities in consumes",
+                f"goes into its products with more than {MOST_UNITS:g} units; expected smaller "
+                "quantities in consumes",
                 "items",
                 item,
             )
 
 
 def _cycle(scenario: Written) -> tuple[str, ...]:
-    """The first way from an item back to itself, or nothing; each item is looked at once."""
+    """The first path from an item back to itself, or nothing; each item is visited once."""
     done: set[str] = set()
     for first in scenario.items:
-        way = {first: iter(scenario.goes_into(first))}  # items on the way, and what is still to see
+        way = {first: iter(scenario.goes_into(first))}  # items on the path -> not yet visited
         while way:
             item, following = next(reversed(way.items()))
             made = next((each for each in following if each not in done), None)
@@ -240,8 +240,8 @@ def _check_cycles(scenario: Written) -> None:
         together = math.lcm(together, demand.cycle)
         if together > LONGEST_CYCLE:
             raise PlacedError(
-                f"its pattern and seasons, and those of the demands before it, come again after "
-                f"{together:,} periods together; expected at most {LONGEST_CYCLE:,}",
+                f"has a pattern and seasons that, with those of the demands before it, repeat "
+                f"after {together:,} periods; expected at most {LONGEST_CYCLE:,}",
                 "demands",
                 name,
             )
@@ -250,7 +250,7 @@ def _check_cycles(scenario: Written) -> None:
             together = math.lcm(together, source.commitment.every)
         if together > LONGEST_CLOCK:
             raise PlacedError(
-                "contracts, patterns and seasons come again together after more than "
+                "contracts, patterns and seasons repeat together only after more than "
                 f"{LONGEST_CLOCK:g} periods; expected numbers of periods with common factors",
                 "sources",
                 name,
@@ -260,7 +260,7 @@ def _check_cycles(scenario: Written) -> None:
 
 
 def _events(scenario: Written) -> list[tuple[str, str, str, Event]]:
-    """(section, name, field, event): centers first, then demands, as written."""
+    """(section, name, field, event) of all work centers, then of all demands, as written."""
     centers = [("work_centers", n, "time", c.time) for n, c in scenario.work_centers.items()]
     demands = [("demands", n, "quantity", d.quantity) for n, d in scenario.demands.items()]
     return [(s, n, f, event) for s, n, f, event in (*centers, *demands) if isinstance(event, Event)]
@@ -277,16 +277,19 @@ def _place_events(scenario: Written) -> None:
         whole, low = total[event.clock], passed[event.clock]
         if whole == 0:
             raise PlacedError(
-                f"the rates of clock {event.clock!r} sum to 0; expected more", section, name, field
+                f"the rates of clock {event.clock!r} sum to 0; expected a sum above 0",
+                section,
+                name,
+                field,
             )
-        passed[event.clock] = high = low + event.rate  # summed as the total was: ends there exactly
+        passed[event.clock] = high = low + event.rate  # summed like the total
         parts = getattr(scenario, section)
         placed = event.placed(low / whole, high / whole)
         parts[name] = parts[name].model_copy(update={field: placed})
 
 
 def _place_parts(scenario: Written) -> None:
-    """Let every part of a stream know the whole, and check that the parts are no more than it."""
+    """Give every part the distribution of its stream, and check that shares sum to at most 1."""
     taken = dict.fromkeys(scenario.streams, 0.0)
     for name, demand in scenario.demands.items():
         part = demand.quantity
@@ -315,8 +318,8 @@ def _place_parts(scenario: Written) -> None:
             )
         if support[-1] > MOST_UNITS_SHARED or float(support.sum()) > MOST_SHARED:
             raise PlacedError(
-                f"is up to {support[-1]:g} units, too many to share one by one; expected fewer, "
-                "in larger units",
+                f"is up to {support[-1]:g} units, too many to share one by one; expected a larger "
+                "unit, such as a box, so that there are fewer",
                 "streams",
                 part.stream,
                 "quantity",
@@ -325,21 +328,21 @@ def _place_parts(scenario: Written) -> None:
         scenario.demands[name] = placed
     for name, share in taken.items():
         if share == 0.0:
-            raise PlacedError("is part of no demand; expected one that shares it", "streams", name)
+            raise PlacedError("is shared by no demand; expected at least one", "streams", name)
 
 
 def _check_forecasts(scenario: Written) -> None:
     for name, demand in scenario.demands.items():
         if isinstance(demand.forecast, Oracle) and "leaks" not in scenario.tags:
             raise PlacedError(
-                "looks into the future; expected the tag `leaks` on such a scenario",
+                "uses the future of a recording; expected the tag `leaks` in such a scenario",
                 "demands",
                 name,
                 "forecast",
             )
         if demand.varies and demand.forecast is not None:
             raise PlacedError(
-                "a pattern and a forecast do not go together; expected one of them",
+                "cannot be combined with a pattern or seasons; expected only one of them",
                 "demands",
                 name,
                 "forecast",
@@ -358,7 +361,7 @@ IMPROVABLE = {
     "work_centers": ("breakdown.fails",),
     "carriers": ("cost",),
 }
-"""What a project may reduce, by section."""
+"""The fields that a project may reduce, by section."""
 
 
 def _check_projects(scenario: Written) -> None:
@@ -370,7 +373,7 @@ def _check_projects(scenario: Written) -> None:
             place = ("projects", name, "improves", path)
             before = _before(scenario, path, place)
             if path in improved:
-                raise PlacedError("is improved by two projects; expected one", *place)
+                raise PlacedError("is improved by two projects; expected only one", *place)
             improved.add(path)
             after = value
             if isinstance(before, Distribution):
@@ -378,17 +381,17 @@ def _check_projects(scenario: Written) -> None:
                 project.improves[path] = after
                 old, new = before.expectation, after.expectation
             elif isinstance(value, int | float) and not isinstance(value, bool):
-                old, new = before, float(value)  # finite, as every number of a part
+                old, new = before, float(value)  # finite, like every number of a part
             else:
                 raise PlacedError(f"is {value!r}; expected a number", *place)
             if new < 0:
                 raise PlacedError(f"is {new:g}; expected at least 0", *place)
             if new >= old:
-                raise PlacedError(f"is {new:g}, no less than {old:g}; expected less", *place)
+                raise PlacedError(f"is {new:g}; expected less than {old:g}, as it is now", *place)
 
 
 def _before(scenario: Written, path: str, place: tuple[str, ...]) -> Any:
-    """What stands at the path that a project improves."""
+    """The present value at the path that a project improves."""
     section, _, rest = path.partition(".")
     owner, _, what = rest.partition(".")
     if what not in IMPROVABLE.get(section, ()):
@@ -398,12 +401,12 @@ def _before(scenario: Written, path: str, place: tuple[str, ...]) -> Any:
     for key in what.split("."):
         node = None if node is None else getattr(node, key)
     if node is None:
-        raise PlacedError("does not exist; expected a path to what is there", *place)
+        raise PlacedError("does not exist; expected the path of an existing value", *place)
     return node
 
 
 def _lead_time(scenario: Written, path: str, value: Any, place: tuple[str, ...]) -> Distribution:
-    """The new lead time of a source, checked as the source would check it."""
+    """The new lead time of a source, with the same checks as the source itself."""
     source = scenario.sources[path.split(".")[1]]
     data = source.model_dump(exclude_unset=True) | {"lead_time": value}
     try:
@@ -411,9 +414,9 @@ def _lead_time(scenario: Written, path: str, value: Any, place: tuple[str, ...])
     except ValueError:
         raise PlacedError(f"is {value!r}; expected a lead time", *place) from None
     if faster.support_max < 1 or faster.pmf()[0][0] < 1:
-        raise PlacedError("can be 0; expected at least 1 period after an improvement", *place)
+        raise PlacedError("can be 0; expected at least 1 period, also when improved", *place)
     if faster.support_max > source.lead_time.support_max:
-        raise PlacedError("can be longer than before; expected shorter", *place)
+        raise PlacedError("can be longer than before; expected a shorter lead time", *place)
     return faster
 
 
@@ -428,20 +431,20 @@ def _check_recordings(scenario: Written) -> None:
             recorded = len(quantity.series(split))
             if quantity.block(split) == 0 and recorded < periods:
                 raise PlacedError(
-                    f"has {periods} periods, but split {split} of {name!r} replays {recorded}; "
-                    f"expected at most {recorded}, or a block to resample in",
+                    f"has {periods} periods, but split {split} of {name!r} has only {recorded} to "
+                    f"replay; expected at most {recorded}, or a `block` for resampling",
                     "horizon",
                 )
 
 
 def _check_same_periods(scenario: Written, recorded: list[tuple[str, Recorded]]) -> None:
-    """All records of a plant are of the same periods, and are replayed from the same one on."""
+    """Raise PlacedError unless all records have the same periods, and the same first one."""
     for name, quantity in recorded[1:]:
         other, first = recorded[0]
         place = ("demands" if name in scenario.demands else "streams", name, "quantity")
         if quantity.spacing != first.spacing:
             raise PlacedError(
-                f"has a record every {quantity.spacing}, and {other!r} every {first.spacing}; "
+                f"has a record every {quantity.spacing}, but {other!r} every {first.spacing}; "
                 "expected the same periods for all demands",
                 *place,
             )
@@ -449,8 +452,8 @@ def _check_same_periods(scenario: Written, recorded: list[tuple[str, Recorded]])
             begins, began = quantity.first(split), first.first(split)
             if not quantity.block(split) and not first.block(split) and begins != began:
                 raise PlacedError(
-                    f"split {split} is replayed from {begins} on, and that of {other!r} from "
-                    f"{began} on; expected the same dates",
+                    f"begins split {split} at {begins}, but {other!r} begins it at {began}; "
+                    "expected the same dates",
                     *place,
                     "splits",
                 )
@@ -469,7 +472,7 @@ def _check_parameters(scenario: Written) -> None:
 
 
 def exists(scenario: Written, path: str) -> bool:
-    """Whether a dotted path leads to something that a scenario has."""
+    """Whether a scenario has a part at a dotted path."""
     node: Any = scenario
     for key in path.split("."):
         if isinstance(node, Part) and not isinstance(node, Deterministic):

@@ -1,4 +1,4 @@
-"""The same plant under more or less demand: for step tests and sensitivity."""
+"""The same plant with more or less demand, for step tests and sensitivity analysis."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from .checked import Scenario, build
 
 
 def with_demand(scenario: Scenario, factor: float) -> Scenario:
-    """Return a scenario whose every mean demand is `factor` times what it was.
+    """Return the scenario with every mean demand multiplied by `factor`.
 
-    Distributions keep their kind; what else stays as it was stands in the docstring of each kind.
-    Whole quantities stay whole: a constant of 4 times 1.2 is 4 or 5, with mean 4.8. The bounds of
-    the actions stay, so that both plants have the same spaces.
+    Distributions keep their kind; the docstring of each kind says what else stays the same. Whole
+    quantities stay whole: a constant 4 times 1.2 becomes 4 or 5, with mean 4.8. The bounds of the
+    actions stay, so that both plants have the same spaces.
 
     Raises
     ------
     ScenarioError
-        If a demand cannot be multiplied: an event shares the periods with the others of its clock,
-        so that its mean does not follow its rate.
+        If a demand cannot be multiplied. An event shares the periods with the other events of its
+        clock, so that its mean is not proportional to its rate.
 
     >>> from jitgym import load
     >>> with_demand(load("lost-sales"), 1.2).demands["customers"].mean.__round__(6)
@@ -42,7 +42,7 @@ def with_demand(scenario: Scenario, factor: float) -> Scenario:
     """
     if not (math.isfinite(factor) and factor >= 0):
         raise ScenarioError(
-            f"{scenario.file}: demand times {factor!r}; expected a factor from 0 on"
+            f"{scenario.file}: demand times {factor!r}; expected a factor of at least 0"
         )
     data = scenario.document()
     for section, parts in (("demands", scenario.demands), ("streams", scenario.streams)):
@@ -59,15 +59,15 @@ def with_demand(scenario: Scenario, factor: float) -> Scenario:
 
 def _scaled(quantity: Distribution, factor: float) -> Distribution:
     if isinstance(quantity, PartOf) or factor == 1.0:
-        return quantity  # of a part, its stream is multiplied
+        return quantity  # the stream of a part is multiplied instead
     if isinstance(quantity, Event):
         low, high = quantity.interval
         rest = 1.0 - (high - low)
         drawn = factor * (high - low) / (factor * (high - low) + rest)
         raise PlacedError(
-            f"an event of clock {quantity.clock!r} shares the periods with its other events: with "
+            f"an event of clock {quantity.clock!r} shares the periods with the other events: with "
             f"{factor:g} times its rate it would be drawn with mean {drawn:g}, not "
-            f"{factor * (high - low):g}; expected the rates themselves to be changed"
+            f"{factor * (high - low):g}; expected new rates in the scenario instead"
         )
     if isinstance(quantity, Deterministic):
         return multiplied(np.array([quantity.value]), np.ones(1), factor)

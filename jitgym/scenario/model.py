@@ -1,4 +1,4 @@
-"""What a scenario says: its parts together, and what follows from them."""
+"""The model of a scenario: all of its parts, and the quantities that follow from them."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from .parts import (
 )
 
 FREQUENT = 0.999
-"""An order bound by default covers this quantile of a period's demand."""
+"""The default order bound covers this quantile of the demand of a period."""
 
 
 LONGEST_WAIT = 10
-"""The plant tells waits of up to so many periods apart (WAITS in jitgym/plant/records.py)."""
+"""The longest wait, in periods, that the plant counts (WAITS in jitgym/plant/records.py)."""
 
 Waited = Annotated[int, Field(ge=0, le=LONGEST_WAIT)]
 
 
 class Written(Part):
-    """A plant and how it is judged, as it is written; not yet checked across its parts."""
+    """A plant and how it is judged, as written; not yet checked across its parts."""
 
     name: str
     title: str = ""
@@ -49,7 +49,7 @@ class Written(Part):
     period: str  # in words: "one week"
     periods_per_year: Positive = 1.0
     horizon: Horizon
-    discount: Annotated[float, Field(gt=0, lt=1)] | None = None  # a period
+    discount: Annotated[float, Field(gt=0, lt=1)] | None = None  # per period
     items: dict[str, Item]
     work_centers: dict[str, WorkCenter] = Field(default={})
     sources: dict[str, Source]
@@ -57,18 +57,18 @@ class Written(Part):
     streams: dict[str, Stream] = Field(default={})
     carriers: dict[str, Carrier] = Field(default={})
     projects: dict[str, Project] = Field(default={})
-    emission_price: Nonnegative = 0.0  # a unit of emissions
+    emission_price: Nonnegative = 0.0  # per unit of emissions
     actions: Actions = Actions()
-    parameters: dict[str, Paths] = Field(default={})  # short name -> where it goes
-    within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # for the KPIs within_n
-    unit: str = "units"  # what a unit is called, in the plural
-    words: dict[str, str] = Field(default={})  # KPI -> what the trade calls it, most wanted first
+    parameters: dict[str, Paths] = Field(default={})  # short name -> dotted paths
+    within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # n of the KPIs within_n
+    unit: str = "units"  # the name of its units, in the plural
+    words: dict[str, str] = Field(default={})  # KPI -> its name in the trade, most important first
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")
-    _folder: Path = PrivateAttr(default=Path())  # where its records are looked for first
+    _folder: Path = PrivateAttr(default=Path())  # searched first for its records
 
     def __repr__(self) -> str:
-        """Return in a line what it is; `to_yaml` tells all."""
+        """Return one line that describes the scenario; `to_yaml` gives everything."""
         parts = ((self.items, "item"), (self.sources, "source"), (self.demands, "demand"))
         counts = [f"{len(part)} {word}{'' if len(part) == 1 else 's'}" for part, word in parts]
         centers = len(self.work_centers)
@@ -88,22 +88,22 @@ class Written(Part):
 
     @property
     def yardstick(self) -> str:
-        """What `cost` means in every row and table."""
+        """The meaning of `cost` in every row and table."""
         if self.discount is not None:
             return "discounted cost"
-        return "total cost" if self.horizon.ends else "average cost a period"
+        return "total cost" if self.horizon.ends else "average cost per period"
 
     def document(self) -> dict[str, Any]:
-        """Plain data that says the same; what has its default value is left out."""
+        """The scenario as plain data; default values are left out."""
         data = documents.tidy(self)
         assert isinstance(data, dict)
         return data
 
     def to_yaml(self, path: str | Path | None = None) -> str:
-        """The scenario as YAML that loads as the same scenario; with a path, also written there."""
+        """The scenario as YAML, which loads as an equal one; with a path, also written there."""
         return documents.write(self.document(), None if path is None else Path(path))
 
-    # What follows from the bill of materials is worked out once, in time proportional to it.
+    # Quantities from the bill of materials are computed once, in time proportional to its size.
 
     def sources_of(self, item: str) -> tuple[str, ...]:
         """Sources that make an item, in scenario order."""
@@ -118,7 +118,7 @@ class Written(Part):
         return self._consumers.get(item, ())
 
     def is_made_to_order(self, item: str) -> bool:
-        """Whether an item is held for waiting customers only: no storage, and demand that waits."""
+        """Whether an item is made for waiting customers only: storage 0, and demand that waits."""
         waits = any(demand.item == item and demand.waits for demand in self.demands.values())
         return self.items[item].storage == 0 and waits
 
@@ -135,9 +135,9 @@ class Written(Part):
         return _grouped((source.at, name) for name, source in self.sources.items() if source.at)
 
     def goes_into(self, item: str) -> dict[str, float]:
-        """Items that are made of an item, with its units in one of each.
+        """The items that consume an item, with its units per unit of each.
 
-        Where one can be made in several ways, the one that needs most counts.
+        If there are several ways to make one of them, the one that needs the most units counts.
         """
         made: dict[str, float] = {}
         for name in self.consumers_of(item):
@@ -147,7 +147,7 @@ class Written(Part):
 
     @cached_property
     def items_upstream_first(self) -> tuple[str, ...]:
-        """Items, materials before what is made of them, else in scenario order."""
+        """All items, materials before their products, otherwise in scenario order."""
         number = {item: k for k, item in enumerate(self.items)}
         made_of: dict[str, set[str]] = {item: set() for item in self.items}
         for source in self.sources.values():
@@ -165,9 +165,9 @@ class Written(Part):
         return tuple(placed)
 
     def mean_requirement(self, item: str) -> float:
-        """Mean units of an item needed a period, through the bill of materials.
+        """The mean units of an item needed per period, through the bill of materials.
 
-        Where an item can be made in several ways, the one that needs most counts.
+        If there are several ways to make a product, the one that needs the most units counts.
         """
         return self._mean_requirements[item]
 
@@ -185,14 +185,14 @@ class Written(Part):
         )
 
     def _required(self, asked: Mapping[str, float]) -> dict[str, float]:
-        """Units of each item that one period's demands (name -> units) need."""
+        """The units of each item that given demands (name -> units) of a period need."""
         direct: dict[str, list[float]] = {item: [] for item in self.items}
         for name, demand in self.demands.items():
             direct[demand.item].append(asked[name])
         return self.exploded({item: math.fsum(each) for item, each in direct.items()})
 
     def exploded(self, wanted: Mapping[str, float]) -> dict[str, float]:
-        """Units of each item that are needed for the units wanted of each, with those below it."""
+        """The units of each item needed for the wanted units of it and of all its products."""
         units: dict[str, float] = {}
         for item in reversed(self.items_upstream_first):
             passed_on = [n * units[other] for other, n in self.goes_into(item).items()]
@@ -200,7 +200,7 @@ class Written(Part):
         return units
 
     def unit_cost(self, item: str) -> float:
-        """What a unit costs to buy with its materials, by its cheapest source; 0 without one."""
+        """The cost of a unit and its materials from the cheapest source; 0 without a source."""
         return self._unit_costs[item]
 
     @cached_property
@@ -218,7 +218,7 @@ class Written(Part):
         return costs
 
     def route(self, source: str) -> tuple[str, ...]:
-        """Sources from this one down to a customer, by the way with the longest lead times."""
+        """The sources from this one down to a customer, along the longest mean lead time."""
         return self._routes[source]
 
     @cached_property
@@ -234,13 +234,77 @@ class Written(Part):
         """Mean lead time of a source, in periods."""
         return self.sources[source].lead_time.expectation
 
-    def order_bound(self, source: str) -> float:
-        """The largest order of the environment's actions, in units, whole lots.
+    @cached_property
+    def rework(self) -> frozenset[str]:
+        """Sources that work on by-products, and on nothing that a source makes."""
+        by_products = {s.quality.by_product for s in self.sources.values() if s.quality}
+        made = {source.makes for source in self.sources.values()}
+        return frozenset(
+            name
+            for name, source in self.sources.items()
+            if by_products & set(source.consumes) and not made & set(source.consumes)
+        )
 
-        As stated in `actions`; else the source's own maximum; else the .999 quantile of a period's
-        demand through the bill of materials, plus twice the economic order quantity where an order
-        has a fixed cost. Raises ScenarioError where the bounds stated for an item's sources do not
-        add up to its mean requirement: whatever the agent does, the plant would drown.
+    @cached_property
+    def reworked(self) -> dict[str, tuple[str, float]]:
+        """Source of rework -> its by-product and the units that it takes for one.
+
+        Only where all of the by-product comes back so: it is left over of the item that it becomes,
+        of no other, and is not sold. Elsewhere a by-product counts once its rework is asked for.
+        """
+        left_over: dict[str, set[str]] = {}
+        for source in self.sources.values():
+            if source.quality is not None and source.quality.by_product is not None:
+                left_over.setdefault(source.quality.by_product, set()).add(source.makes)
+        sold = {demand.item for demand in self.demands.values()}
+        found: dict[str, tuple[str, float]] = {}
+        for name in self.sources:
+            if name not in self.rework or len(self.sources[name].consumes) > 1:
+                continue
+            ((material, quantity),) = self.sources[name].consumes.items()
+            becomes = self.goes_into(material).keys()
+            if material not in sold and len(becomes) == 1 and left_over.get(material) == becomes:
+                found[name] = material, quantity
+        return found
+
+    @cached_property
+    def asking_order(self) -> tuple[str, ...]:
+        """Sources from the customer upward; those of one item by increasing mean lead time.
+
+        Rework comes before all other sources of its item: what it takes is there already.
+        """
+        return tuple(
+            source
+            for item in reversed(self.items_upstream_first)
+            for source in sorted(
+                self.sources_of(item),
+                key=lambda name: (name not in self.rework, self.mean_lead_time(name)),
+            )
+        )
+
+    @cached_property
+    def asked_before(self) -> dict[str, tuple[str, ...]]:
+        """Source -> the sources of its item that are asked before it, in the order of asking."""
+        asked: dict[str, list[str]] = {}
+        before: dict[str, tuple[str, ...]] = {}
+        for name in self.asking_order:
+            earlier = asked.setdefault(self.sources[name].makes, [])
+            before[name] = tuple(earlier)
+            earlier.append(name)
+        return before
+
+    @cached_property
+    def demands_of(self) -> dict[str, tuple[str, ...]]:
+        """Item -> the demands on it, in scenario order; an item without one is left out."""
+        return _grouped((demand.item, name) for name, demand in self.demands.items())
+
+    def order_bound(self, source: str) -> float:
+        """The largest order of the environment's actions, in units, in whole lots.
+
+        It is the bound in `actions`, or else the maximum of the source, or else the .999 quantile
+        of the demand of a period through the bill of materials, plus twice the economic order
+        quantity if an order has a fixed cost. Raises ScenarioError if the bounds of all sources of
+        an item do not cover its mean requirement, because no agent could then keep up with demand.
         """
         item = self.sources[source].makes
         rivals = self.sources_of(item)
@@ -251,7 +315,7 @@ class Written(Part):
         ):
             raise ScenarioError(
                 f"{self.file}: actions.maximum_order: allows {math.fsum(most.values()):g} of "
-                f"{item} a period; expected at least its mean requirement of {needed:g}"
+                f"{item} per period; expected at least its mean requirement of {needed:g}"
             )
         return most[source]
 
@@ -265,23 +329,22 @@ class Written(Part):
         return _whole_lots(frequent + 2 * self._economic_order(name), source.lot_size)
 
     def _economic_order(self, name: str) -> float:
-        """sqrt(2 K D / h) (Harris 1913); 0 without a fixed cost or a holding cost."""
+        """The economic order quantity; 0 without a fixed cost or a holding cost."""
         source = self.sources[name]
         holding = self.items[source.makes].holding_cost
-        if holding == 0:
-            return 0.0
         fixed = source.shipment_cost + source.setup_cost
-        return math.sqrt(2 * fixed * self.mean_requirement(source.makes) / holding)
+        return economic_order_quantity(fixed, self.mean_requirement(source.makes), holding)
 
     def level_bound(self, item: str) -> float:
         """The largest base-stock level or card count of the environment's actions, in units.
 
-        As stated in `actions`; else the order bound times (mean lead time + 2), at least 20 lots,
-        of the source for which that is most; the initial stock of an item that no source makes.
+        It is the bound in `actions`, or else the order bound times (mean lead time + 2), at least
+        20 lots, of the source for which this is largest. For an item that no source makes it is the
+        initial stock.
         """
         stated = self.actions.maximum_level.get(item)
         levels = (self._largest_level(name) for name in self.sources_of(item))
-        # What no source makes, can only become less.
+        # The stock of an item that no source makes can only decrease.
         return stated or max(levels, default=self.items[item].initial_stock or 1.0)
 
     def _largest_level(self, name: str) -> float:
@@ -291,9 +354,9 @@ class Written(Part):
 
     @property
     def reward_scale(self) -> float:
-        """Cost of serving nobody for a period: (shortage cost, else price) times mean demand.
+        """The cost of serving no demand: (shortage cost, else price) times mean demand per period.
 
-        1 where nobody pays and nothing is short.
+        It is summed over all demands, and 1 if the sum is 0.
         """
         return math.fsum(self._worth(demand) for demand in self.demands.values()) or 1.0
 
@@ -307,6 +370,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
     return {key: tuple(values) for key, values in groups.items()}
+
+
+def economic_order_quantity(fixed: float, demand: float, holding: float) -> float:
+    """Return sqrt(2 K D / h) (Harris 1913), in units; 0 without a fixed or a holding cost.
+
+    >>> economic_order_quantity(fixed=8, demand=1300, holding=0.225)  # Snyder, Shen, example 3.1
+    304.0468
+    """
+    return math.sqrt(2 * fixed * demand / holding) if holding > 0 else 0.0
 
 
 def _whole_lots(quantity: float, lot: float) -> float:

@@ -19,19 +19,11 @@ from hypothesis import strategies as st
 import agents
 import jitgym
 from agents.classic import CLASSICS, values_of
-from agents.classic.base.sizing import (
-    available_time,
-    best_window,
-    compound,
-    deviation_of,
-    geometric,
-    mass,
-    mean_of,
-    stages,
-)
 from agents.classic.reorder.eoq import reorder_point
 from jitgym import ScenarioError, evaluate
 from jitgym.control import Policy, View, ViewLayout
+from jitgym.control.masses import best_window, compound, deviation_of, geometric, mass, mean_of
+from jitgym.control.sizing import available_time, stages
 from jitgym.distributions import Deterministic, Poisson
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
@@ -39,6 +31,7 @@ from tests.scenarios import plant, scenarios
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 REFUSED = {(name, "tandem") for name in ("eoq", "constant", "smoothed", "mrp")}
+REFUSED |= {("constant", "kanban-line")}  # demand waits
 GENERAL = ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed", "mrp")
 PAIRS = [
     (name, scenario)
@@ -134,7 +127,7 @@ def test_an_order_is_whole_lots_and_not_below_the_minimum() -> None:
 
 def test_constant_order_falls_short_of_mean_demand_where_it_is_lost() -> None:
     assert agents.make("constant", "lost-sales").parameters["order"] == 4
-    assert agents.make("constant", single(5)).parameters["order"] == 5
+    assert "demand waits" in agents.why_not("constant", single(5))
 
 
 # --- what sizing is made of ---------------------------------------------------------------------
@@ -250,7 +243,7 @@ def test_conwip_refuses_a_plant_with_two_outside_sources() -> None:
     assert "forge, mill" in agents.why_not("conwip", network())
 
 
-@pytest.mark.parametrize("name", ["kanban", "base-stock", "eoq", "constant", "smoothed", "mrp"])
+@pytest.mark.parametrize("name", ["kanban", "base-stock", "eoq", "smoothed", "mrp"])
 def test_policies_apply_to_assembly_and_distribution(name: str) -> None:
     scenario = network()
     rows = evaluate.rollout(agents.make(name, scenario), scenario, episodes=4)

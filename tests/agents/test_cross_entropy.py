@@ -14,6 +14,7 @@ import jitgym
 from agents.classic import CLASSICS
 from agents.tuning.cross_entropy import GENERATIONS, POPULATION, RUNGS, cross_entropy
 from agents.tuning.space import Space
+from agents.tuning.trial import Trial
 from jitgym import evaluate
 from jitgym.control import ViewLayout
 from jitgym.plant import lay_out
@@ -70,7 +71,8 @@ def test_a_real_rule_is_tuned_the_same_by_the_same_seed_and_counts_its_periods()
     assert 0 < tuning.candidates <= GENERATIONS * POPULATION + 1
     assert tuning.periods >= 60 * tuning.candidates
     space = Space(CLASSICS["linear-capped"].parameters(short()))
-    assert space.rounds == GENERATIONS
+    trial = Trial(CLASSICS["linear-capped"], lay_out(short()), space, seed=0, episodes=1)
+    assert trial.rounds == GENERATIONS
 
 
 def test_linear_capped_beats_what_it_contains() -> None:

@@ -12,13 +12,13 @@ import pytest
 
 import agents
 import jitgym
-from agents.classic.base.sizing import mass
 from agents.classic.formulas import economic_order
 from agents.classic.reorder.min_max import Cycle, PositionCost, best_min_max
 from agents.classic.reorder.myopic import myopic_orders
 from agents.classic.reorder.myopic_two import myopic_two_orders
 from agents.classic.reorder.reorder_batch import best_batch, once_a_period
 from jitgym import evaluate, exact
+from jitgym.control.masses import mass
 from jitgym.distributions import Poisson
 from jitgym.scenario import Scenario
 

@@ -15,17 +15,18 @@ from scipy.special import ndtr
 
 import agents
 import jitgym
-from agents.classic.base.sizing import mass
 from agents.classic.formulas import economic_order as eoq
 from agents.classic.formulas.economic_order import economic_cost, economic_order_quantity
 from agents.classic.formulas.newsvendor import level_with_disruptions, normal_level
 from agents.classic.planning.wagner_whitin import best_lots
-from agents.classic.pull.base_stock import bounded_level, newsvendor_cost, newsvendor_level
+from agents.classic.pull.base_stock import newsvendor_cost, newsvendor_level
 from agents.classic.pull.clark_scarf import echelon_base_stock
 from agents.classic.pull.kanban import number_of_cards
 from agents.classic.reorder.min_max import best_min_max
 from agents.classic.reorder.reorder_batch import NormalBatch, best_batch
 from jitgym import exact
+from jitgym.control.masses import mass
+from jitgym.control.sizing import bounded_level
 from jitgym.distributions import Poisson
 
 with (Path(__file__).parents[1] / "published" / "textbook.csv").open(newline="") as stream:

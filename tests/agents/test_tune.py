@@ -16,7 +16,8 @@ import pytest
 import agents
 import jitgym
 from agents.classic import CLASSICS
-from agents.classic.base.declaration import Classic, Parameter
+from agents.classic.base.declaration import Classic
+from agents.classic.base.declaration import parameter as sized
 from agents.tuning.search import FINAL_EPISODES, FRESH, search
 from agents.tuning.space import Space, moves_of
 from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
@@ -112,14 +113,7 @@ def test_tandem_finds_the_best_cards() -> None:
 def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
     """A trial whose cost is known: a bowl with its bottom `best` steps from the textbook's."""
     numbers = len(best)
-    parameter = Parameter(
-        name="levels",
-        unit="units",
-        of=tuple("abcdef"[:numbers]),
-        textbook=np.full(numbers, 10.0),
-        high=np.full(numbers, float(high)),
-        step=np.ones(numbers),
-    )
+    levels = sized("levels", "units", 10.0, of="abcdef"[:numbers], high=high)
 
     class Bowl(Trial):
         def run(self, points: Any) -> None:
@@ -127,8 +121,8 @@ def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
                 away = np.array(point) - np.array(best)
                 self.cost[point] = float(away @ away + 0.9 * abs(away.sum()))
 
-    classic = Classic("bowl", lambda _: "", lambda _: (parameter,), CLASSICS["kanban"].build)
-    return Bowl(classic, lay_out(scenario), Space((parameter,)), 0, 1)
+    classic = Classic("bowl", lambda _: "", lambda _: (levels,), CLASSICS["kanban"].build)
+    return Bowl(classic, lay_out(scenario), Space((levels,)), 0, 1)
 
 
 @pytest.mark.parametrize("best", [(7,), (-10, 33), (90, 0, 5), (1, 2, 3, 40), (20, -9, 3, 1, 5)])
@@ -183,7 +177,7 @@ def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixtur
 
 
 def test_no_episodes_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="0 episodes; expected at least 1"):
+    with pytest.raises(ScenarioError, match="episodes is 0; expected a whole number of at least 1"):
         agents.tune("kanban", "lost-sales", episodes=0)
 
 

@@ -191,7 +191,7 @@ class Linear:
     ("model", "control", "says"),
     [
         (lambda o: np.zeros(3), "orders", r"shape \(\d+, 3\); expected .*\(4,\) -> \(1,\)"),
-        (lambda o: np.zeros((2, 2)), "orders", r"gives no actions of the control 'orders'"),
+        (lambda o: np.zeros((2, 2)), "orders", r"does not return actions of the control 'orders'"),
         (lambda o: "much", "orders", r"shape \(\d+,\); expected"),
         (lambda o: np.nan, "orders", r"orders.* expected"),
         (lambda o: np.full((len(o), 1), np.nan), "orders", r"expected a function"),
@@ -251,7 +251,7 @@ def test_a_model_of_other_spaces_is_refused_with_the_control_that_fits() -> None
         net_policy(model, ONE)
     with pytest.raises(jitgym.ScenarioError, match="trained in an environment of this scenario"):
         net_policy(model, LINE, control="orders-discrete")
-    with pytest.raises(TypeError, match="no predict and is no function"):
+    with pytest.raises(TypeError, match="no predict and is not a function"):
         net_policy(7, ONE)
     with pytest.raises(TypeError, match=r"expected evaluate\.net_policy\(model, scenario"):
         rollout(model, ONE)

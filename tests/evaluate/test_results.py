@@ -200,7 +200,7 @@ def test_a_file_is_no_folder(tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("mine")
     for options in ({"out": taken}, {"out": taken / "below"}, {"parent": taken}):
-        with pytest.raises(RunError, match="no run can be kept here"):
+        with pytest.raises(RunError, match="the folder of the run cannot be made"):
             run(**options).__enter__()
     assert taken.read_text() == "mine"
 

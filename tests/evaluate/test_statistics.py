@@ -94,7 +94,7 @@ def test_unmatched_episodes_are_refused(other):
 
 
 def test_rows_of_two_policies_are_refused():
-    with pytest.raises(ValueError, match=r"seed 0, episode 0\) stands twice"):
+    with pytest.raises(ValueError, match=r"seed 0, episode 0\) occurs twice"):
         by_episode(pd.concat([rows([1, 2]), rows([3, 4])]))
 
 

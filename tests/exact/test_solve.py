@@ -127,7 +127,7 @@ def test_solution_tells_what_it_is() -> None:
     solution = exact.solve("lost-sales")
     assert solution.lower <= solution.cost <= solution.upper
     assert solution.cost == pytest.approx(4.728525, abs=1e-6)
-    assert solution.yardstick == "average cost a period"
+    assert solution.yardstick == "average cost per period"
     assert 5_000 < solution.states < 50_000
     assert solution.cut < 1e-11
     assert solution.edge == 0.0

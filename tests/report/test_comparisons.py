@@ -131,7 +131,7 @@ def test_kpis_are_means_over_the_episodes_that_define_them(rows):
         (lambda rows: pd.concat([rows, rollout("ppo", 1, scenario="tandem")]), "2 scenarios"),
         (lambda rows: rows.iloc[:-1], "same tape"),
         (lambda rows: pd.concat([rows, rollout("ppo 2", 1, seed=1)]), "same tape"),
-        (lambda rows: pd.concat([rows, rollout("ppo", 1)]), "stands twice"),
+        (lambda rows: pd.concat([rows, rollout("ppo", 1)]), "occurs twice"),
         (lambda rows: rows[rows.policy != "EOQ (tuned)"], r"no rows of EOQ \(tuned\)"),
         (lambda rows: rows.assign(cost=math.nan), "a cost is nan"),
         (lambda rows: rows.iloc[:0], "0 scenarios"),

@@ -24,16 +24,14 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
+from jitgym.control.costs import critical_ratio
 from jitgym.distributions import LifeCycle
-from jitgym.plant import Layout
 from jitgym.scenario import Demand, Scenario
 from jitgym.units import whole
 
-from ..base.acting import Acting, rows
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.acting import Acting, acting
+from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Life
-from ..base.sizing import critical_ratio
 
 EARLY = 0.2  # share of the sales that tell enough
 SHARE = 0.5
@@ -128,30 +126,6 @@ def why_not(scenario: Scenario) -> str:
     return ""
 
 
-def single(
-    name: str,
-    unit: str,
-    textbook: float,
-    low: float,
-    high: float,
-    step: float,
-    *,
-    whole: bool = False,
-) -> Parameter:
-    """Return one number of the policy."""
-    return Parameter(
-        name=name,
-        unit=unit,
-        of=("policy",),
-        textbook=np.array([textbook]),
-        high=np.array([max(high, textbook)]),
-        step=np.array([step]),
-        low=low,
-        least=-math.inf if low < 0 else low,
-        whole=whole,
-    )
-
-
 def textbook_factor(scenario: Scenario) -> float:
     """Return z2: the normal quantile of the fast sources' mean newsvendor ratio."""
     from scipy.special import ndtri  # takes a moment to import: only where it is needed
@@ -173,17 +147,26 @@ def _review(demand: Demand) -> int:
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return both safety factors, the period of the late order, and the share of a minimum."""
     review = max(_review(demand) for demand in scenario.demands.values())
+    last = scenario.horizon.periods - 1.0
     return (
-        single("early", "standard deviations", 0.0, -3.0, 3.0, 0.05),
-        single("late", "standard deviations", textbook_factor(scenario), -3.0, 3.0, 0.05),
-        single("review", "period", review, 1.0, scenario.horizon.periods - 1.0, 1.0, whole=True),
-        single("share", "of the minimum order", SHARE, 0.0, 1.5, 0.05),
+        *safety_factors(scenario),
+        parameter("review", "period", review, high=last, low=1.0, whole=True),
+        share_parameter(),
     )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these numbers."""
-    return AccurateResponse(name, layout, rows(values))
+def safety_factors(scenario: Scenario) -> tuple[Parameter, Parameter]:
+    """Return the safety factors of the early and of the late order."""
+    late = textbook_factor(scenario)
+    return (
+        parameter("early", "standard deviations", 0.0, high=3.0, step=0.05, low=-3.0),
+        parameter("late", "standard deviations", late, high=3.0, step=0.05, low=-3.0),
+    )
 
 
-ACCURATE_RESPONSE = Classic("accurate-response", why_not, parameters, build)
+def share_parameter() -> Parameter:
+    """Return the share of a minimum order from which on it is worth it."""
+    return parameter("share", "of the minimum order", SHARE, high=1.5, step=0.05)
+
+
+ACCURATE_RESPONSE = Classic("accurate-response", why_not, parameters, acting(AccurateResponse))

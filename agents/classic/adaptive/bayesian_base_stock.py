@@ -21,13 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.acting import rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from .accurate_response import SHARE, Seasonal, Style, single, textbook_factor, why_not
+from ..base.acting import acting
+from ..base.declaration import Array, Classic, Parameter, parameter
+from .accurate_response import Seasonal, Style, safety_factors, share_parameter, why_not
 
 
 def posterior(
@@ -55,17 +53,12 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         min(map(scenario.mean_lead_time, scenario.sources_of(demand.item)))
         for demand in scenario.demands.values()
     )
+    cover = math.ceil(fastest) + 1
     return (
-        single("early", "standard deviations", 0.0, -3.0, 3.0, 0.05),
-        single("late", "standard deviations", textbook_factor(scenario), -3.0, 3.0, 0.05),
-        single("cover", "periods", math.ceil(fastest) + 1, 1.0, 24.0, 1.0, whole=True),
-        single("share", "of the minimum order", SHARE, 0.0, 1.5, 0.05),
+        *safety_factors(scenario),
+        parameter("cover", "periods", cover, high=24.0, low=1.0, whole=True),
+        share_parameter(),
     )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these numbers."""
-    return BayesianBaseStock(name, layout, rows(values))
-
-
-BAYESIAN_BASE_STOCK = Classic("bayesian-base-stock", why_not, parameters, build)
+BAYESIAN_BASE_STOCK = Classic("bayesian-base-stock", why_not, parameters, acting(BayesianBaseStock))

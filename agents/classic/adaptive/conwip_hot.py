@@ -23,16 +23,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.costs import worth
+from jitgym.control.sizing import Stage, stages
 from jitgym.distributions import Distribution, Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
-from ..base.sizing import Stage, stages, worth
-from ..pull.conwip import first_sources
-from ..pull.hybrid import line_cards_that_never_bind
-from ..pull.kanban import KANBAN, number_of_cards
+from ..base.common import units_of_cards
+from ..base.declaration import Classic, Parameter, Special, Values, parameter, ruled
+from ..pull.hybrid import first_in_order, line_cards_that_never_bind
+from ..pull.kanban import KANBAN, cards_of
 from .regime_base_stock import REGIME, shifted
 from .regime_base_stock import why_not as no_states
 
@@ -57,39 +58,22 @@ def _hot(scenario: Scenario) -> list[str]:
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of every kind in each regime, and those of the stages."""
     at = stages(scenario)
-    kinds = [name for name in at if name in first_sources(scenario)]
+    kinds = first_in_order(scenario)
     (stage_cards,) = KANBAN.parameters(scenario)
     most = line_cards_that_never_bind(scenario, stage_cards.high)
-    return (
-        _cards("cards", scenario, at, kinds, 0, most),
-        _cards("wave_cards", scenario, at, kinds, 1, most),
-        replace(stage_cards, name="stage_cards"),
-        Parameter(
-            name="hot_first",
-            unit="0 or 1",
-            of=("policy",),
-            textbook=np.ones(1),
-            high=np.ones(1),
-            step=np.ones(1),
-            most=1.0,
+    calm, wave = (
+        parameter(
+            name,
+            "containers",
+            [_textbook(scenario, at, at[kind], regime) for kind in kinds],
+            of=kinds,
+            high=most,
             whole=True,
-        ),
+        )
+        for regime, name in enumerate(("cards", "wave_cards"))
     )
-
-
-def _cards(
-    name: str, scenario: Scenario, at: dict[str, Stage], kinds: list[str], regime: int, most: Array
-) -> Parameter:
-    textbook = np.array([_textbook(scenario, at, at[kind], regime) for kind in kinds])
-    return Parameter(
-        name=name,
-        unit="containers",
-        of=tuple(kinds),
-        textbook=textbook,
-        high=np.maximum(most, textbook),
-        step=np.ones(len(kinds)),
-        whole=True,
-    )
+    hot_first = parameter("hot_first", "0 or 1", 1.0, most=1.0, whole=True)
+    return calm, wave, replace(stage_cards, name="stage_cards"), hot_first
 
 
 def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: int) -> float:
@@ -100,7 +84,7 @@ def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: in
             quantity = list(quantity.regimes.values())[regime]
         needed += units * quantity.expectation
     periods = sum(at[name].flow_time for name in first.route)
-    return float(max(1, number_of_cards(needed, periods, first.lot)))
+    return cards_of(first, needed, periods)
 
 
 def priorities(scenario: Scenario) -> dict[str, float]:
@@ -115,21 +99,17 @@ def priorities(scenario: Scenario) -> dict[str, float]:
     return {name: float(rank) for rank, name in enumerate(sorted(at, key=key))}
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards."""
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these cards."""
     scenario = layout.scenario
-    calm, wave, stage, _ = parameters(scenario)
-    lots = {source: about.lot_size for source, about in scenario.sources.items()}
-    levels = {s: n * lots[s] for s, n in zip(calm.of, values["cards"].tolist(), strict=True)}
-    cards = {s: n * lots[s] for s, n in zip(stage.of, values["stage_cards"].tolist(), strict=True)}
+    kinds = first_in_order(scenario)
+    calm, wave = (units_of_cards(layout, values[name], kinds) for name in ("cards", "wave_cards"))
+    cards = units_of_cards(layout, values["stage_cards"])
     ranks = priorities(scenario) if values["hot_first"][0] else {}
-    rule = pull_rule(layout, cards=cards, levels=levels, net=False, priorities=ranks)
+    rule = pull_rule(layout, cards=cards, levels=calm, net=False, priorities=ranks)
     # Of several demands in waves the first one's regime is the time to go by.
-    shifts = np.zeros(len(scenario.sources))
-    for source, count in zip(wave.of, values["wave_cards"].tolist(), strict=True):
-        shifts[list(scenario.sources).index(source)] = count * lots[source] - levels[source]
-    rule = shifted(layout, rule, f"{_hot(scenario)[0]}.{REGIME}", REGIME, shifts)
-    return RulePolicy(name, layout, rule, plain(values))
+    shifts = np.array([wave.get(s, 0.0) - calm.get(s, 0.0) for s in scenario.sources])
+    return shifted(layout, rule, f"{_hot(scenario)[0]}.{REGIME}", REGIME, shifts)
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
@@ -139,4 +119,6 @@ def of_kanban(scenario: Scenario, values: Values) -> Values:
     return {"cards": most, "wave_cards": most, **stage}
 
 
-CONWIP_HOT = Classic("conwip-hot", why_not, parameters, build, holds=(Special(KANBAN, of_kanban),))
+CONWIP_HOT = Classic(
+    "conwip-hot", why_not, parameters, ruled(rule), holds=(Special(KANBAN, of_kanban),)
+)

@@ -26,13 +26,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.masses import mass_of
 from jitgym.scenario import Scenario
 
-from ..base.acting import rows
-from ..base.declaration import Array, Classic, Values
-from ..base.sizing import mass_of
+from ..base.acting import acting
+from ..base.declaration import Array, Classic
 from . import smoothed
 from .smoothed import OrderUpToForecast
 
@@ -99,12 +97,7 @@ def why_not(scenario: Scenario) -> str:
     return ""
 
 
-def _order_up_to(name: str, revise: Callable[[Array, Array, Array], Array]) -> Classic:
-    def build(label: str, layout: Layout, values: Values) -> Policy:
-        return OrderUpToIntermittent(label, layout, rows(values), revise=revise)
-
-    return Classic(name, why_not, smoothed.parameters, build)
-
-
-CROSTON = _order_up_to("croston", revise_croston)
-TSB = _order_up_to("tsb", revise_tsb)
+CROSTON, TSB = (
+    Classic(name, why_not, smoothed.parameters, acting(OrderUpToIntermittent, revise=revise))
+    for name, revise in (("croston", revise_croston), ("tsb", revise_tsb))
+)

@@ -22,19 +22,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from jitgym.control import Policy, Rule, RulePolicy, echelon_matrix, pull_rule
+from jitgym.control import Rule, pull_rule
 from jitgym.control.rules import LEVEL
+from jitgym.control.sizing import from_supplier_to_customer, stages
 from jitgym.distributions import Regimes
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
-from ..base.sizing import from_supplier_to_customer, stages
-from ..pull.base_stock import BASE_STOCK, echelon_levels, level_parameter
+from ..base.common import all_echelon_levels, echelon_levels, level_parameter
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter, ruled
+from ..pull.base_stock import BASE_STOCK
 
 REGIME, UP = "regime", "up"
 
@@ -78,19 +78,18 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return local levels of the first state, and the shift of each source that feels another."""
     levels, *others = [_levels(scenario, regime) for regime in (0, 1)]
     without = level_parameter(scenario)  # levels that know no regime: with no shift it is those
-    levels = replace(levels, high=np.maximum(levels.high, without.textbook))
+    levels = levels.resized(levels.textbook, high=without.textbook)
     place = list(stages(scenario)).index
     felt = [(owner, kind, source) for owner, kind, near in states(scenario) for source in near]
     second = others[0].textbook - levels.textbook
-    textbook = np.array([second[place(s)] if kind == REGIME else 0.0 for _, kind, s in felt])
     high = np.array([max(levels.high[place(s)], others[0].high[place(s)]) for _, _, s in felt])
-    shifts = Parameter(
-        name="shifts",
-        unit="units",
-        of=tuple(f"{owner}:{source}" for owner, _, source in felt),
-        textbook=textbook,
-        high=np.maximum(high, textbook),
-        step=np.array([levels.step[place(s)] for _, _, s in felt]),
+    shifts = parameter(
+        "shifts",
+        "units",
+        [second[place(s)] if kind == REGIME else 0.0 for _, kind, s in felt],
+        of=(f"{owner}:{source}" for owner, _, source in felt),
+        high=high,
+        step=[levels.step[place(s)] for _, _, s in felt],
         low=-high,
         least=-math.inf,
     )
@@ -110,19 +109,16 @@ def _levels(scenario: Scenario, regime: int) -> Parameter:
     return level_parameter(scenario.model_copy(update={"demands": demands}))
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these local levels and shifts."""
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these local levels and shifts."""
     scenario = layout.scenario
-    names = from_supplier_to_customer(scenario)
-    levels = echelon_levels(layout, names, values["levels" if len(names) > 1 else "level"].tolist())
-    rule = pull_rule(layout, levels=levels)
-    given = iter(values["shifts"].tolist())
+    local, shifts = values.values()
+    rule, given = pull_rule(layout, levels=all_echelon_levels(layout, local)), iter(shifts.tolist())
     for owner, kind, near in states(scenario):
-        local = np.array([0.0] * len(scenario.sources))
-        for source in near:
-            local[list(scenario.sources).index(source)] = next(given)
-        rule = shifted(layout, rule, f"{owner}.{kind}", kind, echelon_matrix(scenario) @ local)
-    return RulePolicy(name, layout, rule, plain(values))
+        moves = {source: next(given) for source in near}
+        by = echelon_levels(layout, moves, moves.values())
+        rule = shifted(layout, rule, f"{owner}.{kind}", kind, np.array([*by.values()]))
+    return rule
 
 
 def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> Rule:
@@ -138,6 +134,8 @@ def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> 
         numbers[0, k, LEVEL] += 0.0 if kind == REGIME else shift
         asks["weights_end"][k:] += 1
         asks["weights"][k + 1 :] += 1
+        asks["on_order"] += 1  # these rows stand behind those of all positions
+        asks["on_order_end"] += 1
     return Rule(asks, np.array(cells, dtype=np.int32), np.array([weights]), numbers)
 
 
@@ -149,5 +147,9 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
 
 
 REGIME_BASE_STOCK = Classic(
-    "regime-base-stock", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+    "regime-base-stock",
+    why_not,
+    parameters,
+    ruled(rule),
+    holds=(Special(BASE_STOCK, of_base_stock),),
 )

@@ -3,7 +3,8 @@
     order = m(t) + z sigma(t) + Q - inventory position,   where that is at least Q
 
 m(t) is the mean of the echelon's demand over the coming lead time and one review period, by pattern
-and season; sigma(t) its deviation, that of the long run in proportion to the root of m(t). Whoever
+and season; sigma(t) the deviation from it, that of the long run in
+proportion to the root of m(t). Whoever
 orders so has stock before the peak and none after it (Zipkin 2000, section 9.4: the myopic levels
 of a cyclic demand). Q is the least that is worth a shipment, as in an (s,S) policy. Work centers
 follow local levels that stay; 0 there means made to order, since positions are net of backorders.
@@ -18,25 +19,22 @@ Levels in units.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.masses import mean_of
+from jitgym.control.sizing import Stage, stages
 from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
 from jitgym.units import at_least
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter, lots_of
+from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Forecasts
-from ..base.sizing import Stage, deviation_of, mean_of, stages
-from ..formulas.economic_order import economic_order_quantity
-from ..pull.base_stock import level_parameter
 
 
 def mean_ahead(means: Sequence[float], periods: float) -> list[float]:
@@ -90,7 +88,7 @@ class SeasonalBaseStock(Acting):
 
     @cached_property
     def _deviations(self) -> Array:
-        return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
+        return np.array([stage.uncertainty for stage in self.plan.stages])
 
     @cached_property
     def _means(self) -> Array:
@@ -114,12 +112,8 @@ def lasts(stage: Stage) -> float:
 
 
 def least_order(stage: Stage) -> float:
-    """Return the economic order quantity in whole lots; one lot without a fixed cost."""
-    source = stage.scenario.sources[stage.source]
-    if not source.shipment_cost:
-        return stage.lot
-    quantity = economic_order_quantity(source.shipment_cost, stage.requirement, stage.holding)
-    return float(stage.lot * max(1, round(quantity / stage.lot)))
+    """Return the economic order of a shipment in whole lots; one lot without a fixed cost."""
+    return stage.order_quantity if stage.fixed else stage.smallest_order
 
 
 def moved(scenario: Scenario) -> list[str]:
@@ -140,41 +134,30 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
     from scipy.special import ndtri  # takes a moment to import: only where it is needed
 
-    at = stages(scenario)
-    factors = np.array(
-        [ndtri(np.clip(np.mean(at[n].ratios), 1e-3, 0.999)) for n in moved(scenario)]
-    )
-    safety = Parameter(
-        name="safety",
-        unit="standard deviations",
-        of=tuple(moved(scenario)),
-        textbook=factors.round(2),
-        high=np.full(factors.size, 8.0),
-        step=np.full(factors.size, 0.05),
+    at, bought = stages(scenario), moved(scenario)
+    factors = [ndtri(np.clip(np.mean(at[name].ratios), 1e-3, 0.999)) for name in bought]
+    quantities = np.array([least_order(at[name]) for name in bought])
+    lots = lots_of(at, bought)
+    safety = parameter(
+        "safety",
+        "standard deviations",
+        np.round(factors, 2),
+        of=bought,
+        high=8.0,
+        step=0.05,
         low=-4.0,
-        least=-math.inf,
     )
-    quantities = np.array([least_order(at[name]) for name in moved(scenario)])
-    lots = np.array([at[name].lot for name in moved(scenario)])
-    quantity = Parameter(
-        name="quantity",
-        unit="units",
-        of=tuple(moved(scenario)),
-        textbook=quantities,
+    quantity = parameter(
+        "quantity",
+        "units",
+        quantities,
+        of=bought,
         high=2 * quantities + 4 * lots,
         step=lots,
         whole=True,
     )
-    made = [name for name in at if name not in moved(scenario)]
-    if not made:
-        return safety, quantity
-    levels = level_parameter(scenario, made)
-    return safety, quantity, replace(levels, name="levels", alias="")
+    made = [name for name in at if name not in bought]
+    return safety, quantity, *([level_parameter(scenario, made, "levels")] if made else [])
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these safety factors and local levels."""
-    return SeasonalBaseStock(name, layout, rows(values))
-
-
-SEASONAL_BASE_STOCK = Classic("seasonal-base-stock", why_not, parameters, build)
+SEASONAL_BASE_STOCK = Classic("seasonal-base-stock", why_not, parameters, acting(SeasonalBaseStock))

@@ -1,13 +1,15 @@
 """Order-up-to on a forecast: a base-stock policy whose levels follow exponentially smoothed demand.
 
     F' = F + w (demand of the period before - F)                               (Brown 1959)
-    order = max(0, T F + z sigma - inventory position)
+    order = max(0, T F + z sigma + q - inventory position)
 
 T is the number of periods that a level must last: lead times down to the customer, one review
 period, and the mean waits for the work centers on the way (`Stage.queue`); sigma the standard
-deviation of demand over them, z the safety factor, one for each source. There is one forecast for
-each demand, which begins at its mean; on a line position and level are the echelon's, weighted by
-the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and Simchi-Levi (2000).
+deviation of demand over them, z the safety factor, one for each source; q how far whole lots and a
+minimum order leave the position below the level on the average, 0 for single units. There is one
+forecast for each demand, which begins at its mean; on a line position and level are the echelon's,
+weighted by the bill of materials. What such levels do to orders: Chen, Drezner, Ryan and
+Simchi-Levi (2000).
 
 Textbook sizing: w as the scenario's own forecast has it, else 0.2; z such that the level is that of
 the textbook's base-stock policy while the forecast is the mean. Quantities in units.
@@ -21,19 +23,20 @@ the textbook's base-stock policy while the forecast is the mean. Quantities in u
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy, echelon_matrix
-from jitgym.plant import Layout
+from jitgym.control import echelon_matrix
+from jitgym.control.masses import deviation_of, mean_of
+from jitgym.control.sizing import Stage, echelon_level, stages
 from jitgym.scenario import Scenario, Smoothing
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..base.sizing import Stage, deviation_of, mean_of, stages
-from ..pull.base_stock import level_parameter
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, parameter
 
 WEIGHT = 0.2
 
@@ -66,7 +69,7 @@ class OrderUpToForecast(Acting):
         """Return the asks with these forecasts a period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
         levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
-        return self.plan.up_to(state, levels)
+        return self.plan.up_to(state, levels + self._below)
 
     @cached_property
     def _units(self) -> Array:
@@ -80,6 +83,11 @@ class OrderUpToForecast(Acting):
         return np.array([_periods(stage) for stage in self.plan.stages])
 
     @cached_property
+    def _below(self) -> Array:
+        """How far below the level lots and minimum orders leave the position, (sources,)."""
+        return np.array([_below(stage) for stage in self.plan.stages])
+
+    @cached_property
     def _deviations(self) -> Array:
         """Standard deviation of lead time demand, (sources,)."""
         return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
@@ -87,6 +95,12 @@ class OrderUpToForecast(Acting):
 
 def _periods(stage: Stage) -> float:
     return mean_of(stage.lead_time_demand) / stage.requirement if stage.requirement else 0.0
+
+
+def _below(stage: Stage) -> float:
+    if deviation_of(stage.lead_time_demand) < 1e-9:  # no safety factor says it
+        return echelon_level(stage) - mean_of(stage.lead_time_demand)
+    return mean_of(stage.below)
 
 
 def why_not(scenario: Scenario) -> str:
@@ -105,27 +119,28 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         for demand in scenario.demands.values()
         if isinstance(demand.forecast, Smoothing)
     ]
-    weight = Parameter(
-        name="weight",
-        unit="share",
-        of=("policy",),
-        textbook=np.array([own[0] if own else WEIGHT]),
-        high=np.ones(1),
-        step=np.array([0.01]),
-        most=1.0,
+    return weight_parameter(own[0] if own else WEIGHT), safety_parameter(
+        _safety_factors(scenario, at), of=at, low=-3.0
     )
-    factors = _safety_factors(scenario, at)
-    safety = Parameter(
-        name="safety",
-        unit="standard deviations",
-        of=tuple(at),
-        textbook=factors,
+
+
+def weight_parameter(textbook: float = WEIGHT) -> Parameter:
+    """Return the weight of the newest demand in a forecast."""
+    return parameter("weight", "share", textbook, high=1.0, step=0.01, most=1.0)
+
+
+def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter:
+    """Return safety factors of some sources."""
+    return parameter(
+        "safety",
+        "standard deviations",
+        factors,
+        of=of,
         high=np.maximum(factors + 1.0, 6.0),
-        step=np.full(len(at), 0.05),
-        low=-3.0,
+        step=0.05,
+        low=np.minimum(factors, low),
         least=-math.inf,
     )
-    return weight, safety
 
 
 def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
@@ -142,12 +157,7 @@ def _factor(stage: Stage, level: float) -> float:
     if deviation < 1e-9:
         return 0.0
     # Rounded up: a level just below a whole unit would order one unit less.
-    return math.ceil(1e4 * (level - mean_of(covered)) / deviation) / 1e4
+    return math.ceil(1e4 * (level - mean_of(covered) - _below(stage)) / deviation) / 1e4
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this weight and these safety factors."""
-    return OrderUpToForecast(name, layout, rows(values))
-
-
-SMOOTHED = Classic("smoothed", why_not, parameters, build)
+SMOOTHED = Classic("smoothed", why_not, parameters, acting(OrderUpToForecast))

@@ -13,14 +13,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Printed, View, ViewLayout, asking_order, echelon_matrix
-from jitgym.control.rules import echelon
-from jitgym.plant import Layout
+from jitgym.control import Policy, Printed, View, ViewLayout, asking_order, echelon_matrix
+from jitgym.control.positions import Cells, echelons
+from jitgym.control.rules import most_granted, seen_by
+from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
+from jitgym.plant import Layout, Plant
+from jitgym.plant.jit import compiled
 from jitgym.scenario import Scenario
 from jitgym.units import at_least, whole
 
 from .declaration import Array, Values, plain
-from .sizing import Stage, from_supplier_to_customer, stages
 
 MOST_KNOWN = 200_000  # rows that are remembered
 
@@ -88,11 +90,23 @@ class Positions:
 
     @cached_property
     def matrix(self) -> Array:
-        """Units of each echelon's position for a unit of each state cell, (cells, sources)."""
-        matrix = np.zeros((self.layout.cells, len(self.stages)))
-        for k, stage in enumerate(self.stages):
-            for cell, units in echelon(self.layout, stage.item).items():
-                matrix[cell, k] = units
+        """Units of each echelon's position for a unit of each state cell, (cells, sources).
+
+        As each source sees it before any other is asked.
+        """
+        whole = echelons(self.layout)
+        names = self.layout.scenario.sources
+        return self.columns(
+            [seen_by(self.layout, name, whole[names[name].makes]) for name in names]
+        )
+
+    def columns(self, positions: Sequence[Cells]) -> Array:
+        """Return rows of cells as columns of a matrix, (cells, positions)."""
+        matrix = np.zeros((self.layout.cells, len(positions)))
+        for k, position in enumerate(positions):
+            for cell, units in position.items():
+                if cell >= 0:
+                    matrix[cell, k] = units
         return matrix
 
     @cached_property
@@ -102,24 +116,26 @@ class Positions:
 
     @cached_property
     def order(self) -> list[tuple[int, npt.NDArray[np.intp]]]:
-        """In the order of asking: source, and the sources of its item that asked before it."""
+        """In the order of asking: source, and those whose asks raise the position that it sees."""
         scenario = self.layout.scenario
-        place = {name: k for k, name in enumerate(scenario.sources)}
-        order = asking_order(scenario)
+        place = list(scenario.sources).index
+        counted, before = scenario.reworked, scenario.asked_before
         return [
             (
-                place[name],
+                place(name),
                 np.array(
-                    [
-                        place[other]
-                        for other in order[:k]
-                        if scenario.sources[other].makes == scenario.sources[name].makes
-                    ],
+                    [place(n) for n in before[name] if name in counted or n not in counted],
                     dtype=np.intp,
                 ),
             )
-            for k, name in enumerate(order)
+            for name in asking_order(scenario)
         ]
+
+    @cached_property
+    def has_rivals(self) -> list[bool]:
+        """Whether another source of its item is asked after each source."""
+        before = self.layout.scenario.asked_before.values()
+        return [any(name in names for names in before) for name in self.layout.scenario.sources]
 
     def cell(self, name: str) -> int:
         """Return the cell of the state with this name."""
@@ -134,19 +150,21 @@ class Positions:
 
     def up_to(self, state: Array, levels: Array) -> Array:
         """Return whole lots up to these echelon levels, (batch, sources)."""
-        return self.closing(levels - state @ self.matrix)
+        return self.closing(state, levels - state @ self.matrix)
 
-    def closing(self, gaps: Array) -> Array:
+    def closing(self, state: Array, gaps: Array) -> Array:
         """Return whole lots that close these gaps, (batch, sources).
 
-        Of several sources of an item what one asks for closes the next one's too.
+        Of several sources of an item, what one can be granted closes the next one's too.
         """
         asked = np.zeros_like(gaps)
-        for k, rivals in self.order:
+        for k, others in self.order:
             gap = gaps[:, k]
-            if rivals.size:
-                gap = gap - asked[:, rivals].sum(axis=1)
+            if others.size:
+                gap = gap - asked[:, others].sum(axis=1)
             asked[:, k] = self.whole(np.maximum(gap, 0.0), k)
+            if self.has_rivals[k]:
+                write_granted(self.layout.plant, k, state, asked)
         return asked
 
     def hold_back(self, state: Array, asked: Array, least: Array) -> Array:
@@ -173,6 +191,13 @@ class Positions:
         if self.lots[k] == 1.0:
             return whole(quantity)
         return np.asarray(whole(quantity / self.lots[k]) * self.lots[k])
+
+
+@compiled
+def write_granted(plant: Plant, s: int, state: Array, asked: Array) -> None:
+    """Cut what is asked from source s down to what can be granted, asked (batch, sources)."""
+    for e in range(state.shape[0]):
+        asked[e, s] = most_granted(plant, s, state[e], asked[e, s])
 
 
 def shared(scenario: Scenario) -> list[str]:
@@ -207,6 +232,15 @@ def remembered(
     if new:
         known.update(zip((keys[k] for k in new), work(new), strict=True))
     return np.array([known[key] for key in keys])
+
+
+def acting(policy: type[Acting], **more: Any) -> Callable[[str, Layout, Values], Policy]:
+    """Return how a policy is built that looks at the view, of the values of one policy."""
+
+    def build(name: str, layout: Layout, values: Values) -> Policy:
+        return policy(name, layout, rows(values), **more)
+
+    return build
 
 
 def rows(values: Values) -> dict[str, Array]:

@@ -7,15 +7,15 @@ one item in scenario order. Where there is one value, a plain number does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym import ScenarioError
-from jitgym.control import Policy
+from jitgym.control import Policy, Rule, RulePolicy
 from jitgym.documents import suggest
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
@@ -28,7 +28,7 @@ Values = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a policy: a number for each source in `of`."""
+    """One parameter of a policy: a number for each source in `of`; see `parameter`."""
 
     name: str
     unit: str
@@ -36,12 +36,18 @@ class Parameter:
     textbook: Array  # the textbook's size, (of,)
     high: Array  # a tuner looks no higher, (of,)
     step: Array  # finest difference that a tuner tries, (of,)
-    low: float | Array = 0.0  # a tuner looks no lower
-    least: float | Array = 0.0  # below this a value makes no sense
+    low: Array  # a tuner looks no lower, (of,)
+    least: Array  # below this a value makes no sense, (of,)
     most: float = math.inf  # nor does it above this
     whole: bool = False  # only multiples of `step` make sense
     real: bool = False  # any number does; `step` is only how finely a tuner writes it
     alias: str = ""
+
+    def resized(self, textbook: npt.ArrayLike, high: npt.ArrayLike = 0.0, **changes: Any) -> Self:
+        """Return it with another textbook size, and bounds of the search that hold it."""
+        size = np.asarray(textbook, dtype=np.float64)
+        most = np.maximum(np.maximum(self.high, high), size)
+        return replace(self, textbook=size, high=most, low=np.minimum(self.low, size), **changes)
 
     def checked(self, given: object, policy: str) -> Array:
         """Return what a person gave as values, (of,). Raises ScenarioError."""
@@ -53,8 +59,7 @@ class Parameter:
             raise ScenarioError(
                 f"{policy}: {self.name} has {count}; expected {len(self.of)}{order}"
             )
-        least = np.broadcast_to(self.least, len(self.of)).tolist()
-        for value, step, low in zip(listed, self.step.tolist(), least, strict=True):
+        for value, step, low in zip(listed, self.step.tolist(), self.least.tolist(), strict=True):
             if fault := self._fault(value, step, low):
                 raise ScenarioError(f"{policy}: {self.name} is {value!r}; expected {fault}")
         return np.array(listed, dtype=np.float64)
@@ -72,6 +77,37 @@ class Parameter:
         if self.whole and not is_whole(value / step):
             return "a whole number" if step == 1 else f"a multiple of the lot size, {step:g}"
         return ""
+
+
+def parameter(
+    name: str,
+    unit: str,
+    textbook: npt.ArrayLike,
+    *,
+    of: Iterable[str] = ("policy",),
+    high: npt.ArrayLike = 0.0,
+    step: npt.ArrayLike = 1.0,
+    low: npt.ArrayLike = 0.0,
+    least: npt.ArrayLike | None = None,
+    **kind: Any,
+) -> Parameter:
+    """Return a parameter from numbers that are given for all of its sources, or as one for each.
+
+    The search reaches at least the textbook's size. Without `least`, that is `low`; where `low` is
+    negative any number makes sense.
+
+    >>> parameter("safety", "standard deviations", 1.64, of=("mill", "press"), high=1, low=-2).high
+    array([1.64, 1.64])
+    """
+    of = tuple(of)
+
+    def listed(numbers: npt.ArrayLike) -> Array:
+        return np.broadcast_to(np.asarray(numbers, dtype=np.float64), len(of)).copy()
+
+    size, lows = listed(textbook), listed(low)
+    leasts = np.where(lows < 0, -math.inf, lows) if least is None else listed(least)
+    most = np.maximum(listed(high), size)
+    return Parameter(name, unit, of, size, most, listed(step), lows, leasts, **kind)
 
 
 @dataclass(frozen=True)
@@ -93,6 +129,15 @@ class Special:
 
     classic: Classic
     embed: Callable[[Scenario, Values], Values]  # its values -> those of the other that do the same
+
+
+def ruled(rule: Callable[[Layout, Values], Rule]) -> Callable[[str, Layout, Values], Policy]:
+    """Return how a policy is built that is a pull rule of its values."""
+
+    def build(name: str, layout: Layout, values: Values) -> Policy:
+        return RulePolicy(name, layout, rule(layout, values), plain(values))
+
+    return build
 
 
 def values_of(policy: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> Values:

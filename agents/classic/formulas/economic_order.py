@@ -27,12 +27,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-
-def economic_order_quantity(fixed: float, demand: float, holding: float) -> float:
-    """Return Q = sqrt(2 K D / h), in units; one period's demand where K or h is 0."""
-    if fixed == 0 or holding == 0:
-        return demand
-    return math.sqrt(2 * fixed * demand / holding)
+from jitgym.scenario import economic_order_quantity
 
 
 def economic_cost(fixed: float, demand: float, holding: float) -> float:

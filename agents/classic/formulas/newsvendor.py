@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from ..base.sizing import critical_ratio
+from jitgym.control.costs import critical_ratio
 
 
 def normal_level(

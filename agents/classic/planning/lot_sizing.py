@@ -9,7 +9,8 @@ The forecast is the scenario's own where it has one (what is revealed ahead, or 
 is smoothed (`forecasting`), by pattern and season. Outside suppliers are ordered from so, on their
 echelon positions; stations below follow local base-stock levels, as with `eoq`.
 
-Textbook sizing: z so that the reorder point is that of `eoq` while the forecast is the mean.
+Textbook sizing: z so that the reorder point is that of `eoq` while the forecast is the mean. Sigma
+is the deviation from the forecast: what pattern and season make of demand is known.
 """
 
 from __future__ import annotations
@@ -22,16 +23,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.masses import mean_of
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
 from ..adaptive import smoothed
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.declaration import Array, Classic, Parameter
 from ..base.forecasting import LONGEST, Forecasts
-from ..base.sizing import Stage, deviation_of, mean_of, outside_suppliers, stages
 from ..reorder import eoq
 
 Method = Callable[[Array, float, float], npt.NDArray[np.intp]]
@@ -75,11 +75,9 @@ class RollingLots(Acting):
         due = is_some(net[:, 0])
         lots = np.zeros(len(net))
         if due.any():
-            source = stage.scenario.sources[stage.source]
-            fixed = source.shipment_cost + source.setup_cost
-            periods = self.method(net[due], fixed, stage.holding)
+            periods = self.method(net[due], stage.fixed, stage.carrying)
             upto = np.cumsum(net[due], axis=1)[np.arange(periods.size), periods - 1]
-            lots[due] = np.maximum(upto, stage.smallest_order)
+            lots[due] = np.maximum(np.minimum(upto, stage.largest_order), stage.smallest_order)
         return lots
 
     @cached_property
@@ -99,7 +97,7 @@ class RollingLots(Acting):
 
     @cached_property
     def _deviations(self) -> Array:
-        return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
+        return np.array([stage.uncertainty for stage in self.plan.stages])
 
     @cached_property
     def _horizon(self) -> int:
@@ -113,7 +111,7 @@ CYCLES = 3  # economic orders that the plan covers beyond the lead time
 
 def horizon(stage: Stage) -> int:
     """Return how many periods ahead a source plans."""
-    return min(lead_time(stage) + math.ceil(CYCLES * eoq.order_lasts(stage)) + 1, LONGEST)
+    return min(lead_time(stage) + math.ceil(CYCLES * stage.order_lasts) + 1, LONGEST)
 
 
 def lead_time(stage: Stage) -> int:
@@ -126,46 +124,29 @@ def why_not(scenario: Scenario) -> str:
     """Return why there are no lots to plan, or nothing."""
     if reason := eoq.why_not(scenario) or smoothed.why_not(scenario):
         return reason
-    bought = [scenario.sources[name] for name in outside_suppliers(scenario)]
-    if not any(source.shipment_cost or source.setup_cost for source in bought):
+    if not any(stages(scenario)[name].fixed for name in outside_suppliers(scenario)):
         return "no order has a fixed cost: it would be order-up-to on a forecast, smoothed"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the weight of the forecast, the suppliers' safety factors, the stations' levels."""
-    weight, *_ = smoothed.parameters(scenario)
     _, point, *levels = eoq.parameters(scenario)
     at = stages(scenario)
-    factors = np.array(
-        [_factor(at[name], r) for name, r in zip(point.of, point.textbook.tolist(), strict=True)]
-    )
-    safety = Parameter(
-        name="safety",
-        unit="standard deviations",
-        of=point.of,
-        textbook=factors,
-        high=np.maximum(factors + 1.0, 6.0),
-        step=np.full(factors.size, 0.05),
-        low=np.minimum(factors, -3.0),
-        least=-math.inf,
-    )
-    return weight, safety, *levels
+    factors = np.array([_factor(at[name]) for name in point.of])
+    safety = smoothed.safety_parameter(factors, of=point.of, low=-3.0)
+    return smoothed.parameters(scenario)[0], safety, *levels
 
 
-def _factor(stage: Stage, reorder_point: float) -> float:
-    covered = stage.lead_time_demand
-    deviation = deviation_of(covered)
+def _factor(stage: Stage) -> float:
+    covered, deviation = stage.surprises, stage.uncertainty
     if deviation < 1e-9:
         return 0.0
     # Due when the position is at or below r, that is below r + 1; rounded down, not at r + 1.
-    return math.floor(1e4 * (reorder_point + 1.0 - mean_of(covered)) / deviation) / 1e4
+    point = eoq.reorder_point_of(stage, covered)
+    return math.floor(1e4 * (point + 1.0 - mean_of(covered)) / deviation) / 1e4
 
 
 def rolling(name: str, method: Method) -> Classic:
     """Return the policy that plans its lots by this method."""
-
-    def build(label: str, layout: Layout, values: Values) -> Policy:
-        return RollingLots(label, layout, rows(values), method=method)
-
-    return Classic(name, why_not, parameters, build)
+    return Classic(name, why_not, parameters, acting(RollingLots, method=method))

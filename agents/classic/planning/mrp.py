@@ -31,20 +31,18 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
+from jitgym.control.masses import deviation_of
 from jitgym.control.rules import enough_material_for
-from jitgym.plant import Layout
+from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
-from ..adaptive.smoothed import WEIGHT, why_not
-from ..base.acting import Acting, rows
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..adaptive.smoothed import weight_parameter, why_not
+from ..base.acting import Acting, acting
+from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import LONGEST, Forecasts
-from ..base.sizing import Stage, deviation_of, from_supplier_to_customer, stages
-from ..reorder.eoq import order_lasts
 
 SAFETY = 1.64
 
@@ -118,15 +116,16 @@ class Mrp(Acting):
         listed = list(from_supplier_to_customer(scenario))
         for item in reversed(scenario.items_upstream_first):
             for name in scenario.sources_of(item):
+                if name in scenario.rework:
+                    k = list(scenario.sources).index(name)
+                    write_material_for(self.layout.plant, k, state, asked)
+            if scenario.sources_of(item):
+                name = primary(scenario, item)
                 source = scenario.sources[name]
                 k = list(scenario.sources).index(name)
-                if name != primary(scenario, item):
-                    if name in rework(scenario):
-                        write_material_for(self.layout.plant, k, state, asked)
-                    continue
                 stock = self.plan.total(state, f"{item}.stock") - waiting[item]
                 lead = self._leads[name]
-                due = self._due(state, item, lead)
+                due = self._due(state, item, asked)
                 periods = self.values["periods"][:, 0] if not source.consumes else np.ones(1)
                 planned = releases(
                     gross[item],
@@ -138,19 +137,27 @@ class Mrp(Acting):
                 )
                 planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
                 planned *= source.lot_size
+                least = self.plan.stages[k].smallest_order  # below it nothing would be granted
+                planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
                 asked[:, k] = planned[:, 0]
                 for material, quantity in source.consumes.items():
                     gross[material] += quantity * planned
         return asked
 
-    def _due(self, state: Array, item: str, lead: int) -> Array:
-        """What is in process of an item, in the period in which it should come."""
+    def _due(self, state: Array, item: str, asked: Array) -> Array:
+        """What comes of an item, in the period in which it should: ordered, or now reworked."""
+        scenario = self.layout.scenario
+        parts = {part.name: part for part in self.layout.state}
         due = np.zeros((len(state), self._horizon))
-        for part in self.layout.state:
-            if part.name in {f"{s}.in_process" for s in self.layout.scenario.sources_of(item)}:
-                for age in range(1, part.size):
-                    when = min(max(lead - age, 0), self._horizon - 1)
-                    due[:, when] += state[:, part.start + age]
+        for name in scenario.sources_of(item):
+            lead, part = self._leads[name], parts[f"{name}.in_process"]
+            for age in range(1, part.size):
+                when = min(max(lead - age, 0), self._horizon - 1)
+                due[:, when] += state[:, part.start + age]
+            whole = min(lead, self._horizon - 1)
+            due[:, whole] += self.plan.total(state, f"{name}.unshipped")
+            if name in scenario.rework and name != primary(scenario, item):
+                due[:, whole] += asked[:, list(scenario.sources).index(name)]
         return due
 
     @cached_property
@@ -176,7 +183,7 @@ class Mrp(Acting):
 
 def _deviation(stage: Stage, lead_time: int) -> float:
     """Deviation of demand over a planned lead time and one period of review, in units."""
-    return deviation_of(stage.demand) * math.sqrt(lead_time + 1)
+    return deviation_of(stage.surprise) * math.sqrt(lead_time + 1)
 
 
 def planned_lead_times(scenario: Scenario) -> dict[str, int]:
@@ -189,18 +196,9 @@ def planned_lead_times(scenario: Scenario) -> dict[str, int]:
     }
 
 
-def rework(scenario: Scenario) -> set[str]:
-    """Return the sources that consume what no source makes: by-products."""
-    return {
-        name
-        for name, source in scenario.sources.items()
-        if source.consumes and not any(scenario.sources_of(m) for m in source.consumes)
-    }
-
-
 def primary(scenario: Scenario, item: str) -> str:
     """Return the source of an item that is planned: no rework, the cheapest, then the quickest."""
-    reworked = rework(scenario)
+    reworked = scenario.rework
     return min(
         scenario.sources_of(item),
         key=lambda name: (
@@ -227,51 +225,28 @@ def write_material_for(plant: Plant, s: int, state: Array, asked: Array) -> None
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the weight of the forecast, safety factors, and periods that an order lasts."""
     at = stages(scenario)
-    weight = Parameter(
-        name="weight",
-        unit="share",
-        of=("policy",),
-        textbook=np.array([WEIGHT]),
-        high=np.ones(1),
-        step=np.array([0.01]),
-        most=1.0,
-    )
     sold = {demand.item for demand in scenario.demands.values()}
-    safety = Parameter(
-        name="safety",
-        unit="standard deviations",
-        of=tuple(at),
-        textbook=np.array([SAFETY if stage.item in sold else 0.0 for stage in at.values()]),
-        high=np.full(len(at), 8.0),
-        step=np.full(len(at), 0.05),
-        low=-2.0,
-        least=-math.inf,
+    lasts = min(max(_lasts(stage) for stage in at.values()), 12.0)
+    return (
+        weight_parameter(),
+        parameter(
+            "safety",
+            "standard deviations",
+            [SAFETY if stage.item in sold else 0.0 for stage in at.values()],
+            of=at,
+            high=8.0,
+            step=0.05,
+            low=-2.0,
+        ),
+        parameter("periods", "periods", lasts, high=12.0, low=1.0, whole=True),
     )
-    lasts = min(max([_lasts(stage) for stage in at.values()]), 12.0)
-    periods = Parameter(
-        name="periods",
-        unit="periods",
-        of=("policy",),
-        textbook=np.array([lasts]),
-        high=np.array([max(12.0, lasts)]),
-        step=np.ones(1),
-        low=1.0,
-        least=1.0,
-        whole=True,
-    )
-    return weight, safety, periods
 
 
 def _lasts(stage: Stage) -> float:
     """Periods that an economic order lasts, 1 for what is made of something."""
     if stage.scenario.sources[stage.source].consumes:
         return 1.0
-    return max(1.0, round(order_lasts(stage)))
+    return max(1.0, round(stage.order_lasts))
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this forecast, these safety factors and this lot sizing."""
-    return Mrp(name, layout, rows(values))
-
-
-MRP = Classic("mrp", why_not, parameters, build)
+MRP = Classic("mrp", why_not, parameters, acting(Mrp))

@@ -32,18 +32,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy
+from jitgym.control.costs import critical_ratio
+from jitgym.control.masses import deviation_of
+from jitgym.control.sizing import Stage, available_time, stages
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario, UpDown
-from jitgym.units import at_least, whole_up
+from jitgym.units import whole_up
 
 from ..adaptive import smoothed
-from ..base.acting import Acting, remembered, rows, shared
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.acting import Acting, acting, remembered, shared
+from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Forecasts
-from ..base.sizing import Stage, available_time, critical_ratio, deviation_of, stages
-from ..reorder.eoq import order_lasts
-from .mrp import good_share, rework
+from .mrp import good_share
 
 BEYOND = 6  # periods after the longest way to the customer
 WORK = 1e6  # numbers to choose in all plans of an episode: a thousand of them take ten seconds
@@ -197,9 +197,13 @@ class Program:
         found = np.zeros((len(state), len(scenario.items), self.periods))
         for k, (name, source) in enumerate(scenario.sources.items()):
             part, item = parts[f"{name}.in_process"], list(scenario.items).index(source.makes)
+            share = good_share(scenario, name)
             for age in range(1, part.size):
                 when = min(max(self.leads[k] - age, 1), self.periods - 1)
-                found[:, item, when] += good_share(scenario, name) * state[:, part.start + age]
+                found[:, item, when] += share * state[:, part.start + age]
+            if unshipped := parts.get(f"{name}.unshipped"):  # it ships now
+                when = min(self.leads[k], self.periods - 1)
+                found[:, item, when] += share * state[:, unshipped.start]
         return found
 
     def time(self, state: Array) -> Array:
@@ -313,7 +317,7 @@ class RollingProgram(Acting):
         found = np.zeros(len(self.layout.scenario.items))
         for k, item in enumerate(self.layout.scenario.items):
             if stage := at.get(item):
-                demand = deviation_of(stage.demand) ** 2 * (leads[stage.source] + 1)
+                demand = deviation_of(stage.surprise) ** 2 * (leads[stage.source] + 1)
                 found[k] = math.sqrt(demand + stage.queue * (stage.queue + 1))
         return found
 
@@ -334,7 +338,7 @@ def rounded(orders: Array, lots: Array, smallest: Array) -> Array:
     """
     whole = np.floor(orders / lots + HALF) * lots
     raised = np.where(orders >= smallest / 2 - 1e-7, smallest, 0.0)
-    return np.where(at_least(whole, smallest), whole, raised)
+    return np.where(whole >= smallest, whole, raised)
 
 
 def forgotten(process: UpDown, periods: int) -> Array:
@@ -350,7 +354,7 @@ def why_not(scenario: Scenario) -> str:
     """Return why a linear program would miss what matters, or nothing."""
     if reason := smoothed.why_not(scenario):
         return reason
-    if found := rework(scenario):
+    if found := scenario.rework:
         return f"{min(found)} works on what nobody makes: the plan knows no by-products"
     if taken := shared(scenario):
         return f"{taken[0]} takes setups at a shared work center: they are no linear cost"
@@ -358,7 +362,7 @@ def why_not(scenario: Scenario) -> str:
         if source.carrier:
             return f"{name} comes on a truck with others, whose cost is no linear one"
     for name, stage in stages(scenario).items():
-        if order_lasts(stage) > MOST_CYCLE:
+        if stage.order_lasts > MOST_CYCLE:
             return f"an order of {name} has a fixed cost that rules the plan, and is no linear one"
     for name, item in scenario.items.items():
         if item.shelf_life is not None:
@@ -375,25 +379,11 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     ratios = [critical_ratio(stage.shortage, stage.holding) for stage in at if stage.item in sold]
     factor = NormalDist().inv_cdf(max(max(ratios, default=0.5), 0.5))
 
-    def safety(name: str, textbook: float) -> Parameter:
-        return Parameter(
-            name,
-            unit="standard deviations",
-            of=("policy",),
-            textbook=np.array([round(textbook, 2)]),
-            high=np.array([8.0]),
-            step=np.array([0.05]),
-        )
-
-    found: tuple[Parameter, ...] = (safety("safety", factor),)
-    if Program(lay_out(scenario)).upstream:
-        found += (safety("safety_upstream", factor),)
-    return found
+    names = ["safety", *(["safety_upstream"] if Program(lay_out(scenario)).upstream else [])]
+    return tuple(
+        parameter(name, "standard deviations", round(factor, 2), high=8.0, step=0.05)
+        for name in names
+    )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these safety factors."""
-    return RollingProgram(name, layout, rows(values))
-
-
-ROLLING_LP = Classic("rolling-lp", why_not, parameters, build, is_slow=True)
+ROLLING_LP = Classic("rolling-lp", why_not, parameters, acting(RollingProgram), is_slow=True)

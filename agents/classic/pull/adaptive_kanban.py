@@ -29,14 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control import echelon
+from jitgym.control.positions import net_stock
+from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole
 
-from ..base.acting import Acting, rows
-from ..base.declaration import Array, Classic, Parameter, Special, Values
-from ..base.sizing import stages
+from ..base.acting import Acting, acting
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..planning.mrp import write_material_for
 from . import conwip
 from .conwip import CONWIP, first_sources
@@ -95,18 +95,15 @@ class AdaptiveKanban(Acting):
     @cached_property
     def _on_the_line(self) -> Array:
         """The first source's echelon gross of backorders, (cells,)."""
-        return np.maximum(self.plan.matrix[:, self._first], 0.0)
+        scenario = self.layout.scenario
+        item = scenario.sources[first_sources(scenario)[0]].makes
+        return self.plan.columns([echelon(self.layout, item, net=False)])[:, 0]
 
     @cached_property
     def _sold(self) -> Array:
         """Stock of what is sold, net of backorders, (cells,)."""
-        demands = self.layout.scenario.demands
-        stocks = {f"{demand.item}.stock" for demand in demands.values()}
-        backlogs = {f"{name}.backlog" for name in demands}
-        row = np.zeros(self.layout.cells)
-        for part in self.layout.state:
-            row[part.start : part.stop] = float(part.name in stocks) - float(part.name in backlogs)
-        return row
+        sold = dict.fromkeys(demand.item for demand in self.layout.scenario.demands.values())
+        return self.plan.columns([net_stock(self.layout, item) for item in sold]).sum(axis=1)
 
 
 def why_not(scenario: Scenario) -> str:
@@ -118,31 +115,14 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards, the extra ones, and the two thresholds."""
     (cards,) = CONWIP.parameters(scenario)
     (first,) = first_sources(scenario)
-    stage = stages(scenario)[first]
     mean = math.ceil(sum(demand.mean for demand in scenario.demands.values()))
-    high = max(math.ceil(float(cards.high[0]) * stage.lot), mean)
-
-    def number(
-        name: str, unit: str, textbook: float, most: float, low: float, whole: bool
-    ) -> Parameter:
-        return Parameter(
-            name=name,
-            unit=unit,
-            of=("policy",),
-            textbook=np.array([float(textbook)]),
-            high=np.array([float(most)]),
-            step=np.ones(1),
-            low=low,
-            least=0.0 if whole else -math.inf,
-            whole=whole,
-        )
-
+    high = max(math.ceil(float(cards.high[0]) * stages(scenario)[first].lot), mean)
     extra = math.ceil(float(cards.textbook[0]) / 3)
     return (
         cards,
-        number("extra", "containers", extra, max(extra, float(cards.high[0])), 0.0, True),
-        number("release", "units", 0.0, high, -float(high), False),
-        number("capture", "units", mean, high, -float(high), False),
+        parameter("extra", "containers", extra, high=cards.high, whole=True),
+        parameter("release", "units", 0.0, high=high, low=-high),
+        parameter("capture", "units", mean, high=high, low=-high),
     )
 
 
@@ -153,11 +133,10 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
     return {"cards": values["cards"], "extra": np.zeros(1), **kept}
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards and thresholds."""
-    return AdaptiveKanban(name, layout, rows(values))
-
-
 ADAPTIVE_KANBAN = Classic(
-    "adaptive-kanban", why_not, parameters, build, holds=(Special(CONWIP, of_conwip),)
+    "adaptive-kanban",
+    why_not,
+    parameters,
+    acting(AdaptiveKanban),
+    holds=(Special(CONWIP, of_conwip),),
 )

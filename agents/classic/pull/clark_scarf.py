@@ -14,7 +14,7 @@ stages above cover at least one. Parameters and asks are those of base-stock. Le
 a unit and period.
 
 >>> from jitgym.distributions import Poisson
->>> from ..base.sizing import mass
+>>> from jitgym.control.masses import mass
 >>> demands = [mass(Poisson(mean=5 * lead_time)) for lead_time in (1, 1, 2)]
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)
@@ -26,17 +26,18 @@ of demand that ends 4.5 deviations above its mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from jitgym.control.costs import critical_ratio, overage, worth
+from jitgym.control.masses import mass
+from jitgym.control.sizing import local_levels
 from jitgym.distributions import Deterministic
 from jitgym.scenario import Demand, Item, Scenario, Source
 
-from ..base.declaration import Array, Classic, Parameter
-from ..base.sizing import critical_ratio, mass, overage, worth
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, ruled
 from . import base_stock
-from .base_stock import level_parameter, local_levels
 
 
 def echelon_base_stock(
@@ -153,8 +154,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     usual = level_parameter(scenario)
     levels, _ = exact(scenario)
     local = local_levels(scenario, {name: levels[name] for name in scenario.sources})
-    textbook = np.array([local[name] for name in usual.of])
-    return (replace(usual, textbook=textbook, high=np.maximum(usual.high, textbook)),)
+    return (usual.resized([local[name] for name in usual.of]),)
 
 
-CLARK_SCARF = Classic("clark-scarf", why_not, parameters, base_stock.build)
+CLARK_SCARF = Classic("clark-scarf", why_not, parameters, ruled(base_stock.rule))

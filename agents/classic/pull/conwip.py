@@ -10,23 +10,24 @@ for one lot of the first source.
 
 Textbook sizing is Little's law (1961), units on the line = demand a period x periods that a unit
 takes through it (at each source one of review, the lead time, and the wait for the work center),
-with the 10 % allowance of kanban.
+with the 10 % allowance of kanban, and at least the echelon base-stock level of the first source.
 
+>>> from .kanban import number_of_cards
 >>> number_of_cards(demand=0.5, periods=8, safety=0)  # Penny Fab One, Hopp and Spearman 1996
 4
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.sizing import echelon_level, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
-from ..base.declaration import Classic, Parameter, Values, plain
-from ..base.sizing import Stage, stages
-from .kanban import number_of_cards
+from ..base.common import units_of_cards
+from ..base.declaration import Classic, Parameter, Values, parameter, ruled
+from .kanban import cards_of
 
 
 def why_not(scenario: Scenario) -> str:
@@ -43,35 +44,26 @@ def first_sources(scenario: Scenario) -> list[str]:
     return [name for name, source in scenario.sources.items() if not source.consumes]
 
 
-def _first(scenario: Scenario) -> Stage:
-    (name,) = first_sources(scenario)
-    return stages(scenario)[name]
+def line_cards(scenario: Scenario, first: str) -> float:
+    """Return the cards of the line that begins at a source: Little's law, or its echelon level."""
+    at = stages(scenario)
+    periods = sum(at[name].flow_time for name in at[first].route)
+    level = int(whole_up(echelon_level(at[first]) / at[first].lot))
+    return max(level, cards_of(at[first], at[first].requirement, periods))
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of the line, in containers of its first source."""
-    first = _first(scenario)
-    at = stages(scenario)
-    periods = sum(at[name].flow_time for name in first.route)
-    textbook = float(max(1, number_of_cards(first.requirement, periods, first.lot)))
-    return (
-        Parameter(
-            name="cards",
-            unit="containers",
-            of=("policy",),
-            textbook=np.array([textbook]),
-            high=np.array([max(first.ceiling / first.lot, textbook)]),
-            step=np.ones(1),
-            whole=True,
-        ),
-    )
+    (name,) = first_sources(scenario)
+    first = stages(scenario)[name]
+    most = first.ceiling / first.lot
+    return (parameter("cards", "containers", line_cards(scenario, name), high=most, whole=True),)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards."""
-    first = _first(layout.scenario)
-    levels = {first.source: float(values["cards"][0]) * first.lot}
-    return RulePolicy(name, layout, pull_rule(layout, levels=levels, net=False), plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these cards."""
+    first = first_sources(layout.scenario)
+    return pull_rule(layout, levels=units_of_cards(layout, values["cards"], first), net=False)
 
 
-CONWIP = Classic("conwip", why_not, parameters, build)
+CONWIP = Classic("conwip", why_not, parameters, ruled(rule))

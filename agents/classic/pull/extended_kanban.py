@@ -17,19 +17,23 @@ kanban, with many cards it is base-stock; the tuner starts from the best of both
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.sizing import stages
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
-from jitgym.units import whole_up
 
-from ..base.declaration import Classic, Parameter, Special, Values, plain
-from ..base.sizing import from_supplier_to_customer, stages
+from ..base.common import (
+    all_echelon_levels,
+    held_by_cards,
+    level_parameter,
+    lots_of,
+    units_of_cards,
+)
+from ..base.declaration import Classic, Parameter, Special, Values, ruled
 from . import hybrid
-from .base_stock import BASE_STOCK, echelon_levels, level_parameter
+from .base_stock import BASE_STOCK
 from .kanban import KANBAN
 
 
@@ -41,23 +45,20 @@ def asked(cards: float, under_a_card: float, level: float, position: float) -> f
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards and the local level of every source."""
     (cards,) = KANBAN.parameters(scenario)
-    level = level_parameter(scenario)
-    lots = np.array([stage.lot for stage in stages(scenario).values()])
-    order = from_supplier_to_customer(scenario)
-    echelon = echelon_levels(lay_out(scenario), order, level.high.tolist())
+    level, lots = level_parameter(scenario), lots_of(stages(scenario))
+    echelon = all_echelon_levels(lay_out(scenario), level.high)
     # Kanban's cards as levels, and as many cards as the highest levels, are within the bounds.
-    most = whole_up(np.array([echelon[name] for name in order]) / lots)
+    most = np.ceil(np.array([echelon[name] for name in level.of]) / lots)
     return (
-        replace(cards, high=np.maximum(cards.high, most)),
-        replace(level, high=np.maximum(level.high, cards.high * lots)),
+        cards.resized(cards.textbook, high=most),
+        level.resized(level.textbook, high=held_by_cards(scenario, cards.high)),
     )
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
     """Return the extended kanban that is kanban with these cards: the levels never bind."""
-    lots = np.array([stage.lot for stage in stages(scenario).values()])
     (level,) = BASE_STOCK.parameters(scenario)
-    return {"cards": values["cards"], level.name: values["cards"] * lots}
+    return {"cards": values["cards"], level.name: held_by_cards(scenario, values["cards"])}
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
@@ -66,24 +67,17 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
     return {"cards": cards.high, **values}
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards and local levels."""
-    scenario = layout.scenario
-    lots = {source: about.lot_size for source, about in scenario.sources.items()}
-    order = from_supplier_to_customer(scenario)
-    count, local = (array.tolist() for array in values.values())
-    rule = pull_rule(
-        layout,
-        cards={source: n * lots[source] for source, n in zip(order, count, strict=True)},
-        levels=echelon_levels(layout, order, local),
-    )
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these cards and local levels."""
+    cards, local = values.values()
+    levels = all_echelon_levels(layout, local)
+    return pull_rule(layout, cards=units_of_cards(layout, cards), levels=levels)
 
 
 EXTENDED_KANBAN = Classic(
     "extended-kanban",
     hybrid.why_not,
     parameters,
-    build,
+    ruled(rule),
     holds=(Special(KANBAN, of_kanban), Special(BASE_STOCK, of_base_stock)),
 )

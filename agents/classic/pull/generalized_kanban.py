@@ -27,23 +27,23 @@ cards as the level needs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.positions import net_stock, on_order
+from jitgym.control.rules import seen_by
+from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
-from jitgym.units import whole_up
 
-from ..base.acting import Acting, in_scenario_order, rows
+from ..base.acting import Acting, acting, in_scenario_order, write_granted
+from ..base.common import lots_of
 from ..base.declaration import Array, Classic, Parameter, Special, Values
-from ..base.sizing import stages
 from . import extended_kanban, hybrid
 from .base_stock import BASE_STOCK
-from .extended_kanban import of_base_stock, of_kanban
+from .extended_kanban import of_base_stock
 from .kanban import KANBAN
 
 
@@ -68,6 +68,8 @@ class GeneralizedKanban(Acting):
             gap = owed(cards[:, k], levels[:, k], free) - coming[:, k]
             gap = gap - asked[:, rivals].sum(axis=1)
             asked[:, k] = self.plan.whole(np.maximum(gap, 0.0), k)
+            if self.plan.has_rivals[k]:
+                write_granted(self.layout.plant, k, state, asked)
         return asked
 
     @property
@@ -77,26 +79,17 @@ class GeneralizedKanban(Acting):
     @cached_property
     def _stock(self) -> Array:
         """Stock of each source's item net of what waits for it, (cells, sources)."""
-        return self._cells(".stock", 1.0) + self._cells(".backlog", -1.0)
+        return self.plan.columns([net_stock(self.layout, stage.item) for stage in self.plan.stages])
 
     @cached_property
     def _coming(self) -> Array:
-        """What is in process at all sources of each source's item, (cells, sources)."""
-        return self._cells(".in_process", 1.0)
-
-    def _cells(self, ending: str, units: float) -> Array:
-        scenario = self.layout.scenario
-        item_of = (
-            {f"{item}.stock": item for item in scenario.items}
-            | {f"{name}.in_process": source.makes for name, source in scenario.sources.items()}
-            | {f"{name}.backlog": demand.item for name, demand in scenario.demands.items()}
+        """What is on order at all sources of each source's item, (cells, sources)."""
+        return self.plan.columns(
+            [
+                seen_by(self.layout, stage.source, on_order(self.layout, stage.item))
+                for stage in self.plan.stages
+            ]
         )
-        matrix = np.zeros((self.layout.cells, len(scenario.sources)))
-        for part in self.layout.state:
-            for k, source in enumerate(scenario.sources.values()):
-                if part.name.endswith(ending) and item_of.get(part.name) == source.makes:
-                    matrix[part.start : part.stop, k] = units
-        return matrix
 
     @cached_property
     def _users(self) -> Array:
@@ -108,20 +101,20 @@ class GeneralizedKanban(Acting):
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards and the local level of every source."""
     cards, level = extended_kanban.parameters(scenario)
-    lots = np.array([stage.lot for stage in stages(scenario).values()])
-    textbook = np.maximum(cards.textbook, whole_up(level.textbook / lots))  # with fewer, S is not
-    return replace(cards, textbook=textbook, high=np.maximum(cards.high, textbook)), level
+    needed = np.ceil(level.textbook / lots_of(stages(scenario)))  # with fewer, S is not
+    return cards.resized(np.maximum(cards.textbook, needed)), level
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards and local levels."""
-    return GeneralizedKanban(name, layout, rows(values))
+def of_kanban(scenario: Scenario, values: Values) -> Values:
+    """Return the generalized kanban that is kanban with these cards: K = S."""
+    (level,) = BASE_STOCK.parameters(scenario)
+    return {"cards": values["cards"], level.name: values["cards"] * lots_of(stages(scenario))}
 
 
 GENERALIZED_KANBAN = Classic(
     "generalized-kanban",
     hybrid.why_not,
     parameters,
-    build,
+    acting(GeneralizedKanban),
     holds=(Special(KANBAN, of_kanban), Special(BASE_STOCK, of_base_stock)),
 )

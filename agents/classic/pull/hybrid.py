@@ -17,19 +17,17 @@ line has it is CONWIP; the tuner starts from the best of both as well.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, echelon_matrix, pull_rule
+from jitgym.control import Rule, echelon_matrix, pull_rule
+from jitgym.control.sizing import stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
-from jitgym.units import whole_up
 
-from ..base.declaration import Array, Classic, Parameter, Special, Values, plain
-from ..base.sizing import Stage, from_supplier_to_customer, stages
-from .conwip import CONWIP, first_sources
-from .kanban import KANBAN, number_of_cards
+from ..base.common import held_by_cards, lots_of, units_of_cards
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter, ruled
+from .conwip import CONWIP, first_sources, line_cards
+from .kanban import KANBAN
 
 
 def why_not(scenario: Scenario) -> str:
@@ -39,23 +37,25 @@ def why_not(scenario: Scenario) -> str:
     return ""
 
 
+def first_in_order(scenario: Scenario) -> list[str]:
+    """Return the sources without materials, from supplier to customer."""
+    return [name for name in stages(scenario) if name in first_sources(scenario)]
+
+
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards of every source, and those of the lines."""
-    at = stages(scenario)
-    first = [name for name in at if name in first_sources(scenario)]
+    first = first_in_order(scenario)
     (cards,) = KANBAN.parameters(scenario)
     if not CONWIP.why_not(scenario):  # enough at every station that the line's cards bind alone
         (all_cards,) = CONWIP.parameters(scenario)
         unbound = of_conwip(scenario, {"cards": all_cards.high})["cards"]
-        cards = replace(cards, high=np.maximum(cards.high, unbound))
-    textbook = np.array([_line(at, at[name]) for name in first])
-    line = Parameter(
-        name="line_cards",
-        unit="containers",
-        of=tuple(first),
-        textbook=textbook,
-        high=np.maximum(line_cards_that_never_bind(scenario, cards.high), textbook),
-        step=np.ones(len(first)),
+        cards = cards.resized(cards.textbook, high=unbound)
+    line = parameter(
+        "line_cards",
+        "containers",
+        [line_cards(scenario, name) for name in first],
+        of=first,
+        high=line_cards_that_never_bind(scenario, cards.high),
         whole=True,
     )
     return cards, line
@@ -66,13 +66,11 @@ def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
 
     What all cards from there down can hold, in containers of that source.
     """
-    at = stages(scenario)
-    lots = {name: stage.lot for name, stage in at.items()}
-    units = {name: count * lots[name] for name, count in zip(at, cards.tolist(), strict=True)}
+    at, first = stages(scenario), first_in_order(scenario)
+    units = dict(zip(at, held_by_cards(scenario, cards).tolist(), strict=True))
     held = echelon_matrix(scenario) @ [units[name] for name in scenario.sources]
-    first = [name for name in at if name in first_sources(scenario)]
     places = [list(scenario.sources).index(name) for name in first]
-    return whole_up(held[places] / [lots[name] for name in first])
+    return np.ceil(held[places] / lots_of(at, first))
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
@@ -90,32 +88,22 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
     place = list(scenario.sources).index
     units = float(values["cards"][0]) * at[first].lot
     held = [echelon_matrix(scenario)[place(first), place(name)] or 1.0 for name in at]
-    lots = [stage.lot for stage in at.values()]
-    cards = whole_up(units / np.array(held) / np.array(lots))
+    cards = np.ceil(units / np.array(held) / lots_of(at))
     return {"cards": cards, "line_cards": values["cards"]}
 
 
-def _line(at: dict[str, Stage], first: Stage) -> float:
-    periods = sum(at[name].flow_time for name in first.route)
-    return float(max(1, number_of_cards(first.requirement, periods, first.lot)))
-
-
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these cards."""
-    scenario = layout.scenario
-    lots = {source: about.lot_size for source, about in scenario.sources.items()}
-    order = from_supplier_to_customer(scenario)
-    cards = {s: n * lots[s] for s, n in zip(order, values["cards"].tolist(), strict=True)}
-    first = [source for source in order if source in first_sources(scenario)]
-    levels = {s: n * lots[s] for s, n in zip(first, values["line_cards"].tolist(), strict=True)}
-    rule = pull_rule(layout, cards=cards, levels=levels, net=False)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these cards."""
+    cards = units_of_cards(layout, values["cards"])
+    first = first_in_order(layout.scenario)
+    levels = units_of_cards(layout, values["line_cards"], first)
+    return pull_rule(layout, cards=cards, levels=levels, net=False)
 
 
 HYBRID = Classic(
     "hybrid",
     why_not,
     parameters,
-    build,
+    ruled(rule),
     holds=(Special(KANBAN, of_kanban), Special(CONWIP, of_conwip)),
 )

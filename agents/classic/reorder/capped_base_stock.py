@@ -9,7 +9,8 @@ so; stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: S that of base-stock. Xin (2021) lets r tend to the best constant order q for long
 lead times L; we start at q + sd / (L + 1), with q of `constant` and sd the standard deviation of a
-period's demand, rounded up to whole lots. Quantities in units.
+period's demand, rounded up to whole lots. Where demand waits, r lets it be caught up with: mean
+demand and sd, at least 1.25 times the mean. Quantities in units.
 
 >>> capped_order(position=20, level=26, cap=5), capped_order(position=23, level=26, cap=5)
 (5, 3)
@@ -20,26 +21,20 @@ period's demand, rounded up to whole lots. Quantities in units.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.costs import MOST_RATIO
+from jitgym.control.masses import deviation_of, quantile
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.declaration import Array, Classic, Parameter, Values, plain
-from ..base.sizing import (
-    MOST_RATIO,
-    Stage,
-    deviation_of,
-    from_supplier_to_customer,
-    outside_suppliers,
-    quantile,
-    stages,
-)
-from ..pull.base_stock import echelon_levels, level_parameter
+from ..base.common import all_echelon_levels, at_suppliers, level_parameter
+from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from . import eoq
 from .constant import constant_order
 
@@ -50,31 +45,32 @@ def capped_order(position: float, level: float, cap: float) -> float:
 
 
 def cap_of(mean: float, variance: float, holding: float, penalty: float, lead_time: float) -> float:
-    """Return q + sd / (L + 1) with the constant order q; without a penalty, q is mean demand."""
-    base = constant_order(mean, variance, holding, penalty) if penalty else mean
-    return base + math.sqrt(variance) / (lead_time + 1)
+    """Return q + sd / (L + 1) with the constant order q.
+
+    Without a penalty demand waits, and what waits must be caught up with: m + sd, at least 1.25 m.
+    """
+    if not penalty:
+        return mean + max(math.sqrt(variance), mean / 4)
+    return constant_order(mean, variance, holding, penalty) + math.sqrt(variance) / (lead_time + 1)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the local levels, and the cap of every outside supplier."""
-    at = stages(scenario)
-    suppliers = outside_suppliers(scenario)
-    return level_parameter(scenario), caps_of(at, suppliers)
+    return level_parameter(scenario), caps_of(scenario, outside_suppliers(scenario))
 
 
-def caps_of(at: Mapping[str, Stage], names: Sequence[str]) -> Parameter:
+def caps_of(scenario: Scenario, names: Sequence[str]) -> Parameter:
     """Return the caps of some suppliers as a parameter."""
-    textbook, most = np.array([cap_sizes(at[name]) for name in names]).T
-    smallest = np.array([at[name].smallest_order for name in names])
-    return Parameter(
-        name="cap",
-        unit="units a period",
-        of=tuple(names),
-        textbook=textbook,
+    at = [stages(scenario)[name] for name in names]
+    textbook, most = np.array([cap_sizes(stage) for stage in at]).T
+    return parameter(
+        "cap",
+        "units a period",
+        textbook,
+        of=names,
         high=most,
-        step=np.array([at[name].lot for name in names]),
-        low=smallest,
-        least=smallest,
+        step=[stage.lot for stage in at],
+        low=[stage.smallest_order for stage in at],
         whole=True,
     )
 
@@ -90,16 +86,11 @@ def cap_sizes(stage: Stage) -> Array:
     return np.array([textbook, max(most, 2 * textbook)])
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these local levels and caps."""
-    scenario = layout.scenario
-    local, caps = (array.tolist() for array in values.values())
-    rule = pull_rule(
-        layout,
-        levels=echelon_levels(layout, from_supplier_to_customer(scenario), local),
-        caps=dict(zip(outside_suppliers(scenario), caps, strict=True)),
-    )
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these local levels and caps."""
+    local, caps = values.values()
+    levels = all_echelon_levels(layout, local)
+    return pull_rule(layout, levels=levels, caps=at_suppliers(layout, caps))
 
 
-CAPPED_BASE_STOCK = Classic("capped-base-stock", eoq.why_not, parameters, build)
+CAPPED_BASE_STOCK = Classic("capped-base-stock", eoq.why_not, parameters, ruled(rule))

@@ -4,7 +4,7 @@
 
 Where demand is lost and lead times are long this is nearly optimal (Goldberg et al. 2016; Xin and
 Goldberg 2016): a long lead time makes today's stock worthless as a signal. Where demand waits it
-drifts, with no feedback at all, and is shown for that. Outside suppliers are ordered from so;
+would drift, with no feedback at all, and does not apply. Outside suppliers are ordered from so;
 stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: q falls short of mean demand m by the slack that balances the stock of the random
@@ -12,8 +12,7 @@ walk demand - q, v / (2 (m - q)) with v the variance of demand (Kingman 1962), a
 
     q = m - sqrt(h v / (2 p))
 
-Where demand waits, q is the mean demand. Both in whole lots: the nearest, or where demand waits the
-next above. Quantities in units a period.
+In the nearest whole lots below mean demand. Quantities in units a period.
 
 >>> constant_order(mean=5, variance=5, holding=1, penalty=4)
 4.2094
@@ -25,15 +24,17 @@ import math
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.masses import deviation_of
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
-from jitgym.units import whole_up
 
-from ..base.declaration import Classic, Parameter, Values, plain
-from ..base.sizing import Stage, deviation_of, from_supplier_to_customer, outside_suppliers, stages
-from ..pull.base_stock import echelon_levels, level_parameter
+from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
+from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
+
+MOST_ROUNDING = 1.5  # times the cost of the order that would be best were units not whole
 
 
 def constant_order(mean: float, variance: float, holding: float, penalty: float) -> float:
@@ -45,6 +46,20 @@ def constant_order(mean: float, variance: float, holding: float, penalty: float)
 
 def why_not(scenario: Scenario) -> str:
     """Return why no constant order can be placed, or nothing."""
+    if reason := below_the_minimum(scenario):
+        return reason
+    at = stages(scenario)
+    for name in outside_suppliers(scenario):
+        if not at[name].is_lost:
+            return "demand waits here: a constant order never answers to who waits, and drifts"
+        order, ideal = _textbook(at[name]), _ideal(at[name])
+        if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
+            return f"no whole order from {name} is near enough to {ideal:.3g} units a period"
+    return ""
+
+
+def below_the_minimum(scenario: Scenario) -> str:
+    """Return why a constant order would never be granted, or nothing."""
     at = stages(scenario)
     for name in outside_suppliers(scenario):
         least = scenario.sources[name].minimum_order
@@ -55,46 +70,54 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the order of every outside supplier, and the stations' levels."""
-    at = stages(scenario)
     suppliers = outside_suppliers(scenario)
-    ordered = [at[name] for name in suppliers]
-    deviations = [deviation_of(stage.demand) for stage in ordered]
-    needed = np.array([stage.requirement for stage in ordered])
-    lots = np.array([stage.lot for stage in ordered])
-    order = Parameter(
-        name="order",
-        unit="units a period",
-        of=tuple(suppliers),
-        textbook=np.array([_textbook(stage) for stage in ordered]),
-        high=lots * whole_up((needed + 2 * np.array(deviations)) / lots),
+    at = [stages(scenario)[name] for name in suppliers]
+    lots = lots_of(stages(scenario), suppliers)
+    needed = np.array([stage.requirement + 2 * deviation_of(stage.demand) for stage in at])
+    order = parameter(
+        "order",
+        "units a period",
+        [_textbook(stage) for stage in at],
+        of=suppliers,
+        high=lots * np.ceil(needed / lots),
         step=lots,
         whole=True,
     )
-    stations = [name for name in at if name not in suppliers]
-    return (order, *([level_parameter(scenario, stations)] if stations else []))
+    return order, *station_levels(scenario)
 
 
 def _textbook(stage: Stage) -> float:
-    rivals = len(stage.scenario.sources_of(stage.item))
-    if not stage.is_lost:
-        return stage.lot * float(whole_up(stage.requirement / rivals / stage.lot))
+    ideal, rivals = _ideal(stage), len(stage.scenario.sources_of(stage.item))
+    order = stage.lot * round(ideal / stage.lot)
+    if deviation_of(stage.demand) and order * rivals >= stage.requirement:  # stock would drift
+        order = stage.lot * math.floor(ideal / stage.lot)
+    return min(order, stage.largest_order)
+
+
+def _cost(stage: Stage, order: float) -> float:
+    """Cost a period of what is left and what is lost, h v / (2 (m - q)) + p (m - q)."""
+    short = stage.requirement - order * len(stage.scenario.sources_of(stage.item))
+    variance = deviation_of(stage.demand) ** 2
+    if short <= 1e-9:
+        return math.inf if variance > 1e-9 else 0.0
+    return stage.holding * variance / (2 * short) + stage.shortage * short
+
+
+def _ideal(stage: Stage) -> float:
+    """The textbook's q before it is rounded to lots; its share, where the item has more sources."""
     variance = deviation_of(stage.demand) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
-    return stage.lot * round(order / rivals / stage.lot)
+    return order / len(stage.scenario.sources_of(stage.item))
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these orders and stations' levels."""
-    scenario = layout.scenario
-    suppliers = outside_suppliers(scenario)
-    stations = [s for s in from_supplier_to_customer(scenario) if s not in suppliers]
-    levels = echelon_levels(layout, stations, values.get("levels", np.empty(0)).tolist())
-    rule = pull_rule(
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these orders and stations' levels."""
+    levels, suppliers = levels_of_stations(layout, values), outside_suppliers(layout.scenario)
+    return pull_rule(
         layout,
-        levels={source: levels[source] for source in stations},
-        caps=dict(zip(suppliers, values["order"].tolist(), strict=True)),
+        levels={source: level for source, level in levels.items() if source not in suppliers},
+        caps=at_suppliers(layout, values["order"]),
     )
-    return RulePolicy(name, layout, rule, plain(values))
 
 
-CONSTANT = Classic("constant", why_not, parameters, build)
+CONSTANT = Classic("constant", why_not, parameters, ruled(rule))

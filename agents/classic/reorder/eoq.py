@@ -16,32 +16,15 @@ where demand waits, the r for which positions r + 1 to r + Q, all equally likely
 
 from __future__ import annotations
 
-import numpy as np
-
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.costs import critical_ratio
+from jitgym.control.masses import best_window, quantile
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Array, Classic, Parameter, Values, plain
-from ..base.sizing import (
-    Stage,
-    best_window,
-    critical_ratio,
-    from_supplier_to_customer,
-    outside_suppliers,
-    quantile,
-    stages,
-)
-from ..formulas.economic_order import economic_order_quantity
-from ..pull.base_stock import echelon_levels, level_parameter
-
-
-def order_lasts(stage: Stage) -> float:
-    """Return how many periods an economic order lasts; 1 where no order has a fixed cost."""
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
-    quantity = economic_order_quantity(fixed, stage.requirement, stage.holding)
-    return quantity / stage.requirement if stage.requirement else 1.0
+from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
+from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 
 
 def why_not(scenario: Scenario) -> str:
@@ -53,47 +36,37 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return quantity and reorder point of the outside suppliers, and the stations' levels."""
-    at = stages(scenario)
     suppliers = outside_suppliers(scenario)
-    ordered = [at[name] for name in suppliers]
-    quantities = np.array([_quantity(stage) for stage in ordered])
-    points = np.array(
-        [_reorder_point(stage, q) for stage, q in zip(ordered, quantities.tolist(), strict=True)]
+    at = [stages(scenario)[name] for name in suppliers]
+    quantities = [stage.order_quantity for stage in at]
+    points = [reorder_point_of(stage, stage.lead_time_demand) for stage in at]
+    lots = lots_of(stages(scenario), suppliers)
+    return (
+        parameter(
+            "quantity",
+            "units",
+            quantities,
+            of=suppliers,
+            high=4 * (lots + quantities),
+            step=lots,
+            low=[stage.smallest_order for stage in at],
+            whole=True,
+        ),
+        parameter(
+            "reorder_point",
+            "units",
+            points,
+            of=suppliers,
+            high=[stage.ceiling for stage in at],
+            step=[stage.resolution for stage in at],
+        ),
+        *station_levels(scenario),
     )
-    lots = np.array([stage.lot for stage in ordered])
-    smallest = np.array([stage.smallest_order for stage in ordered])
-    batches = Parameter(
-        name="quantity",
-        unit="units",
-        of=tuple(suppliers),
-        textbook=quantities,
-        high=quantities * 4 + 4 * lots,
-        step=lots,
-        low=smallest,
-        least=smallest,
-        whole=True,
-    )
-    reorder = Parameter(
-        name="reorder_point",
-        unit="units",
-        of=tuple(suppliers),
-        textbook=points,
-        high=np.maximum([stage.ceiling for stage in ordered], points),
-        step=np.array([stage.resolution for stage in ordered]),
-    )
-    stations = [name for name in at if name not in suppliers]
-    return (batches, reorder, *([level_parameter(scenario, stations)] if stations else []))
 
 
-def _quantity(stage: Stage) -> float:
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
-    quantity = economic_order_quantity(fixed, stage.requirement, stage.holding)
-    return max(stage.lot * round(quantity / stage.lot), stage.smallest_order)
-
-
-def _reorder_point(stage: Stage, quantity: float) -> float:
-    covered = stage.lead_time_demand
+def reorder_point_of(stage: Stage, covered: Array) -> float:
+    """Return the textbook's r of an economic order, over this mass of lead time demand."""
+    quantity = stage.order_quantity
     if stage.is_lost:
         gained = stage.shortage * stage.requirement
         return quantile(covered, critical_ratio(gained, stage.holding * quantity))
@@ -103,8 +76,8 @@ def _reorder_point(stage: Stage, quantity: float) -> float:
 def reorder_point(lead_time_demand: Array, quantity: float, low: float, high: float) -> float:
     """Return the best r for this Q, at least 0: the mean of those at two ratios, in whole units.
 
+    >>> from jitgym.control.masses import mass
     >>> from jitgym.distributions import Poisson
-    >>> from ..base.sizing import mass
     >>> ratio = 150 / (150 + 20)  # Snyder and Shen, example 5.8: Q = 5
     >>> reorder_point(mass(Poisson(mean=3)), quantity=5, low=ratio, high=ratio)
     3.0
@@ -114,17 +87,11 @@ def reorder_point(lead_time_demand: Array, quantity: float, low: float, high: fl
     return max(0.0, sum(points) // 2)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these quantities, reorder points and stations' levels."""
-    scenario = layout.scenario
-    suppliers = outside_suppliers(scenario)
-    stations = [s for s in from_supplier_to_customer(scenario) if s not in suppliers]
-    quantities = dict(zip(suppliers, values["quantity"].tolist(), strict=True))
-    points = dict(zip(suppliers, values["reorder_point"].tolist(), strict=True))
-    levels = echelon_levels(layout, stations, values.get("levels", np.empty(0)).tolist())
-    levels |= {source: points[source] + quantities[source] for source in suppliers}
-    rule = pull_rule(layout, levels=levels, batches=quantities)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these quantities, reorder points and stations' levels."""
+    quantities = at_suppliers(layout, values["quantity"])
+    tops = at_suppliers(layout, values["reorder_point"] + values["quantity"])
+    return pull_rule(layout, levels=levels_of_stations(layout, values) | tops, batches=quantities)
 
 
-EOQ = Classic("eoq", why_not, parameters, build)
+EOQ = Classic("eoq", why_not, parameters, ruled(rule))

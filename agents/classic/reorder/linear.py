@@ -25,15 +25,16 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy, ViewLayout
+from jitgym.control import ViewLayout
+from jitgym.control.sizing import echelon_level, from_supplier_to_customer, stages
 from jitgym.envs.encodings import Entry, ObservationEncoding
-from jitgym.plant import Layout, lay_out
+from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
-from ..base.acting import Acting, Positions, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Special, Values
-from ..base.sizing import from_supplier_to_customer
-from ..pull.base_stock import BASE_STOCK, echelon_levels, level_parameter
+from ..base.acting import Acting, Positions, acting, in_scenario_order
+from ..base.common import all_echelon_levels, level_parameter
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
+from ..pull.base_stock import BASE_STOCK
 
 MOST_NUMBERS = 80  # more are beyond the search
 REACH = 0.8  # a tuner moves weights so far from base-stock's, in units a unit
@@ -62,7 +63,7 @@ class Linear(Acting):
         levels = in_scenario_order(self.layout, self.values["level"])
         weights = self.values["weights"].reshape(len(levels), levels.shape[1], -1)
         gaps = linear_orders(features, levels, weights[:, self._places]) + BLUR
-        return self.plan.closing(gaps)
+        return self.plan.closing(state, gaps)
 
     @cached_property
     def _observation(self) -> ObservationEncoding:
@@ -98,6 +99,11 @@ def why_not(scenario: Scenario) -> str:
     """Return why its numbers cannot be found, or nothing."""
     if (count := numbers(scenario)) > MOST_NUMBERS:
         return f"it would have {count} numbers: more than {MOST_NUMBERS} are beyond the search"
+    shown = {entry.name: entry.high for entry in entries(scenario) if entry.unit == "units"}
+    for name, stage in stages(scenario).items():
+        most = shown.get(f"{stage.item}.stock", math.inf)
+        if echelon_level(stage) > most:
+            return f"{name} needs a level above {most:g} units, the most stock that is shown to it"
     return ""
 
 
@@ -106,10 +112,8 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     plan = Positions(lay_out(scenario))
     order, shown = from_supplier_to_customer(scenario), entries(scenario)
     usual = level_parameter(scenario)
-    echelon, high = (
-        echelon_levels(plan.layout, usual.of, local.tolist())
-        for local in (usual.textbook, usual.high)
-    )
+    echelon = all_echelon_levels(plan.layout, usual.textbook)
+    high = all_echelon_levels(plan.layout, usual.high)
     weights = []
     for name in order:
         k = list(scenario.sources).index(name)
@@ -119,23 +123,23 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     units = np.array([e.unit == "units" for e in shown])
     reach = np.concatenate([np.where(units, REACH, REACH * bound) for bound in most])
     return (
-        Parameter(
-            name="level",
-            unit="units",
-            of=tuple(order),
-            textbook=np.array([echelon[name] for name in order]),
-            high=np.array([max(high[name], echelon[name]) for name in order]),
-            step=np.full(len(order), FINEST),
+        parameter(
+            "level",
+            "units",
+            [echelon[name] for name in order],
+            of=order,
+            high=[high[name] for name in order],
+            step=FINEST,
             least=-math.inf,
             real=True,
         ),
-        Parameter(
-            name="weights",
-            unit="units a unit",
-            of=tuple(f"{name}: {entry.name}" for name in order for entry in shown),
-            textbook=textbook,
+        parameter(
+            "weights",
+            "units a unit",
+            textbook,
+            of=(f"{name}: {entry.name}" for name in order for entry in shown),
             high=textbook + reach,
-            step=np.full(textbook.size, FINEST),
+            step=FINEST,
             low=textbook - reach,
             least=-math.inf,
             real=True,
@@ -147,13 +151,14 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
     """Return the linear rule that is base-stock with these levels, while nothing saturates."""
     level, weights = parameters(scenario)
     (local,) = values.values()
-    echelon = echelon_levels(lay_out(scenario), level.of, local.tolist())
+    echelon = all_echelon_levels(lay_out(scenario), local)
     return {"level": np.array([echelon[name] for name in level.of]), "weights": weights.textbook}
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these numbers."""
-    return Linear(name, layout, rows(values))
-
-
-LINEAR = Classic("linear", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),))
+LINEAR = Classic(
+    "linear",
+    why_not,
+    parameters,
+    acting(Linear),
+    holds=(Special(BASE_STOCK, of_base_stock),),
+)

@@ -2,11 +2,12 @@
 
     order = floor(min(cap, max(0, w0 - w . x)))
 
-x is the view of one item with one source: what is on order by its age, youngest first, then the
-stock by its age, youngest first and net of backorders. Base-stock weighs all cells by 1 and has no
-cap. Where demand is lost, the order of the optimal policy falls by at most 1 with a unit more of
-any cell, and by less the older the unit is (Karlin and Scarf 1958; Zipkin 2008): a linear rule can
-follow that, no base-stock level can. The cap is that of capped base-stock (Xin 2021).
+x is the view of one item with one source: what is ordered and not shipped yet, what is on its way
+by its age, youngest first, then the stock by its age, youngest first and net of backorders.
+Base-stock weighs all cells by 1 and has no cap. Where demand is lost, the order of the optimal
+policy falls by at most 1 with a unit more of any cell, and by less the older the unit is (Karlin
+and Scarf 1958; Zipkin 2008): a linear rule can follow that, no base-stock level can. The cap is
+that of capped base-stock (Xin 2021).
 
 Sizing (ours, a start for the tuner; the literature has no formula): weights that fall evenly from
 1, on what was ordered last, to 1/2 on the oldest stock where demand is lost, and stay at 1 where it
@@ -26,15 +27,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy, linear_rule
+from jitgym.control import Rule, linear_rule
+from jitgym.control.masses import mean_of
+from jitgym.control.positions import waiting
+from jitgym.control.sizing import Stage, echelon_level, stages
 from jitgym.plant import Layout, lay_out
 from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
 from jitgym.units import whole
 
-from ..base.declaration import Array, Classic, Parameter, Values, plain
-from ..base.sizing import Stage, stages
-from ..pull.base_stock import bounded_level
+from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from .capped_base_stock import cap_sizes
 
 LEAST_WEIGHT = 0.5  # of the oldest stock, where demand is lost
@@ -65,16 +67,17 @@ def cells_of(layout: Layout) -> dict[str, dict[int, float]]:
     parts = {part.name: part for part in layout.state}
     (item,), (source,) = layout.scenario.items, layout.scenario.sources
     coming, stock = parts[f"{source}.in_process"], parts[f"{item}.stock"]
+    cells = {}
+    if unshipped := parts.get(f"{source}.unshipped"):
+        cells[unshipped.name] = {unshipped.start: 1.0}
     # The pipeline's first cell, what is granted this period, is empty when the rule looks.
-    cells = {
+    cells |= {
         f"{source}.in_process[{age}]": {coming.start + age: 1.0} for age in range(1, coming.size)
     }
     for age in range(stock.size):
         name = f"{item}.stock[{age}]" if stock.size > 1 else f"{item}.stock"
         cells[name] = {stock.start + age: 1.0}
-    for name in layout.scenario.demands:
-        if f"{name}.backlog" in parts:
-            cells[list(cells)[-1]][parts[f"{name}.backlog"].start] = -1.0
+    cells[list(cells)[-1]] |= dict.fromkeys(waiting(layout, item), -1.0)
     return cells
 
 
@@ -83,53 +86,30 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     (stage,) = stages(scenario).values()
     cells = tuple(cells_of(lay_out(scenario)))
     weights = falling_weights(len(cells), LEAST_WEIGHT if stage.is_lost else 1.0)
-    level = _level(stage, weights)
     cap, most = cap_sizes(stage)
-    source = (stage.source,)
+    fine = FINEST * stage.lot
+    source, least = (stage.source,), stage.smallest_order
+    level = _level(stage, weights)
     return (
-        Parameter(
-            name="level",
-            unit="units",
-            of=source,
-            textbook=np.array([level]),
-            high=np.array([max(stage.ceiling, level)]),
-            step=np.array([FINEST * stage.lot]),
-            real=True,
-        ),
-        Parameter(
-            name="weights",
-            unit="units a unit",
-            of=cells,
-            textbook=weights,
-            high=np.full(len(cells), 1.2),
-            step=np.full(len(cells), FINEST),
-            real=True,
-        ),
-        Parameter(
-            name="cap",
-            unit="units a period",
-            of=source,
-            textbook=np.array([cap]),
-            high=np.array([most]),
-            step=np.array([FINEST * stage.lot]),
-            low=stage.smallest_order,
-            least=stage.smallest_order,
-            real=True,
+        parameter("level", "units", level, of=source, high=stage.ceiling, step=fine, real=True),
+        parameter("weights", "units a unit", weights, of=cells, high=1.2, step=FINEST, real=True),
+        parameter(
+            "cap", "units a period", cap, of=source, high=most, step=fine, low=least, real=True
         ),
     )
 
 
 def _level(stage: Stage, weights: Array) -> float:
     """The w0 that orders the mean requirement when stock and pipeline are base-stock's mean."""
-    level = bounded_level(stage.lead_time_demand, *stage.ratios)
+    gap = stage.requirement + mean_of(stage.below)
     coming = np.full(weights.size - 1, stage.requirement)
-    stock = max(level - stage.requirement - coming.sum(), 0.0)
-    w0 = stage.requirement + float(weights @ np.append(coming, stock))
+    stock = max(echelon_level(stage) - gap - coming.sum(), 0.0)
+    w0 = gap + float(weights @ np.append(coming, stock))
     return round(max(w0, stage.smallest_order) / FINEST) * FINEST
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these numbers."""
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these numbers."""
     level, weights, cap = (array.tolist() for array in values.values())
     ((source, about),) = layout.scenario.sources.items()
     position = {
@@ -138,8 +118,7 @@ def build(name: str, layout: Layout, values: Values) -> Policy:
         for cell, units in cells.items()
     }
     numbers = (UNLIMITED, level[0], cap[0], float(about.lot_size), 0.0)
-    rule = linear_rule(layout, [source], [position], [numbers])
-    return RulePolicy(name, layout, rule, plain(values))
+    return linear_rule(layout, [source], [position], [numbers])
 
 
-LINEAR_CAPPED = Classic("linear-capped", why_not, parameters, build)
+LINEAR_CAPPED = Classic("linear-capped", why_not, parameters, ruled(rule))

@@ -16,7 +16,7 @@ cost:
 Where demand is lost the same, as an approximation. Quantities in units, costs a period.
 
 >>> from jitgym.distributions import Poisson
->>> from ..base.sizing import mass
+>>> from jitgym.control.masses import mass
 >>> best_min_max(mass(Poisson(mean=6)), mass(Poisson(mean=6)), fixed=5, holding=1, shortage=4)
 (4, 10, 8.034112)
 
@@ -33,22 +33,15 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy, RulePolicy, pull_rule
+from jitgym.control import Rule, pull_rule
+from jitgym.control.costs import critical_ratio, holding_at_least
+from jitgym.control.masses import mean_of, quantile
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Array, Classic, Parameter, Values, plain
-from ..base.sizing import (
-    MOST_RATIO,
-    Stage,
-    critical_ratio,
-    from_supplier_to_customer,
-    mean_of,
-    outside_suppliers,
-    quantile,
-    stages,
-)
-from ..pull.base_stock import echelon_levels, level_parameter
+from ..base.common import at_suppliers, levels_of_stations, station_levels
+from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
 NEVER = 1 - 1e-9  # chance of a period without demand from which on there is none to speak of
@@ -84,7 +77,7 @@ class Cycle:
         self.renewals = np.array([1 / (1 - demand[0])])
 
     def cost(self, s: int, S: int) -> float:
-        """Return c(s, S), the average cost a period."""
+        """Return c(s, S), the average cost per period."""
         while self.renewals.size < S - s:
             self._renew()
         m = self.renewals[: S - s]
@@ -101,7 +94,7 @@ class Cycle:
 def best_min_max(
     demand: Array, covered: Array, fixed: float, holding: float, shortage: float
 ) -> tuple[int, int, float]:
-    """Return the best s and S, and their average cost a period (Zheng and Federgruen 1991).
+    """Return the best s and S, and their average cost per period (Zheng and Federgruen 1991).
 
     Parameters
     ----------
@@ -112,8 +105,7 @@ def best_min_max(
     """
     if shortage <= 0 or demand[0] > NEVER:
         return -1, 0, 0.0
-    # What costs nothing to hold is held as in every other textbook size: to the same ratio.
-    holding = max(holding, shortage * (1 / MOST_RATIO - 1))
+    holding = holding_at_least(shortage, holding)
     G = PositionCost(covered, holding, shortage)
     c = Cycle(demand, G, fixed).cost
     best = int(quantile(covered, critical_ratio(shortage, holding)))
@@ -134,56 +126,51 @@ def best_min_max(
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return s and S of the outside suppliers, and the stations' levels."""
-    at = stages(scenario)
     suppliers = outside_suppliers(scenario)
-    ordered = [at[name] for name in suppliers]
-    points, tops = np.array([_textbook(stage) for stage in ordered]).T
-    steps = np.array([stage.resolution for stage in ordered])
-    most = np.array([stage.ceiling for stage in ordered])
-    reorder = Parameter(
-        name="reorder_point",
-        unit="units",
-        of=tuple(suppliers),
-        textbook=points,
-        high=np.maximum(most, points),
-        step=steps,
-        low=np.minimum(points, 0.0),
-        least=-math.inf,
+    at = [stages(scenario)[name] for name in suppliers]
+    points, tops = np.array([_textbook(stage) for stage in at]).T
+    steps = [stage.resolution for stage in at]
+    most = np.array([stage.ceiling for stage in at])
+    return (
+        parameter(
+            "reorder_point",
+            "units",
+            points,
+            of=suppliers,
+            high=most,
+            step=steps,
+            low=np.minimum(points, 0.0),
+            least=-math.inf,
+        ),
+        parameter(
+            "order_up_to",
+            "units",
+            tops,
+            of=suppliers,
+            high=np.maximum(most, 3 * tops - 2 * points),
+            step=steps,
+        ),
+        *station_levels(scenario),
     )
-    order_up_to = Parameter(
-        name="order_up_to",
-        unit="units",
-        of=tuple(suppliers),
-        textbook=tops,
-        high=np.maximum(most, 3 * tops - 2 * points),
-        step=steps,
-    )
-    stations = [name for name in at if name not in suppliers]
-    return (reorder, order_up_to, *([level_parameter(scenario, stations)] if stations else []))
 
 
 def _textbook(stage: Stage) -> tuple[float, float]:
-    """The textbook's s and S; an order is not below the smallest."""
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
+    """The textbook's s and S; an order is neither below the smallest nor above the largest."""
     s, top, _ = best_min_max(
-        stage.demand, stage.lead_time_demand, fixed, stage.holding, stage.shortage
+        stage.demand, stage.lead_time_demand, stage.fixed, stage.carrying, stage.shortage
     )
-    return float(s), float(max(top, s + stage.smallest_order, 0))
+    if stage.is_lost:  # nobody waits who could bring a position below 0
+        s = max(s, 0)
+    least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
+    return float(s), float(max(min(max(top, s + least), s + most), 0))
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these reorder points, order-up-to and stations' levels."""
-    scenario = layout.scenario
-    suppliers = outside_suppliers(scenario)
-    stations = [s for s in from_supplier_to_customer(scenario) if s not in suppliers]
-    points = dict(zip(suppliers, values["reorder_point"].tolist(), strict=True))
-    tops = dict(zip(suppliers, values["order_up_to"].tolist(), strict=True))
-    levels = echelon_levels(layout, stations, values.get("levels", np.empty(0)).tolist())
-    levels |= tops
-    triggers = {source: max(0.0, tops[source] - points[source]) for source in suppliers}
-    rule = pull_rule(layout, levels=levels, triggers=triggers)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these reorder points, order-up-to and stations' levels."""
+    tops = at_suppliers(layout, values["order_up_to"])
+    gaps = np.maximum(values["order_up_to"] - values["reorder_point"], 0.0)
+    levels = levels_of_stations(layout, values) | tops
+    return pull_rule(layout, levels=levels, triggers=at_suppliers(layout, gaps))
 
 
-MIN_MAX = Classic("s-S", eoq.why_not, parameters, build)
+MIN_MAX = Classic("s-S", eoq.why_not, parameters, ruled(rule))

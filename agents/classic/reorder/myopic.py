@@ -24,15 +24,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy
+from jitgym.control.costs import MOST_RATIO
+from jitgym.control.masses import quantile
+from jitgym.control.sizing import stages
 from jitgym.distributions import Deterministic
-from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, remembered, rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..base.sizing import MOST_RATIO, Stage, quantile, stages
+from ..base.acting import Acting, acting, remembered
+from ..base.declaration import Array, Classic, Parameter, parameter
 from . import linear_capped
 
 Method = Callable[[Array, Array, int, Array, Array, int], npt.NDArray[np.intp]]
@@ -159,6 +159,10 @@ def why_not(scenario: Scenario) -> str:
         return "it orders from an outside supplier"
     if not isinstance(source.lead_time, Deterministic):
         return "the lead time is random: it looks at the one period in which an order arrives"
+    if stage.smallest_order > stage.lot:
+        return "orders have a minimum: it orders for a single period"
+    if source.partial is not None:
+        return "deliveries fall short: it counts on all that is ordered, in time"
     if item.shelf_life or item.obsolescence:
         return "stock spoils here: it works out what is left after sales alone"
     if len({id(phase) for demand in scenario.demands.values() for phase in demand.phases}) > 1:
@@ -171,26 +175,9 @@ def why_not(scenario: Scenario) -> str:
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the ratio."""
     (stage,) = stages(scenario).values()
-    return (
-        Parameter(
-            name="ratio",
-            unit="share",
-            of=(stage.source,),
-            textbook=np.array([_ratio(stage)]),
-            high=np.array([0.9999]),
-            step=np.array([0.005]),
-            most=1.0,
-        ),
-    )
+    ratio = float(np.mean(stage.ratios))
+    of = (stage.source,)
+    return (parameter("ratio", "share", ratio, of=of, high=0.9999, step=0.005, most=1.0),)
 
 
-def _ratio(stage: Stage) -> float:
-    return float(np.mean(stage.ratios))
-
-
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this ratio."""
-    return Myopic(name, layout, rows(values))
-
-
-MYOPIC = Classic("myopic", why_not, parameters, build)
+MYOPIC = Classic("myopic", why_not, parameters, acting(Myopic))

@@ -24,13 +24,12 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.masses import mean_of
+from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 
-from ..base.acting import rows
-from ..base.declaration import Array, Classic, Values
-from ..base.sizing import mean_of, stages
+from ..base.acting import acting
+from ..base.declaration import Array, Classic
 from . import myopic
 from .myopic import Myopic, after_demand, parameters, stock_on_arrival
 
@@ -110,9 +109,4 @@ def why_not(scenario: Scenario) -> str:
     return ""
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this ratio."""
-    return Myopic(name, layout, rows(values), method=myopic_two_orders)
-
-
-MYOPIC_TWO = Classic("myopic-2", why_not, parameters, build)
+MYOPIC_TWO = Classic("myopic-2", why_not, parameters, acting(Myopic, method=myopic_two_orders))

@@ -15,22 +15,21 @@ S that of base-stock over the lead time and R periods. Levels local, in units, i
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
-from jitgym.scenario import Scenario
+from jitgym.control.masses import compound
+from jitgym.control.sizing import Stage, bounded_level, outside_suppliers, stages
+from jitgym.scenario import Scenario, economic_order_quantity
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..base.sizing import Stage, compound, outside_suppliers, stages
-from ..formulas.economic_order import economic_order_quantity
-from ..pull.base_stock import bounded_level, level_parameter
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, parameter
 from . import eoq
 
+SLACK = 1.25  # of its need that an interval must be able to order at most
 LONGEST = 52  # periods between two reviews that a tuner tries, at least
 
 
@@ -70,28 +69,30 @@ class PeriodicReview(Acting):
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the interval of every outside supplier, and the local levels."""
     at = stages(scenario)
-    suppliers = outside_suppliers(scenario)
-    intervals = {name: _interval(at[name]) for name in suppliers}
-    interval = Parameter(
-        name="interval",
-        unit="periods",
-        of=tuple(suppliers),
-        textbook=np.array([float(intervals[name]) for name in suppliers]),
-        high=np.array([max(2.0 * intervals[name], LONGEST) for name in suppliers]),
-        step=np.ones(len(suppliers)),
-        low=1.0,
-        least=1.0,
-        whole=True,
-    )
+    intervals = {name: _interval(at[name]) for name in outside_suppliers(scenario)}
     level = level_parameter(scenario)
     more = np.array([_more(stage, intervals.get(name, 1)) for name, stage in at.items()])
-    return interval, replace(level, textbook=level.textbook + more, high=level.high + 2 * more)
+    return (
+        parameter(
+            "interval",
+            "periods",
+            list(intervals.values()),
+            of=intervals,
+            high=[max(2.0 * interval, LONGEST) for interval in intervals.values()],
+            low=1.0,
+            whole=True,
+        ),
+        level.resized(level.textbook + more, high=level.high + 2 * more),
+    )
 
 
 def _interval(stage: Stage) -> int:
-    source = stage.scenario.sources[stage.source]
-    fixed = source.shipment_cost + source.setup_cost
-    return review_interval(fixed, stage.requirement, stage.holding)
+    """The textbook's R; what a review can order at most must last for it."""
+    if not stage.requirement:
+        return 1
+    usual = max(1, round(stage.order_lasts)) if stage.fixed else 1
+    most = stage.largest_order / (SLACK * stage.requirement)
+    return usual if most == math.inf else max(1, min(usual, math.floor(most)))
 
 
 def _more(stage: Stage, interval: int) -> float:
@@ -106,9 +107,4 @@ def _more(stage: Stage, interval: int) -> float:
     )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these intervals and local levels."""
-    return PeriodicReview(name, layout, rows(values))
-
-
-PERIODIC_REVIEW = Classic("R-S", eoq.why_not, parameters, build)
+PERIODIC_REVIEW = Classic("R-S", eoq.why_not, parameters, acting(PeriodicReview))

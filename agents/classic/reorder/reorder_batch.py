@@ -15,7 +15,7 @@ and the customer follow local base-stock levels. Where demand is lost the sizes 
 approximation. Quantities in units, costs a period.
 
 >>> from jitgym.distributions import Poisson
->>> from ..base.sizing import mass
+>>> from jitgym.control.masses import mass
 >>> one_by_one = lambda quantity: 1.5  # Snyder and Shen, example 5.8: rate 1.5, lead time 2
 >>> best_batch(mass(Poisson(mean=3)), one_by_one, fixed=100, holding=20, shortage=150)
 (3, 5, 107.92358)
@@ -25,15 +25,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
+from jitgym.control.costs import critical_ratio
+from jitgym.control.masses import quantile
+from jitgym.control.sizing import Stage, stages
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Array, Classic, Parameter
-from ..base.sizing import MOST_RATIO, Stage, critical_ratio, outside_suppliers, quantile, stages
+from ..base.declaration import Array, Classic, Parameter, ruled
 from . import eoq
 from .min_max import NEVER, PositionCost
 
@@ -48,7 +50,7 @@ def best_batch(
     shortage: float,
     lot: int = 1,
 ) -> tuple[int, int, float]:
-    """Return the best r and Q, a multiple of the lot, and their average cost a period.
+    """Return the best r and Q, a multiple of the lot, and their average cost per period.
 
     Parameters
     ----------
@@ -148,35 +150,31 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return quantity and reorder point of the outside suppliers, and the stations' levels."""
     quantity, point, *rest = eoq.parameters(scenario)
     at = stages(scenario)
-    sizes = np.array([_textbook(at[name]) for name in outside_suppliers(scenario)])
-    points, quantities = sizes.T
+    points, quantities = np.array([_textbook(at[name]) for name in quantity.of]).T
     return (
-        replace(quantity, textbook=quantities, high=np.maximum(quantity.high, quantities)),
-        replace(
-            point,
-            textbook=points,
-            low=np.minimum(points, point.low),
-            least=-math.inf,
-            high=np.maximum(point.high, points),
-        ),
+        quantity.resized(quantities),
+        point.resized(points, least=np.full(points.size, -math.inf)),
         *rest,
     )
 
 
 def _textbook(stage: Stage) -> tuple[float, float]:
-    """The textbook's r and Q, in whole lots and not below the smallest order."""
+    """The textbook's r and Q, in whole lots within what can be ordered."""
     if stage.shortage <= 0 or stage.demand[0] > NEVER or stage.lot != round(stage.lot):
         return 0.0, stage.smallest_order
-    source = stage.scenario.sources[stage.source]
     point, quantity, _ = best_batch(
         stage.lead_time_demand,
         once_a_period(stage.demand),
-        source.shipment_cost + source.setup_cost,
-        max(stage.holding, stage.shortage * (1 / MOST_RATIO - 1)),
+        stage.fixed,
+        stage.carrying,
         stage.shortage,
         lot=int(stage.lot),
     )
-    return float(point), max(float(quantity), stage.smallest_order)
+    least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
+    if least <= quantity <= most:  # at 0 nobody waits who could bring a position below it
+        return float(max(point, 0) if stage.is_lost else point), float(quantity)
+    bounded = min(max(float(quantity), least), most)
+    return eoq.reorder_point(stage.lead_time_demand, bounded, *stage.ratios), bounded
 
 
-REORDER_BATCH = Classic("r-nQ", eoq.why_not, parameters, eoq.build)
+REORDER_BATCH = Classic("r-nQ", eoq.why_not, parameters, ruled(eoq.rule))

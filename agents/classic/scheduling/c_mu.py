@@ -24,14 +24,16 @@ from functools import cached_property
 import numpy as np
 
 from jitgym.control import Policy
+from jitgym.control.costs import worth
+from jitgym.control.sizing import stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from ..adaptive import seasonal_base_stock
 from ..adaptive.seasonal_base_stock import SeasonalBaseStock
-from ..base.acting import in_scenario_order, rows, shared
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..base.sizing import stages, worth
+from ..base.acting import acting, in_scenario_order, shared
+from ..base.common import lots_of
+from ..base.declaration import Array, Classic, Parameter, Values, parameter
 from .heijunka import textbook_interval
 
 
@@ -77,24 +79,17 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return those of seasonal base-stock, and the runs that are worth a setup."""
     at, names = stages(scenario), shared(scenario)
     usual = np.array([at[n].requirement for n in names]) * textbook_interval(scenario)
-    lots = np.array([at[n].lot for n in names])
+    lots = lots_of(at, names)
     textbook = np.floor(usual / lots + 0.5) * lots
-    runs = Parameter(
-        name="runs",
-        unit="units",
-        of=tuple(names),
-        textbook=textbook,
-        high=np.maximum(4 * textbook, 20 * lots),
-        step=lots,
-    )
+    most = np.maximum(4 * textbook, 20 * lots)
+    runs = parameter("runs", "units", textbook, of=names, high=most, step=lots)
     moved = seasonal_base_stock.moved(scenario)
     return (*seasonal_base_stock.parameters(scenario)[0 if moved else 2 :], runs)
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these safety factors, local levels and runs."""
-    given = rows(values)
-    return CMu(name, layout, {"safety": np.zeros((1, 0)), "quantity": np.zeros((1, 0)), **given})
+    """Return the policy; where nothing is bought there are no safety factors and quantities."""
+    return acting(CMu)(name, layout, {"safety": np.zeros(0), "quantity": np.zeros(0), **values})
 
 
 C_MU = Classic("c-mu", why_not, parameters, build)

@@ -30,15 +30,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.sizing import available_time, stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, in_scenario_order, rows, shared
-from ..base.declaration import Array, Classic, Parameter, Special, Values
-from ..base.sizing import available_time, stages
-from ..pull.base_stock import BASE_STOCK, level_parameter
+from ..base.acting import Acting, acting, in_scenario_order, shared
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
+from ..pull.base_stock import BASE_STOCK
 
 ALLOWANCE = 0.10
 LONGEST = 40.0  # periods
@@ -109,32 +108,12 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the local levels, and the interval."""
     interval = textbook_interval(scenario)
     at = stages(scenario)
-    levels = level_parameter(scenario)
+    levels = level_parameter(scenario, name="levels")
     half = np.array([at[n].requirement * interval / 2 if n in shared(scenario) else 0 for n in at])
-    textbook = levels.textbook + np.ceil(half)
     return (
-        Parameter(
-            name="levels",
-            unit="units",
-            of=levels.of,
-            textbook=textbook,
-            high=np.maximum(levels.high, textbook),
-            step=levels.step,
-        ),
-        Parameter(
-            name="interval",
-            unit="periods",
-            of=("policy",),
-            textbook=np.array([interval]),
-            high=np.array([max(12.0, interval)]),
-            step=np.array([0.25]),
-        ),
+        levels.resized(levels.textbook + np.ceil(half)),
+        parameter("interval", "periods", interval, high=12.0, step=0.25),
     )
-
-
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these local levels and this interval."""
-    return Heijunka(name, layout, rows(values))
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
@@ -143,5 +122,9 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
 
 
 HEIJUNKA = Classic(
-    "heijunka", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+    "heijunka",
+    why_not,
+    parameters,
+    acting(Heijunka),
+    holds=(Special(BASE_STOCK, of_base_stock),),
 )

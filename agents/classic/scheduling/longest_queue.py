@@ -14,18 +14,16 @@ for equal products). Levels are local, in units; textbook sizing: those of base-
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Values
-from ..pull.base_stock import level_parameter
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter
 
 
 def work_waiting(asked: Array, times: Array) -> Array:
@@ -61,12 +59,7 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the local levels."""
-    return (replace(level_parameter(scenario), name="levels", alias=""),)
+    return (level_parameter(scenario, name="levels"),)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these local levels."""
-    return LongestQueue(name, layout, rows(values))
-
-
-LONGEST_QUEUE = Classic("longest-queue", why_not, parameters, build)
+LONGEST_QUEUE = Classic("longest-queue", why_not, parameters, acting(LongestQueue))

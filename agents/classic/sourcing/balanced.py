@@ -18,24 +18,22 @@ Quantities in units.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.masses import deviation_of
+from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole
 
 from ..adaptive import smoothed
 from ..adaptive.seasonal_base_stock import lasts
-from ..base.acting import Acting, rows
-from ..base.declaration import Array, Classic, Parameter, Values
+from ..base.acting import Acting, acting
+from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Forecasts
-from ..base.sizing import deviation_of, stages
 from . import can_order
 
 
@@ -165,31 +163,21 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         found = [trips[c] for c, crew in crews.items() if (crew[0] in stores) == is_store]
         return round(min(max([*found, 0.0]), 12.0), 1)
 
-    def single(name: str, unit: str, textbook: float, high: float, step: float) -> Parameter:
-        low = -3.0 if "safety" in name else 0.0
-        return Parameter(
-            name=name,
-            unit=unit,
-            of=("policy",),
-            textbook=np.array([textbook]),
-            high=np.array([max(high, textbook)]),
-            step=np.array([step]),
-            low=low,
-            least=-math.inf if low else 0.0,
+    def safety(name: str, factor: float) -> Parameter:
+        return parameter(
+            name, "standard deviations", round(factor, 2), high=8.0, step=0.05, low=-3.0
         )
 
+    def periods(name: str, is_store: bool) -> Parameter:
+        return parameter(name, "periods of need", interval(is_store), high=12.0, step=0.1)
+
     return (
-        single("weight", "share", smoothed.WEIGHT, 1.0, 0.01),
-        single("safety", "standard deviations", round(z, 2), 8.0, 0.05),
-        single("store_safety", "standard deviations", round(z_store, 2), 8.0, 0.05),
-        single("interval", "periods of need", interval(False), 12.0, 0.1),
-        single("store_interval", "periods of need", interval(True), 12.0, 0.1),
+        smoothed.weight_parameter(),
+        safety("safety", z),
+        safety("store_safety", z_store),
+        periods("interval", False),
+        periods("store_interval", True),
     )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with this forecast, these safety factors and intervals."""
-    return Balanced(name, layout, rows(values))
-
-
-BALANCED = Classic("balanced", why_not, parameters, build)
+BALANCED = Classic("balanced", why_not, parameters, acting(Balanced))

@@ -24,15 +24,14 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control import Policy
-from jitgym.plant import Layout
+from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, in_scenario_order, rows
-from ..base.declaration import Array, Classic, Parameter, Special, Values
-from ..base.sizing import stages
-from ..pull.base_stock import BASE_STOCK, level_parameter
+from ..base.acting import Acting, acting, in_scenario_order
+from ..base.common import level_parameter
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
+from ..pull.base_stock import BASE_STOCK
 
 
 def truck_interval(trip: float, items: Sequence[float], holding: Sequence[float]) -> float:
@@ -106,24 +105,17 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         for interval, crew in zip(intervals.tolist(), crews.values(), strict=True)
         for name in crew
     }
-    levels = level_parameter(scenario)
+    levels = level_parameter(scenario, name="levels")
     textbook = levels.textbook + np.array([extra.get(name, 0.0) for name in at])
-    step = np.array([0.1] * len(crews))
 
     def gap(name: str, value: Array) -> Parameter:
-        most = np.full(len(crews), 12.0)
-        return Parameter(name, "periods of need", tuple(crews), value, most, step)
+        return parameter(name, "periods of need", value, of=crews, high=12.0, step=0.1)
 
     return (
-        Parameter("levels", "units", levels.of, textbook, levels.high + textbook, levels.step),
+        levels.resized(textbook, high=levels.high + textbook),
         gap("must", intervals),
-        gap("can", np.asarray(np.round(intervals / 2, 1), dtype=np.float64)),
+        gap("can", np.round(intervals / 2, 1)),
     )
-
-
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these local levels and gaps."""
-    return CanOrder(name, layout, rows(values))
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
@@ -133,5 +125,9 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
 
 
 CAN_ORDER = Classic(
-    "can-order", why_not, parameters, build, holds=(Special(BASE_STOCK, of_base_stock),)
+    "can-order",
+    why_not,
+    parameters,
+    acting(CanOrder),
+    holds=(Special(BASE_STOCK, of_base_stock),),
 )

@@ -18,11 +18,11 @@ in units a period.
 
 from __future__ import annotations
 
-from jitgym.control import Policy, RulePolicy
+from jitgym.control import Rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Classic, Parameter, Values, plain
+from ..base.declaration import Classic, Parameter, Values, ruled
 from . import dual_sourcing
 
 
@@ -34,11 +34,10 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     )
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these levels and caps."""
-    expedited, regular, caps = (array.tolist() for array in values.values())
-    rule = dual_sourcing.two_source_rule(layout, expedited, regular, caps)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these numbers."""
+    expedited, regular, caps = values.values()
+    return dual_sourcing.two_source_rule(layout, expedited, regular, caps=caps)
 
 
-CAPPED_DUAL_INDEX = Classic("capped-dual-index", dual_sourcing.why_not, parameters, build)
+CAPPED_DUAL_INDEX = Classic("capped-dual-index", dual_sourcing.why_not, parameters, ruled(rule))

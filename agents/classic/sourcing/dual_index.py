@@ -17,10 +17,10 @@ units.
 
 from __future__ import annotations
 
-from jitgym.control import Policy, RulePolicy
+from jitgym.control import Rule
 from jitgym.plant import Layout
 
-from ..base.declaration import Classic, Values, plain
+from ..base.declaration import Classic, Values, ruled
 from . import dual_sourcing
 
 
@@ -32,11 +32,12 @@ def dual_orders(
     return expedited, max(0, regular_level - all_on_order - expedited)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these levels."""
-    expedited, regular = (array.tolist() for array in values.values())
-    rule = dual_sourcing.two_source_rule(layout, expedited, regular)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these numbers."""
+    expedited, regular = values.values()
+    return dual_sourcing.two_source_rule(layout, expedited, regular)
 
 
-DUAL_INDEX = Classic("dual-index", dual_sourcing.why_not, dual_sourcing.level_parameters, build)
+DUAL_INDEX = Classic(
+    "dual-index", dual_sourcing.why_not, dual_sourcing.level_parameters, ruled(rule)
+)

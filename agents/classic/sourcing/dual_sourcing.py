@@ -10,15 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jitgym.control import Rule, linear_rule
-from jitgym.control.rules import echelon
+from jitgym.control import Rule, echelon, linear_rule
+from jitgym.control.positions import coming
+from jitgym.control.sizing import Stage, echelon_level, stages
 from jitgym.plant import Layout
 from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Parameter
-from ..base.sizing import Stage, stages
-from ..pull.base_stock import bounded_level
+from ..base.declaration import Array, Parameter, parameter
 from ..reorder.capped_base_stock import caps_of
 
 
@@ -63,19 +62,19 @@ def level_parameters(scenario: Scenario, single_index: bool = False) -> tuple[Pa
 
 
 def _newsvendor(stage: Stage) -> float:
-    return max(bounded_level(stage.lead_time_demand, *stage.ratios), stage.smallest_order)
+    return max(echelon_level(stage), stage.smallest_order)
 
 
 def _levels(
     name: str, at: Sequence[Stage], levels: Sequence[float], high: Sequence[float]
 ) -> Parameter:
-    return Parameter(
-        name=name,
-        unit="units",
-        of=tuple(stage.source for stage in at),
-        textbook=np.array(levels),
-        high=np.maximum(high, levels),
-        step=np.array([stage.resolution for stage in at]),
+    return parameter(
+        name,
+        "units",
+        levels,
+        of=(stage.source for stage in at),
+        high=high,
+        step=[stage.resolution for stage in at],
     )
 
 
@@ -88,9 +87,7 @@ def uncounted(scenario: Scenario, item: str) -> float:
 
 def cap_parameter(scenario: Scenario) -> Parameter:
     """Return the most that is ordered at once from the regular source of every item."""
-    at = stages(scenario)
-    regular = tuple(way for way, _ in pairs(scenario).values())
-    return caps_of(at, regular)
+    return caps_of(scenario, [way for way, _ in pairs(scenario).values()])
 
 
 def expedited_position(layout: Layout, item: str) -> dict[int, float]:
@@ -104,14 +101,17 @@ def expedited_position(layout: Layout, item: str) -> dict[int, float]:
     (pipeline,) = [part for part in layout.state if part.name == f"{regular}.in_process"]
     ahead = scenario.mean_lead_time(regular) - scenario.mean_lead_time(expedited)
     late = {pipeline.start + age for age in range(pipeline.size) if age < ahead - 1e-9}
+    if ahead > 1e-9:  # what has not shipped yet is younger than all of it
+        late |= set(coming(layout, regular)) - set(range(pipeline.start, pipeline.stop))
     return {cell: w for cell, w in echelon(layout, item).items() if cell not in late}
 
 
 def two_source_rule(
     layout: Layout,
-    expedited: Sequence[float],
-    regular: Sequence[float] | None = None,
-    caps: Sequence[float] | None = None,
+    expedited: Array,
+    regular: Array | None = None,
+    *,
+    caps: Array | None = None,
     single_index: bool = False,
 ) -> Rule:
     """Return the rule with these levels and caps, one of each item; without a level only the cap.
@@ -120,9 +120,9 @@ def two_source_rule(
     """
     scenario = layout.scenario
     place = {name: k for k, name in enumerate(scenario.sources)}
-    count = len(pairs(scenario))
-    levels = [UNLIMITED] * count if regular is None else regular
-    most = [UNLIMITED] * count if caps is None else caps
+    unbound = np.full(len(pairs(scenario)), UNLIMITED)
+    levels = unbound if regular is None else regular
+    most = unbound if caps is None else caps
     order, positions, numbers = [], [], []
     for k, (item, (slow, fast)) in enumerate(pairs(scenario).items()):
         full = echelon(layout, item)
@@ -133,7 +133,7 @@ def two_source_rule(
         ]
         lots = [float(scenario.sources[name].lot_size) for name in (fast, slow)]
         numbers += [
-            (UNLIMITED, expedited[k], UNLIMITED, lots[0], 0.0),
-            (UNLIMITED, levels[k], most[k], lots[1], 0.0),
+            (UNLIMITED, float(expedited[k]), UNLIMITED, lots[0], 0.0),
+            (UNLIMITED, float(levels[k]), float(most[k]), lots[1], 0.0),
         ]
     return linear_rule(layout, order, positions, numbers)

@@ -17,11 +17,11 @@ S_r. Levels in units.
 
 from __future__ import annotations
 
-from jitgym.control import Policy, RulePolicy
+from jitgym.control import Rule
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.declaration import Classic, Parameter, Values, plain
+from ..base.declaration import Classic, Parameter, Values, ruled
 from . import dual_sourcing
 
 
@@ -38,11 +38,10 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     return dual_sourcing.level_parameters(scenario, single_index=True)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these levels."""
-    expedited, regular = (array.tolist() for array in values.values())
-    rule = dual_sourcing.two_source_rule(layout, expedited, regular, single_index=True)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these numbers."""
+    expedited, regular = values.values()
+    return dual_sourcing.two_source_rule(layout, expedited, regular, single_index=True)
 
 
-SINGLE_INDEX = Classic("single-index", dual_sourcing.why_not, parameters, build)
+SINGLE_INDEX = Classic("single-index", dual_sourcing.why_not, parameters, ruled(rule))

@@ -22,20 +22,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from jitgym.control import Policy, RulePolicy
+from jitgym.control import Rule
+from jitgym.control.masses import deviation_of
+from jitgym.control.sizing import Stage, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
-from jitgym.units import whole_up
 
-from ..base.declaration import Classic, Parameter, Values, plain
-from ..base.sizing import Stage, deviation_of, stages
+from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from ..reorder import constant
 from . import dual_sourcing
 
 
 def why_not(scenario: Scenario) -> str:
     """Return why there is no base and no surge, or nothing."""
-    return dual_sourcing.why_not(scenario) or constant.why_not(scenario)
+    return dual_sourcing.why_not(scenario) or constant.below_the_minimum(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
@@ -43,15 +43,14 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     at = stages(scenario)
     slowest = [at[way] for way, _ in dual_sourcing.pairs(scenario).values()]
     fastest = [at[way] for _, way in dual_sourcing.pairs(scenario).values()]
-    textbook = np.array([_order(*pair) for pair in zip(slowest, fastest, strict=True)])
     lots = np.array([stage.lot for stage in slowest])
     needed = np.array([stage.requirement for stage in slowest])
-    order = Parameter(
-        name="order",
-        unit="units a period",
-        of=tuple(stage.source for stage in slowest),
-        textbook=textbook,
-        high=np.maximum(lots * whole_up(2 * needed / lots), textbook),
+    order = parameter(
+        "order",
+        "units a period",
+        [_order(*pair) for pair in zip(slowest, fastest, strict=True)],
+        of=(stage.source for stage in slowest),
+        high=lots * np.ceil(2 * needed / lots),
         step=lots,
         whole=True,
     )
@@ -67,11 +66,10 @@ def _order(slow: Stage, fast: Stage) -> float:
     return slow.lot * round(order / slow.lot)
 
 
-def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy with these orders and levels."""
-    order, level = (array.tolist() for array in values.values())
-    rule = dual_sourcing.two_source_rule(layout, expedited=level, caps=order)
-    return RulePolicy(name, layout, rule, plain(values))
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return the rule with these orders and levels."""
+    order, level = values.values()
+    return dual_sourcing.two_source_rule(layout, level, caps=order)
 
 
-TAILORED_BASE_SURGE = Classic("tailored-base-surge", why_not, parameters, build)
+TAILORED_BASE_SURGE = Classic("tailored-base-surge", why_not, parameters, ruled(rule))

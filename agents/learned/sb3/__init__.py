@@ -1,1 +1,1 @@
-"""Learners of stable-baselines3: vector environment, callbacks, PPO."""
+"""Learners from stable-baselines3: vector environment, callbacks, PPO."""

@@ -1,7 +1,7 @@
-"""What happens between two updates: stop in time, validate, keep what was learned, show how far.
+"""Callbacks between two updates: stop, validate, write checkpoints, show progress.
 
-stable-baselines3 calls `_on_rollout_start` after an update and before the next step: there weights,
-environments and random numbers belong together, and that is where all of this acts.
+stable-baselines3 calls `_on_rollout_start` after an update and before the next step. Weights,
+environments and random numbers are consistent only there, so all callbacks act there.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ LAYOUT = {"cost": {"beside the tuned classics": ["Multiline", ["cost/total", "re
 
 @dataclass
 class Budget:
-    """How long to train, sessions before this one included; whichever limit is reached first."""
+    """How long to train, with earlier sessions; the limit that is reached first counts."""
 
     steps: int | None  # of all environments together; None: no limit
     minutes: float | None  # wall time; None: no limit
-    earlier: float = 0.0  # seconds of sessions before this one
+    earlier: float = 0.0  # seconds of earlier sessions
     began: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
-        """Time that was trained so far."""
+        """Seconds of training so far."""
         return self.earlier + time.monotonic() - self.began
 
     def share(self, steps: int) -> float:
-        """Share of the budget that is used up after this many steps, 0 to 1."""
+        """Return the share of the budget that is used after this many steps, 0 to 1."""
         of_steps = steps / self.steps if self.steps else 0.0
         of_time = self.seconds / (60.0 * self.minutes) if self.minutes else 0.0
         return min(1.0, max(of_steps, of_time))
@@ -57,10 +57,10 @@ class Interrupt(threading.Event):
 
 @contextmanager
 def postponed_interrupt() -> Iterator[Interrupt]:
-    """Let the first Ctrl-C set a flag; a second one interrupts at once, as usual."""
+    """Let the first Ctrl-C only set a flag; the second one interrupts at once, as usual."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt  # signals reach the main thread only
+        yield interrupt  # only the main thread gets signals
         return
     usual = signal.getsignal(signal.SIGINT)
 
@@ -76,7 +76,7 @@ def postponed_interrupt() -> Iterator[Interrupt]:
 
 
 class Stop(BaseCallback):
-    """Ends training between two updates, when the budget is used up or a person interrupts."""
+    """Ends training between two updates, once the budget is used or the user interrupts."""
 
     def __init__(self, budget: Budget, interrupt: Interrupt) -> None:
         super().__init__()
@@ -88,23 +88,23 @@ class Stop(BaseCallback):
         self.is_over = used_up or self.interrupt.is_set()
 
     def _on_step(self) -> bool:
-        return not self.is_over  # the step just made is dropped: what is kept was kept before it
+        return not self.is_over  # the last step is dropped; checkpoints were written before it
 
 
 @dataclass
 class Best:
-    """The policy that cost least on the split `validate`."""
+    """The policy with the lowest cost on the split `validate`."""
 
     cost: float = float("inf")
     steps: int = 0
 
 
 class Validation(BaseCallback):
-    """Runs the policy without exploration on the split `validate` now and then, and at the end.
+    """Evaluates the policy without exploration on the split `validate`, regularly and at the end.
 
-    What it came to is logged: `cost/total` and the ledger's terms under `cost/`, KPIs under `kpi/`,
-    and the costs of other policies, which do not change, as lines under `reference/`. Then `keep`
-    is called with whether this policy is the best so far.
+    It logs `cost/total`, the ledger's terms under `cost/`, KPIs under `kpi/`, and the costs of
+    other policies as constant lines under `reference/`. Then it calls `keep` with whether this
+    policy is the best so far.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Proximal policy optimization (Schulman et al. 2017) by stable-baselines3, on the vector env.
 
-    train -> a folder (see checkpoint) and a policy;  load: a folder -> a policy
+    train: a scenario -> a folder (see checkpoint) and a policy;  load: a folder -> a policy
 
 Rewards and observations are normalized by the environment; the learner multiplies rewards by
-1 - discount, so that a value is of the order of one period's reward whatever the discount.
+1 - discount, so that a value has the size of one period's reward, whatever the discount.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ UPDATES_A_LOG = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to."""
+    """The result of a training."""
 
     policy: LearnedPolicy  # the best on the split `validate`
-    cost: float  # of it there
-    steps: int  # of all environments together, sessions before included
-    seconds: float  # likewise
+    cost: float  # its cost on the split `validate`
+    steps: int  # of all environments together, with earlier sessions
+    seconds: float  # with earlier sessions
 
 
 def train(
@@ -66,37 +66,41 @@ def train(
     references: Mapping[str, float] | None = None,
     progress: bool = False,
 ) -> Trained:
-    """Train on the split `train` and return the policy that was best on the split `validate`.
+    """Train on the split `train`, and return the policy that was best on the split `validate`.
 
     Parameters
     ----------
     scenario
-        The plant: a Scenario, a name of the catalog, or a path.
+        The plant: a Scenario, a catalog name, or a path.
     settings
         Hyperparameters.
     folder
-        Where checkpoints and TensorBoard's curves go.
+        The folder for checkpoints and TensorBoard's curves.
     steps, minutes
-        When to end, sessions before this one included: after so many steps of all environments
-        together, or so long; at least one of them.
+        When to end, with earlier sessions: after this many steps of all environments together, or
+        after this time. At least one of them is needed.
     seed
-        Of the weights, of exploration, and of the environments.
+        The seed of weights, exploration and environments.
     resume
-        Go on where the training in `folder` stopped.
+        Continue the training in `folder` where it stopped.
     references
-        Costs of other policies by name, drawn beside the curve.
+        Costs of other policies by name, drawn next to the curve.
     progress
         Show a bar on standard error.
 
-    A run with `steps` can be repeated to the last bit, interrupted and resumed or not; one with
-    `minutes` cannot, because the learning rate follows the clock.
+    A run with `steps` can be repeated to the last bit, even if it is interrupted and resumed. A run
+    with `minutes` cannot, because the learning rate follows the clock.
 
     Raises
     ------
     RunError
-        If the folder holds an agent already or, resuming, not this one.
+        If the folder already holds an agent or, with `resume`, does not hold this one.
     ScenarioError
+    <<<<<<< HEAD
         If the scenario, the seed or the steps are wrong, or neither steps nor minutes are given.
+    =======
+        If the scenario is not valid, or neither steps nor minutes are given.
+    >>>>>>> main
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
@@ -149,9 +153,9 @@ def train(
 
 
 def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
-    """Return the best policy of a training, for a scenario whose states and actions mean the same.
+    """Return the best policy of a training, for a scenario with the same observation and action.
 
-    Raises RunError where the folder holds none, or one that was trained for other entries.
+    Raises RunError if the folder holds no policy, or one that was trained for other entries.
     """
     checkpoint = Checkpoint(Path(folder))
     record, meaning = checkpoint.read(), checkpoint.read_record()
@@ -163,7 +167,7 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
     if changed:
         raise RunError(
             f"{checkpoint.folder}: its agent was trained with another {' and '.join(changed)} than "
-            f"{spaces.layout.scenario.name} has; expected the scenario it was trained on"
+            f"{spaces.layout.scenario.name} has; expected the scenario of its training"
         )
     net = ActorCriticPolicy(
         spaces.observation, spaces.action, lambda _: 0.0, **policy_arguments(record.settings)
@@ -175,7 +179,7 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> LearnedPolicy:
 
 
 def build(spaces: Spaces, settings: Settings, seed: int, budget: Budget) -> stable_baselines3.PPO:
-    """Return an untrained learner; its learning rate falls as the budget is used up."""
+    """Return an untrained learner; its learning rate falls as the budget is used."""
     same_step = gymnasium.vector.AutoresetMode.SAME_STEP
     plants = VectorPlant(
         spaces.layout.scenario, settings.environments, spaces.control, autoreset_mode=same_step
@@ -193,10 +197,10 @@ def build(spaces: Spaces, settings: Settings, seed: int, budget: Budget) -> stab
         ent_coef=settings.entropy_bonus,
         policy_kwargs=policy_arguments(settings),
         seed=seed % 2**32,
-        device="cpu",  # nets this small lose more on the way to a GPU than they gain there
+        device="cpu",  # such small nets lose more time on the way to a GPU than they gain
     )
     model.lr_schedule = lambda _: settings.learning_rate * (1.0 - budget.share(model.num_timesteps))
-    # Environment i has the seed first + i: scattered, so that no two trainings share a world.
+    # Environment i has the seed first + i; `first` is drawn, so no two trainings share a world.
     first = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(2))
     environments.seed(first)
     return model
@@ -209,12 +213,12 @@ def environments_of(model: stable_baselines3.PPO) -> PlantVecEnv:
 
 
 def policy_arguments(settings: Settings) -> dict[str, Any]:
-    """Return what stable-baselines3 builds the net of."""
+    """Return the arguments with which stable-baselines3 builds the net."""
     return {"net_arch": settings.layers, "log_std_init": float(np.log(settings.deviation))}
 
 
 def snapshot(model: stable_baselines3.PPO, budget: Budget, best: Best) -> Stored:
-    """Return all that the rest of the training depends on, as tensors and plain numbers."""
+    """Return the whole state of the training, as tensors and plain numbers."""
     name, keys, *rest = np.random.get_state()
     return {
         "steps": model.num_timesteps,
@@ -232,10 +236,9 @@ def snapshot(model: stable_baselines3.PPO, budget: Budget, best: Best) -> Stored
 
 
 def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored, path: Path) -> Best:
-    """Put a learner where the snapshot was taken; return the best policy's record.
+    """Restore a learner from a snapshot, and return the record of the best policy.
 
-    Raises RunError, and leaves the learner alone, where what was stored at `path` is not what
-    such a learner stores.
+    Raises RunError, and changes nothing, if the snapshot stored at `path` does not fit the learner.
     """
     _expect_snapshot(model, budget, stored, path)
     model.num_timesteps, model._n_updates = stored["steps"], stored["updates"]
@@ -254,12 +257,12 @@ def restore(model: stable_baselines3.PPO, budget: Budget, stored: Stored, path: 
 def _expect_snapshot(
     model: stable_baselines3.PPO, budget: Budget, stored: Stored, path: Path
 ) -> None:
-    """Raise RunError unless a snapshot is one of this learner, whole and with finite numbers."""
+    """Raise RunError unless a snapshot fits this learner, is whole, and has finite numbers."""
     model._last_obs = environments_of(model).reset()
     model._last_episode_starts = np.ones(environments_of(model).num_envs, dtype=bool)
     known = snapshot(model, budget, Best())
     known["best"] = {"cost": 0.0, "steps": 0}
-    # Adam has a state of its own once it has made a step: two tensors like each weight.
+    # After its first step Adam has a state of its own: two tensors for each weight.
     weights = [
         weight for group in model.policy.optimizer.param_groups for weight in group["params"]
     ]

@@ -1,4 +1,4 @@
-"""The native vector environment, as stable-baselines3 wants to see it: no subprocess, no copy."""
+"""The native vector environment for stable-baselines3, without subprocesses or copies."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ OF_THE_ENGINE = ("state", "sums", "totals", "period", "is_new", "keys", "seed", 
 
 
 class PlantVecEnv(VecEnv):
-    """A `VectorPlant` under the interface of stable-baselines3's `VecEnv`.
+    """A `VectorPlant` with the interface of stable-baselines3's `VecEnv`.
 
-    `infos[i]` is empty but on the step that ends an episode (the same empty dicts every step), when
-    it holds `terminal_observation`, `TimeLimit.truncated`, and under `episode` the return `r`, the
-    length `l`, the seconds since the first reset `t`, and the KPIs. The plants are one batch: their
-    attributes and methods are those of the whole. Rewards, but not `r`, are multiplied by `gain`.
+    `infos[i]` is empty (the same empty dict every step), except on the step that ends an episode.
+    It then holds `terminal_observation`, `TimeLimit.truncated`, and under `episode` the return `r`,
+    the length `l`, the seconds `t` since the environment was made, and the KPIs. The plants are one
+    batch, so attributes and methods belong to the whole batch. Rewards, but not `r`, are multiplied
+    by `gain`.
     """
 
     def __init__(self, plants: VectorPlant, gain: float = 1.0) -> None:
         if plants.autoreset_mode != AutoresetMode.SAME_STEP:
-            raise ValueError("stable-baselines3 resets in the same step; expected SAME_STEP")
+            raise ValueError(
+                "stable-baselines3 resets in the same step; expected autoreset_mode SAME_STEP"
+            )
         self.plants, self.gain = plants, gain
         super().__init__(
             plants.num_envs, plants.single_observation_space, plants.single_action_space
@@ -39,16 +42,16 @@ class PlantVecEnv(VecEnv):
         self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
 
     def reset(self) -> np.ndarray:
-        """Begin new episodes: of the seeds given by `seed`, else the next of the present ones.
+        """Begin new episodes, of the seeds given by `seed` or else the next of the current seeds.
 
-        Seeds and options hold for one reset, also where it refuses them.
+        Seeds and options apply to one reset, even if it refuses them.
         """
         seeds, options = self._seeds, self._options
         self._reset_seeds()
         self._reset_options()
         if any(other != options[0] for other in options):
             raise ValueError(
-                "options differ between plants of one batch; expected the same for all"
+                "options differ between the plants of one batch; expected the same for all"
             )
         observation, _ = self.plants.reset(seed=seeds, options=options[0])
         self._returns[:], self._lengths[:] = 0.0, 0
@@ -82,11 +85,11 @@ class PlantVecEnv(VecEnv):
         return infos
 
     def snapshot(self) -> dict[str, torch.Tensor]:
-        """Return where every plant stands: a plant is a row, and storing it is copying the row."""
+        """Return the state of every plant: a plant is a row, so this copies the rows."""
         return {name: torch.from_numpy(row.copy()) for name, row in self._rows().items()}
 
     def restore(self, stored: dict[str, torch.Tensor]) -> None:
-        """Put every plant where the snapshot was taken."""
+        """Restore every plant from a snapshot."""
         self.reset()
         for name, row in self._rows().items():
             row[:] = stored[name].numpy()
@@ -100,18 +103,18 @@ class PlantVecEnv(VecEnv):
         self.plants.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """Return the batch's attribute, once for each environment asked for."""
+        """Return an attribute of the batch, once for each environment asked for."""
         return [getattr(self.plants, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set the batch's attribute. Raises ValueError where only some plants are meant."""
+        """Set an attribute of the batch. Raises ValueError if only some plants are meant."""
         self._expect_all(indices)
         setattr(self.plants, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
-        """Call the batch's method once and return the result for each plant.
+        """Call a method of the batch once, and return the result for each plant.
 
-        Raises ValueError where only some are meant: a method is called for the whole batch.
+        Raises ValueError if only some plants are meant: a method is called for the whole batch.
         """
         self._expect_all(indices)
         result = getattr(self.plants, method_name)(*args, **kwargs)
@@ -122,18 +125,18 @@ class PlantVecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
     def get_images(self) -> list[np.ndarray | None]:
-        """Return a picture of each plant, where they were made with `render_mode="rgb_array"`."""
+        """Return a picture of each plant if they were made with `render_mode="rgb_array"`."""
         shown = self.plants.render() or (None,) * self.num_envs
         return [picture if isinstance(picture, np.ndarray) else None for picture in shown]
 
     def _expect_all(self, indices: Any) -> None:
         if len(set(self._get_indices(indices))) < self.num_envs:
             raise ValueError(
-                f"indices are {indices!r}, but the plants are one batch; expected None, for all"
+                f"indices are {indices!r}, but the plants are one batch; expected None (all plants)"
             )
 
     def _get_indices(self, indices: Any) -> list[int]:
-        """Return the plants that are meant; raises ValueError for one that does not exist."""
+        """Return the plants that are meant; raises ValueError if one does not exist."""
         listed = super()._get_indices(indices)
         most = self.num_envs - 1
         return [whole_number("an index", index, -self.num_envs, most) for index in listed]

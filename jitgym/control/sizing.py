@@ -1,4 +1,4 @@
-"""What textbook sizing needs to know of a plant: demand over a lead time, congestion, cost ratios.
+"""Textbook sizing of a plant: what a level must cover, what limits an order, the levels themselves.
 
 Quantities in units of the item that a source makes, times in periods. A probability mass is an
 array: entry k is the probability of k units.
@@ -7,6 +7,7 @@ array: entry k is the probability of k units.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,23 +15,47 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control import echelon_matrix
-from jitgym.distributions import Distribution, LifeCycle, NegativeBinomial
-from jitgym.scenario import Demand, Scenario, UpDown
-from jitgym.units import whole_up
+from jitgym.distributions import Deterministic, LifeCycle, NegativeBinomial
+from jitgym.scenario import Scenario, UpDown, economic_order_quantity
+from jitgym.units import whole, whole_up
+
+from .costs import MOST_RATIO, critical_ratio, holding_at_least, overage, worth
+from .masses import (
+    ONCE,
+    below_the_level,
+    compound,
+    deviation_of,
+    geometric,
+    mass,
+    mass_of,
+    mean_of,
+    quantile,
+    steadied,
+)
+from .rules import echelon_matrix
 
 Array = npt.NDArray[np.float64]
 
-MOST_RATIO = 0.9999  # where holding costs nothing, this share of lead time demand is covered
 LEAST_SLACK = 0.02  # of the work; a work center that has less time to spare is sized as if it had
 LEAST_MASS = 1e-6  # of an outage's tail
 LONGEST_WAIT = 100.0  # periods; nor is it sized for queues beyond this
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
-    """Return every source as a stage, from supplier to customer."""
+    """Return every source as a stage, from supplier to customer.
+
+    What is worked out of the last scenarios is kept: every policy asks for the same.
+    """
+    for known, at in _LAST:
+        if known is scenario:
+            return at
     matrix = echelon_matrix(scenario)
-    return {name: Stage(scenario, name, matrix) for name in from_supplier_to_customer(scenario)}
+    at = {name: Stage(scenario, name, matrix) for name in from_supplier_to_customer(scenario)}
+    _LAST.append((scenario, at))
+    return at
+
+
+_LAST: deque[tuple[Scenario, dict[str, Stage]]] = deque(maxlen=4)
 
 
 def from_supplier_to_customer(scenario: Scenario) -> list[str]:
@@ -73,11 +98,60 @@ class Stage:
         return self.lot * max(1, int(whole_up(least / self.lot)))
 
     @property
+    def largest_order(self) -> float:
+        """The most that can be ordered at once: whole lots, within maximum order and storage."""
+        most = min(
+            self.scenario.sources[self.source].maximum_order or math.inf,
+            math.inf if (room := self.scenario.items[self.item].storage) is None else room,
+        )
+        return max(self.lot * float(whole(most / self.lot)), self.lot) if most < math.inf else most
+
+    @property
+    def fixed(self) -> float:
+        """Cost of an order, whatever its size."""
+        source = self.scenario.sources[self.source]
+        return source.shipment_cost + source.setup_cost
+
+    @cached_property
+    def economic_order(self) -> float:
+        """The economic order quantity (Harris 1913); a period's need where nothing is fixed.
+
+        It lasts no longer than an episode, or than the item keeps.
+        """
+        if not self.fixed or not self.requirement:
+            return self.requirement
+        periods = float(self.scenario.horizon.periods)
+        keeps = self.scenario.items[self.item].shelf_life
+        most = self.requirement * min(periods, periods if keeps is None else keeps)
+        return min(
+            economic_order_quantity(self.fixed, self.requirement, self.holding) or most, most
+        )
+
+    @property
+    def order_quantity(self) -> float:
+        """The economic order in the nearest whole lots, within what can be ordered."""
+        quantity = max(self.lot * round(self.economic_order / self.lot), self.smallest_order)
+        return min(quantity, max(self.largest_order, self.smallest_order))
+
+    @property
+    def order_lasts(self) -> float:
+        """Periods that an economic order lasts; 1 where no order has a fixed cost."""
+        return self.economic_order / self.requirement if self.requirement else 1.0
+
+    @cached_property
+    def carrying(self) -> float:
+        """Cost of holding a unit for a period, at least so much that orders are economic ones."""
+        least = holding_at_least(self.shortage, self.holding)
+        if not self.fixed or not self.requirement:
+            return least
+        return max(least, 2 * self.fixed * self.requirement / self.economic_order**2)
+
+    @property
     def resolution(self) -> float:
         """The finest difference of a level that matters, in units."""
         return min(1.0, self.lot)
 
-    @property
+    @cached_property
     def requirement(self) -> float:
         """Mean units needed a period."""
         return self.scenario.mean_requirement(self.item)
@@ -111,6 +185,35 @@ class Stage:
         a period, with variances in the long run, breakdowns included: heavy traffic (Kingman 1962).
         With a base-stock policy it is the mean shortfall below the level (Glasserman 1997).
         """
+        return max(self._queue_at_its_center, self._queue_for_its_orders) + self._unshipped
+
+    @property
+    def _unshipped(self) -> float:
+        """Mean units that wait to ship where a share m of what is due does: D (1 - m) / m."""
+        partial = self.scenario.sources[self.source].partial
+        if partial is None or partial.rest != "later":
+            return 0.0
+        share = partial.share.expectation
+        return self.requirement * (1 - share) / share
+
+    @cached_property
+    def _queue_for_its_orders(self) -> float:
+        """The same where not the work center but the largest order is what limits a period."""
+        rivals = self.scenario.sources_of(self.item)
+        most = math.fsum(
+            Stage(self.scenario, name, self.matrix).largest_order
+            if self.scenario.sources[name].maximum_order
+            else math.inf
+            for name in rivals
+        )
+        if most == math.inf or self.requirement == 0:
+            return 0.0
+        variance = deviation_of(self.demand) ** 2
+        slack = max(most - self.requirement, LEAST_SLACK * self.requirement)
+        return min(variance / (2 * slack), LONGEST_WAIT * self.requirement)
+
+    @cached_property
+    def _queue_at_its_center(self) -> float:
         source = self.scenario.sources[self.source]
         if source.at is None or source.time_per_unit == 0 or self.requirement == 0:
             return 0.0
@@ -151,7 +254,7 @@ class Stage:
         way, and beside it the units that wait for the work centers there, each geometric. Of a new
         product, demand over so many periods at the height of its life.
         """
-        periods = np.array([0.0, 1.0])
+        periods = ONCE
         waiting = np.ones(1)
         place = list(self.scenario.sources).index
         for name in self.route:
@@ -160,12 +263,58 @@ class Stage:
             if source.disruption is not None:
                 periods = np.convolve(periods, outage(source.disruption))
             units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
-            queue = Stage(self.scenario, name, self.matrix).queue
+            stage = Stage(self.scenario, name, self.matrix)
+            queue = stage.queue
+            if source.partial is not None and source.partial.share.variance == 0 and queue:
+                # A share that is certain delays; it is the random one that makes a queue.
+                delay = Deterministic(value=stage._unshipped / stage.requirement)
+                periods = np.convolve(periods, mass(delay))
+                queue -= stage._unshipped
             waiting = np.convolve(waiting, geometric(units * queue))
         lives = [self.scenario.demands[name].quantity for name in self.units]
         if any(isinstance(life, LifeCycle) for life in lives):
             return self._height_of_life(math.ceil(mean_of(periods)))
         return compound(self.demand, periods, waiting)
+
+    @cached_property
+    def must_cover(self) -> Array:
+        """Mass of what an order-up-to level must cover: that, and how far below it orders stop.
+
+        Orders come in whole lots and not below the minimum, so that the position lies below the
+        level by then: with lots of Q, equally likely by 0 to Q - 1 units (Hadley and Whitin 1963).
+        """
+        return compound(self.below, ONCE, self.lead_time_demand)
+
+    @cached_property
+    def below(self) -> Array:
+        """Mass of how far below a level whole lots and a minimum order leave the position."""
+        return below_the_level(self.demand, self.lot, self.smallest_order)
+
+    @cached_property
+    def surprises(self) -> Array:
+        """Mass of what must be covered where pattern and season are known, and forecast."""
+        if not any(self.scenario.demands[name].varies for name in self.units):
+            return self.lead_time_demand
+        return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
+
+    @cached_property
+    def uncertainty(self) -> float:
+        """Deviation of it, in units; 0 where demand, lead times and capacity are all certain."""
+        sources = [self.scenario.sources[name] for name in self.route]
+        demands = [self.scenario.demands[name] for name in self.units]
+        is_certain = (
+            all(phase.variance == 0 for demand in demands for phase in demand.phases)
+            and all(s.lead_time.variance == 0 and s.disruption is None for s in sources)
+            and all(s.at is None for s in sources)
+        )
+        return 0.0 if is_certain else deviation_of(self.surprises)
+
+    @cached_property
+    def surprise(self) -> Array:
+        """Mass of a period's demand where pattern and season are known, and forecast."""
+        if not any(self.scenario.demands[name].varies for name in self.units):
+            return self.demand
+        return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
 
     def _height_of_life(self, periods: int) -> Array:
         total = np.ones(1)
@@ -190,7 +339,7 @@ class Stage:
             total = compound(mass_of(self.scenario.demands[name], units), ONCE, total)
         return total
 
-    @property
+    @cached_property
     def shortage(self) -> float:
         """Cost of a unit short: a period where demand waits, once where it is lost."""
         return self._mean_over_demands(
@@ -205,12 +354,12 @@ class Stage:
         """Whether all unmet demand is lost."""
         return not any(self.scenario.demands[name].waits for name in self.units)
 
-    @property
+    @cached_property
     def holding(self) -> float:
         """Cost of a unit too many: for a period, or where a season ends, of having it left then."""
         return overage(self.scenario, self.item)
 
-    @property
+    @cached_property
     def ratios(self) -> tuple[float, float]:
         """Newsvendor ratios that bound this stage's echelon level from below and from above.
 
@@ -241,20 +390,79 @@ class Stage:
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 
-    @property
+    @cached_property
     def ceiling(self) -> float:
         """No level beyond this is worth a look: nearly all lead time demand, in whole lots.
 
         But twice the smallest order.
         """
         most = quantile(self.lead_time_demand, MOST_RATIO)
-        if self.smallest_order > self.lot:
-            most = max(most, 2 * self.smallest_order)
+        if self.smallest_order > 1:
+            most = max(most, quantile(self.must_cover, MOST_RATIO), 2 * self.smallest_order)
         return self.lot * max(4.0, float(whole_up(most / self.lot)))
 
 
-ONCE = np.array([0.0, 1.0])
-"""A mass of exactly one period."""
+def base_stock_levels(scenario: Scenario) -> dict[str, float]:
+    """Return source -> the textbook's local base-stock level, from supplier to customer."""
+    at = stages(scenario)
+    local = local_levels(scenario, {name: echelon_level(stage) for name, stage in at.items()})
+    return {name: local[name] for name in at}
+
+
+def echelon_level(stage: Stage) -> float:
+    """Return the textbook's echelon level; below a smallest order nothing would ever be ordered."""
+    level = bounded_level(stage.must_cover, *stage.ratios)
+    is_needed = stage.smallest_order > stage.lot or stage.is_lost
+    return max(level, stage.smallest_order) if is_needed and stage.smallest_order > 1 else level
+
+
+def bounded_level(must_cover: Array, low: float, high: float) -> float:
+    """Return the mean of the newsvendor levels at two ratios, in whole units.
+
+    >>> from jitgym.distributions import Poisson
+    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units a period, lead times 0.25
+    >>> [bounded_level(mass(Poisson(mean=4 * j)), (b + h * (4 - j)) / (b + h * 4),
+    ...                (b + h * (4 - j)) / (b + h * (5 - j))) for j in (1, 2, 3, 4)]
+    [8.0, 13.0, 18.0, 22.0]
+    """
+    return float((quantile(must_cover, low) + quantile(must_cover, high)) // 2)
+
+
+def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, float]:
+    """Return source -> local level, in whole units and at least 0, of echelon levels.
+
+    Where only one item is made of another, the lower echelon holds no more than the upper.
+    """
+    levels = dict(echelon)
+    for name in levels:
+        consumers = scenario.consumers_of(scenario.sources[name].makes)
+        if len(consumers) == 1:
+            (below,) = consumers
+            units = scenario.sources[below].consumes[scenario.sources[name].makes]
+            levels[below] = min(levels[below], levels[name] / units)
+    matrix = echelon_matrix(scenario)
+    local = np.linalg.solve(matrix, [levels[name] for name in scenario.sources])
+    whole = np.maximum(whole_up(local), 0.0)
+    return dict(zip(scenario.sources, whole.tolist(), strict=True))
+
+
+def without_seasons(scenario: Scenario) -> Scenario:
+    """Return the scenario for a policy that forecasts pattern and seasons: only surprise is left.
+
+    Every demand comes at its mean of the long run, with the deviations of its phases from theirs.
+    """
+    return scenario.model_copy(
+        update={
+            "demands": {
+                name: demand.model_copy(
+                    update={"quantity": steadied(demand), "pattern": (), "seasons": None}
+                )
+                if demand.varies
+                else demand
+                for name, demand in scenario.demands.items()
+            }
+        }
+    )
 
 
 def outage(process: UpDown) -> Array:
@@ -273,38 +481,6 @@ def outage(process: UpDown) -> Array:
     ages = repaired * (1.0 - repaired) ** np.arange(longest)
     down = fails / (fails + repaired)
     return np.append(1.0 - down, down * ages / ages.sum())
-
-
-def critical_ratio(shortage: float, holding: float) -> float:
-    """Return b / (b + h), at most .9999; 0 where nothing short costs anything.
-
-    >>> critical_ratio(shortage=4, holding=1)
-    0.8
-    """
-    if shortage <= 0:
-        return 0.0
-    return min(shortage / max(shortage + holding, 1e-300), MOST_RATIO)
-
-
-def worth(scenario: Scenario, demand: Demand) -> float:
-    """Return the cost of a unit short: lost, with its margin; waiting, a period."""
-    if not demand.waits:
-        return demand.shortage_cost + max(0.0, demand.price - scenario.unit_cost(demand.item))
-    if demand.abandons:  # who waits a period more may leave
-        return demand.shortage_cost + demand.abandons * demand.abandonment_cost
-    return demand.shortage_cost or demand.price
-
-
-def overage(scenario: Scenario, item: str) -> float:
-    """Return the cost of a unit too many.
-
-    Holding it for a period and the chance that it becomes obsolete; where a season ends, what it
-    lost in value by then.
-    """
-    about = scenario.items[item]
-    if scenario.horizon.ends and about.salvage_value:
-        return about.holding_cost + max(0.0, scenario.unit_cost(item) - about.salvage_value)
-    return about.holding_cost + about.obsolescence * (about.disposal_cost + (about.value or 0.0))
 
 
 def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
@@ -332,86 +508,3 @@ def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
     correlation = 1 - fails - broken.repaired
     lasting = (1 + correlation) / (1 - correlation)
     return up * mean, up * variance + mean**2 * up * (1 - up) * lasting
-
-
-def mass(distribution: Distribution, scale: float = 1.0) -> Array:
-    """Return the mass of scale x a distribution.
-
-    What lies between two whole numbers is split among them, so that the mean is kept.
-
-    >>> from jitgym.distributions import Deterministic
-    >>> mass(Deterministic(value=1.25)).tolist()
-    [0.0, 0.75, 0.25]
-    """
-    support, probabilities = distribution.pmf()
-    below = np.floor(scale * support).astype(np.int64)
-    rest = scale * support - below
-    found = np.zeros(int(below[-1]) + 2)
-    np.add.at(found, below, probabilities * (1 - rest))
-    np.add.at(found, below + 1, probabilities * rest)
-    return found if found[-1] > 0 else found[:-1]
-
-
-def mass_of(demand: Demand, scale: float = 1.0) -> Array:
-    """Return the mass of scale x a demand: of a period taken at random, where periods differ."""
-    phases = demand.phases
-    kinds = {id(phase): phase for phase in phases}
-    shares = {key: sum(id(phase) == key for phase in phases) / len(phases) for key in kinds}
-    masses = {key: mass(phase, scale) for key, phase in kinds.items()}
-    total = np.zeros(max(each.size for each in masses.values()))
-    for key, each in masses.items():
-        total[: each.size] += shares[key] * each
-    return total
-
-
-def geometric(mean: float) -> Array:
-    """Return the mass of a geometric number that counts from 0."""
-    share = mean / (1 + mean)
-    if share < 1e-12:
-        return np.ones(1)
-    found = (1 - share) * share ** np.arange(math.ceil(math.log(1e-12) / math.log(share)) + 1)
-    return found / found.sum()
-
-
-def compound(demand: Array, periods: Array, more: Array) -> Array:
-    """Return the mass of demand summed over a random number of periods, and of more beside it.
-
-    >>> compound(np.array([0.5, 0.5]), periods=np.array([0, 0.5, 0.5]), more=np.ones(1)).round(3)
-    array([0.375, 0.5  , 0.125])
-    """
-    size = (demand.size - 1) * (periods.size - 1) + more.size
-    padded = 1 << (size - 1).bit_length()
-    transform = np.polynomial.polynomial.polyval(np.fft.rfft(demand, padded), periods)
-    found = (
-        np.fft.irfft(transform * np.fft.rfft(more, padded), padded) if padded > 1 else np.ones(1)
-    )
-    found = np.clip(found[:size], 0.0, None)
-    return found / found.sum()
-
-
-def quantile(of: Array, ratio: float) -> float:
-    """Return the least number of units that covers this share of a mass."""
-    return best_window(of, ratio, 1) + 1.0
-
-
-def best_window(of: Array, ratio: float, width: int) -> float:
-    """Return the r for which positions r + 1, ..., r + width, all equally likely, cost least.
-
-    The least r, at least -1, where the mass covers the ratio on the average over the window; with
-    width 1, r + 1 is the newsvendor level.
-    """
-    covered = np.minimum(np.cumsum(of), 1.0)
-    covered = np.concatenate([covered, np.ones(width)])
-    total = np.concatenate([[0.0], np.cumsum(covered)])
-    share = (total[width:] - total[:-width]) / width
-    return float(np.argmax(share >= min(ratio, 1 - 1e-12) - 1e-12)) - 1.0
-
-
-def mean_of(of: Array) -> float:
-    """Return the mean of a mass, in units."""
-    return float(np.arange(of.size) @ of)
-
-
-def deviation_of(of: Array) -> float:
-    """Return the standard deviation of a mass, in units."""
-    return float(np.sqrt((np.arange(of.size) - mean_of(of)) ** 2 @ of))

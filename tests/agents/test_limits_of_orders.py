@@ -1,0 +1,207 @@
+"""Textbook sizes know what limits an order: no policy is absurd on a small plant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+from agents.classic import CLASSICS
+from jitgym import evaluate
+from jitgym.scenario import Scenario
+from tests.scenarios import plant
+
+PERIODS = 200
+SLOW = {"rolling-lp", "look-ahead", "myopic-2"}
+
+
+def single(seed: int) -> Scenario:
+    """A random item with one source, and what may limit its orders."""
+    rng = np.random.default_rng(seed)
+    pick = lambda *values: values[rng.integers(len(values))]  # noqa: E731
+    mean = pick(2, 5, 12)
+    kind = pick("poisson", "geometric", "deterministic")
+    demand: Any = mean if kind == "deterministic" else {"distribution": kind, "mean": mean}
+    source: dict[str, Any] = {"makes": "product", "lead_time": pick(0, 1, 2, 5)}
+    limit = pick("none", "lot", "minimum", "maximum", "lot and minimum", "storage")
+    item: dict[str, Any] = {"holding_cost": 1}
+    if "lot" in limit:
+        source["lot_size"] = pick(4, 24)
+    if "minimum" in limit:
+        source["minimum_order"] = pick(10, 40)
+    if limit == "maximum":
+        source["maximum_order"] = float(np.ceil(mean * pick(1.2, 1.5, 3)))
+    if limit == "storage":
+        item["storage"] = mean * pick(4, 8) * (1 + source["lead_time"])
+    if pick(True, False):
+        source["shipment_cost"] = pick(5, 20)
+    if pick(True, False, False):
+        source["unit_cost"] = 2
+    customers: dict[str, Any] = {
+        "item": "product",
+        "quantity": demand,
+        "unmet": pick("backordered", "lost"),
+        "shortage_cost": pick(4, 19, 99),
+    }
+    return plant(
+        items={"product": item},
+        sources={"supplier": source},
+        demands={"customers": customers},
+        horizon={"ongoing": PERIODS, "warm_up": 40},
+    )
+
+
+def judged(scenario: Scenario) -> dict[str, tuple[float, float]]:
+    """Policy -> cost and fill rate of its textbook sizes, of every policy that applies."""
+    found = {}
+    for name, classic in CLASSICS.items():
+        if name in SLOW or classic.why_not(scenario):
+            continue
+        rows = evaluate.rollout(agents.make(name, scenario), scenario, episodes=4, seed=1)
+        found[name] = (float(rows["cost"].mean()), float(rows["fill_rate"].mean()))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_textbook_policy_is_absurd_where_orders_are_limited(seed: int) -> None:
+    """None costs more than three times the best of them, and none serves nobody."""
+    scenario = single(seed)
+    found = judged(scenario)
+    # Where demand is certain the best costs next to nothing: half an order held is the measure.
+    source, mean = scenario.sources["supplier"], scenario.demands["customers"].mean
+    half = (mean + max(source.lot_size, source.minimum_order)) / 2
+    best = max(half, min(cost for cost, _ in found.values()))
+    for name, (cost, fill_rate) in found.items():
+        assert cost <= 3 * best, (name, found)
+        assert fill_rate > 0, (name, found)
+
+
+# --- cases ---------------------------------------------------------------------------------------
+
+
+def shop(
+    source: dict[str, Any] | None = None, customers: dict[str, Any] | None = None, **sections: Any
+) -> Scenario:
+    """Poisson 5, lead time 1, holding 1, backorders 9; and what a case adds."""
+    demand = {
+        "item": "product",
+        "quantity": {"distribution": "poisson", "mean": 5},
+        "unmet": "backordered",
+        "shortage_cost": 9,
+    }
+    return plant(
+        items={"product": {"holding_cost": 1}},
+        sources={"supplier": {"makes": "product", "lead_time": 1} | (source or {})},
+        demands={"customers": demand | (customers or {})},
+        **{"horizon": {"ongoing": 1000, "warm_up": 100}} | sections,
+    )
+
+
+def cost(name: str, scenario: Scenario, **parameters: Any) -> float:
+    policy = agents.make(name, scenario, **parameters)
+    return float(evaluate.rollout(policy, scenario, episodes=4, seed=1)["cost"].mean())
+
+
+def best_level(scenario: Scenario, levels: range) -> float:
+    return min(cost("base-stock", scenario, level=level) for level in levels)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"lot_size": 24},
+        {"minimum_order": 20},
+        {"lot_size": 4, "minimum_order": 18},
+        {"maximum_order": 6},
+        {"partial": {"share": 0.4, "rest": "later"}},
+    ],
+)
+def test_a_base_stock_level_covers_what_a_limit_of_orders_leaves_open(
+    source: dict[str, Any],
+) -> None:
+    """Within 15 % of the best level: lot 24 cost 73.7 where 12.6 was to be had."""
+    scenario = shop(source)
+    assert cost("base-stock", scenario) <= 1.15 * best_level(scenario, range(10, 60))
+
+
+def test_a_largest_order_is_sized_as_the_work_center_that_it_is() -> None:
+    at_a_center = shop({"at": "shop", "time_per_unit": 1}, work_centers={"shop": {"time": 6}})
+    same = agents.make("base-stock", at_a_center).parameters
+    assert agents.make("base-stock", shop({"maximum_order": 6})).parameters == same
+
+
+@pytest.mark.parametrize("name", ["mrp", "conwip", "adaptive-kanban", "kanban", "constant"])
+def test_whoever_applies_orders_at_least_the_minimum(name: str) -> None:
+    scenario = shop({"minimum_order": 20})
+    if CLASSICS[name].why_not(scenario):
+        assert name == "constant"
+        return
+    assert cost(name, scenario) <= 2 * best_level(scenario, range(20, 45, 5))
+
+
+def test_a_salvage_value_of_nothing_is_one() -> None:
+    """One season of Poisson 15, price 10, cost 4: F(S) = 6 / 10, so 16 and not nearly all."""
+    customers = {"unmet": "lost", "price": 10, "shortage_cost": 0}
+    season = {"quantity": {"distribution": "poisson", "mean": 15}} | customers
+    one = shop({"unit_cost": 4, "lead_time": 0}, season, horizon={"season": 1})
+    one = one.model_copy(update={"items": {"product": type(one.items["product"])()}})
+    assert agents.make("base-stock", one).parameters == {"level": 16}
+
+
+def test_a_season_of_many_periods_loses_what_is_left_once() -> None:
+    """The level is that of h + (c - v) / T: a unit that is left pays its loss once in T periods."""
+    source = {"unit_cost": 4, "lead_time": 0}
+    customers = {"unmet": "lost", "price": 10, "shortage_cost": 0}
+    scenario = shop(source, customers, horizon={"season": 20})
+    level = agents.make("base-stock", scenario).parameters["level"]
+    found = {s: cost("base-stock", scenario, level=s) for s in range(4, 13)}
+    assert found[level] <= min(found.values()) + 0.02 * abs(min(found.values()))
+
+
+def test_a_ratio_above_9_999_is_no_other_ratio() -> None:
+    """h 1, b 90,000: what holding costs does not grow with what a shortage costs."""
+    fixed = {"shipment_cost": 64, "lead_time": 0}
+    dear, dearer = (shop(fixed, {"shortage_cost": b}) for b in (9_000, 90_000))
+    sizes = [agents.make("s-S", scenario).parameters for scenario in (dear, dearer)]
+    batch = [size["order_up_to"] - size["reorder_point"] for size in sizes]
+    assert abs(batch[1] - batch[0]) <= 2
+    assert 0 <= sizes[1]["reorder_point"] - sizes[0]["reorder_point"] <= 4
+
+
+MONTHS = [69, 29, 36, 61, 61, 26, 34, 67, 45, 67, 79, 56]  # Wagner and Whitin (1958)
+
+
+@pytest.mark.parametrize("name", ["wagner-whitin", "silver-meal", "seasonal-base-stock", "mrp"])
+def test_variation_that_is_known_needs_no_safety_stock(name: str) -> None:
+    mean = sum(MONTHS) / 12
+    known = {"quantity": mean, "pattern": [month / mean for month in MONTHS]}
+    scenario = shop({"shipment_cost": 85, "lead_time": 0}, known, horizon={"ongoing": 240})
+    policy = agents.make(name, scenario)
+    rows = evaluate.rollout(policy, scenario, episodes=1, seed=1)
+    assert float(rows["fill_rate"].mean()) > 0.99
+    # Least in a year: 12 orders at most, and no stock beyond what later months are ordered ahead.
+    assert float(rows["cost"].mean()) <= 85 + mean
+
+
+def test_a_policy_is_one_file_and_one_line_of_the_registry(monkeypatch: Any) -> None:
+    """A toy policy: its equation, its parameter, and how it is built of them."""
+    from agents.classic.base.declaration import Classic, parameter, ruled
+    from jitgym.control import pull_rule
+
+    toy = Classic(
+        "toy",
+        lambda scenario: "",
+        lambda scenario: (
+            parameter("cards", "units", 9, of=scenario.sources, high=40, whole=True),
+        ),
+        ruled(lambda layout, values: pull_rule(layout, cards={"supplier": values["cards"][0]})),
+    )
+    monkeypatch.setitem(CLASSICS, "toy", toy)
+    scenario = shop(horizon={"ongoing": 60})
+    assert agents.make("toy", scenario).parameters == {"cards": 9}
+    assert agents.make("toy", scenario, cards=12).parameters == {"cards": 12}
+    assert cost("toy", scenario) > 0
+    tuned = agents.tune("toy", scenario, seed=0)
+    assert tuned.policy.parameters["cards"] > 9
