@@ -63,7 +63,7 @@ def test_an_item_without_storage_must_be_made_to_order() -> None:
     waiting = {"item": "product", "quantity": 4, "unmet": "backordered"}
     made = plant(items={"product": {"storage": 0}}, demands={"buyers": waiting})
     assert made.is_made_to_order("product")
-    with pytest.raises(ScenarioError, match="storage: is 0, and source 'supplier' delivers"):
+    with pytest.raises(ScenarioError, match="storage: is 0, but source 'supplier' delivers"):
         plant(items={"product": {"storage": 0}}, demands={"buyers": waiting | {"unmet": "lost"}})
 
 
