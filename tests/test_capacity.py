@@ -240,10 +240,10 @@ def test_a_table_says_no_steady_state_and_gives_no_gap(periods: int) -> None:
     scenario = shop(capacity=9, periods=periods)
     policies = [agents.make(name, scenario) for name in ("base-stock", "kanban")]
     rows = comparison.contest(policies, scenario, episodes=64)
-    compared = comparisons.comparison(rows, ["base-stock (textbook)"], optimum=100.0)
+    compared = comparisons.comparison(rows, ["base-stock (textbook)"], 100.0, scenario)
     assert all(row.gap is None and row.difference is None for row in compared)
     assert all(not row["steady"] for row in comparisons.as_json(compared)["policies"])
-    text = tables.markdown(comparisons.table(compared, "shop", comparison.cautions(scenario)))
+    text = tables.markdown(comparisons.table(compared, scenario, comparison.cautions(scenario)))
     assert "no steady state: the average grows with the horizon" in text
     assert "utilization 1.11" in text
 
@@ -253,7 +253,7 @@ def test_the_steady_policies_of_a_table_keep_their_gaps() -> None:
     policies = [agents.make(name, scenario) for name in ("base-stock", "constant")]
     rows = comparison.contest(policies, scenario, episodes=64)
     names = [policy.name for policy in policies]
-    steady, other = comparisons.comparison(rows, names, optimum=1.0)
+    steady, other = comparisons.comparison(rows, names, 1.0, scenario)
     assert steady.names == ("base-stock (textbook)",)
     assert steady.is_steady
     assert steady.gap is not None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jitgym.evaluate import interval
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.plant import kpis_of, leading
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
 
@@ -66,26 +67,27 @@ def table(
     scenario: Scenario,
     request: Request,
 ) -> Table:
-    """Return the results as a table, with the parameters of each policy below it."""
-    aim = aim_of(request.target, request.least)
+    """Return the findings as a table, with the parameters of each policy below it."""
+    aim = aim_of(request.target, request.least, scenario)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
-    costs = {str(name): interval(frame["cost"]) for name, frame in rows.groupby("policy")}
+    named, (figure, yardstick) = kpis_of(scenario), leading(scenario)
+    judged = {str(name): interval(frame[figure]) for name, frame in rows.groupby("policy")}
     growing = set(rows.loc[rows[GROWS], "policy"])
     columns = (
         Column("policy", importance=KEPT, align="left"),
-        Column("textbook_cost", importance=40),
-        Column("tuned_cost", importance=KEPT),
-        Column(STOCK, importance=30 if aim is None else KEPT),
-        *(Column(kpi, importance=KEPT) for kpi in kpis),
+        Column(f"textbook_{figure}", importance=40),
+        Column(f"tuned_{figure}", importance=KEPT),
+        Column(STOCK, named[STOCK].title, importance=30 if aim is None else KEPT),
+        *(Column(kpi, named[kpi].title, importance=KEPT) for kpi in kpis),
         Column("seconds", unit="CPU", importance=10, form=".1f"),
     )
     lines = []
     for line, textbook, tuned in zip(found, classics.textbook, classics.tuned, strict=True):
         missed = "" if line.get("reached", True) else " (missed)"
         cells = [line[column] for column in (STOCK, *kpis, "seconds")]
-        shown = [UNSTEADY if p.name in growing else costs[p.name] for p in (textbook, tuned)]
+        shown = [UNSTEADY if p.name in growing else judged[p.name] for p in (textbook, tuned)]
         lines.append([line["policy"] + missed, *shown, *cells])
-    title = f"{scenario.title or scenario.name}: {scenario.yardstick}, split test"
+    title = f"{scenario.title or scenario.name}: {yardstick}, split test"
     notes = ["±: half-width of the 95 % interval", *scenario.cautions]
     notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
     if aim is not None:

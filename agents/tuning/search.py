@@ -40,6 +40,8 @@ from jitgym import ScenarioError
 from jitgym.catalog import load
 from jitgym.control import Policy, Printed, Rule, View
 from jitgym.control.policy import printed
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 
@@ -47,7 +49,7 @@ from ..classic import Classic, applicable, plain, values_of
 from ..progress import Progress
 from .cross_entropy import RUNGS, cross_entropy
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point, Space, held, roles
-from .target import COST, Targets, aim_of
+from .target import COST, Score, Targets, aim_of
 from .trial import FINALISTS, SAMPLE, Trial, episodes_for
 from .within import apart, down, generous, reaches, settled
 
@@ -175,13 +177,16 @@ def tune(
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such policy, it does not apply to this plant, or the target or a fixed
-        parameter is not valid.
+        If there is no such policy, it does not apply to this plant, or the seed, the episodes, the
+        target or a fixed parameter makes no sense.
     agents.TargetMissed
         If none of the parameters that were tried reach the target; its `best` misses it least.
     """
     scenario = load(scenario)
-    aim = aim_of(target, least)
+    aim = aim_of(target, least, scenario)
+    seed = whole_number("seed", seed, 0, MOST_SEED - FRESH)
+    if episodes is not None:
+        episodes = whole_number("episodes", episodes, least=1)
     classic = applicable(name, scenario)
     parameters = held(name, classic.parameters(scenario), fixed or {})
     if classic.base is not None:
@@ -191,8 +196,6 @@ def tune(
     layout, space = lay_out(scenario), Space(parameters, roles(scenario))
     if episodes is None:
         episodes = episodes_for(classic, layout, space)
-    if episodes < 1:
-        raise ScenarioError(f"{episodes} episodes; expected at least 1")
     with Progress(f"tune {name} on {scenario.name}", shown=progress) as bar:
         first = Trial(classic, layout, space, seed, 1, aim)
         first.run([space.origin])  # compiles, where that was not done yet
@@ -203,16 +206,13 @@ def tune(
     (taken,) = final.best(1)
     values = space.values(taken)
     policy = classic.build(f"{name} (tuned)", layout, values)
-    cost, textbook_cost = final.cost[taken], final.cost[space.origin]
     reached: dict[str, float] = {}
     if aim is not None:
-        kpis = [each.kpi for each in aim.targets]
-        cost, reached = final.figures(taken, kpis)
-        textbook_cost, _ = final.figures(space.origin, kpis)
+        reached = final.figures(taken, [each.kpi for each in aim.targets])
     record = Tuning(
-        cost=cost,
+        cost=final.cost[taken],
         textbook=plain(space.values(space.origin)),
-        textbook_cost=textbook_cost,
+        textbook_cost=final.cost[space.origin],
         candidates=sum(len(part.tried) for part in (trial, *held_trials)),
         periods=sum(part.periods for part in (trial, final, *held_trials)),
         seconds=time.process_time() - compiled,
@@ -334,7 +334,8 @@ def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
     def cost(steps: Array, share: float) -> Array:
         points = [tuple(row) for row in np.rint(steps).astype(np.int64).tolist()]
         rungs[share].run(points)
-        return np.array([rungs[share].cost[point] for point in points])
+        scores = np.array([rungs[share].score(point) for point in points])
+        return ranks(scores)
 
     (start,) = trial.best(1)
     low, high = (bound.astype(np.float64) for bound in trial.space.bounds)
@@ -347,6 +348,12 @@ def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
             trial.add(rough)
     # The best of thousands of candidates fits its own episodes too well; the means do not.
     return [*middles[-FINALISTS // 2 :], *trial.best(FINALISTS // 2)]
+
+
+def ranks(scores: Array) -> Array:
+    """Return the place of each row in ascending order, equal rows with an equal place."""
+    _, places = np.unique(scores, axis=0, return_inverse=True)
+    return np.asarray(places, dtype=np.float64)
 
 
 def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
@@ -387,13 +394,13 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
-    """Return two points: all moves of single numbers that helped, and the better half of them."""
-    helped: list[tuple[float, int, int]] = []
+    """Return the moves of single numbers that helped, all at once, and the better half of them."""
+    helped: list[tuple[Score, int, int]] = []
     for k, step in enumerate(steps.tolist()):
         for way in (step, -step):
             (point,) = trial.space.clipped(np.array([[*best[:k], best[k] + way, *best[k + 1 :]]]))
-            if trial.cost[point] < trial.cost[best]:
-                helped.append((trial.cost[point], k, way))
+            if trial.score(point) < trial.score(best):
+                helped.append((trial.score(point), k, way))
     found: list[npt.NDArray[np.int64]] = []
     for count in (len(helped), (len(helped) + 1) // 2):
         moved = np.array(best)

@@ -2,9 +2,10 @@
 
     least average cost (or inventory)   subject to   fill rate >= 0.98
 
-A target is a bound on the mean of a KPI over episodes: from below if high values are better, from
-above if low values are better. A candidate that misses a target is worse than any that reaches all
-targets. Of two that miss, the one that misses by less, relative to the bounds, is better.
+Practitioners set service, not penalties. A target bounds a KPI, its mean over episodes: from below
+where high is better, from above where low is better. A candidate that misses is worse than any
+that reaches all targets; of two that miss, the one that misses less, relative to the bounds, is
+better. A candidate for which a KPI of a target is not defined comes after all of these.
 """
 
 from __future__ import annotations
@@ -18,19 +19,18 @@ import numpy.typing as npt
 
 from jitgym import ScenarioError
 from jitgym.documents import suggest
-from jitgym.plant import KPIS, Layout
+from jitgym.plant import KPIS, WITHIN, Kpi, Layout, kpis_of
 from jitgym.plant.kpis import Totals
+from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
 
 STOCK = "average_inventory"
 COST = "cost"
 LEAST = (COST, "stock")
-MISSED = 1e100
-"""A candidate that misses has this score times (1 + its miss), above any cost or stock."""
-
-UNDEFINED = 1e6  # the miss of a KPI that is not defined, relative to its bound
-SMALLEST = 1e-9  # used instead of a bound of 0 for relative misses
+NAMED = KPIS | WITHIN  # all KPIs that a target may bound
+Score = tuple[float, ...]  # of two candidates the one with the lower score is better
+SMALLEST = 1e-9  # a bound of 0 counts as this where a miss is taken relative to it
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raise ScenarioError if the bound is not valid."""
-        if self.kpi not in KPIS:
-            raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), KPIS)}")
-        if not KPIS[self.kpi].better:
+        """Raise ScenarioError where the bound makes no sense."""
+        if self.kpi not in NAMED:
+            raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), NAMED)}")
+        if not NAMED[self.kpi].better:
             raise ScenarioError(
                 f"target {self.kpi}: neither high nor low values are better; expected a KPI such "
                 "as fill_rate"
             )
-        if fault := _fault(self.kpi, self.value):
+        if fault := _fault(NAMED[self.kpi], self.value):
             raise ScenarioError(f"target {self.kpi} is {self.value!r}; expected {fault}")
 
     def __str__(self) -> str:
@@ -61,13 +61,16 @@ class Target:
 
     @property
     def is_floor(self) -> bool:
-        """Whether the KPI must be at least the value; otherwise at most."""
-        return KPIS[self.kpi].better == "high"
+        """Whether the KPI has to be at least the value, not at most."""
+        return NAMED[self.kpi].better == "high"
 
     def reserve(self, found: float) -> float:
-        """Return how much better than the bound a value is, relative to it; negative if worse."""
+        """Return by how much a value is better than the bound, relative to it; negative: worse.
+
+        A value that is not defined counts as missing all of the bound.
+        """
         if math.isnan(found):
-            return -UNDEFINED
+            return -1.0
         away = found - self.value if self.is_floor else self.value - found
         return away / max(abs(self.value), SMALLEST)
 
@@ -80,8 +83,9 @@ Targets = Target | Sequence[Target] | Mapping[str, float]
 class Standing:
     """The results of a candidate on the episodes of a trial, compared with the targets."""
 
-    least: float  # what the search minimizes: cost or stock
-    reserves: tuple[float, ...]  # one for each target, see `Target.reserve`
+    least: float  # what should be small: cost or stock
+    reserves: tuple[float, ...]  # of each target, see `Target.reserve`
+    undefined: int = 0  # number of targets whose KPI is not defined
 
     @property
     def missed(self) -> float:
@@ -89,9 +93,14 @@ class Standing:
         return math.fsum(max(0.0, -reserve) for reserve in self.reserves)
 
     @property
-    def score(self) -> float:
-        """The value that a search minimizes."""
-        return self.least if self.missed <= 0 else MISSED * (1 + self.missed)
+    def is_reached(self) -> bool:
+        """Whether the candidate reaches all targets."""
+        return not self.undefined and self.missed <= 0
+
+    @property
+    def score(self) -> Score:
+        """What a search makes small: first what is missed, then the cost or stock."""
+        return self.undefined, self.missed, self.least
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,9 @@ class Aim:
             target.reserve(found[target.kpi]) - asked
             for target, asked in zip(self.targets, more, strict=True)
         )
-        return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
+        undefined = sum(math.isnan(found[target.kpi]) for target in self.targets)
+        least = float(costs.mean()) if self.least == COST else found[STOCK]
+        return Standing(least, reserves, undefined)
 
     def told(self, found: Mapping[str, float]) -> str:
         """Return the values that were reached, in words."""
@@ -128,7 +139,7 @@ class Aim:
         )
 
 
-def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
+def aim_of(target: Targets | None, least: str, scenario: Scenario) -> Aim | None:
     """Return the aim that a caller wrote; None without a target. Raises ScenarioError."""
     if least not in LEAST:
         raise ScenarioError(f"least is {least!r}; expected one of {', '.join(LEAST)}")
@@ -152,6 +163,12 @@ def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
     for name in names:
         if names.count(name) > 1:
             raise ScenarioError(f"target {name} is given twice; expected it once")
+        if name not in kpis_of(scenario):
+            periods = name.removeprefix("within_")
+            raise ScenarioError(
+                f"target {name}: {scenario.name} does not count it; expected "
+                f"`within: [{periods}]` in {scenario.file}"
+            )
     return Aim(targets, least)
 
 
@@ -159,7 +176,7 @@ def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, floa
     """Return the means over episodes of these KPIs and of the stock; nan if not defined."""
     periods, warm_up = layout.scenario.horizon.of_split("tune")
     total = Totals(layout, sums, periods - warm_up)
-    return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
+    return {name: _mean(NAMED[name].compute(total)) for name in (*names, STOCK)}
 
 
 def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
@@ -168,7 +185,7 @@ def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
     total = Totals(layout, sums, periods - warm_up)
     found = [0.0]
     for target in targets:
-        values = KPIS[target.kpi].compute(total)
+        values = NAMED[target.kpi].compute(total)
         defined = values[~np.isnan(values)]
         if defined.size > 1:
             error = float(defined.std(ddof=1)) / math.sqrt(defined.size)
@@ -182,10 +199,11 @@ def _mean(values: Array) -> float:
     return float(defined.mean()) if defined.size else math.nan
 
 
-def _fault(name: str, bound: object) -> str:
-    """Return what is expected instead of this bound, or nothing if it is valid."""
+def _fault(kpi: Kpi, bound: object) -> str:
+    """Return what a bound should have been, or nothing."""
     if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         return "a number"
-    if KPIS[name].unit == "share" and not 0 <= bound <= 1:
+    if kpi.unit == "share" and not 0 <= bound <= 1:
         return "a share, from 0 to 1"
-    return "" if bound >= 0 else "at least 0"
+    is_signed = kpi.unit.startswith("money")  # a profit may be a loss
+    return "" if bound >= 0 or is_signed else "at least 0"

@@ -20,7 +20,7 @@ from jitgym.plant import Layout, episode_keys
 from ..classic import Classic
 from .cross_entropy import GENERATIONS
 from .space import FEW_NUMBERS, Point, Space
-from .target import Aim, Standing, figures, noise
+from .target import Aim, Score, Standing, figures, noise
 
 Array = npt.NDArray[np.float64]
 
@@ -49,9 +49,9 @@ class Trial:
     space: Space
     seed: int
     episodes: int
-    aim: Aim | None = None  # the targets, and what is minimized within them
-    cost: dict[Point, float] = field(default_factory=dict)  # with an aim, the score
-    standing: dict[Point, Standing] = field(default_factory=dict)  # only with an aim
+    aim: Aim | None = None  # targets, and what is made small within them
+    cost: dict[Point, float] = field(default_factory=dict)  # mean over the episodes
+    standing: dict[Point, Standing] = field(default_factory=dict)  # with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
 
@@ -70,12 +70,11 @@ class Trial:
         assert self.aim is not None
         aim = replace(self.aim, more=tuple(more.tolist()))
         standing = {
-            point: Standing(each.least, tuple(np.subtract(each.reserves, more).tolist()))
+            point: replace(each, reserves=tuple(np.subtract(each.reserves, more).tolist()))
             for point, each in self.standing.items()
         }
-        cost = {point: each.score for point, each in standing.items()}
         return replace(
-            self, aim=aim, cost=cost, standing=standing, periods=0, tried=set(self.tried)
+            self, aim=aim, cost=dict(self.cost), standing=standing, periods=0, tried=set(self.tried)
         )
 
     def learn(self, asking: Trial) -> None:
@@ -85,8 +84,8 @@ class Trial:
         for point, each in asking.standing.items():
             if point not in self.standing:
                 reserves = tuple(np.add(each.reserves, more).tolist())
-                self.standing[point] = Standing(each.least, reserves)
-                self.cost[point] = self.standing[point].score
+                self.standing[point] = replace(each, reserves=reserves)
+                self.cost[point] = asking.cost[point]
         self.add(asking)
 
     def run(self, points: Sequence[Point]) -> None:
@@ -110,15 +109,15 @@ class Trial:
                 )
                 standings = self.aim.standings(self.layout, found, sums)
                 self.standing.update(zip(new[some], standings, strict=True))
-            self.cost.update((point, self.standing[point].score) for point in new)
+                self.cost.update(zip(new[some], found.mean(axis=1).tolist(), strict=True))
         self.periods += len(new) * self.episodes * self.layout.plant.periods
         self.tried.update(new)
 
-    def figures(self, point: Point, kpis: Sequence[str]) -> tuple[float, dict[str, float]]:
-        """Return the mean cost of a candidate, and its KPIs and stock."""
+    def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
+        """Return the KPIs of a candidate, and its stock."""
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        costs, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return float(costs.mean()), figures(self.layout, sums[0], kpis)
+        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return figures(self.layout, sums[0], kpis)
 
     def noise(self, point: Point) -> float:
         """Return the largest standard error of a candidate's KPIs, relative to their bounds."""
@@ -160,11 +159,15 @@ class Trial:
             return rounds + self.space.fine
         return rounds if self.space.is_real else 1 + self.space.halvings
 
-    def best(self, count: int) -> list[Point]:
-        """Return the cheapest candidates; ties go to the nearest to the textbook's."""
+    def score(self, point: Point) -> Score:
+        """Return what a search makes small: the cost or, with an aim, how a candidate stands."""
+        return (self.cost[point],) if self.aim is None else self.standing[point].score
 
-        def rank(point: Point) -> tuple[float, int, Point]:
-            return self.cost[point], sum(map(abs, point)), point
+    def best(self, count: int) -> list[Point]:
+        """Return the best candidates; of equally good ones the nearest to the textbook's."""
+
+        def rank(point: Point) -> tuple[Score, int, Point]:
+            return self.score(point), sum(map(abs, point)), point
 
         return sorted(self.cost, key=rank)[:count]
 

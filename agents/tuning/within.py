@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point
-from .target import MISSED
 from .trial import Trial
 
 Array = npt.NDArray[np.float64]
@@ -60,7 +59,7 @@ def generous(trial: Trial) -> None:
 
 def reaches(trial: Trial, point: Point) -> bool:
     """Whether a candidate reaches the targets."""
-    return trial.cost[point] < MISSED
+    return trial.standing[point].is_reached
 
 
 def apart(trial: Trial) -> list[Point]:
@@ -86,7 +85,7 @@ def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
             points[k] = descended(at, point, steps)
         # If there are many numbers, only the best start goes on after the coarsest steps.
         if trial.space.size > FEW_NUMBERS:
-            points = [min(points, key=lambda point: at.cost[point])]
+            points = [min(points, key=at.score)]
         steps = np.maximum(steps // 2, 1)
         yield
     trial.add(rough)
@@ -97,11 +96,11 @@ def descended(trial: Trial, point: Point, steps: Steps) -> Point:
     while not trial.is_spent:
         near = around(trial, point, steps)
         trial.run(near)
-        best = min([point, *near], key=lambda each: trial.cost[each])
+        best = min([point, *near], key=trial.score)
         if best == point and is_paired(trial, point):
             pairs = trial.space.clipped(np.array(point) + trial.space.moves * steps)
             trial.run(pairs)
-            best = min([point, *pairs], key=lambda each: trial.cost[each])
+            best = min([point, *pairs], key=trial.score)
         if best == point:
             break
         point = best
@@ -146,7 +145,7 @@ def settled(final: Trial, trial: Trial) -> None:
         asking = trial.asking(more)
         starts = dict.fromkeys((point, *asking.best(1)))
         found = [descended(asking, start, ones) for start in starts]
-        point = min(found, key=lambda each: asking.cost[each])
+        point = min(found, key=asking.score)
         trial.learn(asking)
         final.run([point, *asking.best(FINAL_PROPOSALS)])
 
@@ -208,8 +207,7 @@ def proposals(trial: Trial, point: Point, effects: Sequence[Effect]) -> list[Poi
             if count and (first is None or np.any(first.move * second.move) == 0):
                 promised.append((least + count * second.least, begun + count * second.move))
     promised += greedy(reserves, effects, len(point))
-    reached = here.missed <= 0
-    cheaper = [each for each in promised if not reached or each[0] < 0]
+    cheaper = [each for each in promised if not here.is_reached or each[0] < 0]
     cheaper.sort(key=lambda each: each[0])
     found: dict[Point, None] = {}
     for _, move in cheaper:

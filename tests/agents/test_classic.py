@@ -136,11 +136,11 @@ def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> N
     """Mean 5, h 1, p 4: q = 5 - sqrt(5 / 8) = 4.21, but nothing lies between 0 and a lot of 24."""
     scenario = jitgym.load("lost-sales", **{"sources.supplier.lot_size": 24})
     assert agents.why_not("constant", scenario) == (
-        "its order from supplier is 4.21 units per period, and no lot of 24 is near"
+        "its order from supplier is 4.21 units per period, and no order that can be placed is near"
     )
     least = jitgym.load("lost-sales", **{"sources.supplier.minimum_order": 9})
     assert agents.why_not("constant", least) == (
-        "what a period needs is less than the minimum order of supplier, 9"
+        "the mean need per period is below the minimum order of supplier, 9"
     )
 
 

@@ -183,5 +183,5 @@ def test_it_says_where_it_does_not_apply() -> None:
     assert "dual-index, its base, does not apply" in agents.why_not(
         "look-ahead:dual-index", "lost-sales"
     )
-    with pytest.raises(ScenarioError, match="look-ahead:dual: unknown base 'dual'"):
+    with pytest.raises(ScenarioError, match="look-ahead:dual: unknown base policy 'dual'"):
         find("look-ahead:dual")

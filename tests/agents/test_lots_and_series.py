@@ -148,12 +148,12 @@ def test_the_recursion_says_what_the_serial_system_costs() -> None:
 @pytest.mark.parametrize(
     ("scenario", "given", "reason"),
     [
-        ("lost-sales", {}, "it is for demand that waits"),
+        ("lost-sales", {}, "it needs demand that is backordered"),
         ("one-warehouse-many-stores", {}, "one demand"),
-        ("dual-sourcing", {}, "one source an item"),
+        ("dual-sourcing", {}, "one source per item"),
         ("serial-system", {"sources.forward.lot_size": 2}, "forward has lot size"),
         ("serial-system", {"items.midstream.shelf_life": 3}, "midstream has shelf life"),
-        ("serial-system", {"sources.deliver.consumes": {"midstream": 2}}, "unit by unit"),
+        ("serial-system", {"sources.deliver.consumes": {"midstream": 2}}, "one unit from one unit"),
         ("kanban-line", {}, "the lead time of mill is random"),
     ],
 )

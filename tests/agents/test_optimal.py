@@ -32,9 +32,17 @@ def test_optimal_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("optimal", {"level": 3}, "optimal: unknown parameter 'level'; it has none"),
-        ("base-stock", {"path": "here"}, "base-stock: a path is given; a classic policy has none"),
-        ("ppo", {}, "ppo: no path is given; expected the folder of a training"),
+        (
+            "optimal",
+            {"level": 3},
+            "optimal: unknown parameter 'level'; this policy has no parameters",
+        ),
+        (
+            "base-stock",
+            {"path": "here"},
+            "base-stock: a path is given, but a classic policy takes no path",
+        ),
+        ("ppo", {}, "ppo: no path is given; expected the folder of a trained agent"),
     ],
 )
 def test_what_cannot_be_made_is_refused(name: str, given: dict, message: str) -> None:

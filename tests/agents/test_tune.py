@@ -177,7 +177,7 @@ def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixtur
 
 
 def test_no_episodes_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="0 episodes; expected at least 1"):
+    with pytest.raises(ScenarioError, match="episodes is 0; expected a whole number of at least 1"):
         agents.tune("kanban", "lost-sales", episodes=0)
 
 

@@ -9,9 +9,9 @@ levels of cyclic demand). Q is the least quantity that is worth a shipment, as i
 Sources at work centers follow constant local levels. A level of 0 means made to order, because
 positions are net of backorders.
 
-Textbook sizing: z is the normal quantile of the newsvendor ratio; Q is the economic order quantity
-if a shipment has a fixed cost, else one lot; local levels are those of base-stock. Levels are in
-units.
+Textbook sizing: z is such that in an average period the level is the newsvendor level; Q is the
+economic order quantity if a shipment has a fixed cost, else one lot; local levels are those of
+base-stock. Levels are in units.
 
 >>> mean_ahead([10, 10, 30, 30], periods=2)  # a cycle of four periods
 [20.0, 40.0, 60.0, 40.0]
@@ -135,10 +135,8 @@ def why_not(scenario: Scenario) -> str:
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
-    from scipy.special import ndtri  # a slow import, so only here
-
     at, bought = stages(scenario), moved(scenario)
-    factors = [ndtri(np.clip(np.mean(at[name].ratios), 1e-3, 0.999)) for name in bought]
+    factors = [at[name].safety_factor for name in bought]
     quantities = np.array([least_order(at[name]) for name in bought])
     lots = lots_of(at, bought)
     safety = parameter(

@@ -31,11 +31,10 @@ import numpy as np
 
 from jitgym.control import echelon_matrix
 from jitgym.control.masses import deviation_of, mean_of
-from jitgym.control.sizing import Stage, echelon_level, stages
+from jitgym.control.sizing import Stage, base_stock_levels, echelon_level, stages
 from jitgym.scenario import Scenario, Smoothing
 
 from ..base.acting import Acting, acting, in_scenario_order
-from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 
 WEIGHT = 0.2
@@ -146,7 +145,7 @@ def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter
 def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
     """Return z of each source: how many standard deviations the base-stock level is above T F."""
     names = list(scenario.sources)
-    local = dict(zip(at, level_parameter(scenario).textbook, strict=True))
+    local = base_stock_levels(scenario)  # above the storage too: the plant grants no more
     levels = echelon_matrix(scenario) @ [local[name] for name in names]
     return np.array([_factor(stage, levels[names.index(name)]) for name, stage in at.items()])
 

@@ -12,8 +12,9 @@ several sources, the plan uses the cheapest. Rework is pushed whenever there is 
 
 Textbook sizing: the planned lead time is the mean lead time and the mean wait for the work center
 (`Stage.queue`). Safety stock is z times the standard deviation of demand over this time and one
-period, with z 1.64 (95 %) for sold items and 0 for others. An order from an outside supplier covers
-as many periods as the economic order quantity does. Quantities are in units.
+period. For sold items z is 1.64 (95 %), or more where base-stock holds more because a shortage is
+expensive; for other items z is 0. An order from an outside supplier covers as many periods as the
+economic order quantity does. Quantities are in units.
 
 >>> net, release = plan([20, 20, 20, 20], on_hand=30, receipts=[0, 15], lead_time=1, periods=2)
 >>> net
@@ -33,7 +34,7 @@ import numpy as np
 
 from jitgym.control.masses import deviation_of
 from jitgym.control.rules import enough_material_for
-from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
+from jitgym.control.sizing import Stage, bounded_level, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
@@ -187,13 +188,14 @@ def _deviation(stage: Stage, lead_time: int) -> float:
 
 
 def planned_lead_times(scenario: Scenario) -> dict[str, int]:
-    """Return whole periods from a release until the item can be used; at least 1 for a material."""
-    return {
-        name: max(
-            int(whole_up(stage.flow_time - 1.0)), 1 if scenario.consumers_of(stage.item) else 0
-        )
-        for name, stage in stages(scenario).items()
-    }
+    """Return whole periods from a release until the item can be used; a material, at least 1."""
+    return {name: planned_lead_time(stage) for name, stage in stages(scenario).items()}
+
+
+def planned_lead_time(stage: Stage) -> int:
+    """Return whole periods from a release of one source until its item can be used."""
+    least = 1 if stage.scenario.consumers_of(stage.item) else 0
+    return max(int(whole_up(stage.flow_time - 1.0)), least)
 
 
 def primary(scenario: Scenario, item: str) -> str:
@@ -232,7 +234,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         parameter(
             "safety",
             "standard deviations",
-            [SAFETY if stage.item in sold else 0.0 for stage in at.values()],
+            [_safety(stage) if stage.item in sold else 0.0 for stage in at.values()],
             of=at,
             high=8.0,
             step=0.05,
@@ -240,6 +242,16 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         ),
         parameter("periods", "periods", lasts, high=12.0, low=1.0, whole=True),
     )
+
+
+def _safety(stage: Stage) -> float:
+    """95 %, or what base-stock covers beyond the planned lead time where that is more."""
+    lead_time = planned_lead_time(stage)
+    deviation = _deviation(stage, lead_time)
+    if deviation < 1e-9:
+        return SAFETY
+    level = bounded_level(stage.surprises, *stage.ratios)
+    return max(SAFETY, round((level - stage.requirement * (lead_time + 1)) / deviation, 2))
 
 
 def _lasts(stage: Stage) -> float:
