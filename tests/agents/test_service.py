@@ -299,7 +299,7 @@ def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_sto
     ("target", "message"),
     [
         ([], "the target is empty; expected a KPI and its bound"),
-        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is not a target; expected such as Target("),
+        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is not a target; expected Target("),
         ([Target("backlog", 1), Target("backlog", 2)], "target backlog is given twice"),
         ({}, "the target is empty; expected a KPI and its bound"),
         ({"fil_rate": 0.9}, "target fil_rate: no such KPI; did you mean 'fill_rate'"),

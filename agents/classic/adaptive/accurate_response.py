@@ -120,7 +120,7 @@ def why_not(scenario: Scenario) -> str:
     ):
         return "it needs a season, and demands that are life cycles of new products"
     if any(source.consumes or source.at for source in scenario.sources.values()):
-        return "it buys from outside suppliers only; a source here makes or moves its item"
+        return "it orders from outside suppliers; sources here use work centers or materials"
     if len({demand.item for demand in scenario.demands.values()}) < len(scenario.demands):
         return "it needs one demand per item; an item here has several"
     return ""

@@ -44,7 +44,7 @@ def why_not(scenario: Scenario) -> str:
     if not _hot(scenario):
         return "no demand has regimes that the view shows"
     if not any(source.consumes for source in scenario.sources.values()):
-        return "it needs a line; no source here consumes what another one makes"
+        return "it needs a line; no source here consumes what another makes"
     return no_states(scenario)
 
 

@@ -95,7 +95,7 @@ def why_not(scenario: Scenario) -> str:
     if reason := smoothed.why_not(scenario):
         return reason
     if all(mass_of(demand)[0] < SELDOM for demand in scenario.demands.values()):
-        return "demand occurs in nearly every period; use smoothed"
+        return "demand occurs in nearly every period, so use smoothed"
     return ""
 
 

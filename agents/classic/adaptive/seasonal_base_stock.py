@@ -127,7 +127,7 @@ def moved(scenario: Scenario) -> list[str]:
 def why_not(scenario: Scenario) -> str:
     """Return why the policy does not apply, or nothing."""
     if not any(demand.varies for demand in scenario.demands.values()):
-        return "no demand has a pattern or seasons; use base-stock"
+        return "no demand has a pattern or seasons, so use base-stock"
     if not moved(scenario):
         return "it needs a source that buys or moves an item; all sources here make theirs"
     return ""

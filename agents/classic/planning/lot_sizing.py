@@ -126,7 +126,7 @@ def why_not(scenario: Scenario) -> str:
     if reason := eoq.why_not(scenario) or smoothed.why_not(scenario):
         return reason
     if not any(stages(scenario)[name].fixed for name in outside_suppliers(scenario)):
-        return "no order has a fixed cost; use smoothed"
+        return "no order has a fixed cost, so use smoothed"
     return ""
 
 
