@@ -96,11 +96,7 @@ def train(
     RunError
         If the folder already holds an agent or, with `resume`, does not hold this one.
     ScenarioError
-    <<<<<<< HEAD
         If the scenario, the seed or the steps are wrong, or neither steps nor minutes are given.
-    =======
-        If the scenario is not valid, or neither steps nor minutes are given.
-    >>>>>>> main
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
