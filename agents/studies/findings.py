@@ -67,7 +67,7 @@ def table(
     scenario: Scenario,
     request: Request,
 ) -> Table:
-    """Return the findings as a table, with the parameters of each policy below it."""
+    """Return the results as a table, with the parameters of each policy below it."""
     aim = aim_of(request.target, request.least, scenario)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
     named, (figure, yardstick) = kpis_of(scenario), leading(scenario)

@@ -178,7 +178,7 @@ def tune(
     ------
     jitgym.ScenarioError
         If there is no such policy, it does not apply to this plant, or the seed, the episodes, the
-        target or a fixed parameter makes no sense.
+        target or a fixed parameter is not valid.
     agents.TargetMissed
         If none of the parameters that were tried reach the target; its `best` misses it least.
     """
@@ -351,7 +351,7 @@ def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
 
 
 def ranks(scores: Array) -> Array:
-    """Return the place of each row in ascending order, equal rows with an equal place."""
+    """Return the rank of each row in ascending order; equal rows have equal ranks."""
     _, places = np.unique(scores, axis=0, return_inverse=True)
     return np.asarray(places, dtype=np.float64)
 
@@ -394,7 +394,7 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
-    """Return the moves of single numbers that helped, all at once, and the better half of them."""
+    """Return two points: all moves of single numbers that helped, and the better half of them."""
     helped: list[tuple[Score, int, int]] = []
     for k, step in enumerate(steps.tolist()):
         for way in (step, -step):

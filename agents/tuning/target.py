@@ -2,10 +2,10 @@
 
     least average cost (or inventory)   subject to   fill rate >= 0.98
 
-Practitioners set service, not penalties. A target bounds a KPI, its mean over episodes: from below
-where high is better, from above where low is better. A candidate that misses is worse than any
-that reaches all targets; of two that miss, the one that misses less, relative to the bounds, is
-better. A candidate for which a KPI of a target is not defined comes after all of these.
+A target is a bound on the mean of a KPI over episodes: from below if high values are better, from
+above if low values are better. A candidate that misses a target is worse than any that reaches all
+targets. Of two that miss, the one that misses by less, relative to the bounds, is better. Worst are
+candidates for which the KPI of a target is not defined.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ STOCK = "average_inventory"
 COST = "cost"
 LEAST = (COST, "stock")
 NAMED = KPIS | WITHIN  # all KPIs that a target may bound
-Score = tuple[float, ...]  # of two candidates the one with the lower score is better
-SMALLEST = 1e-9  # a bound of 0 counts as this where a miss is taken relative to it
+Score = tuple[float, ...]  # the candidate with the lower score is better
+SMALLEST = 1e-9  # used instead of a bound of 0 for relative misses
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raise ScenarioError where the bound makes no sense."""
+        """Raise ScenarioError if the bound is not valid."""
         if self.kpi not in NAMED:
             raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), NAMED)}")
         if not NAMED[self.kpi].better:
@@ -61,13 +61,13 @@ class Target:
 
     @property
     def is_floor(self) -> bool:
-        """Whether the KPI has to be at least the value, not at most."""
+        """Whether the KPI must be at least the value; otherwise at most."""
         return NAMED[self.kpi].better == "high"
 
     def reserve(self, found: float) -> float:
-        """Return by how much a value is better than the bound, relative to it; negative: worse.
+        """Return how much better than the bound a value is, relative to it; negative if worse.
 
-        A value that is not defined counts as missing all of the bound.
+        A value that is not defined counts as -1.
         """
         if math.isnan(found):
             return -1.0
@@ -83,8 +83,8 @@ Targets = Target | Sequence[Target] | Mapping[str, float]
 class Standing:
     """The results of a candidate on the episodes of a trial, compared with the targets."""
 
-    least: float  # what should be small: cost or stock
-    reserves: tuple[float, ...]  # of each target, see `Target.reserve`
+    least: float  # what the search minimizes: cost or stock
+    reserves: tuple[float, ...]  # one for each target, see `Target.reserve`
     undefined: int = 0  # number of targets whose KPI is not defined
 
     @property
@@ -99,7 +99,7 @@ class Standing:
 
     @property
     def score(self) -> Score:
-        """What a search makes small: first what is missed, then the cost or stock."""
+        """The values that a search minimizes, the first one first: misses, then cost or stock."""
         return self.undefined, self.missed, self.least
 
 
@@ -166,7 +166,7 @@ def aim_of(target: Targets | None, least: str, scenario: Scenario) -> Aim | None
         if name not in kpis_of(scenario):
             periods = name.removeprefix("within_")
             raise ScenarioError(
-                f"target {name}: {scenario.name} does not count it; expected "
+                f"target {name}: {scenario.name} does not have this KPI; expected "
                 f"`within: [{periods}]` in {scenario.file}"
             )
     return Aim(targets, least)
@@ -200,7 +200,7 @@ def _mean(values: Array) -> float:
 
 
 def _fault(kpi: Kpi, bound: object) -> str:
-    """Return what a bound should have been, or nothing."""
+    """Return what is expected instead of this bound, or nothing if it is valid."""
     if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         return "a number"
     if kpi.unit == "share" and not 0 <= bound <= 1:

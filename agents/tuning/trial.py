@@ -49,9 +49,9 @@ class Trial:
     space: Space
     seed: int
     episodes: int
-    aim: Aim | None = None  # targets, and what is made small within them
+    aim: Aim | None = None  # the targets, and what is minimized within them
     cost: dict[Point, float] = field(default_factory=dict)  # mean over the episodes
-    standing: dict[Point, Standing] = field(default_factory=dict)  # with an aim
+    standing: dict[Point, Standing] = field(default_factory=dict)  # only with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
 
@@ -114,7 +114,7 @@ class Trial:
         self.tried.update(new)
 
     def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
-        """Return the KPIs of a candidate, and its stock."""
+        """Return the KPIs and the stock of a candidate."""
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
         _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
         return figures(self.layout, sums[0], kpis)
@@ -160,11 +160,11 @@ class Trial:
         return rounds if self.space.is_real else 1 + self.space.halvings
 
     def score(self, point: Point) -> Score:
-        """Return what a search makes small: the cost or, with an aim, how a candidate stands."""
+        """Return what a search minimizes: the cost or, with an aim, the score of the standing."""
         return (self.cost[point],) if self.aim is None else self.standing[point].score
 
     def best(self, count: int) -> list[Point]:
-        """Return the best candidates; of equally good ones the nearest to the textbook's."""
+        """Return the best candidates; ties go to the nearest to the textbook's."""
 
         def rank(point: Point) -> tuple[Score, int, Point]:
             return self.score(point), sum(map(abs, point)), point

@@ -2,8 +2,8 @@
 
 rows -> comparison -> table (for people, see `tables`) or as_json (for programs)
 
-The KPIs are those that the scenario is judged by, in its own words (`headline_kpis`). A scenario
-that has a word for its profit is shown by its profit; all others are shown by their cost.
+The KPIs are those that matter most for the scenario, under its own names (`headline_kpis`). If a
+scenario has a name for its profit, the table shows the profit; otherwise it shows the cost.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ComparisonRow:
     names: tuple[str, ...]  # policies that coincide
     cost: Interval  # in money, the scenario's yardstick
     difference: Interval | None  # paired, to the best tuned classic; None for that policy itself
-    leading: Interval  # what the scenario is judged by: the cost, or the profit
+    leading: Interval  # the main figure of the scenario: the cost or the profit
     leading_difference: Interval | None  # like `difference`
     kpis: Mapping[str, float]  # nan if not defined
     gap: float | None  # share above the optimum; None if the optimum is not known
@@ -58,7 +58,7 @@ def comparison(
     `rows` are the concatenated rollouts of several policies on the same tape. A column `grows`, if
     there is one, says which policies have no steady state. The best of the `tuned_classics` is the
     reference of the differences. `optimum` is in the unit of cost. The KPIs are the usual ones and
-    those that the scenario is judged by, as means over the episodes in which they are defined.
+    those of the scenario, as means over the episodes in which they are defined.
 
     Raises ValueError if the rows are of several scenarios or tapes, or lack a tuned classic.
     """
@@ -135,8 +135,8 @@ def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
 
     {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
     "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}; the lowest
-    cost comes first. A scenario with words of its own adds the KPIs that it is judged by. Intervals
-    and differences are those of the cost.
+    cost comes first. A scenario with its own names for KPIs adds these KPIs. Intervals and
+    differences are those of the cost.
     """
     return {"policies": [_row_as_json(row) for row in table]}
 
@@ -158,7 +158,7 @@ def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
 
 
 DIFFERENCE = 40  # importance of the difference to the best tuned classic
-FIRST = 3  # so many KPIs in a scenario's own words are more important
+FIRST = 3  # this many KPIs with a scenario's own names are more important
 
 
 def table(
@@ -207,7 +207,7 @@ def table(
 
 
 def _kpi_column(kpi: Kpi, importance: int) -> Column:
-    unit = "%" if kpi.unit == "share" else ""  # of others: below the table, for want of room
+    unit = "%" if kpi.unit == "share" else ""  # other units are below the table, to save room
     return Column(kpi.name, kpi.title, unit, importance, form=".2f")
 
 

@@ -9,7 +9,7 @@ levels of cyclic demand). Q is the least quantity that is worth a shipment, as i
 Sources at work centers follow constant local levels. A level of 0 means made to order, because
 positions are net of backorders.
 
-Textbook sizing: z is such that in an average period the level is the newsvendor level; Q is the
+Textbook sizing: z is such that the level of an average period is the newsvendor level; Q is the
 economic order quantity if a shipment has a fixed cost, else one lot; local levels are those of
 base-stock. Levels are in units.
 

@@ -145,7 +145,7 @@ def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter
 def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
     """Return z of each source: how many standard deviations the base-stock level is above T F."""
     names = list(scenario.sources)
-    local = base_stock_levels(scenario)  # above the storage too: the plant grants no more
+    local = base_stock_levels(scenario)  # even above the storage limit, which the plant enforces
     levels = echelon_matrix(scenario) @ [local[name] for name in names]
     return np.array([_factor(stage, levels[names.index(name)]) for name, stage in at.items()])
 

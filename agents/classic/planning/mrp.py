@@ -188,12 +188,12 @@ def _deviation(stage: Stage, lead_time: int) -> float:
 
 
 def planned_lead_times(scenario: Scenario) -> dict[str, int]:
-    """Return whole periods from a release until the item can be used; a material, at least 1."""
+    """Return whole periods from a release until the item can be used, by source."""
     return {name: planned_lead_time(stage) for name, stage in stages(scenario).items()}
 
 
 def planned_lead_time(stage: Stage) -> int:
-    """Return whole periods from a release of one source until its item can be used."""
+    """Return whole periods from a release until the item can be used; at least 1 for a material."""
     least = 1 if stage.scenario.consumers_of(stage.item) else 0
     return max(int(whole_up(stage.flow_time - 1.0)), least)
 
@@ -245,7 +245,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _safety(stage: Stage) -> float:
-    """95 %, or what base-stock covers beyond the planned lead time where that is more."""
+    """Return the safety factor for 95 %, or that of the base-stock level if it is higher."""
     lead_time = planned_lead_time(stage)
     deviation = _deviation(stage, lead_time)
     if deviation < 1e-9:
