@@ -43,7 +43,7 @@ def single(seed: int) -> Scenario:
         "item": "product",
         "quantity": demand,
         "unmet": pick("backordered", "lost"),
-        "shortage_cost": pick(4, 19, 99),
+        "shortage_cost": pick(4, 19, 99, 20_000),
     }
     return plant(
         items={"product": item},
@@ -78,6 +78,50 @@ def test_no_textbook_policy_is_absurd_where_orders_are_limited(seed: int) -> Non
         assert fill_rate > 0, (name, found)
 
 
+GEOMETRIC = {"quantity": {"distribution": "geometric", "mean": 12}}
+WEEK = {"pattern": [1, 1, 1, 1, 1, 0.5, 1.5]}
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "customers", "sections"),
+    [
+        # 95 % of demand, and a normal quantile of .999, were far too little: 77.2 and 6.2 times.
+        ("mrp", {}, GEOMETRIC | WEEK | {"shortage_cost": 20_000}, {}),
+        ("seasonal-base-stock", {}, GEOMETRIC | WEEK | {"shortage_cost": 20_000}, {}),
+        # Its level was that of a small storage: below it by as much as the forecast fell.
+        (
+            "smoothed",
+            {"lead_time": 3},
+            {"shortage_cost": 20_000},
+            {"items": {"product": {"holding_cost": 0.1, "storage": 36}}},
+        ),
+        # With a cap of one lot, time that was left after it went to no other: 13.1 times.
+        (
+            "linear-capped",
+            {"at": "shop", "time_per_unit": 1, "lot_size": 6},
+            {"quantity": 3, "pattern": [0.5, 1.5], "shortage_cost": 49},
+            {"work_centers": {"shop": {"time": 4}}},
+        ),
+    ],
+)
+def test_a_textbook_size_costs_about_as_much_as_base_stock(
+    name: str, source: dict[str, Any], customers: dict[str, Any], sections: dict[str, Any]
+) -> None:
+    scenario = shop(source, customers, **sections)
+    assert cost(name, scenario) <= 1.5 * cost("base-stock", scenario)
+
+
+def test_a_constant_order_is_one_that_can_be_placed() -> None:
+    """The nearest whole lots to 9.97 were 8, below the minimum of 10: nothing was ever granted."""
+    customers = GEOMETRIC | {"unmet": "lost", "shortage_cost": 19}
+    source = {"lot_size": 4, "minimum_order": 10, "lead_time": 2}
+    assert "no order that can be placed is near" in agents.why_not(
+        "constant", shop(source, customers)
+    )
+    nearer = shop(source | {"lot_size": 2}, customers)
+    assert agents.make("constant", nearer).parameters == {"order": 10}
+
+
 # --- cases ---------------------------------------------------------------------------------------
 
 
@@ -91,8 +135,8 @@ def shop(
         "unmet": "backordered",
         "shortage_cost": 9,
     }
+    sections = {"items": {"product": {"holding_cost": 1}}} | sections
     return plant(
-        items={"product": {"holding_cost": 1}},
         sources={"supplier": {"makes": "product", "lead_time": 1} | (source or {})},
         demands={"customers": demand | (customers or {})},
         **{"horizon": {"ongoing": 1000, "warm_up": 100}} | sections,
