@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.units import whole_up
+
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point
 from .target import MISSED
 from .trial import Trial
@@ -30,12 +32,8 @@ Steps = npt.NDArray[np.int64]
 
 SCALES = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0)  # of the textbook's sizes
 WAYS = (0.25, 0.5, 0.75, 1.0)  # from the textbook's sizes to the highest
-WIDER = (
-    2,
-    4,
-    8,
-    16,
-)  # times the range of each number: the first, else one that reaches the targets
+# Times the range of each number: the first, else one that reaches the targets.
+WIDER = (2, 4, 8, 16)
 STARTS = 2  # of a search
 ROUGH = 1 / 3  # of the episodes, for all but the finest steps
 PROPOSALS = 12  # combinations that are simulated at a time
@@ -233,7 +231,7 @@ def times(left: Array, effect: Effect) -> int:
         short = left < 0
         if (effect.reserves[short] <= 0).any():
             return 0
-        count = int(np.ceil(np.max(-left[short] / effect.reserves[short]) - 1e-9))
+        count = int(whole_up(np.max(-left[short] / effect.reserves[short])))
         after = left + count * effect.reserves
         return count if count <= FURTHEST and (after >= -1e-12).all() else 0
     if effect.least >= 0:

@@ -94,10 +94,10 @@ class Positions:
 
         As each source sees it before any other is asked.
         """
-        whole = echelons(self.layout)
+        of_item = echelons(self.layout)
         names = self.layout.scenario.sources
         return self.columns(
-            [seen_by(self.layout, name, whole[names[name].makes]) for name in names]
+            [seen_by(self.layout, name, of_item[names[name].makes]) for name in names]
         )
 
     def columns(self, positions: Sequence[Cells]) -> Array:
@@ -133,9 +133,10 @@ class Positions:
 
     @cached_property
     def has_rivals(self) -> list[bool]:
-        """Whether another source of its item is asked after each source."""
-        before = self.layout.scenario.asked_before.values()
-        return [any(name in names for names in before) for name in self.layout.scenario.sources]
+        """Whether another source of its item is asked after each source, or shares its storage."""
+        scenario = self.layout.scenario
+        first = {name for names in scenario.asked_before.values() for name in names}
+        return [name in first or scenario.shares_storage(name) for name in scenario.sources]
 
     def cell(self, name: str) -> int:
         """Return the cell of the state with this name."""
@@ -197,7 +198,7 @@ class Positions:
 def write_granted(plant: Plant, s: int, state: Array, asked: Array) -> None:
     """Cut what is asked from source s down to what can be granted, asked (batch, sources)."""
     for e in range(state.shape[0]):
-        asked[e, s] = most_granted(plant, s, state[e], asked[e, s])
+        asked[e, s] = most_granted(plant, s, state[e], asked[e])
 
 
 def shared(scenario: Scenario) -> list[str]:

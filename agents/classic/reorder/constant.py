@@ -30,6 +30,7 @@ from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole, whole_up
 
 from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
@@ -81,7 +82,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         "units a period",
         [_textbook(stage) for stage in at],
         of=suppliers,
-        high=lots * np.ceil(needed / lots),
+        high=lots * whole_up(needed / lots),
         step=lots,
         whole=True,
     )
@@ -92,7 +93,7 @@ def _textbook(stage: Stage) -> float:
     ideal, rivals = _ideal(stage), len(stage.scenario.sources_of(stage.item))
     order = stage.lot * round(ideal / stage.lot)
     if deviation_of(stage.demand) and order * rivals >= stage.requirement:  # stock would drift
-        order = stage.lot * math.floor(ideal / stage.lot)
+        order = stage.lot * whole(ideal / stage.lot)
     return min(order, stage.largest_order)
 
 
