@@ -84,11 +84,10 @@ class Tuning:
 
     def __str__(self) -> str:
         """Return the result in one line."""
-        of = "average inventory" if self.target else "cost"
         kpis = [f"{name} {value:.4g}" for name, value in self.reached.items()]
         reached = f" with {', '.join(kpis)}" if kpis else ""
         return (
-            f"tuned to {of} {self.cost:.6g}{reached}, textbook {self.textbook_cost:.6g}; "
+            f"tuned to cost {self.cost:.6g}{reached}, textbook {self.textbook_cost:.6g}; "
             f"{self.candidates:,} candidates, {self.seconds:.1f} s"
         )
 

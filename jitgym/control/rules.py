@@ -8,10 +8,10 @@ For every source, from the customer upstream; the sources of one item from short
 K is the number of cards (in units), p the units on order at the item's sources, and B the parts
 still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
 weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
-the earlier orders of this period. If another source of the item is asked later, no order exceeds
-what can be granted, and the other source gets the rest. A source with neither cards nor level
-pushes: it asks for all that its materials allow. If several sources share a work center, the higher
-priority runs first.
+the earlier orders of this period. If another source of the item is asked later, or shares its
+storage, no order exceeds what can be granted, and the other source gets the rest. A source with
+neither cards nor level pushes: it asks for all that its materials allow. If several sources share a
+work center, the higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -29,16 +29,12 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.release import room_for
 from jitgym.plant.stock import on_hand
 from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
 
-from .positions import (
-    Cells,
-    echelons,
-    on_order,
-    returning,
-)
+from .positions import Cells, echelons, on_order, returning
 
 Array = npt.NDArray[np.float64]
 
@@ -52,7 +48,10 @@ ASK = np.dtype(
         ("weights_end", "i4"),
         ("on_order", "i4"),  # first and last weight of the units on order under its cards
         ("on_order_end", "i4"),
-        ("has_rivals", "i4"),  # 1 if another source of the item is asked later
+        (
+            "has_rivals",
+            "i4",
+        ),  # 1 if another source of the item is asked later or shares its storage
         # 1 if no rule of the population has such a number, so that it can be skipped.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
@@ -127,7 +126,7 @@ def ask_by_rule(
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
             if ask.has_rivals:
-                asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
+                asked[ask.source] = most_granted(plant, ask.source, state, asked)
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
@@ -163,11 +162,12 @@ def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 
 
 @kernel
-def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
-    """Return the units wanted from source s that can be granted, as far as the state shows.
+def most_granted(plant: Plant, s: int, state: Row, asked: Row) -> float:
+    """Return the units asked from source s that can be granted, as far as the state shows.
 
-    This respects its maximum order, its materials and its minimum order; it is 0 while the source
-    or its work center is down.
+    This respects its maximum order, its materials, its minimum order, and the room in the storage
+    that the quantities asked from the other sources of its item leave. It is 0 while the source or
+    its work center is down.
     """
     source = plant.sources[s]
     if source.up != NONE and state[source.up] == 0.0:
@@ -176,8 +176,16 @@ def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
         center = plant.centers[source.center]
         if center.up != NONE and state[center.up] == 0.0:
             return 0.0
-    most = whole_lots(source, min(wanted, enough_material_for(plant, s, state)))
-    return most if most >= source.minimum else 0.0
+    most = min(asked[s], enough_material_for(plant, s, state))
+    item = plant.items[source.item]
+    if item.storage < UNLIMITED:
+        room = room_for(plant, state, source.item)
+        for k in range(item.sources, item.sources_end):
+            if plant.makers[k] != s:
+                room -= asked[plant.makers[k]]
+        most = min(most, max(room, 0.0))
+    most = whole_lots(source, most)
+    return most if at_least(most, source.minimum) else 0.0
 
 
 @kernel
@@ -236,8 +244,10 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    whole = echelons(layout, net)
-    positions = [seen_by(layout, source, whole[scenario.sources[source].makes]) for source in order]
+    of_item = echelons(layout, net)
+    positions = [
+        seen_by(layout, source, of_item[scenario.sources[source].makes]) for source in order
+    ]
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
 
 
@@ -284,7 +294,9 @@ def linear_rule(
     asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
     asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
     last = {item: k for k, item in enumerate(made)}
-    asks["has_rivals"] = [k < last[item] for k, item in enumerate(made)]
+    asks["has_rivals"] = [
+        k < last[item] or scenario.shares_storage(order[k]) for k, item in enumerate(made)
+    ]
     return Rule(
         asks,
         np.array([cell for row in rows for cell in row], dtype=np.int32),

@@ -94,8 +94,7 @@ class Stage:
     @property
     def smallest_order(self) -> float:
         """The smallest order: whole lots, not below the minimum order."""
-        least = self.scenario.sources[self.source].minimum_order
-        return self.lot * max(1, int(whole_up(least / self.lot)))
+        return self.scenario.sources[self.source].smallest_order
 
     @property
     def storage(self) -> float:
@@ -456,8 +455,8 @@ def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, 
             levels[below] = min(levels[below], levels[name] / units)
     matrix = echelon_matrix(scenario)
     local = np.linalg.solve(matrix, [levels[name] for name in scenario.sources])
-    whole = np.maximum(whole_up(local), 0.0)
-    return dict(zip(scenario.sources, whole.tolist(), strict=True))
+    levels_up = np.maximum(whole_up(local), 0.0)
+    return dict(zip(scenario.sources, levels_up.tolist(), strict=True))
 
 
 def without_seasons(scenario: Scenario) -> Scenario:

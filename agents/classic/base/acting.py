@@ -95,10 +95,10 @@ class Positions:
 
         It is the position that each source sees before any other source is asked.
         """
-        whole = echelons(self.layout)
+        of_item = echelons(self.layout)
         names = self.layout.scenario.sources
         return self.columns(
-            [seen_by(self.layout, name, whole[names[name].makes]) for name in names]
+            [seen_by(self.layout, name, of_item[names[name].makes]) for name in names]
         )
 
     def columns(self, positions: Sequence[Cells]) -> Array:
@@ -134,9 +134,10 @@ class Positions:
 
     @cached_property
     def has_rivals(self) -> list[bool]:
-        """For each source, whether another source of its item is asked later."""
-        before = self.layout.scenario.asked_before.values()
-        return [any(name in names for names in before) for name in self.layout.scenario.sources]
+        """For each source, whether another one of its item is asked later or shares its storage."""
+        scenario = self.layout.scenario
+        first = {name for names in scenario.asked_before.values() for name in names}
+        return [name in first or scenario.shares_storage(name) for name in scenario.sources]
 
     def cell(self, name: str) -> int:
         """Return the first state cell with this name."""
@@ -198,7 +199,7 @@ class Positions:
 def write_granted(plant: Plant, s: int, state: Array, asked: Array) -> None:
     """Reduce the order at source s to what can be granted; `asked` is (batch, sources)."""
     for e in range(state.shape[0]):
-        asked[e, s] = most_granted(plant, s, state[e], asked[e, s])
+        asked[e, s] = most_granted(plant, s, state[e], asked[e])
 
 
 def shared(scenario: Scenario) -> list[str]:

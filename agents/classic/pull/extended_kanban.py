@@ -23,6 +23,7 @@ from jitgym.control import Rule, pull_rule
 from jitgym.control.sizing import stages
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import (
     all_echelon_levels,
@@ -48,7 +49,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     level, lots = level_parameter(scenario), lots_of(stages(scenario))
     echelon = all_echelon_levels(lay_out(scenario), level.high)
     # The bounds include kanban's cards as levels, and as many cards as the highest levels.
-    most = np.ceil(np.array([echelon[name] for name in level.of]) / lots)
+    most = whole_up(np.array([echelon[name] for name in level.of]) / lots)
     return (
         cards.resized(cards.textbook, high=most),
         level.resized(level.textbook, high=held_by_cards(scenario, cards.high)),

@@ -37,6 +37,7 @@ from jitgym.control.positions import net_stock, on_order
 from jitgym.control.rules import seen_by
 from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.acting import Acting, acting, in_scenario_order, write_granted
 from ..base.common import lots_of
@@ -101,7 +102,7 @@ class GeneralizedKanban(Acting):
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return the cards and the local base-stock level of every source."""
     cards, level = extended_kanban.parameters(scenario)
-    needed = np.ceil(level.textbook / lots_of(stages(scenario)))  # to reach S
+    needed = whole_up(level.textbook / lots_of(stages(scenario)))  # to reach S
     return cards.resized(np.maximum(cards.textbook, needed)), level
 
 

@@ -23,6 +23,7 @@ from jitgym.control import Rule, echelon_matrix, pull_rule
 from jitgym.control.sizing import stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import held_by_cards, lots_of, units_of_cards
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter, ruled
@@ -70,7 +71,7 @@ def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
     units = dict(zip(at, held_by_cards(scenario, cards).tolist(), strict=True))
     held = echelon_matrix(scenario) @ [units[name] for name in scenario.sources]
     places = [list(scenario.sources).index(name) for name in first]
-    return np.ceil(held[places] / lots_of(at, first))
+    return whole_up(held[places] / lots_of(at, first))
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
@@ -88,7 +89,7 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
     place = list(scenario.sources).index
     units = float(values["cards"][0]) * at[first].lot
     held = [echelon_matrix(scenario)[place(first), place(name)] or 1.0 for name in at]
-    cards = np.ceil(units / np.array(held) / lots_of(at))
+    cards = whole_up(units / np.array(held) / lots_of(at))
     return {"cards": cards, "line_cards": values["cards"]}
 
 

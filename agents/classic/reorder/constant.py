@@ -31,6 +31,7 @@ from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
@@ -84,7 +85,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         "units per period",
         [_textbook(stage) for stage in at],
         of=suppliers,
-        high=lots * np.ceil(needed / lots),
+        high=lots * whole_up(needed / lots),
         step=lots,
         whole=True,
     )

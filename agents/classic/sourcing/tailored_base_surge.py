@@ -27,6 +27,7 @@ from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import Stage, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
+from jitgym.units import whole_up
 
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from ..reorder import constant
@@ -50,7 +51,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         "units per period",
         [_order(*pair) for pair in zip(slowest, fastest, strict=True)],
         of=(stage.source for stage in slowest),
-        high=lots * np.ceil(2 * needed / lots),
+        high=lots * whole_up(2 * needed / lots),
         step=lots,
         whole=True,
     )
