@@ -17,9 +17,9 @@ from jitgym import Scenario
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, policies, tables
 
-NAMES = "names in the catalog, or paths of YAML files"
-EXPERIMENT = "what to compare, as configs/experiments/*.yaml say; SCENARIO... chooses among its own"
-AGENTS = "classics by name, all-classic, learners (ppo); kanban and eoq are always there"
+NAMES = "catalog names, or paths of YAML files"
+EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses among its scenarios"
+AGENTS = "classics by name, all-classic, or learners (ppo); kanban and eoq are always added"
 
 
 def main(
@@ -128,14 +128,14 @@ def compare(
         policies.draw(solution.policy, run.folder / "optimal.svg")
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
-    compared = comparisons.comparison(rows, classics.tuned_names, optimum)
-    title, notes = plant.title or plant.name, [*said, *classics.notes]
+    compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
+    notes = [*said, *classics.notes]
     parameters = comparison.parameters_of(entrants)
-    whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+    whole = comparisons.table(compared, plant, notes, parameters)
     run.report(tables.markdown(whole))
     if shown:
         notes.append(f"The whole table, the rows and the settings: {run.folder}")
-        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
+        tables.show(comparisons.table(compared, plant, notes))
     return comparisons.as_json(compared)
 
 

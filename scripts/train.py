@@ -17,19 +17,15 @@ from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
 RIVALS = "classics to compare with, separated by commas; default: the three that suit the plant"
-CONFIG = "file of hyperparameters; the usual ones are in configs/agents/"
+CONFIG = "file of hyperparameters; the default files are in configs/agents/"
 
 
 def main(
     scenario: common.ScenarioName,
     *,
     agent: Annotated[str, arg(help="the learner")] = "ppo",
-    minutes: Annotated[
-        float | None, arg(help="minutes of training in total; 3 without --steps")
-    ] = None,
-    steps: Annotated[
-        int | None, arg(help="steps of training in total, of all environments")
-    ] = None,
+    minutes: Annotated[float | None, arg(help="minutes of training; 3 without --steps")] = None,
+    steps: Annotated[int | None, arg(help="steps of training, over all environments")] = None,
     given: common.Given = (),
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
@@ -72,12 +68,12 @@ def main(
         rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
         run.save(rows)
         optimum = plant.known_optimum.cost if plant.known_optimum else None
-        compared = comparisons.comparison(rows, classics.tuned_names, optimum)
+        compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
         said = comparison.effort(agent, trained.steps, trained.seconds)
-        title, notes = plant.title or plant.name, [*comparison.cautions(plant), said]
+        notes = [*comparison.cautions(plant), said]
         notes += classics.notes
         parameters = comparison.parameters_of(entrants)
-        whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+        whole = comparisons.table(compared, plant, notes, parameters)
         run.report(tables.markdown(whole))
     if json_:
         (own,) = comparisons.as_json([r for r in compared if agent in r.names])["policies"]
@@ -86,7 +82,7 @@ def main(
     else:
         notes.append(f"The whole table, the rows, the settings and the checkpoints: {run.folder}")
         notes.append(f"Curves: tensorboard --logdir {run.folder}")
-        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
+        tables.show(comparisons.table(compared, plant, notes))
 
 
 if __name__ == "__main__":

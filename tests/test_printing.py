@@ -61,7 +61,10 @@ def test_what_is_tuned_solved_and_evaluated_prints_in_a_line_or_two() -> None:
         assert_short(tuned),
     )
     target = agents.tune("base-stock", SMALL, episodes=8, target={"fill_rate": 0.9})
-    assert re.search(r"average inventory [\d.]+ with fill_rate 0\.\d+", assert_short(target))
+    assert re.search(
+        rf"tuned to cost {target.tuning.cost:.6g} with fill_rate 0\.\d+, average_inventory [\d.]+",
+        assert_short(target),
+    )
     solution = exact.solve(SMALL)
     assert re.fullmatch(
         r"optimal on lost-sales: a table of [\d,]+ states: average cost .*"

@@ -1,6 +1,6 @@
 """Learners: policies that are trained by reinforcement learning, by name through a registry.
 
-Importing this imports no torch; training or loading a policy does.
+Importing this package does not import torch; training or loading a policy does.
 """
 
 from .registry import LEARNERS, Learner, expect_folder, find

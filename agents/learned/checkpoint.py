@@ -46,7 +46,7 @@ class Record(Part):
 
 
 def described(agent: str, spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
-    """Return what is trained as plain data, with the meaning of the net's inputs and outputs."""
+    """Return the content of agent.yaml as plain data."""
     return {
         "agent": agent,
         "control": spaces.control,

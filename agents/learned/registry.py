@@ -1,4 +1,4 @@
-"""The learners by name: where each is, and what it is trained with.
+"""The learners by name: the module of each, and its default hyperparameters.
 
 A learner is a module with `train`, `load` and `read_settings` (see `sb3/ppo.py`), and one line in
 `LEARNERS`. The module is imported on first use, because torch takes seconds to import.
@@ -28,11 +28,11 @@ class Learner:
 
     @property
     def config(self) -> Path:
-        """The file of its usual hyperparameters; each number there has its reason."""
+        """The file of its default hyperparameters; it gives the reason for each number."""
         return CONFIGS / f"{self.name}.yaml"
 
     def read_settings(self, file: Path | None = None) -> Any:
-        """Return hyperparameters from a file, else the usual ones. Raises ScenarioError."""
+        """Return the hyperparameters of a file, or the default ones. Raises ScenarioError."""
         return self._code.read_settings(file or self.config)
 
     def train(self, scenario: Scenario, settings: Any, folder: str | Path, **options: Any) -> Any:
@@ -40,7 +40,7 @@ class Learner:
         return self._code.train(scenario, settings, folder, **options)
 
     def load(self, folder: str | Path, scenario: Scenario) -> Policy:
-        """Return the best policy of a training. Raises RunError where the folder holds none."""
+        """Return the best policy of a training. Raises RunError if the folder holds none."""
         policy: Policy = self._code.load(folder, scenario)
         return policy
 
@@ -53,16 +53,16 @@ LEARNERS = {learner.name: learner for learner in (Learner("ppo", ".sb3.ppo"),)}
 
 
 def find(name: str) -> Learner:
-    """Return a learner by its name. Raises ScenarioError where there is none."""
+    """Return a learner by its name. Raises ScenarioError if there is none."""
     if name not in LEARNERS:
         raise ScenarioError(f"unknown learner {name!r}; {suggest(name, LEARNERS)}")
     return LEARNERS[name]
 
 
 def expect_folder(folder: Path | None, resume: bool) -> None:
-    """Raise RunError unless a training may begin in this folder, or go on there.
+    """Raise RunError unless a training may begin, or with `resume` continue, in this folder.
 
-    None stands for a new folder.
+    None means a new folder.
     """
     from .checkpoint import expect_folder as expect  # imports torch
 

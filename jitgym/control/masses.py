@@ -14,13 +14,13 @@ from jitgym.units import whole_up
 Array = npt.NDArray[np.float64]
 
 ONCE = np.array([0.0, 1.0])
-"""A mass of exactly one period."""
+"""The mass of exactly one period."""
 
 
 def mass(distribution: Distribution, scale: float = 1.0) -> Array:
     """Return the mass of scale x a distribution.
 
-    What lies between two whole numbers is split among them, so that the mean is kept.
+    A value between two whole numbers is split between them, so that the mean is kept.
 
     >>> from jitgym.distributions import Deterministic
     >>> mass(Deterministic(value=1.25)).tolist()
@@ -36,7 +36,7 @@ def mass(distribution: Distribution, scale: float = 1.0) -> Array:
 
 
 def mass_of(demand: Demand, scale: float = 1.0) -> Array:
-    """Return the mass of scale x a demand: of a period taken at random, where periods differ."""
+    """Return the mass of scale x a demand; of a random period, if periods differ."""
     phases = demand.phases
     kinds = {id(phase): phase for phase in phases}
     shares = {key: sum(id(phase) == key for phase in phases) / len(phases) for key in kinds}
@@ -48,7 +48,7 @@ def mass_of(demand: Demand, scale: float = 1.0) -> Array:
 
 
 def geometric(mean: float) -> Array:
-    """Return the mass of a geometric number that counts from 0."""
+    """Return the mass of a geometric number that starts at 0."""
     share = mean / (1 + mean)
     if share < 1e-12:
         return np.ones(1)
@@ -57,7 +57,7 @@ def geometric(mean: float) -> Array:
 
 
 def compound(demand: Array, periods: Array, more: Array) -> Array:
-    """Return the mass of demand summed over a random number of periods, and of more beside it.
+    """Return the mass of demand over a random number of periods plus the independent `more`.
 
     >>> compound(np.array([0.5, 0.5]), periods=np.array([0, 0.5, 0.5]), more=np.ones(1)).round(3)
     array([0.375, 0.5  , 0.125])
@@ -73,14 +73,14 @@ def compound(demand: Array, periods: Array, more: Array) -> Array:
 
 
 def quantile(of: Array, ratio: float) -> float:
-    """Return the least number of units that covers this share of a mass."""
+    """Return the smallest number of units that covers this share of a mass."""
     return best_window(of, ratio, 1) + 1.0
 
 
 def best_window(of: Array, ratio: float, width: int) -> float:
-    """Return the r for which positions r + 1, ..., r + width, all equally likely, cost least.
+    """Return r such that equally likely positions r + 1, ..., r + width have the lowest cost.
 
-    The least r, at least -1, where the mass covers the ratio on the average over the window; with
+    It is the smallest r >= -1 at which the mass covers the ratio on average over the window. With
     width 1, r + 1 is the newsvendor level.
     """
     covered = np.minimum(np.cumsum(of), 1.0)
@@ -101,11 +101,11 @@ def deviation_of(of: Array) -> float:
 
 
 def below_the_level(demand: Array, lot: float, smallest: float) -> Array:
-    """Return the mass of how far a position lies below the level that it is ordered up to.
+    """Return the mass of the distance between an order-up-to level and the position below it.
 
-    Orders are whole lots, and none is below the smallest. What a lot leaves open is equally likely
-    from 0 to a lot less one unit; below that the position falls with demand until the smallest
-    order is due (renewals, as in an (s,S) policy). Where single units are ordered it is 0.
+    Orders are whole lots, and not below the smallest order. After an order the distance is equally
+    likely from 0 to a lot less one unit. Demand then increases it until the smallest order is due
+    (renewals, as in an (s,S) policy). With orders of single units it is 0.
 
     >>> below_the_level(np.array([0.0, 1.0]), lot=4, smallest=4).tolist()
     [0.25, 0.25, 0.25, 0.25]
@@ -126,9 +126,9 @@ def below_the_level(demand: Array, lot: float, smallest: float) -> Array:
 
 
 def steadied(demand: Demand) -> Distribution:
-    """Return what is left of a demand whose pattern and seasons are known.
+    """Return the demand without its pattern and seasons, for a policy that knows these.
 
-    Its long-run mean, in whole units, with the deviations of each phase from its own mean.
+    It has the long-run mean, in whole units, and the deviations of each phase from its own mean.
 
     >>> from jitgym.distributions import Deterministic
     >>> months = {"item": "steel", "unmet": "lost", "quantity": Deterministic(value=10)}

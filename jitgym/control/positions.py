@@ -1,17 +1,17 @@
-"""The inventory position: where units of an item lie, counted once, for every rule and policy.
+"""The inventory position, which every rule and policy uses: each unit of an item counts once.
 
     position = stock + coming - waiting
 
-    stock     on hand, of every age
-    coming    what its sources still owe: in the pipeline, or ordered and not shipped yet; and the
-              by-products in stock that are reworked into it
-    waiting   the backlog of the demands for it (a net position; a gross one leaves it out)
+    stock     units on hand, of every age
+    coming    units that its sources still owe (in the pipeline, or ordered and not shipped yet),
+              and by-products in stock that are reworked into the item
+    waiting   the backlog of its demands (in a net position; a gross position leaves it out)
 
-The echelon position of an item adds the positions of what is made of it, down to the customer,
-weighted by the bill of materials. A lot that a work center has begun is not in it: its time is
-kept, but the lot is granted, and enters the pipeline, only when it is finished.
+The echelon position of an item also has the positions of all items made of it, down to the
+customer, weighted by the bill of materials. A lot that a work center has begun is not counted: it
+is granted, and enters the pipeline, only when it is finished.
 
-A row is {state cell: units of the item that a unit of the cell counts for}. Quantities in units.
+A row is {state cell: units of the item per unit of the cell}. Quantities are in units.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Cells = dict[int, float]
 
 
 def stock(layout: Layout, item: str) -> Cells:
-    """Return the cells of what is on hand."""
+    """Return the cells of the stock on hand."""
     return _cells(layout, f"{item}.stock")
 
 
 def coming(layout: Layout, source: str) -> Cells:
-    """Return the cells of what a source still owes: in the pipeline, or not shipped yet."""
+    """Return the cells of units that a source still owes: in the pipeline, or not shipped yet."""
     return _cells(layout, f"{source}.in_process") | _cells(layout, f"{source}.unshipped")
 
 
 def waiting(layout: Layout, item: str) -> Cells:
-    """Return the cells of what customers of the item wait for."""
+    """Return the cells of the backlog of the item."""
     found: Cells = {}
     for name in layout.scenario.demands_of.get(item, ()):
         found |= _cells(layout, f"{name}.backlog")
@@ -40,12 +40,12 @@ def waiting(layout: Layout, item: str) -> Cells:
 
 
 def net_stock(layout: Layout, item: str) -> Cells:
-    """Return the cells of what is on hand, less what customers wait for."""
+    """Return the cells of the stock on hand less the backlog."""
     return stock(layout, item) | dict.fromkeys(waiting(layout, item), -1.0)
 
 
 def returning(layout: Layout, item: str) -> Cells:
-    """Return the cells of the by-products in stock that can become nothing but this item."""
+    """Return the cells of by-products in stock that can become only this item."""
     found: Cells = {}
     for name, (material, quantity) in layout.scenario.reworked.items():
         if layout.scenario.sources[name].makes == item:
@@ -54,7 +54,7 @@ def returning(layout: Layout, item: str) -> Cells:
 
 
 def on_order(layout: Layout, item: str) -> Cells:
-    """Return the cells of what comes from all sources of an item, and of what is reworked."""
+    """Return the cells of units that come from all sources of an item, and of its rework."""
     found: Cells = {}
     for source in layout.scenario.sources_of(item):
         found |= coming(layout, source)
@@ -62,7 +62,7 @@ def on_order(layout: Layout, item: str) -> Cells:
 
 
 def local(layout: Layout, item: str, net: bool = True) -> Cells:
-    """Return the position of an item alone, net of backorders or gross."""
+    """Return the position of a single item, net of backorders or gross."""
     row = stock(layout, item) | on_order(layout, item)
     return row | dict.fromkeys(waiting(layout, item), -1.0) if net else row
 

@@ -1,17 +1,17 @@
 """Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upward; the sources of one item from short to long lead time:
+For every source, from the customer upstream; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
-    ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
+    gap   = min(K - p - B, S - E.v)                cards and level; an absent limit does not bind
+    order = floor(min(gap, cap) / batch) x batch   if gap >= trigger, else 0
 
-K cards (units), p what is on order at the item's sources, B parts still under a card: the stock
-less the cards that the item's consumers have free. S a level, E.v a weighted sum of the view's
-cells (the inventory position of `positions`, or any linear rule) and of what this period's earlier
-asks add to it. Where another source of the item is asked later, no ask is larger than what can be
-granted: the other one gets the rest. With neither cards nor level a source pushes: it asks for all
-that its materials allow. Where several sources stand at one work center, a higher priority runs
-first.
+K is the number of cards (in units), p the units on order at the item's sources, and B the parts
+still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
+weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
+the earlier orders of this period. If another source of the item is asked later, or shares its
+storage, no order exceeds what can be granted, and the other source gets the rest. A source with
+neither cards nor level pushes: it asks for all that its materials allow. If several sources share a
+work center, the higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
@@ -29,16 +29,12 @@ import numpy.typing as npt
 from jitgym.plant import Layout
 from jitgym.plant.jit import kernel
 from jitgym.plant.records import NONE, PLACE, UNLIMITED, Matrix, Plant, Records, Row
+from jitgym.plant.release import room_for
 from jitgym.plant.stock import on_hand
 from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
 
-from .positions import (
-    Cells,
-    echelons,
-    on_order,
-    returning,
-)
+from .positions import Cells, echelons, on_order, returning
 
 Array = npt.NDArray[np.float64]
 
@@ -50,10 +46,13 @@ ASK = np.dtype(
         ("source", PLACE),
         ("weights", "i4"),
         ("weights_end", "i4"),
-        ("on_order", "i4"),  # first and last weight of what counts under its cards beside the stock
+        ("on_order", "i4"),  # first and last weight of the units on order under its cards
         ("on_order_end", "i4"),
-        ("has_rivals", "i4"),  # 1 where another source of the item is asked later
-        # 1 where no rule of the population has such a number, so that it need not be looked at.
+        (
+            "has_rivals",
+            "i4",
+        ),  # 1 if another source of the item is asked later or shares its storage
+        # 1 if no rule of the population has such a number, so that it can be skipped.
         ("lacks_cards", "i4"),
         ("lacks_levels", "i4"),
         ("lacks_caps", "i4"),
@@ -104,7 +103,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
+    """Write the orders of one rule in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
@@ -127,7 +126,7 @@ def ask_by_rule(
             else:
                 asked[ask.source] = whole(wanted / batch) * batch
             if ask.has_rivals:
-                asked[ask.source] = most_granted(plant, ask.source, state, asked[ask.source])
+                asked[ask.source] = most_granted(plant, ask.source, state, asked)
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
 
 
@@ -140,7 +139,7 @@ def weighed(
     state: Row,
     asked: Row,
 ) -> float:
-    """Return a weighted sum of cells of the state and of what was asked in this period."""
+    """Return a weighted sum of state cells and of quantities asked in this period."""
     total = 0.0
     for w in range(first, last):
         cell = cells[w]
@@ -150,7 +149,7 @@ def weighed(
 
 @kernel
 def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
-    """Return how many units in stock of the item of source s wait under a card.
+    """Return the units in stock of the item of source s that are under a card.
 
     A card is freed when the next stage has a card for the part, not when its machine starts.
     """
@@ -163,11 +162,12 @@ def parts_under_cards(plant: Plant, s: int, state: Row, asked: Row) -> float:
 
 
 @kernel
-def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
-    """Return what can be granted of what is wanted from source s, as far as the state tells.
+def most_granted(plant: Plant, s: int, state: Row, asked: Row) -> float:
+    """Return the units asked from source s that can be granted, as far as the state shows.
 
-    Not beyond its maximum order and its materials, not below its minimum order, and nothing while
-    it or its work center is down.
+    This respects its maximum order, its materials, its minimum order, and the room in the storage
+    that the quantities asked from the other sources of its item leave. It is 0 while the source or
+    its work center is down.
     """
     source = plant.sources[s]
     if source.up != NONE and state[source.up] == 0.0:
@@ -176,8 +176,16 @@ def most_granted(plant: Plant, s: int, state: Row, wanted: float) -> float:
         center = plant.centers[source.center]
         if center.up != NONE and state[center.up] == 0.0:
             return 0.0
-    most = whole_lots(source, min(wanted, enough_material_for(plant, s, state)))
-    return most if most >= source.minimum else 0.0
+    most = min(asked[s], enough_material_for(plant, s, state))
+    item = plant.items[source.item]
+    if item.storage < UNLIMITED:
+        room = room_for(plant, state, source.item)
+        for k in range(item.sources, item.sources_end):
+            if plant.makers[k] != s:
+                room -= asked[plant.makers[k]]
+        most = min(most, max(room, 0.0))
+    most = whole_lots(source, most)
+    return most if at_least(most, source.minimum) else 0.0
 
 
 @kernel
@@ -192,7 +200,7 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward; those of one item by increasing lead time."""
+    """Return the sources from the customer upstream; those of one item by increasing lead time."""
     return list(scenario.asking_order)
 
 
@@ -218,8 +226,8 @@ def pull_rule(
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
-        that leads to an order.
+        The largest order; the quantity of which orders are multiples (default: the lot size of the
+        source); the smallest gap that leads to an order.
     priorities
         At a work center the higher priority runs first; default 0.
     """
@@ -236,16 +244,18 @@ def pull_rule(
         for source in scenario.sources
     }
     order = asking_order(scenario)
-    whole = echelons(layout, net)
-    positions = [seen_by(layout, source, whole[scenario.sources[source].makes]) for source in order]
+    of_item = echelons(layout, net)
+    positions = [
+        seen_by(layout, source, of_item[scenario.sources[source].makes]) for source in order
+    ]
     return linear_rule(layout, order, positions, [numbers[source] for source in order])
 
 
 def seen_by(layout: Layout, source: str, position: Mapping[int, float]) -> Cells:
-    """Return the position of an item as one of its sources sees it when it is asked.
+    """Return the position of an item for one of its sources, at the moment when it is asked.
 
-    With what was asked of the sources before it. Rework does not see the by-products that it is
-    there to take, and raises the position of nobody: by-products are in it already.
+    It includes the quantities asked from earlier sources. Rework does not see the by-products that
+    it consumes. It does not raise the position for other sources, which has them already.
     """
     scenario = layout.scenario
     place = layout.place_of_source
@@ -284,7 +294,9 @@ def linear_rule(
     asks["weights"], asks["weights_end"] = ends[: len(order)], ends[1 : len(order) + 1]
     asks["on_order"], asks["on_order_end"] = ends[len(order) : -1], ends[len(order) + 1 :]
     last = {item: k for k, item in enumerate(made)}
-    asks["has_rivals"] = [k < last[item] for k, item in enumerate(made)]
+    asks["has_rivals"] = [
+        k < last[item] or scenario.shares_storage(order[k]) for k, item in enumerate(made)
+    ]
     return Rule(
         asks,
         np.array([cell for row in rows for cell in row], dtype=np.int32),
@@ -296,8 +308,9 @@ def linear_rule(
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus those of all items below, weighted by
-    the bill of materials. If an item below has two sources, the level of the one asked last counts.
+    The echelon level of a source is its own local level plus those of all items downstream,
+    weighted by the bill of materials. If one of these items has two sources, the level of the
+    source that is asked last counts.
     """
     names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))

@@ -1,6 +1,6 @@
-"""Textbook sizing of a plant: what a level must cover, what limits an order, the levels themselves.
+"""Textbook sizing of a plant: the demand that a level must cover, limits of orders, and levels.
 
-Quantities in units of the item that a source makes, times in periods. A probability mass is an
+Quantities are in units of the item that a source makes, times in periods. A probability mass is an
 array: entry k is the probability of k units.
 """
 
@@ -36,15 +36,15 @@ from .rules import echelon_matrix
 
 Array = npt.NDArray[np.float64]
 
-LEAST_SLACK = 0.02  # of the work; a work center that has less time to spare is sized as if it had
-LEAST_MASS = 1e-6  # of an outage's tail
-LONGEST_WAIT = 100.0  # periods; nor is it sized for queues beyond this
+LEAST_SLACK = 0.02  # share of the work: least spare time that a work center is sized with
+LEAST_MASS = 1e-6  # of the tail of an outage
+LONGEST_WAIT = 100.0  # periods; longer queues are not sized for
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
     """Return every source as a stage, from supplier to customer.
 
-    What is worked out of the last scenarios is kept: every policy asks for the same.
+    The results of the last scenarios are kept, because every policy asks for the same.
     """
     for known, at in _LAST:
         if known is scenario:
@@ -59,12 +59,12 @@ _LAST: deque[tuple[Scenario, dict[str, Stage]]] = deque(maxlen=4)
 
 
 def from_supplier_to_customer(scenario: Scenario) -> list[str]:
-    """Return the sources, items upstream first, those of one item in scenario order."""
+    """Return the sources: upstream items first, those of one item in scenario order."""
     return [name for item in scenario.items_upstream_first for name in scenario.sources_of(item)]
 
 
 def outside_suppliers(scenario: Scenario) -> list[str]:
-    """Return the sources that consume nothing and stand at no work center."""
+    """Return the sources that consume nothing and use no work center."""
     sources = scenario.sources
     return [
         name
@@ -79,7 +79,7 @@ class Stage:
 
     scenario: Scenario
     source: str
-    matrix: Array  # units of each source's item in a unit of each other's: `echelon_matrix`
+    matrix: Array  # units of each source's item per unit of each other's: `echelon_matrix`
 
     @property
     def item(self) -> str:
@@ -93,9 +93,8 @@ class Stage:
 
     @property
     def smallest_order(self) -> float:
-        """The least that can be ordered: whole lots, not below the minimum order."""
-        least = self.scenario.sources[self.source].minimum_order
-        return self.lot * max(1, int(whole_up(least / self.lot)))
+        """The smallest order: whole lots, not below the minimum order."""
+        return self.scenario.sources[self.source].smallest_order
 
     @property
     def storage(self) -> float:
@@ -105,7 +104,7 @@ class Stage:
 
     @property
     def largest_order(self) -> float:
-        """The most that can be ordered at once: whole lots, within maximum order and storage."""
+        """The largest order: whole lots, within maximum order and storage."""
         most = min(self.scenario.sources[self.source].maximum_order or math.inf, self.storage)
         return max(self.lot * float(whole(most / self.lot)), self.lot) if most < math.inf else most
 
@@ -117,9 +116,9 @@ class Stage:
 
     @cached_property
     def economic_order(self) -> float:
-        """The economic order quantity (Harris 1913); a period's need where nothing is fixed.
+        """The economic order quantity (Harris 1913); without a fixed cost, the need of one period.
 
-        It lasts no longer than an episode, or than the item keeps.
+        It lasts no longer than an episode, or than the shelf life of the item.
         """
         if not self.fixed or not self.requirement:
             return self.requirement
@@ -132,18 +131,18 @@ class Stage:
 
     @property
     def order_quantity(self) -> float:
-        """The economic order in the nearest whole lots, within what can be ordered."""
+        """The economic order in the nearest whole lots, between smallest and largest order."""
         quantity = max(self.lot * round(self.economic_order / self.lot), self.smallest_order)
         return min(quantity, max(self.largest_order, self.smallest_order))
 
     @property
     def order_lasts(self) -> float:
-        """Periods that an economic order lasts; 1 where no order has a fixed cost."""
+        """Number of periods that an economic order lasts; 1 without a fixed cost."""
         return self.economic_order / self.requirement if self.requirement else 1.0
 
     @cached_property
     def carrying(self) -> float:
-        """Cost of holding a unit for a period, at least so much that orders are economic ones."""
+        """Holding cost per unit and period, at least the cost at which the order is economic."""
         least = holding_at_least(self.shortage, self.holding)
         if not self.fixed or not self.requirement:
             return least
@@ -156,12 +155,12 @@ class Stage:
 
     @cached_property
     def requirement(self) -> float:
-        """Mean units needed a period."""
+        """Mean units needed per period."""
         return self.scenario.mean_requirement(self.item)
 
     @cached_property
     def units(self) -> dict[str, float]:
-        """Demand -> units of this item in a unit of it, for the demands that need any."""
+        """Demand -> units of this item per unit of the demand, for the demands that need any."""
         names = list(self.scenario.sources)
         row = self.matrix[names.index(self.source)]
         contained = {
@@ -176,23 +175,23 @@ class Stage:
 
     @property
     def route(self) -> tuple[str, ...]:
-        """Sources from this one down to a customer, by the way with the longest lead times."""
+        """The sources from this one down to a customer, along the longest lead times."""
         return self.scenario.route(self.source)
 
     @cached_property
     def queue(self) -> float:
-        """Mean units that wait for the work center, were demand passed on at once.
+        """Mean units that would wait for the work center if demand were passed on at once.
 
-            (variance of the work that comes + variance of the time) / (2 (mean time - mean work))
+            (variance of the arriving work + variance of the time) / (2 (mean time - mean work))
 
-        a period, with variances in the long run, breakdowns included: heavy traffic (Kingman 1962).
-        With a base-stock policy it is the mean shortfall below the level (Glasserman 1997).
+        per period, with long-run variances and breakdowns: heavy traffic (Kingman 1962). With a
+        base-stock policy it is the mean shortfall below the level (Glasserman 1997).
         """
         return max(self._queue_at_its_center, self._queue_for_its_orders) + self._unshipped
 
     @property
     def _unshipped(self) -> float:
-        """Mean units that wait to ship where a share m of what is due does: D (1 - m) / m."""
+        """Mean units that wait to ship if a share m of the units due ships: D (1 - m) / m."""
         partial = self.scenario.sources[self.source].partial
         if partial is None or partial.rest != "later":
             return 0.0
@@ -201,7 +200,7 @@ class Stage:
 
     @cached_property
     def _queue_for_its_orders(self) -> float:
-        """The same where not the work center but the largest order is what limits a period."""
+        """The same queue if the largest order, and not the work center, limits a period."""
         rivals = self.scenario.sources_of(self.item)
         most = math.fsum(
             Stage(self.scenario, name, self.matrix).largest_order
@@ -232,11 +231,11 @@ class Stage:
             for name, demand in self.scenario.demands.items()
         )
         waiting = variance / (2 * max(time - work, LEAST_SLACK * work))
-        # Of that this source's share of the work, in its units.
+        # This source's share of the waiting work, in its units.
         return min(waiting / work, LONGEST_WAIT) * self.requirement
 
     def _work_at(self, center: str) -> float:
-        """Mean work that comes to a center, in its time a period."""
+        """Mean work that comes to a center, in units of its time per period."""
         return math.fsum(
             self.scenario.mean_requirement(source.makes) * source.time_per_unit
             for source in self.scenario.sources.values()
@@ -245,17 +244,17 @@ class Stage:
 
     @property
     def flow_time(self) -> float:
-        """Mean periods from an ask to the unit's arrival: one of review, lead time and queue."""
+        """Mean periods from order to arrival: one review period, lead time and queue."""
         queue = self.queue / self.requirement if self.requirement else 0.0
         return 1.0 + self.scenario.mean_lead_time(self.source) + queue
 
     @cached_property
     def lead_time_demand(self) -> Array:
-        """Mass of what must be covered, in units.
+        """Mass of the demand that must be covered, in units.
 
-        Demand over one period, the lead times down to the customer and the age of outages on the
-        way, and beside it the units that wait for the work centers there, each geometric. Of a new
-        product, demand over so many periods at the height of its life.
+        It is the demand over one period, the lead times down to the customer and the age of outages
+        on the route, plus the units that wait for the work centers there, each geometric. For a new
+        product it is the demand over this number of periods at the peak of its life.
         """
         periods = ONCE
         waiting = np.ones(1)
@@ -269,7 +268,7 @@ class Stage:
             stage = Stage(self.scenario, name, self.matrix)
             queue = stage.queue
             if source.partial is not None and source.partial.share.variance == 0 and queue:
-                # A share that is certain delays; it is the random one that makes a queue.
+                # A certain share only delays units; a random share makes a queue.
                 delay = Deterministic(value=stage._unshipped / stage.requirement)
                 periods = np.convolve(periods, mass(delay))
                 queue -= stage._unshipped
@@ -281,28 +280,28 @@ class Stage:
 
     @cached_property
     def must_cover(self) -> Array:
-        """Mass of what an order-up-to level must cover: that, and how far below it orders stop.
+        """Mass of the units that an order-up-to level must cover: `lead_time_demand` and `below`.
 
-        Orders come in whole lots and not below the minimum, so that the position lies below the
-        level by then: with lots of Q, equally likely by 0 to Q - 1 units (Hadley and Whitin 1963).
+        Orders are whole lots and not below the minimum, so the position stays below the level: with
+        lots of Q, by 0 to Q - 1 units with equal probability (Hadley and Whitin 1963).
         """
         return compound(self.below, ONCE, self.lead_time_demand)
 
     @cached_property
     def below(self) -> Array:
-        """Mass of how far below a level whole lots and a minimum order leave the position."""
+        """Mass of the units by which lots and minimum orders leave the position below a level."""
         return below_the_level(self.demand, self.lot, self.smallest_order)
 
     @cached_property
     def surprises(self) -> Array:
-        """Mass of what must be covered where pattern and season are known, and forecast."""
+        """Mass of the demand that must be covered if pattern and seasons are known and forecast."""
         if not any(self.scenario.demands[name].varies for name in self.units):
             return self.lead_time_demand
         return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
 
     @cached_property
     def uncertainty(self) -> float:
-        """Deviation of it, in units; 0 where demand, lead times and capacity are all certain."""
+        """Its standard deviation, in units; 0 if demand, lead times and capacity are certain."""
         sources = [self.scenario.sources[name] for name in self.route]
         demands = [self.scenario.demands[name] for name in self.units]
         is_certain = (
@@ -325,7 +324,7 @@ class Stage:
 
     @cached_property
     def surprise(self) -> Array:
-        """Mass of a period's demand where pattern and season are known, and forecast."""
+        """Mass of the demand of a period if pattern and seasons are known and forecast."""
         if not any(self.scenario.demands[name].varies for name in self.units):
             return self.demand
         return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
@@ -347,7 +346,7 @@ class Stage:
 
     @cached_property
     def demand(self) -> Array:
-        """Mass of one period's demand, all demands independent; of any period, where it varies."""
+        """Mass of the demand of a period (a random one, if it varies); demands are independent."""
         total = np.ones(1)
         for name, units in self.units.items():
             total = compound(mass_of(self.scenario.demands[name], units), ONCE, total)
@@ -355,7 +354,7 @@ class Stage:
 
     @cached_property
     def shortage(self) -> float:
-        """Cost of a unit short: a period where demand waits, once where it is lost."""
+        """Cost of a unit short: per period if demand waits, once if it is lost."""
         return self._mean_over_demands(
             {
                 name: worth(self.scenario, self.scenario.demands[name]) / units
@@ -370,7 +369,7 @@ class Stage:
 
     @cached_property
     def holding(self) -> float:
-        """Cost of a unit too many: for a period, or where a season ends, of having it left then."""
+        """Cost of a unit too many per period, with the loss at the end of a season: `overage`."""
         return overage(self.scenario, self.item)
 
     @cached_property
@@ -379,8 +378,8 @@ class Stage:
 
             (b + h') / (b + h0)   and   (b + h') / (b + h)
 
-        h' holding cost of its materials, h of its item, h0 of what the customer gets (Shang and
-        Song 2003); on a single item both are b / (b + h).
+        h' is the holding cost of its materials, h of its item, and h0 of the item that the customer
+        gets (Shang and Song 2003). For a single item both are b / (b + h).
         """
         if self.shortage <= 0:
             return 0.0, 0.0
@@ -399,16 +398,16 @@ class Stage:
         return low, high
 
     def _mean_over_demands(self, costs: Mapping[str, float]) -> float:
-        """Mean cost a unit over the demands, weighted by the units that each needs."""
+        """Return the mean cost per unit over the demands, weighted by the units that each needs."""
         weights = {name: self.units[name] * self.scenario.demands[name].mean for name in costs}
         total = math.fsum(weights.values())
         return math.fsum(weights[name] * costs[name] for name in costs) / total if total else 0.0
 
     @cached_property
     def ceiling(self) -> float:
-        """No level beyond this is worth a look: nearly all lead time demand, in whole lots.
+        """The largest useful level: it covers nearly all lead time demand, in whole lots.
 
-        But twice the smallest order.
+        It is at least twice the smallest order.
         """
         most = quantile(self.lead_time_demand, MOST_RATIO)
         if self.smallest_order > 1:
@@ -417,14 +416,14 @@ class Stage:
 
 
 def base_stock_levels(scenario: Scenario) -> dict[str, float]:
-    """Return source -> the textbook's local base-stock level, from supplier to customer."""
+    """Return source -> the textbook local base-stock level, from supplier to customer."""
     at = stages(scenario)
     local = local_levels(scenario, {name: echelon_level(stage) for name, stage in at.items()})
     return {name: local[name] for name in at}
 
 
 def echelon_level(stage: Stage) -> float:
-    """Return the textbook's echelon level; below a smallest order nothing would ever be ordered."""
+    """Return the textbook echelon base-stock level, at least the smallest order if needed."""
     level = bounded_level(stage.must_cover, *stage.ratios)
     is_needed = stage.smallest_order > stage.lot or stage.is_lost
     return max(level, stage.smallest_order) if is_needed and stage.smallest_order > 1 else level
@@ -434,7 +433,7 @@ def bounded_level(must_cover: Array, low: float, high: float) -> float:
     """Return the mean of the newsvendor levels at two ratios, in whole units.
 
     >>> from jitgym.distributions import Poisson
-    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units a period, lead times 0.25
+    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units per period, lead times 0.25
     >>> [bounded_level(mass(Poisson(mean=4 * j)), (b + h * (4 - j)) / (b + h * 4),
     ...                (b + h * (4 - j)) / (b + h * (5 - j))) for j in (1, 2, 3, 4)]
     [8.0, 13.0, 18.0, 22.0]
@@ -443,9 +442,9 @@ def bounded_level(must_cover: Array, low: float, high: float) -> float:
 
 
 def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, float]:
-    """Return source -> local level, in whole units and at least 0, of echelon levels.
+    """Return source -> local level, in whole units and at least 0, from echelon levels.
 
-    Where only one item is made of another, the lower echelon holds no more than the upper.
+    If only one item is made of another one, the lower echelon holds no more than the upper one.
     """
     levels = dict(echelon)
     for name in levels:
@@ -456,14 +455,14 @@ def local_levels(scenario: Scenario, echelon: Mapping[str, float]) -> dict[str, 
             levels[below] = min(levels[below], levels[name] / units)
     matrix = echelon_matrix(scenario)
     local = np.linalg.solve(matrix, [levels[name] for name in scenario.sources])
-    whole = np.maximum(whole_up(local), 0.0)
-    return dict(zip(scenario.sources, whole.tolist(), strict=True))
+    levels_up = np.maximum(whole_up(local), 0.0)
+    return dict(zip(scenario.sources, levels_up.tolist(), strict=True))
 
 
 def without_seasons(scenario: Scenario) -> Scenario:
-    """Return the scenario for a policy that forecasts pattern and seasons: only surprise is left.
+    """Return the scenario for a policy that forecasts pattern and seasons: only surprises are left.
 
-    Every demand comes at its mean of the long run, with the deviations of its phases from theirs.
+    Every demand has its long-run mean, and the deviations of its phases from their own means.
     """
     return scenario.model_copy(
         update={
@@ -480,12 +479,12 @@ def without_seasons(scenario: Scenario) -> Scenario:
 
 
 def outage(process: UpDown) -> Array:
-    """Return the mass of how many periods a supplier has been down: 0 while it is up.
+    """Return the mass of the number of periods that a supplier has been down: 0 while it is up.
 
         P(k) = f / (f + r) x r (1 - r)^(k - 1),   k >= 1
 
-    f, r the chances to fail and to recover in a period: what stock must cover where deliveries stop
-    (Snyder and Shen 2019, chapter 9).
+    f and r are the probabilities to fail and to recover in a period. Stock must cover these periods
+    without deliveries (Snyder and Shen 2019, chapter 9).
 
     >>> outage(UpDown(fails=0.1, repaired=0.4)).round(3)[:4]  # up 80 % of the time
     array([0.8  , 0.08 , 0.048, 0.029])
@@ -498,10 +497,10 @@ def outage(process: UpDown) -> Array:
 
 
 def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
-    """Return mean and long-run variance a period of a work center's time, breakdowns included.
+    """Return mean and long-run variance per period of a work center's time, with breakdowns.
 
-    Up and down is a chain with correlation c = 1 - fails - repaired from period to period, which
-    multiplies the variance of its sum by (1 + c) / (1 - c).
+    Up and down is a chain with the correlation c = 1 - fails - repaired between periods, which
+    multiplies the variance of a sum by (1 + c) / (1 - c).
     """
     about = scenario.work_centers[center]
     mean, variance = about.time.expectation, about.time.variance

@@ -63,12 +63,22 @@ def limit_orders(plant: Plant, state: Row, asked: Row, flows: Row) -> None:
 
 @kernel
 def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
-    """Return the room that the item's storage will have once everything on the way has arrived.
+    """Return the room for source s: that of its item, less what earlier sources were allowed."""
+    item = plant.items[plant.sources[s].item]
+    room = room_for(plant, state, plant.sources[s].item)
+    for k in range(item.sources, item.sources_end):
+        if plant.makers[k] < s:
+            room -= flows[plant.sources[plant.makers[k]].allowed]
+    return max(room, 0.0)
 
-    This is storage + backlog - stock - pipeline - the units already allowed to earlier sources of
-    the item. Goods for waiting customers pass over the dock and need no room.
+
+@kernel
+def room_for(plant: Plant, state: Row, i: int) -> float:
+    """Return the room that the storage of item i will have once everything on the way has arrived.
+
+    This is storage + backlog - stock - pipeline. Goods for waiting customers pass over the dock and
+    need no room. It is below 0 if the storage began with too much.
     """
-    i = plant.sources[s].item
     item = plant.items[i]
     room = item.storage
     for d in range(plant.demands.size):
@@ -78,15 +88,12 @@ def free_storage(plant: Plant, state: Row, s: int, flows: Row) -> float:
     for a in range(item.ages):
         room -= state[item.stock + a]
     for k in range(item.sources, item.sources_end):
-        other = plant.makers[k]
-        source = plant.sources[other]
+        source = plant.sources[plant.makers[k]]
         for a in range(source.ages):
             room -= state[source.pipeline + a]
         if source.partial != NONE and plant.partials[source.partial].waiting != NONE:
             room -= state[plant.partials[source.partial].waiting]
-        if other < s:
-            room -= flows[source.allowed]
-    return max(room, 0.0)
+    return room
 
 
 @kernel

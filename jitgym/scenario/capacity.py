@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from jitgym.distributions import Deterministic
+from jitgym.units import whole
 
 from .model import Written
 from .parts import Demand, Source, UpDown
@@ -140,8 +141,7 @@ def limits(scenario: Written) -> list[Limit]:
     for name, source in sources.items():
         up = up_share(source.disruption)
         if source.maximum_order is not None:
-            lots = math.floor(source.maximum_order / source.lot_size + 1e-9)
-            most = lots * source.lot_size
+            most = float(whole(source.maximum_order / source.lot_size)) * source.lot_size
             found.append(Limit(f"sources.{name}.maximum_order", "units", {name: 1.0}, up * most))
         elif up == 0:
             found.append(Limit(f"sources.{name}.disruption", "units", {name: 1.0}, 0.0))
@@ -237,10 +237,8 @@ def _rates(
     scenario: Written, bounds: list[Limit], needed: Mapping[str, float]
 ) -> dict[str, float] | None:
     """Return mean rates of all sources that serve the demand; None if there are none."""
-    from scipy import (
-        optimize,
-        sparse,  # takes half a second to import, and most plants never ask
-    )
+    # Slow imports, so only here: they take half a second, and most plants never ask.
+    from scipy import optimize, sparse
 
     linprog: Any = optimize.linprog  # its stubs accept dense matrices only
 

@@ -122,6 +122,11 @@ class Written(Part):
         waits = any(demand.item == item and demand.waits for demand in self.demands.values())
         return self.items[item].storage == 0 and waits
 
+    def shares_storage(self, source: str) -> bool:
+        """Whether other sources fill the same limited storage."""
+        item = self.sources[source].makes
+        return self.items[item].storage is not None and len(self.sources_of(item)) > 1
+
     @cached_property
     def _consumers(self) -> dict[str, tuple[str, ...]]:
         return _grouped((m, name) for name, source in self.sources.items() for m in source.consumes)

@@ -415,3 +415,11 @@ def test_a_plain_function_of_the_view_is_a_policy_in_units() -> None:
     assert rows.policy.tolist() == ["up_to_one_and_a_half"] * 2
     assert rows.fill_rate.tolist() == [1.0, 1.0]
     assert rows.average_inventory.tolist() == [0.0, 0.0]
+
+
+def test_a_source_with_rivals_can_be_asked_for_a_minimum_of_fractional_lots() -> None:
+    """Three lots of .3 are .8999999999999999 units, which is the minimum order of .9."""
+    fast = {"makes": "product", "lead_time": 1, "lot_size": 0.3, "minimum_order": 0.9}
+    scenario = plant(sources={"fast": fast, "slow": {"makes": "product", "lead_time": 3}})
+    rule = pull_rule(lay_out(scenario), levels={"fast": 0.9, "slow": 0.9})
+    assert asks(scenario, rule)["fast"] == pytest.approx(0.9)

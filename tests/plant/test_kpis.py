@@ -74,7 +74,7 @@ def test_setups_that_spoil_units_count_as_defects_and_waste() -> None:
 
 
 def test_scrap_of_a_setup_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ScenarioError, match="setup_scrap: is 2, but nothing is set up; expected"):
+    with pytest.raises(ScenarioError, match="setup_scrap: is 2, but the source has no setup"):
         plant(sources={"supplier": {"makes": "product", "setup_scrap": 2}})
 
 
