@@ -9,9 +9,9 @@ K is the number of cards (in units), p the units on order at the item's sources,
 still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
 weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
 the quantities asked earlier in this period. If another source of the item is asked later, or shares
-its storage, no ask exceeds what can be granted, and the other source gets the rest. A source with neither cards nor
-level pushes: it asks for all that its materials allow. If several sources share a work center, the
-higher priority runs first.
+its storage, no ask exceeds what can be granted, and the other source gets the rest. A source with
+neither cards nor level pushes: it asks for all that its materials allow. If several sources share a
+work center, the higher priority runs first.
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
