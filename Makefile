@@ -16,7 +16,7 @@ setup: $(STAMP) ## make .venv with all packages that constraints.txt pins
 
 compare: $(STAMP) ## compare a learned policy with the tuned classics on four plants
 	$(BIN)/python scripts/compare.py lost-sales kanban-line regime-switching recorded-retail \
-		--minutes 0.8 \
+		--minutes 0.5 \
 		--agents kanban conwip base-stock regime-base-stock eoq constant smoothed ppo
 
 test: lint ## check style, types and imports, then run all tests

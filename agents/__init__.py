@@ -1,4 +1,4 @@
-"""Policies by name: the classics, tuned or from the textbook, the learned ones, and the optimal.
+"""Policies by name: classic policies (textbook or tuned), learned policies, the optimal policy.
 
 >>> policy = make("base-stock", "lost-sales")
 >>> policy.name, policy.parameters
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 OPTIMAL = "optimal"
-"""Name of the optimal policy: `jitgym.exact` solves a small plant for it."""
+"""The name of the optimal policy, which `jitgym.exact` computes for a small plant."""
 
 
 def names() -> tuple[str, ...]:
@@ -49,45 +49,45 @@ def names() -> tuple[str, ...]:
 def make(
     name: str, scenario: Scenario | str | Path, *, path: str | Path | None = None, **parameters: Any
 ) -> Policy:
-    """Return a policy by name, sized by the textbook or with the parameters that are given.
+    """Return a policy by name, with its textbook sizes or with the parameters given.
 
     Parameters
     ----------
     name
-        One of `names()`, `look-ahead:` and one of them, `optimal`, or one of `LEARNERS`.
+        One of `names()`, `look-ahead:` followed by one of them, `optimal`, or one of `LEARNERS`.
     scenario
-        The plant that it is for: a Scenario, a name of the catalog, or a path.
+        The plant that the policy is for: a Scenario, a name of the catalog, or a path.
     path
-        Where a learner was trained, or the table of an optimal policy was saved. Without a path the
-        optimal policy is found now.
+        The folder of a trained learner, or the file of a saved optimal policy. Without a path, the
+        optimal policy is computed now.
     parameters
-        Of a classic policy: `level=` or, on a line, local `levels=` of base-stock; `cards=` of
-        kanban and of CONWIP, in containers (lots); `quantity=, reorder_point=` of eoq; `order=` of
-        constant; `weight=, safety=` of smoothed; `weight=, safety=, periods=` of mrp;
-        `reorder_point=, order_up_to=` of s-S; `expedited_level=, regular_level=` of dual-index;
-        those of others stand in their files. Lists go from supplier to customer. What is left out
-        is sized by the textbook.
+        The parameters of a classic policy: `level=` of base-stock or, on a line, its local
+        `levels=`; `cards=` of kanban and CONWIP, in containers (lots); `quantity=, reorder_point=`
+        of eoq; `order=` of constant; `weight=, safety=` of smoothed; `weight=, safety=, periods=`
+        of mrp; `reorder_point=, order_up_to=` of s-S; `expedited_level=, regular_level=` of
+        dual-index. The file of each policy describes its parameters. Lists go from supplier to
+        customer. A parameter that is not given has its textbook size.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such policy or parameter, the policy does not apply to this plant, or a value
-        makes no sense.
+        If there is no such policy or parameter, if the policy does not apply to this plant, or if
+        a value is not valid.
     exact.NotFinite, exact.TooLarge
-        If the optimal policy cannot be found.
+        If the optimal policy cannot be computed.
     """
     scenario = load(scenario)
     if name not in (OPTIMAL, *LEARNERS):
         if path is not None:
-            raise ScenarioError(f"{name}: a path is given; a classic policy has none")
+            raise ScenarioError(f"{name}: a path is given, but a classic policy takes no path")
         return classic.make(name, scenario, parameters)
     if parameters:
         given = next(iter(parameters))
-        raise ScenarioError(f"{name}: unknown parameter {given!r}; it has none")
+        raise ScenarioError(f"{name}: unknown parameter {given!r}; this policy has no parameters")
     if name == OPTIMAL:
         return _optimal(scenario, path)
     if path is None:
-        raise ScenarioError(f"{name}: no path is given; expected the folder of a training")
+        raise ScenarioError(f"{name}: no path is given; expected the folder of a trained agent")
     return LEARNERS[name].load(path, scenario)
 
 
@@ -99,7 +99,7 @@ def train(
     settings: str | Path | None = None,
     **options: Any,
 ) -> Any:
-    """Train a learner by its name in a folder, and return what came out: `.policy`, `.cost`, ...
+    """Train a learner by name in a folder, and return the result: `.policy`, `.cost`, ...
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def train(
     scenario
         The plant: a Scenario, a name of the catalog, or a path.
     folder
-        Where checkpoints and TensorBoard's curves go.
+        The folder for checkpoints and TensorBoard logs.
     settings
-        A YAML file of hyperparameters; by default the usual ones in `configs/agents/`.
+        A YAML file of hyperparameters; the default is the file in `configs/agents/`.
     options
         `steps=` or `minutes=` (at least one), `seed=`, `resume=`, `progress=`.
 
@@ -119,7 +119,7 @@ def train(
     jitgym.ScenarioError
         If there is no such learner, the scenario or the settings are wrong, or no limit is given.
     evaluate.RunError
-        If the folder holds an agent already or, resuming, not this one.
+        If the folder already holds an agent or, with `resume`, does not hold this one.
     """
     learner = find(name)
     return learner.train(
@@ -139,11 +139,11 @@ def _optimal(scenario: Scenario, path: str | Path | None) -> Policy:
 
 
 def why_not(name: str, scenario: Scenario | str | Path) -> str:
-    """Return in one line why a policy does not apply to a scenario; "" where it does."""
+    """Return in one line why a policy does not apply to a scenario; "" if it applies."""
     return classic.find(name).why_not(load(scenario))
 
 
 def expect_name(name: str, learners: bool = False) -> None:
-    """Raise ScenarioError where there is no policy with this name, or no learner where allowed."""
+    """Raise ScenarioError if no classic policy, or learner if allowed, has this name."""
     if not (learners and name in LEARNERS):
         classic.find(name)

@@ -1,8 +1,13 @@
 """The parts that scripts share: options, and errors in one message.
 
 A script is a function whose parameters are its options: `run(main)` calls it with the command line.
-Standard output holds only the result; all other messages go to standard error. The exit code is 0,
-2 after wrong input or if a file cannot be written (with one message), or 130 after Ctrl-C.
+Standard output holds only the result; all other messages go to standard error. Exit codes:
+
+    0    done
+    1    done and printed, but not as wanted: no policy reaches the target (tune.py), or a figure is
+         outside its tolerance (validate.py)
+    2    wrong input, or a file cannot be written: one message says what to do
+    130  after Ctrl-C
 """
 
 from __future__ import annotations

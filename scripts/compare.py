@@ -128,14 +128,14 @@ def compare(
         policies.draw(solution.policy, run.folder / "optimal.svg")
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
-    compared = comparisons.comparison(rows, classics.tuned_names, optimum)
-    title, notes = plant.title or plant.name, [*said, *classics.notes]
+    compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
+    notes = [*said, *classics.notes]
     parameters = comparison.parameters_of(entrants)
-    whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+    whole = comparisons.table(compared, plant, notes, parameters)
     run.report(tables.markdown(whole))
     if shown:
         notes.append(f"The whole table, the rows and the settings: {run.folder}")
-        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
+        tables.show(comparisons.table(compared, plant, notes))
     return comparisons.as_json(compared)
 
 

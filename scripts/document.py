@@ -1,4 +1,4 @@
-"""Write docs/glossary.md, and the page and drawing of each catalog scenario in docs/scenarios."""
+"""Write the pages that follow from the code: docs/scenarios and docs/glossary.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def main(
     ] = (),
     out: Annotated[Path, arg(metavar="DIR", help="the folder of the pages")] = FOLDER,
 ) -> None:
-    """Write the pages of scenarios; without names, write all pages and the glossary."""
+    """Write a page (.md) and a drawing (.svg) for each scenario into docs/scenarios.
+
+    Without names, all scenarios of the catalog are written, and also docs/glossary.md (the terms,
+    costs and KPIs). The other pages in docs name the command that writes them, if there is one.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for name in scenarios or catalog.names():
         scenario = jitgym.load(name)

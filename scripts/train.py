@@ -68,12 +68,12 @@ def main(
         rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
         run.save(rows)
         optimum = plant.known_optimum.cost if plant.known_optimum else None
-        compared = comparisons.comparison(rows, classics.tuned_names, optimum)
+        compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
         said = comparison.effort(agent, trained.steps, trained.seconds)
-        title, notes = plant.title or plant.name, [*comparison.cautions(plant), said]
+        notes = [*comparison.cautions(plant), said]
         notes += classics.notes
         parameters = comparison.parameters_of(entrants)
-        whole = comparisons.table(compared, title, notes, plant.yardstick, parameters)
+        whole = comparisons.table(compared, plant, notes, parameters)
         run.report(tables.markdown(whole))
     if json_:
         (own,) = comparisons.as_json([r for r in compared if agent in r.names])["policies"]
@@ -82,7 +82,7 @@ def main(
     else:
         notes.append(f"The whole table, the rows, the settings and the checkpoints: {run.folder}")
         notes.append(f"Curves: tensorboard --logdir {run.folder}")
-        tables.show(comparisons.table(compared, title, notes, plant.yardstick))
+        tables.show(comparisons.table(compared, plant, notes))
 
 
 if __name__ == "__main__":

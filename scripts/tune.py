@@ -46,7 +46,7 @@ def main(
     for name in names:
         agents.expect_name(name)
     bounds = [agents.Target(*common.assignment("--target", text)) for text in target]
-    aim_of(bounds or None, least)  # wrong targets are reported before the run begins
+    aim_of(bounds or None, least, plant)  # wrong targets are reported before the run begins
     fixed = dict(common.listed("--fix", text) for text in fix)
     common.expect(
         bool(policies) or not fixed,

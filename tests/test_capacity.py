@@ -12,7 +12,7 @@ import agents
 import jitgym
 from agents.studies import comparison
 from jitgym import catalog
-from jitgym.control import RulePolicy, pull_rule
+from jitgym.control import FunctionPolicy, RulePolicy, View, pull_rule
 from jitgym.evaluate import is_growing, rollout, step_response
 from jitgym.plant import lay_out
 from jitgym.report import comparisons, tables
@@ -222,9 +222,14 @@ def test_what_grows_is_found_in_the_runs(capacity: float, grows: bool) -> None:
     assert is_growing(rollout(policy, scenario, 64), policy, scenario) == grows
 
 
+def always_ten(view: View) -> Any:
+    """A policy without feedback: it asks for the mean demand, whoever waits."""
+    return np.full(len(view), 10.0)
+
+
 def test_a_policy_may_have_no_steady_state_where_the_plant_has() -> None:
     scenario = shop(**BOUGHT)
-    policy = agents.make("constant", scenario)
+    policy = FunctionPolicy(always_ten)
     assert is_growing(rollout(policy, scenario, 64), policy, scenario)
 
 
@@ -240,20 +245,20 @@ def test_a_table_says_no_steady_state_and_gives_no_gap(periods: int) -> None:
     scenario = shop(capacity=9, periods=periods)
     policies = [agents.make(name, scenario) for name in ("base-stock", "kanban")]
     rows = comparison.contest(policies, scenario, episodes=64)
-    compared = comparisons.comparison(rows, ["base-stock (textbook)"], optimum=100.0)
+    compared = comparisons.comparison(rows, ["base-stock (textbook)"], 100.0, scenario)
     assert all(row.gap is None and row.difference is None for row in compared)
     assert all(not row["steady"] for row in comparisons.as_json(compared)["policies"])
-    text = tables.markdown(comparisons.table(compared, "shop", comparison.cautions(scenario)))
+    text = tables.markdown(comparisons.table(compared, scenario, comparison.cautions(scenario)))
     assert "no steady state: the average grows with the horizon" in text
     assert "utilization 1.11" in text
 
 
 def test_the_steady_policies_of_a_table_keep_their_gaps() -> None:
     scenario = shop(**BOUGHT)
-    policies = [agents.make(name, scenario) for name in ("base-stock", "constant")]
+    policies = [agents.make("base-stock", scenario), FunctionPolicy(always_ten)]
     rows = comparison.contest(policies, scenario, episodes=64)
     names = [policy.name for policy in policies]
-    steady, other = comparisons.comparison(rows, names, optimum=1.0)
+    steady, other = comparisons.comparison(rows, names, 1.0, scenario)
     assert steady.names == ("base-stock (textbook)",)
     assert steady.is_steady
     assert steady.gap is not None

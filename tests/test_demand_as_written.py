@@ -7,6 +7,7 @@ computed from the tables that the compiled plant draws from.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import stats
 
 from jitgym import ScenarioError
 from jitgym.distributions import DemandDistribution, LifeCycle, Regimes, scaled
+from jitgym.distributions.base import LARGEST, LEAST_POSITIVE
 from jitgym.plant import lay_out
 from jitgym.plant.draws import negative_binomial
 from jitgym.scenario import Scenario, with_demand
@@ -37,7 +39,7 @@ QUANTITIES: list[Written] = [
     *(
         kind("negative-binomial", mean=mean, size=size)
         for mean in (0.01, 0.3, 10, 50)
-        for size in (0.5, 1e6, 1e12, 1e17, 1e300)
+        for size in (0.5, 1e6, 1e12, LARGEST)
     ),
     kind("negative-binomial", mean=0.3, size=1e-2),
     *(kind("uniform", low=low, high=high) for low, high in ((0, 0), (0, 1), (2, 5), (100, 900))),
@@ -49,7 +51,7 @@ QUANTITIES: list[Written] = [
     *(
         kind("normal", mean=mean, standard_deviation=deviation)
         for mean in (0.001, 0.3, 0.5, 3, 10.5, 100)
-        for deviation in (1e-12, 0.1, 2, 50)
+        for deviation in (1e-9, 0.1, 2, 50)
     ),
     kind("gamma", mean=0.4, cv=10),
     kind("binomial", trials=1, probability=0.5),
@@ -72,7 +74,7 @@ QUANTITIES: list[Written] = [
         stay={"a": 1 - 1e-15, "b": 1 - 1e-14, "c": 0.5},
     ),
     kind("life-cycle", mean=30, standard_deviation_of_level=20, shares=[0.2, 0.5, 0.3]),
-    kind("life-cycle", mean=30, standard_deviation_of_level=1e-300, shares=[0.5, 0.5], first=2),
+    kind("life-cycle", mean=30, standard_deviation_of_level=1e-9, shares=[0.5, 0.5], first=2),
 ]
 FACTORS = (0.0, 0.05, 0.8, 1.2, 7.3)
 
@@ -226,12 +228,8 @@ def test_demand_is_drawn_as_written_or_refused(quantity: Written, factor: float)
     ("quantity", "told"),
     [
         (
-            kind("negative-binomial", mean=1e-8, size=1e-18),
-            "is written with mean 1e-08 but would be drawn with mean 0; expected parameters that",
-        ),
-        (
-            kind("finite", values=[0, 1e20], probabilities=[1, 1e-17]),
-            "is written with mean 1000 but would be drawn with mean 0; expected",
+            kind("finite", values=[0, LARGEST], probabilities=[1, 1e-17]),
+            "is written with mean 0.01 but would be drawn with mean 0; expected",
         ),
         (
             kind("intermittent", probability=1e-17, quantity=1e9),
@@ -239,8 +237,26 @@ def test_demand_is_drawn_as_written_or_refused(quantity: Written, factor: float)
         ),
         (kind("normal", mean=0, standard_deviation=5), "mean: is 0; expected more than 0"),
         (kind("gamma", mean=0.4, cv=1e-9), "cv: is 1e-09; expected at least 1e-06"),
-        (kind("normal", mean=5, standard_deviation=1e308), "spreads over more than 1,000,000"),
-        (kind("negative-binomial", mean=5, size=1e-300), "spreads over more than 1,000,000"),
+        (kind("normal", mean=5, standard_deviation=LARGEST), "spreads over more than 1,000,000"),
+        (kind("poisson", mean=LARGEST), "spreads over more than 1,000,000 values; expected fewer"),
+        (
+            kind("negative-binomial", mean=5, size=LEAST_POSITIVE),
+            "spreads over more than 1,000,000",
+        ),
+        (
+            kind("uniform", low=0, high=int(LARGEST)),
+            "high: spreads over more than 1,000,000 values; expected fewer",
+        ),
+        (
+            kind("life-cycle", mean=3, standard_deviation_of_level=LARGEST, shares=[1]),
+            "standard_deviation_of_level: is 1e+15, with a mean of 3; this leads to a "
+            "negative-binomial distribution whose size is 9e-30; expected at least 1e-12",
+        ),
+        (
+            kind("life-cycle", mean=LARGEST, standard_deviation_of_level=3, shares=[1]),
+            "standard_deviation_of_level: is 3, with a mean of 1e+15; this leads to a "
+            "negative-binomial distribution that spreads over more than 1,000,000 values",
+        ),
     ],
     ids=shown,
 )
@@ -249,7 +265,53 @@ def test_what_cannot_be_drawn_is_refused_with_what_would_be_drawn(
 ) -> None:
     with pytest.raises(ScenarioError) as caught:
         plant(quantity=quantity)
-    assert f"demands.buyers.quantity: {told}" in str(caught.value) or told in str(caught.value)
+    assert str(caught.value).startswith("scenario: demands.buyers.quantity")
+    assert told in str(caught.value)
+
+
+def parameters_of(quantity: Written) -> list[str]:
+    return [name for name, value in quantity.items() if isinstance(value, int | float)]
+
+
+@pytest.mark.parametrize(
+    "quantity", {q["distribution"]: q for q in QUANTITIES if parameters_of(q)}.values(), ids=shown
+)
+@pytest.mark.parametrize(
+    "beyond", [1e17, 1e300, 10**17, 10**300], ids=["1e17", "1e300", "10^17", "10^300"]
+)
+def test_a_parameter_above_the_limit_is_refused_by_its_name(
+    quantity: Written, beyond: float
+) -> None:
+    for name in parameters_of(quantity):
+        with pytest.raises(ScenarioError) as caught:
+            plant(quantity=quantity | {name: beyond})
+        told = str(caught.value)
+        assert told.startswith(f"scenario: demands.buyers.quantity.{name}: ")
+        assert re.search(r"expected .*\b(at most |from |a whole number)", told), told
+
+
+@pytest.mark.parametrize(
+    ("quantity", "names"),
+    [
+        (kind("negative-binomial", mean=5, size=1), ("size",)),
+        (kind("gamma", mean=5, cv=1), ("mean",)),
+        (kind("normal", mean=5, standard_deviation=1), ("mean", "standard_deviation")),
+        (
+            kind("life-cycle", mean=5, standard_deviation_of_level=1, shares=[1]),
+            ("mean", "standard_deviation_of_level"),
+        ),
+    ],
+    ids=shown,
+)
+@pytest.mark.parametrize("beyond", [1e-18, 1e-300])
+def test_a_parameter_below_the_limit_is_refused_by_its_name(
+    quantity: Written, names: tuple[str, ...], beyond: float
+) -> None:
+    for name in names:
+        with pytest.raises(ScenarioError) as caught:
+            plant(quantity=quantity | {name: beyond})
+        told = f"demands.buyers.quantity.{name}: is {beyond:g}; expected at least 1e-12"
+        assert str(caught.value) == f"scenario: {told}"
 
 
 def test_a_factor_that_cannot_be_drawn_is_refused_by_its_pattern() -> None:
@@ -257,6 +319,21 @@ def test_a_factor_that_cannot_be_drawn_is_refused_by_its_pattern() -> None:
         plant(quantity=kind("geometric", mean=3), pattern=[1, 1e6])
     assert str(caught.value).startswith("scenario: demands.buyers.pattern: multiplies the quantity")
     assert "spreads over more than 1,000,000 values" in str(caught.value)
+
+
+def test_a_factor_that_leads_below_a_limit_names_the_parameter_and_the_limit() -> None:
+    """Nothing is rounded up in silence: what is multiplied has the limits of what is written."""
+    quantity = kind("normal", mean=100, standard_deviation=LEAST_POSITIVE)
+    fault = (
+        "leads to a normal distribution whose standard_deviation is 5e-14; expected at least 1e-12"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        plant(quantity=quantity, pattern=[1, 0.05])
+    place = "scenario: demands.buyers.pattern"
+    assert str(caught.value) == f"{place}: multiplies the quantity with a factor that {fault}"
+    with pytest.raises(ScenarioError) as caught:
+        with_demand(plant(quantity=quantity), 0.05)
+    assert str(caught.value) == f"scenario: demands.buyers.quantity: times 0.05: {fault}"
 
 
 def test_what_is_kept_when_a_distribution_is_multiplied() -> None:

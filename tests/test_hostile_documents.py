@@ -259,6 +259,9 @@ DISTRIBUTIONS = {
 }  # fmt: skip
 FULL = plant(
     periods_per_year=52,
+    unit="litres",
+    within=[0, 2],
+    words={"fill_rate": "share served fresh"},
     horizon={"ongoing": 100, "warm_up": 10, "training": 50},
     discount=0.9,
     items={
@@ -276,7 +279,7 @@ FULL = plant(
                  "partial": {"share": 0.5},
                  "commitment": {"quantity": 30, "every": 4, "shortfall_cost": 2}},
         "dairy": {"makes": "milk", "consumes": {"steel": 1}, "at": "press", "time_per_unit": 1,
-                  "setup_time": 1},
+                  "setup_time": 1, "setup_scrap": 2},
     },
     streams={"whole": {"quantity": 12}},
     carriers={"truck": {"cost": 3, "emissions": 1, "capacity": 8}},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from agents.learned.sb3 import ppo
+from agents.tuning import trial
+from tests.calls import call
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,18 +36,17 @@ demands: {customers: {item: milk, quantity: {distribution: poisson, mean: 2}, un
 """
 
 
-def call(folder: Path, columns: int, script: str, *options: str) -> tuple[str, str]:
+def succeeds(folder: Path, columns: int, script: str, *options: str) -> tuple[str, str]:
     """Run a script that succeeds; return its standard output and its standard error."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *options],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": str(columns)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(folder, script, *options, columns=columns)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tune on few periods: these tests are about tables, not about how good a tuning is."""
+    monkeypatch.setattr(trial, "PERIODS", 2_000)
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     plants: Path, columns: int
 ) -> None:
     options = ("shop.yaml", "--agents", "base-stock", "constant", "--episodes", "20")
-    out, _ = call(plants, columns, "compare", *options, "--out", "run")
+    out, _ = succeeds(plants, columns, "compare", *options, "--out", "run")
     lines = out.splitlines()
     assert max(map(len, lines)) <= columns
     rows = [line for line in lines if "±" in line and line.endswith("%")]
@@ -77,7 +76,9 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
 
 
 def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
-    out, _ = call(plants, 80, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--out", "run")
+    out, _ = succeeds(
+        plants, 80, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--out", "run"
+    )
     assert max(map(len, out.splitlines())) <= 80
     report = (plants / "run" / "report.md").read_text()
     assert "level" in report
@@ -86,13 +87,13 @@ def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
 
 def test_an_overloaded_plant_is_told_when_loaded_compared_and_tuned(plants: Path) -> None:
     options = ("slow.yaml", "--agents", "base-stock", "--episodes", "20", "--out", "run")
-    out, err = call(plants, 80, "compare", *options)
+    out, err = succeeds(plants, 80, "compare", *options)
     assert "slow.yaml: work_centers.machine: demand needs 10 units of time per period" in err
     text = " ".join(out.split())
     assert "no steady state: the average grows with the horizon" in text
     assert "utilization 1.11" in text
     assert "no steady" in (plants / "run" / "report.md").read_text()
-    out, err = call(plants, 80, "tune", "slow.yaml", "base-stock", "--episodes", "20", "--json")
+    out, err = succeeds(plants, 80, "tune", "slow.yaml", "base-stock", "--episodes", "20", "--json")
     assert "utilization 1.11" in err
     found = json.loads(out)
     assert "utilization 1.11" in found["cautions"][0]
@@ -112,7 +113,7 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
 
 def test_train_has_the_rivals_that_are_named(plants: Path) -> None:
     options = ("shop.yaml", "--steps", "2048", "--episodes", "20", "--rivals", "kanban,constant")
-    out, err = call(plants, 80, "train", *options, "--out", "run")
+    out, err = succeeds(plants, 80, "train", *options, "--out", "run")
     assert "tensorboard --logdir run" in err
     assert "base-stock" not in out
     for name in ("ppo", "kanban (tuned)", "constant (tuned)"):

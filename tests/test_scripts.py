@@ -1,4 +1,8 @@
-"""The scripts as users run them: results, clean JSON, and one clear message for each fault."""
+"""The scripts as users run them: results, clean JSON, and one clear message for each fault.
+
+Most are called within this process. A few are started as users start them: those that show what
+happens during imports, and what a process leaves on its streams.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ from pathlib import Path
 import pytest
 
 import jitgym
+from agents.tuning import trial
 from jitgym import exact
 from jitgym.plant import lay_out
+from tests.calls import call
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +34,13 @@ demands: {customers: {item: milk, quantity: {distribution: poisson, mean: 2}, un
 """
 
 
-def call(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tune on few periods: these tests are about scripts, not about how good a tuning is."""
+    monkeypatch.setattr(trial, "PERIODS", 2_000)
+
+
+def started(folder: Path, script: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *options]
     quiet = os.environ | {"COLUMNS": "100"}
     return subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True)
@@ -51,7 +63,7 @@ def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
 
 def test_tune_prints_one_json_object_and_leaves_its_rows(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
-    done = call(tmp_path, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--json")
+    done = started(tmp_path, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--json")
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)["policies"]
     assert found["policy"] == "base-stock"
@@ -128,10 +140,13 @@ def test_solve_exactly_prints_the_best_parameters(tmp_path: Path) -> None:
 
 
 def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
-    options = ("order-crossover", "--agents", "base-stock", "--episodes", "4")
+    hidden = "{distribution: regimes, seen: false, regimes: {a: 1, b: 3}, stay: {a: 0.5, b: 0.5}}"
+    (tmp_path / "shop.yaml").write_text(SHOP.replace("{distribution: poisson, mean: 2}", hidden))
+    options = ("shop.yaml", "--agents", "base-stock", "--episodes", "4")
     done = call(tmp_path, "compare", *options, "--out", "run")
     assert done.returncode == 0, done.stderr
-    assert "not solved exactly: order-crossover" in " ".join(done.stdout.split())
+    text = " ".join(done.stdout.split())
+    assert "not solved exactly: shop.yaml: demands.customers.quantity: its regime" in text
     assert not (tmp_path / "run" / "optimal.npz").exists()
 
 

@@ -1,4 +1,4 @@
-"""The classic policies: textbook sizing beside the parameters that a tuner may move."""
+"""The classic policies: each declares its parameters, their textbook sizes, and how it is built."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from .sourcing.single_index import SINGLE_INDEX
 from .sourcing.tailored_base_surge import TAILORED_BASE_SURGE
 
 OnABase = Callable[[str, Callable[[Scenario], Classic]], Classic]
-"""(name, scenario -> the base) -> a policy that improves its base."""
+"""(name, scenario -> base policy) -> a policy that improves its base policy."""
 
 CLASSICS: dict[str, Classic] = {
     classic.name: classic
@@ -116,20 +116,20 @@ __all__ = [
 
 
 def register(classic: Classic, on_a_base: OnABase) -> None:
-    """Add a policy that improves another one; `NAME:OTHER` then improves the policy OTHER."""
+    """Add a policy that improves another policy; `NAME:OTHER` then improves the policy OTHER."""
     CLASSICS[classic.name] = classic
     _ON_A_BASE[classic.name] = on_a_base
 
 
 def find(name: str) -> Classic:
-    """Return a classic policy by its name. Raises ScenarioError where there is none.
+    """Return a classic policy by its name. Raises ScenarioError if there is none.
 
-    `look-ahead:NAME` looks ahead with the policy of that name.
+    `look-ahead:NAME` is look-ahead with the policy NAME as its base policy.
     """
     improver, _, base = name.partition(":")
     if improver in _ON_A_BASE and base:
         if base not in CLASSICS:
-            raise ScenarioError(f"{name}: unknown base {base!r}; {suggest(base, CLASSICS)}")
+            raise ScenarioError(f"{name}: unknown base policy {base!r}; {suggest(base, CLASSICS)}")
         named = find(base)
         return _ON_A_BASE[improver](name, lambda _: named)
     if name not in CLASSICS:
@@ -138,7 +138,7 @@ def find(name: str) -> Classic:
 
 
 def applicable(name: str, scenario: Scenario) -> Classic:
-    """Return a classic policy that applies to this scenario. Raises ScenarioError."""
+    """Return a classic policy. Raises ScenarioError if it does not apply to this scenario."""
     classic = find(name)
     if reason := classic.why_not(scenario):
         raise ScenarioError(f"{scenario.file}: {name} does not apply: {reason}")
@@ -146,7 +146,7 @@ def applicable(name: str, scenario: Scenario) -> Classic:
 
 
 def make(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
-    """Return a classic policy with these parameters; those left out are the textbook's."""
+    """Return a classic policy with these parameters; the others have their textbook size."""
     classic = applicable(name, scenario)
     values = values_of(name, classic.parameters(scenario), parameters)
     label = name if parameters else f"{name} (textbook)"

@@ -1,4 +1,4 @@
-"""Policies that improve another one by simulation; they join the registry of classics."""
+"""Policies that improve another policy by simulation; they are in the registry of classics."""
 
 from ..classic import register
 from .look_ahead import LOOK_AHEAD, on

@@ -1,26 +1,27 @@
 """Look-ahead: one step of policy improvement on a tuned classic, by simulation (rollout).
 
-    ask = argmin over candidates a near what the base asks of the mean cost over some paths of
-          a in this period, and what the base asks in the coming ones
+    ask = argmin over candidates a of the mean cost over sample paths,
+          with a in this period and the base's asks in the coming ones
 
-The base is a classic policy that is a compiled rule: `look-ahead` takes the one that suits the
-plant, `look-ahead:kanban` that which it names. Every candidate meets the same paths (common random
-numbers). Sources decide one after the other, from the customer upward, each knowing what those
-before it chose, and asks a step or two more or less than the base, or nothing where an order has a
-fixed cost (Bertsekas 2020, Rollout, policy iteration, and distributed reinforcement learning,
-chapters 2 and 3: one agent at a time).
+The base is a classic policy that is a compiled rule: `look-ahead` uses the one that suits the
+plant, `look-ahead:kanban` the one that it names. Every candidate meets the same paths (common
+random numbers). Sources decide one after the other, from the customer upward, and each knows the
+earlier decisions. The candidates of a source are the base's ask, a step or two more or less, and
+nothing if an order has a fixed cost (Bertsekas 2020, Rollout, policy iteration, and distributed
+reinforcement learning, chapters 2 and 3: one agent at a time).
 
-It knows what the view shows and no more: chance on the paths is drawn from a seed of its own, and
-recorded demand from the split `train`. In every period the paths' draws of a channel are spread
-evenly (a Latin hypercube; McKay, Beckman and Conover 1979), and they are the same at every
-decision, so that it asks the same whenever it sees the same. A plant that hides what its future
-depends on is refused. The noise of few paths makes one of many candidates look good: a gain must
-exceed `caution` standard errors of itself.
+The policy knows only what the view shows. The random numbers of the paths come from a seed of their
+own, and recorded demand comes from the split `train`. In every period the draws of a channel are
+spread evenly over the paths (a Latin hypercube; McKay, Beckman and Conover 1979). They are the same
+at every decision, so the policy always asks for the same in the same state. It does not apply to a
+plant that hides something on which its future depends. With few paths, noise makes some of many
+candidates look good. Therefore a gain must exceed `caution` times its standard error.
 
-Sizing (ours): the base's; the longest way from supplier to customer, 8 periods more (16 with one
-source) and three economic orders, at most 48 in all; 256 paths for one source, whose states come
-again and are remembered, and for several as many as a comparison has time for; caution 0 and 2.
-Tuned is the base alone. Periods, paths, and standard errors.
+Sizing (ours): the base's sizes. The number of periods is the longest way from supplier to customer,
+plus 8 (16 with one source) and three economic orders, at most 48. There are 256 paths for one
+source, because its states recur and are remembered; for several sources there are as many as a
+comparison has time for. Caution is 0 for one source, 2 for several, in standard errors. Only the
+base is tuned.
 """
 
 from __future__ import annotations
@@ -51,13 +52,13 @@ from ..classic.pull.base_stock import BASE_STOCK
 from ..classic.reorder.min_max import MIN_MAX
 from ..classic.sourcing.dual_index import DUAL_INDEX
 
-SPLIT, SEED = "train", 271_828_182  # of the paths: a seed that nobody trains with
-REST, REST_OF_ONE = 8, 16  # periods after the longest way: then one order more or less is forgotten
-CYCLES = 3  # and economic orders: where in its cycle the last period lies is forgotten then
-LONGEST = 48  # periods
+SPLIT, SEED = "train", 271_828_182  # of the paths; the seed is used for nothing else
+REST, REST_OF_ONE = 8, 16  # periods after the longest way, until one order no longer matters
+CYCLES = 3  # economic orders, until the end's place in the order cycle no longer matters
+LONGEST = 48  # largest number of periods
 PATHS_OF_ONE = 256  # for a plant with one source
-MOST_PATHS, FEWEST_PATHS = 32, 8  # for a plant with several
-WORK = 10e6  # periods x sources that the decisions of an episode may take, about; twice is too much
+MOST_PATHS, FEWEST_PATHS = 32, 8  # for a plant with several sources
+WORK = 10e6  # periods x sources to simulate for an episode; twice as many are too many
 ROWS = 8192  # plants that are simulated at once
 CAUTION = 2.0  # with several sources
 OWN = ("paths", "periods", "caution")
@@ -65,7 +66,7 @@ OWN = ("paths", "periods", "caution")
 
 @dataclass(frozen=True, eq=False)
 class LookAhead(Acting):
-    """The policy; it remembers what it asked in the states that it met."""
+    """The policy; it remembers its asks in the states that it has met."""
 
     base: Classic = field(kw_only=True)
     known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
@@ -103,9 +104,9 @@ class LookAhead(Acting):
         return asked
 
     def _costs(self, state: Array, first: Array) -> Array:
-        """Return what first asks (batch, candidates, asked cells) cost, (batch, candidates, paths).
+        """Return the cost of first asks, (batch, candidates, asked cells), by path.
 
-        Over the coming periods, in which the base decides.
+        The base decides in the periods after the first. The result is (batch, candidates, paths).
         """
         paths = self._firsts.size
         at_once = max(1, ROWS // (first.shape[1] * paths))
@@ -131,7 +132,7 @@ class LookAhead(Acting):
         return costs
 
     def _first_then_base(self, first: Array) -> closed_loop.Decide:
-        """Return what asks for `first` in the first period, and for what the base does later."""
+        """Return a function that asks for `first` in the first period, and like the base later."""
         waiting = [first]
 
         def decide(state: Array) -> Array:
@@ -152,7 +153,7 @@ class LookAhead(Acting):
         return (engine.state[:count, plant.clock] < plant.periods).astype(np.float64)
 
     def _engine(self, batch: int) -> Engine:
-        """Return an engine of so many plants."""
+        """Return an engine with this many plants."""
         if batch not in self._engines:
             engine = closed_loop.engine_of(self._imagined, batch, SPLIT)
             engine.place(np.ones(batch, dtype=np.bool_))
@@ -173,7 +174,7 @@ class LookAhead(Acting):
 
     @cached_property
     def _imagined(self) -> Layout:
-        """The plant with the paths as its tape, one after the other in time."""
+        """The plant whose tape holds the paths, one after the other in time."""
         plant = self.layout.plant
         shape = (plant.channels.size, self._firsts.size, int(self._own("periods")))
         draws = even_draws(shape).reshape(shape[0], shape[1] * shape[2])
@@ -195,12 +196,12 @@ class LookAhead(Acting):
 
     @cached_property
     def _firsts(self) -> npt.NDArray[np.int64]:
-        """First period of every path."""
+        """The first period of every path."""
         return np.arange(int(self._own("paths"))) * int(self._own("periods"))
 
     @cached_property
     def _changes(self) -> list[tuple[int, Array]]:
-        """Sources from the customer upward, and by how many units each may change its ask."""
+        """Sources from the customer upward, and the changes of the ask to try, in units."""
         scenario, at = self.layout.scenario, stages(self.layout.scenario)
         steps = [-2, -1, 1, 2] if len(at) == 1 else [-1, 1]
         return [
@@ -226,7 +227,7 @@ class LookAhead(Acting):
 
     @cached_property
     def _of_row(self) -> npt.NDArray[np.intp]:
-        """Of a crowd: which policy each row of the batch follows."""
+        """In a crowd: the number of the policy that each row of the batch follows."""
         table = np.column_stack(list(self.values.values()))
         return np.unique(table, axis=0, return_inverse=True)[1].ravel()
 
@@ -241,7 +242,7 @@ class LookAhead(Acting):
 
 
 def even_draws(shape: tuple[int, int, int]) -> Array:
-    """Return uniforms, (channels, paths, periods): in each period one in every 1 / paths of [0, 1).
+    """Return uniforms, (channels, paths, periods); in each period one in each of `paths` intervals.
 
     >>> np.sort(even_draws((1, 4, 2))[0] * 4, axis=0).astype(int).tolist()
     [[0, 0], [1, 1], [2, 2], [3, 3]]
@@ -252,18 +253,18 @@ def even_draws(shape: tuple[int, int, int]) -> Array:
 
 
 def stride(stage: Stage) -> float:
-    """Return one step of change, in units: half a deviation of demand, in whole lots."""
+    """Return one step of change, in units: half a standard deviation of demand, in whole lots."""
     return stage.lot * max(1, round(deviation_of(stage.demand) / 2 / stage.lot))
 
 
 def has_fixed_cost(stage: Stage) -> bool:
-    """Return whether an order costs something whatever its size."""
+    """Return whether an order has a cost that does not depend on its size."""
     source = stage.scenario.sources[stage.source]
     return bool(source.shipment_cost or source.setup_cost or source.carrier)
 
 
 def usual_base(scenario: Scenario) -> Classic:
-    """Return the simple policy that suits a plant: the tuner finds the rest."""
+    """Return the simple policy that suits a plant; the tuner finds its parameters."""
     bought = [stages(scenario)[name] for name in outside_suppliers(scenario)]
     if any(isinstance(demand.quantity, Regimes) for demand in scenario.demands.values()):
         suited = REGIME_BASE_STOCK
@@ -275,7 +276,7 @@ def usual_base(scenario: Scenario) -> Classic:
 
 
 def periods_ahead(scenario: Scenario) -> int:
-    """Return the longest way from a supplier to a customer, and what is needed to settle."""
+    """Return how many periods to simulate: the longest way to a customer, and some to settle."""
     at = stages(scenario)
     cycle = max((stage.order_lasts for stage in at.values() if has_fixed_cost(stage)), default=0.0)
     rest = REST if len(at) > 1 else REST_OF_ONE
@@ -283,13 +284,13 @@ def periods_ahead(scenario: Scenario) -> int:
 
 
 def longest_way(scenario: Scenario) -> float:
-    """Return the mean time that parts take from a supplier to a customer, at most."""
+    """Return the mean time of parts from a supplier to a customer, on the longest way."""
     ways = (stage.route for stage in stages(scenario).values())
     return max(math.fsum(map(scenario.mean_lead_time, way)) for way in ways)
 
 
 def paths_for(scenario: Scenario) -> int:
-    """Return how many paths each decision has time for; 0 where it has none for enough of them."""
+    """Return how many paths each decision has time for; 0 if there is no time for enough paths."""
     count = len(scenario.sources)
     if count == 1:
         return PATHS_OF_ONE
@@ -309,7 +310,7 @@ def _rule_of(base: Classic, layout: Layout, values: Values) -> Rule:
 
 
 def on(name: str, base_of: Callable[[Scenario], Classic]) -> Classic:
-    """Return the policy that looks ahead with such a base."""
+    """Return the policy that looks ahead with this base."""
 
     def why_not(scenario: Scenario) -> str:
         base = base_of(scenario)
@@ -317,13 +318,13 @@ def on(name: str, base_of: Callable[[Scenario], Classic]) -> Classic:
             return f"{base.name}, its base, does not apply: {reason}"
         values = {p.name: p.textbook for p in base.parameters(scenario)}
         if base.build(base.name, lay_out(scenario), values).rule is None:
-            return f"{base.name}, its base, is no compiled rule, as kanban is one"
+            return f"{base.name}, its base, is not a compiled rule (kanban, for example, is)"
         if reason := hidden(scenario):
             return reason
         if (longest := longest_way(scenario)) > LONGEST - REST:
-            return f"parts are under way for {longest:g} periods, and it looks {LONGEST} ahead"
+            return f"parts take {longest:g} periods to the customer; it looks {LONGEST} ahead"
         if not paths_for(scenario):
-            return "the plant is too large: its decisions would take hours of simulation"
+            return "the plant is too large; its decisions would take hours of simulation"
         return ""
 
     def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
@@ -336,17 +337,17 @@ def on(name: str, base_of: Callable[[Scenario], Classic]) -> Classic:
 
 
 def hidden(scenario: Scenario) -> str:
-    """Return what the future depends on that the view does not show, or nothing."""
+    """Return what the view hides although the future depends on it, or nothing."""
     for name, demand in scenario.demands.items():
         if isinstance(demand.quantity, Regimes) and not demand.quantity.seen:
-            return f"the regime of {name} is hidden: it simulates from what the view shows"
+            return f"the regime of {name} is hidden; it can only simulate what the view shows"
         if isinstance(demand.forecast, Revealed):
-            return f"what is revealed of {name} is shown as a forecast only: it simulates the rest"
+            return f"the view shows revealed demand of {name} as a forecast only, not by period"
     return ""
 
 
 def own_parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return paths, periods and caution, which a tuner leaves alone."""
+    """Return paths, periods and caution, which a tuner does not change."""
     several = len(scenario.sources) > 1
 
     def fixed(name: str, unit: str, value: float, least: float, step: float = 1.0) -> Parameter:

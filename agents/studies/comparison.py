@@ -2,8 +2,9 @@
 
     contestants -> rows -> the table of `jitgym.report`
 
-Each classic policy stands in it twice, sized by the textbook and tuned by simulation on the split
-`tune`; each learned one was trained on `train` and chosen on `validate`. None has seen `test`.
+Each classic policy appears twice: sized by the textbook, and tuned by simulation on the split
+`tune`. Each learned policy was trained on `train` and chosen on `validate`. No policy has seen
+`test`.
 """
 
 from __future__ import annotations
@@ -34,35 +35,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What a tuning is asked for."""
+    """The wishes for a tuning; see `agents.tune`."""
 
     target: Targets | None = None
-    least: str = COST  # or "stock": what is made small where there is a target
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters that keep these values
+    least: str = COST  # or "stock": what to minimize if there is a target
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # parameters held at these values
 
 
 @dataclass(frozen=True)
 class Classics:
     """The classic policies of a scenario."""
 
-    textbook: tuple[Policy, ...]  # with the parameters that are held fixed, where there are some
-    tuned: tuple[TunedPolicy, ...]  # with a target also those that miss it
-    left_out: dict[str, str]  # name -> in one line why it does not apply
+    textbook: tuple[Policy, ...]  # with the parameters that are held fixed, if there are any
+    tuned: tuple[TunedPolicy, ...]  # with a target, also those that miss it
+    left_out: dict[str, str]  # name -> reason why it does not apply, in one line
 
     @property
     def entrants(self) -> list[Policy]:
-        """Both of each, but of one that is slow, because it simulates on a base, only the tuned."""
+        """Textbook and tuned policies; only tuned ones for slow policies that simulate a base."""
         quick = [p for p in self.textbook if classic.find(p.name.split(" ")[0]).base is None]
         return [*quick, *self.tuned]
 
     @property
     def tuned_names(self) -> tuple[str, ...]:
-        """What tables call the tuned ones."""
+        """The names of the tuned policies in tables."""
         return tuple(policy.name for policy in self.tuned)
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of them: budgets, parameters, and who is left out."""
+        """Notes for the reader: parameters, budgets, and the policies that do not apply."""
         found = [
             f"{policy.name}: {_written(policy)}; {policy.tuning.periods / 1e6:.1f} million "
             f"periods, {policy.tuning.seconds:.1f} CPU seconds"
@@ -83,9 +84,9 @@ def classics(
     request: Request | None = None,
     progress: bool = False,
 ) -> Classics:
-    """Return the classic policies with these names that apply, by the textbook and tuned.
+    """Return those of these classic policies that apply, by the textbook and tuned.
 
-    A policy that misses the target of the request is among the tuned with the best that was found.
+    If a policy misses the target of the request, the best parameters found are among the tuned.
     """
     request = request or Request()
     left_out = {name: _why_not(name, scenario, request.target) for name in names}
@@ -123,13 +124,13 @@ def _tuned(
 def classics_exactly(
     scenario: Scenario, names: Sequence[str], seed: int = 0, *, progress: bool = False
 ) -> tuple[dict[str, ExactlyTuned], dict[str, str]]:
-    """Return the classics with these names that no neighboring parameters beat, each by its name.
+    """Return the classics whose parameters no neighbors beat, by name; and why others have none.
 
-    And of the others in one line why not: they do not apply, or cannot be evaluated exactly.
+    The others do not apply, or cannot be evaluated exactly; the reasons are one line each.
     """
     found: dict[str, ExactlyTuned] = {}
     left_out = {name: classic.find(name).why_not(scenario) for name in names}
-    # Those that hold others come last: what they hold is known by then.
+    # Policies that contain others come last, when the simpler ones are already tuned.
     for name in sorted(names, key=lambda name: len(classic.find(name).holds)):
         if left_out[name]:
             continue
@@ -143,7 +144,7 @@ def classics_exactly(
 def _why_not(name: str, scenario: Scenario, target: Targets | None) -> str:
     found = classic.find(name)
     if target is not None and found.base is not None:
-        return "it follows costs, and is tuned to no target"
+        return "it minimizes cost and cannot be tuned to a target"
     return found.why_not(scenario)
 
 
@@ -157,7 +158,7 @@ def contest(
 ) -> pandas.DataFrame:
     """Return the rows of all policies on the same episodes of the split `test`.
 
-    With a column `grows`: whether the policy's average has no steady state.
+    The column `grows` tells whether the policy has no steady state.
     """
     import pandas
 
@@ -169,52 +170,52 @@ def contest(
 
 
 DECISIONS = 3000
-"""In one state, that a comparison tries: more take minutes before memory ends."""
+"""Largest number of decisions per state in a comparison; more would take minutes."""
 
 MEMORY = 60e6
-"""Bytes that the exact solution may take in a comparison: some seconds of work."""
+"""Bytes that the exact solution may take in a comparison: a few seconds of work."""
 
 
 def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
-    """Return the exact optimum where the plant is small enough, and what to say of it."""
+    """Return the exact optimum, or None if the plant is too large, and a note about it."""
     try:
         orders = exact.first_bounds(scenario).order
         lots = [units // scenario.sources[name].lot_size for name, units in orders.items()]
         if (decisions := math.prod(1 + most for most in lots)) > DECISIONS:
             return None, (
-                f"not solved exactly: {decisions:,.0f} decisions in one state; at most "
-                f"{DECISIONS:,} are tried in a comparison, scripts/solve.py has no such limit"
+                f"not solved exactly: {decisions:,.0f} decisions in one state; a comparison tries "
+                f"at most {DECISIONS:,}, scripts/solve.py has no such limit"
             )
         solution = exact.solve(scenario, memory=MEMORY)
     except (exact.NotFinite, exact.TooLarge) as error:
         return None, f"not solved exactly: {error}"
     return solution, (
-        f"optimal: {solution.cost:.6g}, exact, of {solution.states:,} states in "
-        f"{solution.seconds:.1f} s; gaps are over it"
+        f"optimal: {solution.cost:.6g}, exact, from {solution.states:,} states in "
+        f"{solution.seconds:.1f} s; gaps are relative to it"
     )
 
 
 ALWAYS = ("kanban", "eoq")
-"""Shown in every comparison where they apply, best or not: what readers look for first."""
+"""Every comparison shows these if they apply, because readers look for them first."""
 
 RIVALS = ("base-stock", "kanban", "eoq", "conwip", "constant")
-"""Of a learner, beside the simple policy that suits the plant; the first that apply."""
+"""Rivals of a learner, after the simple policy that suits the plant; the first that apply."""
 
 
 def with_always(names: Sequence[str], scenario: Scenario) -> list[str]:
-    """Return the names, and of those that every comparison shows the ones that apply."""
+    """Return the names, and those of `ALWAYS` that apply and are missing."""
     missing = [name for name in ALWAYS if name not in names]
     return [*names, *(name for name in missing if not classic.find(name).why_not(scenario))]
 
 
 def rivals(scenario: Scenario, count: int = 3) -> list[str]:
-    """Return the classic policies that suit a plant: what a learner is first held against."""
+    """Return the classic policies that suit a plant, the default rivals of a learner."""
     preferred = dict.fromkeys((usual_base(scenario).name, *RIVALS))
     return [name for name in preferred if not classic.find(name).why_not(scenario)][:count]
 
 
 def textbook_costs(names: Sequence[str], scenario: Scenario, seed: int = 0) -> dict[str, float]:
-    """Return what policies by the textbook cost on the split `validate`: lines beside a curve."""
+    """Return the costs of textbook policies on the split `validate`, for a learning curve."""
     fitting = [classic.find(name) for name in names]
     quick = [c for c in fitting if c.base is None and not c.why_not(scenario)]
     made = [classic.make(each.name, scenario, {}) for each in quick]
@@ -225,22 +226,22 @@ def textbook_costs(names: Sequence[str], scenario: Scenario, seed: int = 0) -> d
 
 
 def parameters_of(policies: Iterable[Policy]) -> dict[str, Mapping[str, object]]:
-    """Return the parameters of each policy by its name, for a report; none of one without."""
+    """Return the parameters of each policy by its name, for a report; empty if it has none."""
     return {policy.name: getattr(policy, "parameters", {}) for policy in policies}
 
 
 def effort(agent: str, steps: int, seconds: float) -> str:
-    """Return what a learner's row cost, and what its interval does not cover."""
+    """Return a note on the effort of a learner, and on what its interval does not cover."""
     return (
         f"{agent}: {steps:,} steps, {seconds:.0f} s; one training seed: the interval covers the "
-        "episodes, not the chance of training"
+        "randomness of the episodes, not that of training"
     )
 
 
 def cautions(scenario: Scenario) -> list[str]:
-    """Return what the intervals of this scenario do not cover."""
+    """Return notes on what the intervals of this scenario do not cover."""
     found = [*scenario.cautions]
-    found += ["the reference is the tuned classic that is cheapest on these very episodes"]
+    found += ["the reference is the tuned classic with the lowest cost on these episodes"]
     replayed = [
         name
         for name, demand in scenario.demands.items()
@@ -251,7 +252,7 @@ def cautions(scenario: Scenario) -> list[str]:
     return [
         *found,
         f"the demand of {', '.join(replayed)} is one recorded path, the same in every episode: the "
-        "intervals cover the supplier's chance only, not another year's demand. Policies were "
-        "tuned and trained on resampled weeks of earlier records, so a tuned policy may lose to "
-        "the textbook's here",
+        "intervals cover the randomness of supply only, not the demand of another year. Policies "
+        "were tuned and trained on resampled pieces of earlier records, so a tuned policy may cost "
+        "more here than the textbook's",
     ]

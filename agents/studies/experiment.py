@@ -1,4 +1,4 @@
-"""An experiment written down: scenarios x policies, judged by cost, KPIs and steps in demand."""
+"""An experiment from a file: scenarios x policies, judged by cost, KPIs and steps in demand."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class Experiment(Part):
-    """What is compared with what, and by which yardsticks."""
+    """The policies and scenarios to compare, and how."""
 
     title: str
     scenarios: Annotated[list[str], Field(min_length=1)]
-    agents: Annotated[list[str], Field(min_length=1)]  # each tuned
-    opponents: dict[str, list[str]] = Field(default={})  # scenario -> more policies, for it alone
-    references: list[str] = Field(default=[])  # what gains are over; by default the first agent
-    demand: Annotated[list[Positive], Field(min_length=1, default=[1.0])]  # times the mean demand
+    agents: Annotated[list[str], Field(min_length=1)]  # all of them are tuned
+    opponents: dict[str, list[str]] = Field(default={})  # scenario -> more policies for it
+    references: list[str] = Field(default=[])  # gains are over these; default: the first agent
+    demand: Annotated[list[Positive], Field(min_length=1, default=[1.0])]  # x the mean demand
     episodes: Annotated[int, Field(ge=2)] = 128
     seed: Annotated[int, Field(ge=0)] = 0
     kpis: list[str] = Field(default=list(KPIS))
-    steps: list[Positive] = Field(default=[])  # multiples of the mean demand
+    steps: list[Positive] = Field(default=[])  # steps to these multiples of the mean demand
     step_episodes: Annotated[int, Field(ge=1)] = 64
 
     @model_validator(mode="after")
@@ -61,7 +61,7 @@ class Experiment(Part):
         for k, name in enumerate(self.references):
             if name not in self.agents:
                 raise PlacedError(
-                    f"{name!r} is no agent of all scenarios; expected one of "
+                    f"{name!r} is not an agent of all scenarios; expected one of "
                     f"{', '.join(self.agents)}",
                     "references",
                     k,
@@ -69,13 +69,13 @@ class Experiment(Part):
         return self
 
     def kpis_of(self, scenario: Scenario) -> list[str]:
-        """The KPIs of a scenario's table: those that it has words for, then the experiment's."""
+        """The KPIs of a scenario's table: the scenario's own first, then the experiment's."""
         own = headline_kpis(scenario) if scenario.words or scenario.within else ()
         return list(dict.fromkeys((*own, *self.kpis)))
 
     @property
     def gains_over(self) -> list[str]:
-        """The policies that the others are measured against."""
+        """The policies with which the others are compared."""
         return self.references or self.agents[:1]
 
 
@@ -104,11 +104,11 @@ def kpi_table(
     references: Sequence[str],
     named: Mapping[str, Kpi] = KPIS,
 ) -> Table:
-    """Return a table: a policy's cost, its gain over each reference, its KPIs.
+    """Return a table of each policy's cost, its gain over each reference, and its KPIs.
 
-    A gain is the paired difference of cost, reference less policy, in percent of the reference's
-    cost, with its 95 % interval: above 0 the policy is cheaper. `named` holds the KPIs in the words
-    of the scenario.
+    A gain is the paired difference in cost, reference minus policy, in percent of the reference's
+    cost, with its 95 % interval; above 0 the policy is cheaper. `named` holds the KPIs with the
+    names that the scenario gives them.
     """
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
     growing = set(rows.loc[rows[GROWS], "policy"]) if GROWS in rows else set()
@@ -141,14 +141,14 @@ UNSTEADY = "no steady state"
 
 
 def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> Interval:
-    """Return what is gained over a reference on the same episodes, in percent of its cost."""
+    """Return the gain over a reference on the same episodes, in percent of its cost."""
     gained = paired(reference, rows)
     percent = 100.0 / abs(float(reference["cost"].mean()))
     return replace(gained, mean=percent * gained.mean, half_width=percent * gained.half_width)
 
 
 def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Experiment) -> Table:
-    """Return a table: each policy's answer to each step in demand."""
+    """Return a table of each policy's response to each step in demand."""
     columns = (
         Column("policy", importance=KEPT, align="left"),
         Column("step", importance=KEPT),
@@ -169,9 +169,9 @@ def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Exper
 
 
 def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: bool = False) -> str:
-    """Tune and judge the policies on a scenario; save rows, return its section as Markdown.
+    """Tune and judge the policies on a scenario, save the rows, and return a Markdown section.
 
-    At each multiple of the mean demand all policies are tuned anew.
+    All policies are tuned again for each multiple of the mean demand.
     """
     import pandas
 
@@ -193,7 +193,7 @@ def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: b
 def judge(
     experiment: Experiment, scenario: Scenario, name: str, *, progress: bool = False
 ) -> tuple[list[str], pandas.DataFrame]:
-    """Tune and judge the policies on one plant; return its tables as Markdown, and the rows."""
+    """Tune and judge the policies on one plant; return the tables as Markdown, and the rows."""
     names = [*experiment.agents, *experiment.opponents.get(name, ())]
     found = comparison.classics(scenario, names, experiment.seed, progress=progress)
     rows = comparison.contest(
@@ -211,6 +211,6 @@ def judge(
     if experiment.steps and not scenario.horizon.ends:
         lines += ["", markdown(step_table(found.tuned, scenario, experiment))]
     elif experiment.steps:
-        lines += ["", "No step test: a season has no level to settle at."]
+        lines += ["", "There is no step test, because a season has no level to settle at."]
     lines += ["", *(f"- {note}" for note in (*comparison.cautions(scenario), *found.notes)), ""]
     return lines, rows

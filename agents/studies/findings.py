@@ -1,7 +1,7 @@
-"""What a tuning found, as plain data and as a table.
+"""The results of a tuning, as plain data and as a table.
 
-Parameters are written so that a person can type them back, and a list says which number belongs to
-which source:
+Parameters are printed as a call that makes the policy again, and lists name the source of each
+number:
 
     agents.make("kanban", scenario, cards=[4, 9])
       cards: mill 4, press 9
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jitgym.evaluate import interval
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.plant import kpis_of, leading
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
 
@@ -31,7 +32,7 @@ UNSTEADY = "no steady state"
 
 
 def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what was found of each tuned policy: costs, stock and KPIs on `rows`, parameters."""
+    """Return the parameters of each tuned policy, and its costs, stock and KPIs on `rows`."""
     mean = rows.groupby("policy")[[*dict.fromkeys(("cost", STOCK, *kpis))]].mean()
 
     def figure(policy: str, column: str) -> float | None:
@@ -66,44 +67,45 @@ def table(
     scenario: Scenario,
     request: Request,
 ) -> Table:
-    """Return the findings as a table, with the parameters of each policy below it."""
-    aim = aim_of(request.target, request.least)
+    """Return the results as a table, with the parameters of each policy below it."""
+    aim = aim_of(request.target, request.least, scenario)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
-    costs = {str(name): interval(frame["cost"]) for name, frame in rows.groupby("policy")}
+    named, (figure, yardstick) = kpis_of(scenario), leading(scenario)
+    judged = {str(name): interval(frame[figure]) for name, frame in rows.groupby("policy")}
     growing = set(rows.loc[rows[GROWS], "policy"])
     columns = (
         Column("policy", importance=KEPT, align="left"),
-        Column("textbook_cost", importance=40),
-        Column("tuned_cost", importance=KEPT),
-        Column(STOCK, importance=30 if aim is None else KEPT),
-        *(Column(kpi, importance=KEPT) for kpi in kpis),
+        Column(f"textbook_{figure}", importance=40),
+        Column(f"tuned_{figure}", importance=KEPT),
+        Column(STOCK, named[STOCK].title, importance=30 if aim is None else KEPT),
+        *(Column(kpi, named[kpi].title, importance=KEPT) for kpi in kpis),
         Column("seconds", unit="CPU", importance=10, form=".1f"),
     )
     lines = []
     for line, textbook, tuned in zip(found, classics.textbook, classics.tuned, strict=True):
         missed = "" if line.get("reached", True) else " (missed)"
         cells = [line[column] for column in (STOCK, *kpis, "seconds")]
-        shown = [UNSTEADY if p.name in growing else costs[p.name] for p in (textbook, tuned)]
+        shown = [UNSTEADY if p.name in growing else judged[p.name] for p in (textbook, tuned)]
         lines.append([line["policy"] + missed, *shown, *cells])
-    title = f"{scenario.title or scenario.name}: {scenario.yardstick}, split test"
+    title = f"{scenario.title or scenario.name}: {yardstick}, split test"
     notes = ["±: half-width of the 95 % interval", *scenario.cautions]
     notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
     if aim is not None:
-        notes.append(f"Wanted: {aim}, at the least {aim.least}.")
+        notes.append(f"Target: {aim}, at the least {aim.least}.")
     for line, policy in zip(found, classics.tuned, strict=True):
         notes += parameters(line["policy"], policy.parameters, scenario)
         if aim is not None and not policy.tuning.is_reached:
             reached = aim.told(policy.tuning.reached)
             notes.append(
                 f"{line['policy']} does not reach {aim}; the best of "
-                f"{policy.tuning.candidates:,} candidates comes to {reached} on the split tune."
+                f"{policy.tuning.candidates:,} candidates on the split tune: {reached}."
             )
     notes += [f"{name} does not apply: {why}" for name, why in classics.left_out.items()]
     return Table(columns, lines, title, notes)
 
 
 def parameters(name: str, values: Mapping[str, Any], scenario: Scenario) -> list[str]:
-    """Return lines that say how to make a policy again, and whose number each of a list is."""
+    """Return lines with the call that makes a policy again, and with the sources of its numbers."""
     written = "".join(f", {key}={value!r}" for key, value in values.items())
     lines = _wrapped(f'agents.make("{name}", scenario{written})', "    ")
     for each in classic.find(name).parameters(scenario):

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.evaluate import Interval, paired, rollout
 from jitgym.plant import Layout, lay_out
 from jitgym.report import tables
@@ -116,6 +118,8 @@ def explore(
     progress: bool = False,
 ) -> Explored:
     """Return the stock that a policy needs for fill rates from low to high."""
+    seed = whole_number("seed", seed, 0, MOST_SEED - FRESH)
+    episodes = whole_number("episodes", episodes, least=1)
     with Progress(f"explore {name} on {scenario.name}", shown=progress) as bar:
         return _explored(name, scenario, (low, high), seed, episodes, bar)
 

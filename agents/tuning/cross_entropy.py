@@ -1,9 +1,9 @@
-"""The cross-entropy method (Rubinstein and Kroese 2004): a search among real vectors under noise.
+"""The cross-entropy method (Rubinstein and Kroese 2004): a noisy search among real vectors.
 
-Each generation is drawn from a normal distribution with all covariances; the next one is fitted to
-the best of it. A generation is thinned by successive halving (Karnin, Koren and Somekh 2013): all
-of it runs on few replications, the better part on all. Whoever gives the cost
-sees to common random numbers.
+Each generation is drawn from a normal distribution with a full covariance matrix, which is fitted
+to the best of the generation before. A generation is thinned by successive halving (Karnin, Koren
+and Somekh 2013): all vectors run on a few replications, and only the better ones run on all. The
+cost function must use common random numbers.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-POPULATION = 96  # of a generation
+POPULATION = 96  # vectors of a generation
 RUNGS = ((1 / 16, 24), (1.0, 16))  # (share of the replications, how many are kept as the best)
 GENERATIONS = 16
-SPREAD = 1 / 6  # of each range: the first standard deviation
-MEMORY = 0.3  # of the old distribution that stays
-WIDER = 0.05  # of the first spread, added at first and falling to nothing: against closing in early
+SPREAD = 1 / 6  # the first standard deviation, as a share of each range
+MEMORY = 0.3  # share of the old distribution that stays
+WIDER = 0.05  # share of the first spread that is added, falling to 0: it delays convergence
 
 
 def cross_entropy(
     cost: Callable[[Array, float], Array], start: Array, low: Array, high: Array, seed: int
 ) -> Iterator[Array]:
-    """Look for the cheapest vector; yields the middle of the distribution after each generation.
+    """Search for the cheapest vector; yield the mean of the distribution after each generation.
 
     Parameters
     ----------
     cost
-        (vectors, share of the replications) -> what each costs, (count, numbers) -> (count,).
+        (vectors, share of the replications) -> the cost of each; (count, numbers) -> (count,).
     start, low, high
-        The first middle and the bounds, (numbers,).
+        The first mean and the bounds, (numbers,).
     seed
-        Of the draws.
+        The seed of the draws.
     """
     rng = np.random.default_rng(seed)
     first = SPREAD * (high - low)
@@ -45,7 +45,7 @@ def cross_entropy(
         vectors = np.clip(np.vstack([middle, drawn]), low, high)
         for share, kept in RUNGS:
             vectors = vectors[np.argsort(cost(vectors, share), kind="stable")[:kept]]
-        # Around the old middle: it stays wide in the direction in which the best lie (Hansen 2016).
+        # Spread around the old mean: it stays wide in the direction of the best (Hansen 2016).
         away = vectors - middle
         spread = away.T @ away / len(away)
         middle = MEMORY * middle + (1 - MEMORY) * vectors.mean(axis=0)

@@ -26,12 +26,14 @@ import numpy as np
 from jitgym import exact
 from jitgym.catalog import load
 from jitgym.control import Policy
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from ..classic import applicable, plain, values_of
 from ..progress import Progress
-from .search import tune
+from .search import FRESH, tune
 from .space import Point, Space, roles
 from .trial import Trial, episodes_for
 
@@ -90,6 +92,7 @@ def tune_exactly(
         If the plant, or the policy, cannot be evaluated exactly.
     """
     scenario = load(scenario)
+    seed = whole_number("seed", seed, 0, MOST_SEED - FRESH)
     classic, layout = applicable(name, scenario), lay_out(scenario)
     space = Space(classic.parameters(scenario), roles(scenario))
     trial = Trial(classic, layout, space, seed, LONGER * episodes_for(classic, layout, space))

@@ -1,26 +1,26 @@
 """Tune a classic policy by simulation.
 
-Every candidate faces the same episodes of the split `tune` (common random numbers), whole
-populations of them in one compiled run. The search is a pattern search (Hooke and Jeeves 1961) on
-the grid of the parameters' steps: from the best of a first sample, the textbook's sizes among it,
-move one or two parameters at a time for as long as that helps, then halve the steps. Where several
-numbers make a small grid all of it is tried first, on fewer episodes. The best candidates and the
-textbook's are run again on fresh episodes, another seed of `tune`, and the cheapest there is taken:
-what only fitted the first episodes is found out.
+Every candidate faces the same episodes of the split `tune` (common random numbers); one compiled
+run simulates many candidates. The search is a pattern search (Hooke and Jeeves 1961) on the grid of
+the parameters' steps. It starts from the best of a first sample, which includes the textbook's
+sizes. It moves one or two parameters at a time as long as that helps, and then halves the steps. If
+several numbers make a small grid, the whole grid is tried first, on fewer episodes. The best
+candidates and the textbook's run again on fresh episodes (another seed of `tune`), and the cheapest
+one there is chosen. This excludes candidates that only fitted the first episodes.
 
-Where a policy declares real numbers the search is the cross-entropy method (`cross_entropy`), on
-episodes for twice as many periods; half of the finalists are then the middles of its last
-generations. A policy that holds simpler ones as special cases (hybrid holds kanban) is also started
-from the best of each of those, tuned first, and they are finalists too.
+If a policy declares real numbers, the search is the cross-entropy method (`cross_entropy`), with
+twice as many periods; half of the finalists are then the means of its last generations. For a
+policy that contains simpler ones (hybrid contains kanban), the search also starts from the best of
+each of those, which are tuned first and are finalists too.
 
-With a target (`target`) the search is another one (`within`): from generous numbers down to the
-least cost or stock that reaches it. The finalists must reach it on their episodes too: where none
-does, the next best are tried, and the last steps are done there.
+With a target (`target`), another search (`within`) goes from generous numbers down to the least
+cost or stock that reaches the target. The finalists must reach it on their episodes too. If none
+does, the next best are tried, and the last steps are done on those episodes.
 
-Of a policy that improves another by simulation (`look_ahead`) the other is tuned in its place.
+For a policy that improves another by simulation (`look_ahead`), the other one is tuned instead.
 
-With more than six numbers to tune whole groups of them move (`space`): the first sample scales
-groups, and what helped alone is then tried together. A search ends when its budget is spent.
+If there are more than six numbers, groups of them move (`space`): the first sample scales groups,
+and moves that helped alone are then tried together. A search ends when its budget is used up.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from jitgym import ScenarioError
 from jitgym.catalog import load
 from jitgym.control import Policy, Printed, Rule, View
 from jitgym.control.policy import printed
+from jitgym.envs.engine import MOST_SEED
+from jitgym.errors import whole_number
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 
@@ -47,41 +49,41 @@ from ..classic import Classic, applicable, plain, values_of
 from ..progress import Progress
 from .cross_entropy import RUNGS, cross_entropy
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point, Space, held, roles
-from .target import COST, Targets, aim_of
+from .target import COST, Score, Targets, aim_of
 from .trial import FINALISTS, SAMPLE, Trial, episodes_for
 from .within import apart, down, generous, reaches, settled
 
 Array = npt.NDArray[np.float64]
 
-GRID = 1024  # candidates in all: so few of several numbers are all tried, on fewer episodes
-GRID_SHARE = 1 / 8  # of the episodes
-GRID_PERIODS = 20e6  # but not for longer than so many periods
-FINAL_EPISODES = 4  # times the episodes of the search, for a finalist
-TARGET_EPISODES = 8  # likewise at least, where it has to reach a target, and at most so many:
-MOST_TARGET_EPISODES = 32
-PRECISION = 0.001  # standard error of a target's KPI, relative to its bound, that is wanted there
+GRID = 1024  # largest number of candidates of a grid that is tried completely
+GRID_SHARE = 1 / 8  # share of the episodes on which the grid is tried
+GRID_PERIODS = 20e6  # largest number of periods that the grid may take
+FINAL_EPISODES = 4  # episodes of a finalist, as a multiple of those of the search
+TARGET_EPISODES = 8  # the least multiple if there is a target
+MOST_TARGET_EPISODES = 32  # the largest multiple if there is a target
+PRECISION = 0.001  # wanted standard error of a target's KPI, relative to its bound
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What a tuning came to, and what it took."""
+    """The result and the effort of a tuning."""
 
-    cost: float  # of the parameters taken, on the finalists' episodes, by the scenario's yardstick
+    cost: float  # of the chosen parameters, on the finalists' episodes, by the scenario's yardstick
     textbook: dict[str, Any]  # the textbook's parameters
-    textbook_cost: float  # likewise
-    candidates: int  # different ones that were simulated
-    periods: int  # simulated in all
+    textbook_cost: float  # of the textbook's parameters, on the same episodes
+    candidates: int  # number of different candidates that were simulated
+    periods: int  # total number of simulated periods
     seconds: float  # CPU time
     seed: int
     target: dict[str, float] = field(default_factory=dict)  # KPI -> its bound
-    reached: dict[str, float] = field(default_factory=dict)  # KPIs of the parameters taken, and
+    reached: dict[str, float] = field(default_factory=dict)  # KPIs of the chosen parameters, and
     # their average inventory in units, on the finalists' episodes
-    final_episodes: int = 0  # that the finalists were run on
-    is_reached: bool = True  # whether they reach the target
+    final_episodes: int = 0  # number of episodes of the finalists
+    is_reached: bool = True  # whether the chosen parameters reach the target
 
     def __str__(self) -> str:
-        """Return in a line what it came to."""
+        """Return the result in one line."""
         kpis = [f"{name} {value:.4g}" for name, value in self.reached.items()]
         reached = f" with {', '.join(kpis)}" if kpis else ""
         return (
@@ -92,38 +94,38 @@ class Tuning:
 
 @dataclass(frozen=True)
 class TunedPolicy(Printed):
-    """A policy with the parameters that a tuning took, and the record of it."""
+    """A policy with the parameters that a tuning chose, and the record of the tuning."""
 
     policy: Policy
-    layout: Layout  # of the plant that it was tuned for
+    layout: Layout  # the layout of the plant that it was tuned for
     parameters: dict[str, Any]
     tuning: Tuning
 
     def __repr__(self) -> str:
-        """Return the policy with its parameters, and below it what the tuning came to."""
+        """Return the policy with its parameters, and below it the result of the tuning."""
         return "\n".join([printed(self), str(self.tuning), *self.layout.scenario.cautions])
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         return self.policy.name
 
     @property
     def rule(self) -> Rule | None:
-        """Its record in the compiled family of pull rules, or None."""
+        """Its record as a compiled pull rule, or None."""
         return self.policy.rule
 
     def start(self, batch: int) -> Array:
-        """Return its memory at the beginning of an episode."""
+        """Return its memory at the start of an episode."""
         return self.policy.start(batch)
 
     def act(self, view: View, memory: Array) -> npt.ArrayLike:
-        """Return what it asks for, (batch, sources) in units."""
+        """Return the asks, (batch, sources) in units."""
         return self.policy.act(view, memory)
 
 
 class TargetMissed(ScenarioError):
-    """No parameters that were tried reach the target; `best` are those that miss it least."""
+    """None of the parameters that were tried reach the target; `best` misses it least."""
 
     def __init__(self, message: str, best: TunedPolicy) -> None:
         super().__init__(message)
@@ -141,56 +143,58 @@ def tune(
     fixed: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> TunedPolicy:
-    """Return a classic policy with the parameters that cost least in simulation.
+    """Return a classic policy with the parameters of lowest cost in simulation.
 
-    With a target: with the parameters that reach it at the least cost, or with the least stock.
+    With a target, these are the parameters that reach it at the least cost, or with the least
+    stock.
 
     Parameters
     ----------
     name
         One of `agents.names()`.
     scenario
-        The plant that it is for: a Scenario, a name of the catalog, or a path.
+        The plant: a Scenario, a catalog name, or a path.
     seed
-        Of the episodes and of the first sample; the same seed gives the same policy.
+        The seed of the episodes and of the first sample; the same seed gives the same policy.
     episodes
-        That a candidate is run on in the search; finalists are run on four times as many others
-        (with a target 8 to 32 times, until its KPI is known to a standard error of .1 %).
-        By default as many as make 100,000 periods (fewer, the more sources beyond four there are,
-        and where the policy is not a compiled rule), at least 2 and at most 2,048 of them; of a
-        policy that is slow as many as make 1,000.
+        The number of episodes per candidate in the search. Finalists run on four times as many
+        other episodes (with a target 8 to 32 times, until the standard error of its KPI is .1 %).
+        The default is about 100,000 periods, at least 2 and at most 2,048 episodes. It is less for
+        plants with more than four sources and for policies that are not compiled rules, and 1,000
+        periods for slow policies.
     target
         `agents.Target("fill_rate", 0.98)`, several of them, or a mapping such as
         `{"fill_rate": 0.98}`.
     least
-        What is made small among the parameters that reach the target: "cost" or "stock" (the
-        average inventory).
+        What to minimize among the parameters that reach the target: "cost" or "stock" (the average
+        inventory).
     fixed
-        Parameters that keep these values, such as `{"quantity": 42}`.
+        Parameters that are held at these values, such as `{"quantity": 42}`.
     progress
         Show on standard error how far the search is.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such policy, it does not apply to this plant, or the target or a fixed
-        parameter makes no sense.
+        If there is no such policy, it does not apply to this plant, or the seed, the episodes, the
+        target or a fixed parameter is not valid.
     agents.TargetMissed
-        If no parameters that were tried reach the target; its `best` missed it least.
+        If none of the parameters that were tried reach the target; its `best` misses it least.
     """
     scenario = load(scenario)
-    aim = aim_of(target, least)
+    aim = aim_of(target, least, scenario)
+    seed = whole_number("seed", seed, 0, MOST_SEED - FRESH)
+    if episodes is not None:
+        episodes = whole_number("episodes", episodes, least=1)
     classic = applicable(name, scenario)
     parameters = held(name, classic.parameters(scenario), fixed or {})
     if classic.base is not None:
         if aim is not None:
-            raise ScenarioError(f"{name} follows costs: it cannot be tuned to a target")
+            raise ScenarioError(f"{name} minimizes cost and cannot be tuned to a target")
         return _tune_base(classic, scenario, seed, episodes=episodes, fixed=fixed, shown=progress)
     layout, space = lay_out(scenario), Space(parameters, roles(scenario))
     if episodes is None:
         episodes = episodes_for(classic, layout, space)
-    if episodes < 1:
-        raise ScenarioError(f"{episodes} episodes; expected at least 1")
     with Progress(f"tune {name} on {scenario.name}", shown=progress) as bar:
         first = Trial(classic, layout, space, seed, 1, aim)
         first.run([space.origin])  # compiles, where that was not done yet
@@ -201,16 +205,13 @@ def tune(
     (taken,) = final.best(1)
     values = space.values(taken)
     policy = classic.build(f"{name} (tuned)", layout, values)
-    cost, textbook_cost = final.cost[taken], final.cost[space.origin]
     reached: dict[str, float] = {}
     if aim is not None:
-        kpis = [each.kpi for each in aim.targets]
-        cost, reached = final.figures(taken, kpis)
-        textbook_cost, _ = final.figures(space.origin, kpis)
+        reached = final.figures(taken, [each.kpi for each in aim.targets])
     record = Tuning(
-        cost=cost,
+        cost=final.cost[taken],
         textbook=plain(space.values(space.origin)),
-        textbook_cost=textbook_cost,
+        textbook_cost=final.cost[space.origin],
         candidates=sum(len(part.tried) for part in (trial, *held_trials)),
         periods=sum(part.periods for part in (trial, final, *held_trials)),
         seconds=time.process_time() - compiled,
@@ -225,14 +226,14 @@ def tune(
         numbers = ", ".join(f"{name}={value}" for name, value in found.parameters.items())
         raise TargetMissed(
             f"{name} does not reach {aim} on {scenario.name}: the best of {len(trial.tried)} "
-            f"tried comes to {aim.told(reached)}, with {numbers}",
+            f"candidates: {aim.told(reached)}, with {numbers}",
             found,
         )
     return found
 
 
 def _search(trial: Trial, final: Trial, seed: int, bar: Progress) -> list[Trial]:
-    """Search, and run the finalists again; return the trials of simpler policies on the way."""
+    """Search, and run the finalists again; return the trials of the simpler policies."""
     scenario, space = trial.layout.scenario, trial.space
     held = [each for each in trial.classic.holds if not each.classic.why_not(scenario)]
     simpler = [trial.of(special.classic) for special in held]
@@ -255,7 +256,7 @@ def _search(trial: Trial, final: Trial, seed: int, bar: Progress) -> list[Trial]
 
 
 def _target_episodes(trial: Trial) -> int:
-    """Return how many episodes tell whether finalists reach the targets."""
+    """Return how many episodes are needed to know whether finalists reach the targets."""
     least, most = (times * trial.episodes for times in (TARGET_EPISODES, MOST_TARGET_EPISODES))
     (point,) = trial.best(1)
     wanted = trial.episodes * (trial.noise(point) / PRECISION) ** 2
@@ -271,7 +272,7 @@ def _tune_base(
     fixed: Mapping[str, Any] | None,
     shown: bool,
 ) -> TunedPolicy:
-    """Return a policy on its base, tuned: a simulation of it costs too much to search with."""
+    """Return a policy on its tuned base; simulating the policy itself is too slow for a search."""
     assert classic.base is not None
     base = tune(
         classic.base(scenario).name,
@@ -305,7 +306,7 @@ def _tune_base(
 def search(
     trial: Trial, seed: int, starts: Sequence[Point] = ()
 ) -> Generator[None, None, list[Point]]:
-    """Look for the best candidates; yields `trial.rounds` times, returns finalists."""
+    """Search for the best candidates; yield `trial.rounds` times, and return the finalists."""
     trial.run([trial.space.origin, *starts])
     if trial.aim is not None:
         return (yield from search_within(trial, seed))
@@ -314,7 +315,7 @@ def search(
 
 
 def search_within(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
-    """Look for the candidates that reach the targets at least cost or stock (`within`)."""
+    """Search for the candidates that reach the targets at the least cost or stock (`within`)."""
     generous(trial)
     if trial.space.is_real:
         trial.run((yield from search_reals(trial, seed)))
@@ -326,13 +327,14 @@ def search_within(trial: Trial, seed: int) -> Generator[None, None, list[Point]]
 
 
 def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
-    """Look for it by the cross-entropy method; what is thinned out early ran on fewer episodes."""
+    """Search by the cross-entropy method; candidates that drop out early ran on fewer episodes."""
     rungs = {share: trial.thinned(share) for share, _ in RUNGS if share < 1} | {1.0: trial}
 
     def cost(steps: Array, share: float) -> Array:
         points = [tuple(row) for row in np.rint(steps).astype(np.int64).tolist()]
         rungs[share].run(points)
-        return np.array([rungs[share].cost[point] for point in points])
+        scores = np.array([rungs[share].score(point) for point in points])
+        return ranks(scores)
 
     (start,) = trial.best(1)
     low, high = (bound.astype(np.float64) for bound in trial.space.bounds)
@@ -343,12 +345,18 @@ def search_reals(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
     for rough in rungs.values():
         if rough is not trial:
             trial.add(rough)
-    # The best of thousands fits its episodes best of all; the middle of the good ones does not.
+    # The best of thousands of candidates fits its own episodes too well; the means do not.
     return [*middles[-FINALISTS // 2 :], *trial.best(FINALISTS // 2)]
 
 
+def ranks(scores: Array) -> Array:
+    """Return the rank of each row in ascending order; equal rows have equal ranks."""
+    _, places = np.unique(scores, axis=0, return_inverse=True)
+    return np.asarray(places, dtype=np.float64)
+
+
 def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
-    """Look for it by pattern search; yields after the sample and after each size of steps."""
+    """Search by pattern search; yield after the sample and after each size of steps."""
     trial.run(first_sample(trial, seed))
     (best,) = trial.best(1)
     yield
@@ -368,9 +376,9 @@ def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]
 
 
 def first_sample(trial: Trial, seed: int) -> list[Point]:
-    """Return where a pattern search may begin: the best of a small grid, else points spread evenly.
+    """Return the starts of a pattern search: the best of a small grid, else evenly spread points.
 
-    Two numbers can have valleys of their own, such as the two levels of a single index.
+    The cost over two numbers can have several valleys, for example with a single index.
     """
     rough = trial.thinned(GRID_SHARE)
     low, high = trial.space.bounds
@@ -385,13 +393,13 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
-    """Return the moves of single numbers that helped, all at once, and the better half of them."""
-    helped: list[tuple[float, int, int]] = []
+    """Return two points: all moves of single numbers that helped, and the better half of them."""
+    helped: list[tuple[Score, int, int]] = []
     for k, step in enumerate(steps.tolist()):
         for way in (step, -step):
             (point,) = trial.space.clipped(np.array([[*best[:k], best[k] + way, *best[k + 1 :]]]))
-            if trial.cost[point] < trial.cost[best]:
-                helped.append((trial.cost[point], k, way))
+            if trial.score(point) < trial.score(best):
+                helped.append((trial.score(point), k, way))
     found: list[npt.NDArray[np.int64]] = []
     for count in (len(helped), (len(helped) + 1) // 2):
         moved = np.array(best)

@@ -1,9 +1,9 @@
-"""The space of a policy's numbers: what a tuner may try, as steps from the textbook's sizes.
+"""The space of a policy's numbers: the values that a tuner may try, as steps from the textbook's.
 
-Few numbers move alone or by two. With more than six, those of a group move together, each by its
-own step, or one alone (with more than 32, groups only). A group is one parameter of all sources
-that stand alike: at one work center, or as far from the customer, and of one rank among the sources
-of their items.
+Up to six numbers move one or two at a time. If there are more, the numbers of a group move
+together, each by its own step, or one number moves alone (groups only, if there are more than 32).
+A group holds one parameter of all sources with the same role: at one work center, or at the same
+distance from the customer, and of the same rank among the sources of their items.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ..classic import Parameter, Values, values_of
 
 Array = npt.NDArray[np.float64]
 
-FEW_NUMBERS = 6  # with more of them, groups move
-MANY_NUMBERS = 32  # with more of them, nothing moves alone
+FEW_NUMBERS = 6  # if there are more, groups move
+MANY_NUMBERS = 32  # if there are more, no number moves alone
 
 Point = tuple[int, ...]
-"""A candidate: how many steps each number is away from the textbook's."""
+"""A candidate: the distance of each number from the textbook's, in steps."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """The numbers that a tuner moves, one after the other, on the grid of their steps."""
+    """The numbers that a tuner moves, all in one vector, on the grid of their steps."""
 
     parameters: Sequence[Parameter]
-    roles: Mapping[str, object] = field(default_factory=dict)  # source -> what it shares with some
+    roles: Mapping[str, object] = field(default_factory=dict)  # source -> its role, see `roles`
 
     @property
     def groups(self) -> npt.NDArray[np.int64]:
-        """Group of each number, (numbers,): each its own where there are few."""
+        """Group of each number, (numbers,); if there are few numbers, each is its own group."""
         keys = [(p.name, self.roles.get(of, of)) for p in self.parameters for of in p.of]
         if len(keys) <= FEW_NUMBERS:
             return np.arange(len(keys))
@@ -60,12 +60,12 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of numbers."""
         return self.textbook.size
 
     @property
     def origin(self) -> Point:
-        """The textbook's sizes."""
+        """The candidate with the textbook's values."""
         return (0,) * self.textbook.size
 
     @property
@@ -75,7 +75,7 @@ class Space:
 
     @property
     def step(self) -> Array:
-        """Finest differences, (numbers,)."""
+        """The step of each number, its finest difference, (numbers,)."""
         return np.concatenate([parameter.step for parameter in self.parameters])
 
     @property
@@ -102,12 +102,12 @@ class Space:
         return found
 
     def clipped(self, points: npt.NDArray[np.int64]) -> list[Point]:
-        """Return points within the bounds, each once."""
+        """Return these points moved within the bounds, each once."""
         inside = np.clip(points, *self.bounds)
         return list(dict.fromkeys(tuple(point) for point in inside.tolist()))
 
     def sample(self, count: int, seed: int) -> list[Point]:
-        """Return the textbook's sizes and other points, evenly spread: a Latin hypercube."""
+        """Return the textbook's values and other points, spread evenly (a Latin hypercube)."""
         low, high = self.bounds
         rng = np.random.default_rng(seed)
         groups = self.groups
@@ -115,33 +115,34 @@ class Space:
         spread: Array = ((cells + rng.random(cells.shape)) / count)[:, groups]
         if low.size <= FEW_NUMBERS:
             spread = np.asarray(low + spread * (high - low + 1), dtype=np.float64)
-        else:  # from the lowest by way of the textbook's to the highest
+        else:  # from the lowest values through the textbook's to the highest
             spread = np.where(spread < 0.5, (1 - 2 * spread) * low, (2 * spread - 1) * high)
         return self.clipped(np.concatenate([[self.origin], np.floor(spread).astype(np.int64)]))
 
     @property
     def coarse(self) -> npt.NDArray[np.int64]:
-        """Return the steps of the first pattern: powers of two, about an eighth of the range."""
+        """The steps of the first pattern: powers of two, about an eighth of the range."""
         low, high = self.bounds
         return 1 << np.maximum(np.log2(np.maximum(high - low, 1) / 8), 0).astype(np.int64)
 
     @property
     def halvings(self) -> int:
-        """Rounds of the search, each with steps of half the size: down to 1 for one or two numbers.
+        """Number of rounds of the search; each one halves the steps.
 
-        With more of them at most four, down to about a hundredth of each range: what is finer than
-        that drowns in the noise, and costs most of the time.
+        With one or two numbers the steps go down to 1. With more there are at most four rounds,
+        down to about a hundredth of each range: noise hides smaller differences, and smaller steps
+        would take most of the time.
         """
         down_to_one = int(self.coarse.max()).bit_length()
         return down_to_one if self.coarse.size <= 2 else min(down_to_one, 4)
 
     @property
     def fine(self) -> int:
-        """Sizes of steps from the first pattern's down to 1, each half of the one before."""
+        """Number of step sizes from the first pattern's down to 1, each half of the one before."""
         return int(self.coarse.max()).bit_length()
 
     def widened(self, times: float) -> Space:
-        """Return a space with so many times the range above the lowest, where values make sense."""
+        """Return a space whose ranges are this many times as wide, as far as values are valid."""
         return replace(self, parameters=[_widened(each, times) for each in self.parameters])
 
     @property
@@ -156,9 +157,9 @@ def _widened(parameter: Parameter, times: float) -> Parameter:
 
 
 def held(policy: str, parameters: Sequence[Parameter], fixed: Mapping[str, Any]) -> list[Parameter]:
-    """Return parameters of which those in `fixed` can only have these values.
+    """Return the parameters; those in `fixed` can only have these values.
 
-    Raises ScenarioError where there is no such parameter, or a value makes no sense.
+    Raises ScenarioError if there is no such parameter, or a value is not valid.
     """
     values = values_of(policy, parameters, fixed)
     return [
@@ -175,7 +176,7 @@ def held(policy: str, parameters: Sequence[Parameter], fixed: Mapping[str, Any])
 
 
 def roles(scenario: Scenario) -> dict[str, object]:
-    """Return of each source what makes it like others: center, way to the customer, rank."""
+    """Return the role of each source: work center, distance from the customer, and rank."""
     far: dict[str, int] = {}
     for item in reversed(scenario.items_upstream_first):
         users = [scenario.sources[name].makes for name in scenario.consumers_of(item)]

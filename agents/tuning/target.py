@@ -1,11 +1,11 @@
-"""What planners ask for instead of a shortage cost: a service, at the least cost or stock.
+"""Service targets, which planners use instead of shortage costs, at the least cost or stock.
 
     least average cost (or inventory)   subject to   fill rate >= 0.98
 
-Practitioners set service, not penalties. A target bounds a KPI, its mean over episodes: from below
-where high is better, from above where low is better. A candidate that misses is worse than any
-that reaches all targets; of two that miss, the one that misses less, relative to the bounds, is
-better.
+A target is a bound on the mean of a KPI over episodes: from below if high values are better, from
+above if low values are better. A candidate that misses a target is worse than any that reaches all
+targets. Of two that miss, the one that misses by less, relative to the bounds, is better. Worst are
+candidates for which the KPI of a target is not defined.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ import numpy.typing as npt
 
 from jitgym import ScenarioError
 from jitgym.documents import suggest
-from jitgym.plant import KPIS, Layout
+from jitgym.plant import KPIS, WITHIN, Kpi, Layout, kpis_of
 from jitgym.plant.kpis import Totals
+from jitgym.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
 
 STOCK = "average_inventory"
 COST = "cost"
 LEAST = (COST, "stock")
-MISSED = 1e100
-"""Score of a candidate that misses, times one plus what it misses by: above any cost or stock."""
-
-UNDEFINED = 1e6  # what a KPI that is not defined misses by, relative to its bound
-SMALLEST = 1e-9  # a bound of 0 counts as this where a miss is taken relative to it
+NAMED = KPIS | WITHIN  # all KPIs that a target may bound
+Score = tuple[float, ...]  # the candidate with the lower score is better
+SMALLEST = 1e-9  # used instead of a bound of 0 for relative misses
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,15 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raise ScenarioError where the bound makes no sense."""
-        if self.kpi not in KPIS:
-            raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), KPIS)}")
-        if not KPIS[self.kpi].better:
+        """Raise ScenarioError if the bound is not valid."""
+        if self.kpi not in NAMED:
+            raise ScenarioError(f"target {self.kpi}: no such KPI; {suggest(str(self.kpi), NAMED)}")
+        if not NAMED[self.kpi].better:
             raise ScenarioError(
                 f"target {self.kpi}: neither high nor low values are better; expected a KPI such "
                 "as fill_rate"
             )
-        if fault := _fault(self.kpi, self.value):
+        if fault := _fault(NAMED[self.kpi], self.value):
             raise ScenarioError(f"target {self.kpi} is {self.value!r}; expected {fault}")
 
     def __str__(self) -> str:
@@ -62,52 +61,61 @@ class Target:
 
     @property
     def is_floor(self) -> bool:
-        """Whether the KPI has to be at least the value, not at most."""
-        return KPIS[self.kpi].better == "high"
+        """Whether the KPI must be at least the value; otherwise at most."""
+        return NAMED[self.kpi].better == "high"
 
     def reserve(self, found: float) -> float:
-        """Return by how much a value is better than the bound, relative to it; negative: worse."""
+        """Return how much better than the bound a value is, relative to it; negative if worse.
+
+        A value that is not defined counts as -1.
+        """
         if math.isnan(found):
-            return -UNDEFINED
+            return -1.0
         away = found - self.value if self.is_floor else self.value - found
         return away / max(abs(self.value), SMALLEST)
 
 
 Targets = Target | Sequence[Target] | Mapping[str, float]
-"""How a caller may write targets: one, several, or a mapping from each KPI to its bound."""
+"""Targets as a caller may give them: one, several, or a mapping from each KPI to its bound."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a candidate stands to the targets, on the episodes of a trial."""
+    """The results of a candidate on the episodes of a trial, compared with the targets."""
 
-    least: float  # what should be small: cost or stock
-    reserves: tuple[float, ...]  # of each target, see `Target.reserve`
+    least: float  # what the search minimizes: cost or stock
+    reserves: tuple[float, ...]  # one for each target, see `Target.reserve`
+    undefined: int = 0  # number of targets whose KPI is not defined
 
     @property
     def missed(self) -> float:
-        """By how much the targets are missed, all together; 0 where they are reached."""
+        """The sum of the misses of all targets; 0 if all are reached."""
         return math.fsum(max(0.0, -reserve) for reserve in self.reserves)
 
     @property
-    def score(self) -> float:
-        """What a search makes small."""
-        return self.least if self.missed <= 0 else MISSED * (1 + self.missed)
+    def is_reached(self) -> bool:
+        """Whether the candidate reaches all targets."""
+        return not self.undefined and self.missed <= 0
+
+    @property
+    def score(self) -> Score:
+        """The values that a search minimizes, the first one first: misses, then cost or stock."""
+        return self.undefined, self.missed, self.least
 
 
 @dataclass(frozen=True)
 class Aim:
-    """The targets of a search, and what it makes small among the candidates that reach them."""
+    """The targets of a search, and what it minimizes among the candidates that reach them."""
 
     targets: tuple[Target, ...]
     least: str = COST  # or "stock"
-    more: tuple[float, ...] = ()  # reserve that each target is asked for on top; () for none
+    more: tuple[float, ...] = ()  # extra reserve required for each target; () for none
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.targets))
 
     def standings(self, layout: Layout, costs: Array, sums: Array) -> list[Standing]:
-        """Return how policies stand by costs and flow sums (policies, episodes, ...)."""
+        """Return the standings of policies from costs and flow sums (policies, episodes, ...)."""
         return [self._standing(layout, *each) for each in zip(costs, sums, strict=True)]
 
     def _standing(self, layout: Layout, costs: Array, sums: Array) -> Standing:
@@ -117,10 +125,12 @@ class Aim:
             target.reserve(found[target.kpi]) - asked
             for target, asked in zip(self.targets, more, strict=True)
         )
-        return Standing(float(costs.mean()) if self.least == COST else found[STOCK], reserves)
+        undefined = sum(math.isnan(found[target.kpi]) for target in self.targets)
+        least = float(costs.mean()) if self.least == COST else found[STOCK]
+        return Standing(least, reserves, undefined)
 
     def told(self, found: Mapping[str, float]) -> str:
-        """Return what was reached, in words."""
+        """Return the values that were reached, in words."""
         return ", ".join(
             f"{target.kpi} is not defined here"
             if math.isnan(found[target.kpi])
@@ -129,7 +139,7 @@ class Aim:
         )
 
 
-def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
+def aim_of(target: Targets | None, least: str, scenario: Scenario) -> Aim | None:
     """Return the aim that a caller wrote; None without a target. Raises ScenarioError."""
     if least not in LEAST:
         raise ScenarioError(f"least is {least!r}; expected one of {', '.join(LEAST)}")
@@ -148,19 +158,25 @@ def aim_of(target: Targets | None, least: str = COST) -> Aim | None:
         raise ScenarioError("the target is empty; expected a KPI and its bound")
     for each in targets:
         if not isinstance(each, Target):
-            raise ScenarioError(f"{each!r} is no target; expected such as Target('fill_rate', .98)")
+            raise ScenarioError(f"{each!r} is not a target; expected Target('fill_rate', .98)")
     names = [each.kpi for each in targets]
     for name in names:
         if names.count(name) > 1:
             raise ScenarioError(f"target {name} is given twice; expected it once")
+        if name not in kpis_of(scenario):
+            periods = name.removeprefix("within_")
+            raise ScenarioError(
+                f"target {name}: {scenario.name} does not have this KPI; expected "
+                f"`within: [{periods}]` in {scenario.file}"
+            )
     return Aim(targets, least)
 
 
 def figures(layout: Layout, sums: Array, names: Sequence[str]) -> dict[str, float]:
-    """Return the means over episodes of these KPIs and of the stock; nan: not defined."""
+    """Return the means over episodes of these KPIs and of the stock; nan if not defined."""
     periods, warm_up = layout.scenario.horizon.of_split("tune")
     total = Totals(layout, sums, periods - warm_up)
-    return {name: _mean(KPIS[name].compute(total)) for name in (*names, STOCK)}
+    return {name: _mean(NAMED[name].compute(total)) for name in (*names, STOCK)}
 
 
 def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
@@ -169,7 +185,7 @@ def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
     total = Totals(layout, sums, periods - warm_up)
     found = [0.0]
     for target in targets:
-        values = KPIS[target.kpi].compute(total)
+        values = NAMED[target.kpi].compute(total)
         defined = values[~np.isnan(values)]
         if defined.size > 1:
             error = float(defined.std(ddof=1)) / math.sqrt(defined.size)
@@ -178,15 +194,16 @@ def noise(layout: Layout, sums: Array, targets: Sequence[Target]) -> float:
 
 
 def _mean(values: Array) -> float:
-    """Return the mean over the episodes in which a KPI is defined; nan: it is in none."""
+    """Return the mean over the episodes in which a KPI is defined; nan if there are none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
-def _fault(name: str, bound: object) -> str:
-    """Return what a bound should have been, or nothing."""
+def _fault(kpi: Kpi, bound: object) -> str:
+    """Return what is expected instead of this bound, or nothing if it is valid."""
     if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         return "a number"
-    if KPIS[name].unit == "share" and not 0 <= bound <= 1:
+    if kpi.unit == "share" and not 0 <= bound <= 1:
         return "a share, from 0 to 1"
-    return "" if bound >= 0 else "at least 0"
+    is_signed = kpi.unit.startswith("money")  # a profit may be a loss
+    return "" if bound >= 0 or is_signed else "at least 0"

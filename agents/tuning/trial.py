@@ -1,6 +1,6 @@
-"""A trial: candidates of a policy on one set of episodes, and what each cost.
+"""A trial: candidates of a policy on one set of episodes, and the cost of each.
 
-Whole populations run in one compiled loop; policies that are no compiled rule run as one batch.
+Many candidates run in one compiled loop; policies that are not compiled rules run as one batch.
 """
 
 from __future__ import annotations
@@ -20,77 +20,76 @@ from jitgym.plant import Layout, episode_keys
 from ..classic import Classic
 from .cross_entropy import GENERATIONS
 from .space import FEW_NUMBERS, Point, Space
-from .target import Aim, Standing, figures, noise
+from .target import Aim, Score, Standing, figures, noise
 
 Array = npt.NDArray[np.float64]
 
 SPLIT = "tune"
 SAMPLE = 32  # candidates of the first sample
 FINALISTS = 8
-PERIODS = 100_000  # of a candidate in the search, about; fewer with more than FEW_SOURCES of them
+PERIODS = 100_000  # periods per candidate in the search; fewer with more than FEW_SOURCES sources
 FEW_SOURCES = 4
-FINER = 2.0  # times the periods, for real numbers
-SLOWER = 0.4  # of the periods, for a policy that is no compiled rule
+FINER = 2.0  # factor of the periods if the numbers are real
+SLOWER = 0.4  # factor of the periods if the policy is not a compiled rule
 BUDGET = 120e6  # periods x sources of a search with many numbers
-MORE = 4.0  # times that with a target: its edge takes small steps
-SLOW_PERIODS = 1000  # of a candidate, for a policy that is slow
-SLOW_SAMPLE, SLOW_CANDIDATES, SLOW_FINALISTS = 12, 24, 3  # of a policy that is slow
-FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # of a candidate in the search
-FLOWS = 10_000_000  # numbers that are summed at once, where KPIs are asked for
-ROWS = 8192  # of a batch, for policies that are no compiled rule
+MORE = 4.0  # factor of the budget with a target, because its edge takes small steps
+SLOW_PERIODS = 1000  # periods per candidate of a slow policy
+SLOW_SAMPLE, SLOW_CANDIDATES, SLOW_FINALISTS = 12, 24, 3  # for a slow policy
+FEWEST_EPISODES, MOST_EPISODES = 2, 2048  # per candidate in the search
+FLOWS = 10_000_000  # largest number of flow sums in memory at once
+ROWS = 8192  # rows of a batch, for policies that are not compiled rules
 
 
 @dataclass
 class Trial:
-    """Candidates on one set of episodes, and what each cost."""
+    """Candidates on one set of episodes, and the cost of each."""
 
     classic: Classic
     layout: Layout
     space: Space
     seed: int
     episodes: int
-    aim: Aim | None = None  # targets, and what is made small within them
-    cost: dict[Point, float] = field(default_factory=dict)  # with an aim, the score
-    standing: dict[Point, Standing] = field(default_factory=dict)  # with an aim
+    aim: Aim | None = None  # the targets, and what is minimized within them
+    cost: dict[Point, float] = field(default_factory=dict)  # mean over the episodes
+    standing: dict[Point, Standing] = field(default_factory=dict)  # only with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
 
     def of(self, classic: Classic) -> Trial:
-        """Return a trial of another policy on the same episodes, nothing simulated yet."""
+        """Return a new trial of another policy on the same episodes."""
         space = Space(classic.parameters(self.layout.scenario), self.space.roles)
         return Trial(classic, self.layout, space, self.seed, self.episodes, self.aim)
 
     def thinned(self, share: float) -> Trial:
-        """Return a trial of this policy on the first of the episodes, nothing simulated yet."""
+        """Return a new trial of this policy on the first part of the episodes."""
         episodes = math.ceil(share * self.episodes)
         return Trial(self.classic, self.layout, self.space, self.seed, episodes, self.aim)
 
     def asking(self, more: Array) -> Trial:
-        """Return a trial of the same candidates where targets are asked for more reserve."""
+        """Return a trial with the same candidates whose targets require extra reserves."""
         assert self.aim is not None
         aim = replace(self.aim, more=tuple(more.tolist()))
         standing = {
-            point: Standing(each.least, tuple(np.subtract(each.reserves, more).tolist()))
+            point: replace(each, reserves=tuple(np.subtract(each.reserves, more).tolist()))
             for point, each in self.standing.items()
         }
-        cost = {point: each.score for point, each in standing.items()}
         return replace(
-            self, aim=aim, cost=cost, standing=standing, periods=0, tried=set(self.tried)
+            self, aim=aim, cost=dict(self.cost), standing=standing, periods=0, tried=set(self.tried)
         )
 
     def learn(self, asking: Trial) -> None:
-        """Take over what a trial that asked for more has simulated."""
+        """Copy the results of a trial that required extra reserves."""
         assert asking.aim is not None
         more = np.array(asking.aim.more)
         for point, each in asking.standing.items():
             if point not in self.standing:
                 reserves = tuple(np.add(each.reserves, more).tolist())
-                self.standing[point] = Standing(each.least, reserves)
-                self.cost[point] = self.standing[point].score
+                self.standing[point] = replace(each, reserves=reserves)
+                self.cost[point] = asking.cost[point]
         self.add(asking)
 
     def run(self, points: Sequence[Point]) -> None:
-        """Simulate the candidates that were not simulated yet."""
+        """Simulate those of the candidates that were not simulated before."""
         new = [point for point in dict.fromkeys(points) if point not in self.cost]
         if not new:
             return
@@ -110,41 +109,41 @@ class Trial:
                 )
                 standings = self.aim.standings(self.layout, found, sums)
                 self.standing.update(zip(new[some], standings, strict=True))
-            self.cost.update((point, self.standing[point].score) for point in new)
+                self.cost.update(zip(new[some], found.mean(axis=1).tolist(), strict=True))
         self.periods += len(new) * self.episodes * self.layout.plant.periods
         self.tried.update(new)
 
-    def figures(self, point: Point, kpis: Sequence[str]) -> tuple[float, dict[str, float]]:
-        """Return the mean cost of a candidate, and its KPIs and its stock."""
+    def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
+        """Return the KPIs and the stock of a candidate."""
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        costs, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return float(costs.mean()), figures(self.layout, sums[0], kpis)
+        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
+        return figures(self.layout, sums[0], kpis)
 
     def noise(self, point: Point) -> float:
-        """Return the standard error of the targets' KPIs of a candidate, relative to the bounds."""
+        """Return the largest standard error of a candidate's KPIs, relative to their bounds."""
         assert self.aim is not None
         policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
         _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
         return noise(self.layout, sums[0], self.aim.targets)
 
     def add(self, other: Trial) -> None:
-        """Count what another trial simulated for this one."""
+        """Add what another trial simulated to the counts of this one."""
         self.periods += other.periods
         self.tried |= other.tried
 
     @property
     def sample_size(self) -> int:
-        """Candidates of the first sample."""
+        """The number of candidates of the first sample."""
         return SLOW_SAMPLE if self.classic.is_slow else SAMPLE
 
     @property
     def finalists(self) -> int:
-        """How many of the best are run again."""
+        """The number of the best candidates that run again."""
         return SLOW_FINALISTS if self.classic.is_slow else FINALISTS
 
     @property
     def is_spent(self) -> bool:
-        """Whether a search with many numbers, or of a slow policy, has used its budget."""
+        """Whether a search with many numbers, or for a slow policy, has used up its budget."""
         if self.classic.is_slow:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
@@ -154,23 +153,27 @@ class Trial:
 
     @property
     def rounds(self) -> int:
-        """How often a search yields."""
+        """The number of times that a search yields."""
         rounds = GENERATIONS if self.space.is_real else 1
         if self.aim is not None:
             return rounds + self.space.fine
         return rounds if self.space.is_real else 1 + self.space.halvings
 
-    def best(self, count: int) -> list[Point]:
-        """Return the cheapest candidates; of equally cheap ones the nearest to the textbook's."""
+    def score(self, point: Point) -> Score:
+        """Return what a search minimizes: the cost or, with an aim, the score of the standing."""
+        return (self.cost[point],) if self.aim is None else self.standing[point].score
 
-        def rank(point: Point) -> tuple[float, int, Point]:
-            return self.cost[point], sum(map(abs, point)), point
+    def best(self, count: int) -> list[Point]:
+        """Return the best candidates; ties go to the nearest to the textbook's."""
+
+        def rank(point: Point) -> tuple[Score, int, Point]:
+            return self.score(point), sum(map(abs, point)), point
 
         return sorted(self.cost, key=rank)[:count]
 
 
 def episodes_for(classic: Classic, layout: Layout, space: Space) -> int:
-    """Return how many episodes a candidate is run on in a search, unless it is told."""
+    """Return the default number of episodes per candidate in a search."""
     share = min(1.0, FEW_SOURCES / len(layout.scenario.sources))
     if classic.build(classic.name, layout, space.values(space.origin)).rule is None:
         share *= SLOWER
@@ -191,9 +194,9 @@ def mean_costs(layout: Layout, policies: Sequence[Any], seed: int, episodes: int
 def outcomes(
     layout: Layout, policies: Sequence[Any], seed: int, episodes: int, *, flows: bool
 ) -> tuple[Array, Array]:
-    """Return costs (policies, episodes), and where asked for flow sums (policies, episodes, cells).
+    """Return costs (policies, episodes), and with `flows` flow sums (policies, episodes, cells).
 
-    On the same episodes of the split.
+    All policies run on the same episodes of the split.
     """
     first, *others = policies
     if first.rule is not None:
@@ -211,7 +214,7 @@ def outcomes(
 def _run_crowd(
     layout: Layout, policies: Sequence[Any], seed: int, episodes: int
 ) -> tuple[Array, Array]:
-    """Run policies that are no compiled rule, each on as many rows of a batch as episodes."""
+    """Run policies that are not compiled rules as one batch, with a row per policy and episode."""
     rows = np.tile(np.arange(episodes), len(policies))
     engine = closed_loop.at_start(layout, SPLIT, seed, rows)
     crowd = policies[0].crowd(policies[1:], episodes)

@@ -1,16 +1,17 @@
-"""Search within targets: from generous numbers down to the least cost or stock that holds.
+"""Search within targets: from generous numbers down to the least cost or stock that reaches them.
 
-    1. scale all numbers up until the targets are reached;
-    2. from there, and from the best of a first sample, move number by number (or group by group)
-       for as long as that lowers the cost and the targets still hold, with smaller and smaller
-       steps;
-    3. do the last steps again on the finalists' episodes: up where they miss a target, down where
-       they have reserves.
+    1. Scale all numbers up until the targets are reached.
+    2. From there, and from the best of a first sample, move number by number (or group by group)
+       as long as that lowers the cost and the targets are still reached, with smaller and smaller
+       steps.
+    3. Do the last steps again on the finalists' episodes: up if they miss a target, down if they
+       have reserves.
 
 A search that only compares candidates stops early at the edge of a target: every step down misses
-it, every step up costs more. So each step of one number is simulated alone, what it does to cost
-and service is taken to add up (marginal analysis; Sherbrooke 1968), and the combinations that
-promise most are simulated: one number down, another as many steps up as make up for it.
+it, and every step up costs more. Therefore each step of one number is simulated alone, and its
+effects on cost and service are assumed to add up (marginal analysis; Sherbrooke 1968). Then the
+most promising combinations are simulated: one number down, and another up by enough steps to
+compensate.
 """
 
 from __future__ import annotations
@@ -21,30 +22,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.units import whole_up
+from jitgym import units
 
 from .space import FEW_NUMBERS, MANY_NUMBERS, Point
-from .target import MISSED
 from .trial import Trial
 
 Array = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
 
-SCALES = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0)  # of the textbook's sizes
-WAYS = (0.25, 0.5, 0.75, 1.0)  # from the textbook's sizes to the highest
-# Times the range of each number: the first, else one that reaches the targets.
-WIDER = (2, 4, 8, 16)
-STARTS = 2  # of a search
-ROUGH = 1 / 3  # of the episodes, for all but the finest steps
-PROPOSALS = 12  # combinations that are simulated at a time
-FURTHEST = 8  # steps of one number in a combination
-FINAL_PROPOSALS = 4  # candidates that are run at a time on the finalists' episodes
-NEAR = 0.001  # reserve, relative to the target, with which the last steps end
-ROUNDS = 5  # of the last steps, on the finalists' episodes
+SCALES = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0)  # multiples of the textbook's values
+WAYS = (0.25, 0.5, 0.75, 1.0)  # shares of the way from the textbook's values to the highest
+WIDER = (2, 4, 8, 16)  # factors of the ranges: the first, or the next that reaches the targets
+STARTS = 2  # number of starts of a search
+ROUGH = 1 / 3  # share of the episodes for all but the finest steps
+PROPOSALS = 12  # number of combinations that are simulated at a time
+FURTHEST = 8  # largest number of steps of one number in a combination
+FINAL_PROPOSALS = 4  # number of candidates that run at a time on the finalists' episodes
+NEAR = 0.001  # the last steps end at this reserve, relative to the target
+ROUNDS = 5  # number of rounds of the last steps, on the finalists' episodes
 
 
 def generous(trial: Trial) -> None:
-    """Run scaled sizes; where none reaches the targets, widen the ranges until one does."""
+    """Run scaled values; if none reaches the targets, widen the ranges until one does."""
     space = trial.space
     low, high = space.bounds
     scaled = [np.rint(space.textbook * (scale - 1) / space.step) for scale in SCALES]
@@ -62,11 +61,11 @@ def generous(trial: Trial) -> None:
 
 def reaches(trial: Trial, point: Point) -> bool:
     """Whether a candidate reaches the targets."""
-    return trial.cost[point] < MISSED
+    return trial.standing[point].is_reached
 
 
 def apart(trial: Trial) -> list[Point]:
-    """Return the best candidates so far that lie apart from each other, at most STARTS."""
+    """Return the best candidates so far that differ clearly from each other, at most STARTS."""
     far = 2 * trial.space.coarse
     found: list[Point] = []
     for point in trial.best(len(trial.cost)):
@@ -78,10 +77,7 @@ def apart(trial: Trial) -> list[Point]:
 
 
 def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
-    """Move from several starts, the best of them with smaller and smaller steps; yields each time.
-
-    How often: `trial.space.fine`.
-    """
+    """Move from several starts with smaller and smaller steps; yield `trial.space.fine` times."""
     points, steps = list(starts), trial.space.coarse
     rough = trial.thinned(ROUGH)
     for _ in range(trial.space.fine):
@@ -89,24 +85,24 @@ def down(trial: Trial, starts: Sequence[Point]) -> Generator[None, None, None]:
         at.run(points)
         for k, point in enumerate(points):
             points[k] = descended(at, point, steps)
-        # Of many numbers only the best goes on after the first and coarsest steps.
+        # If there are many numbers, only the best start goes on after the coarsest steps.
         if trial.space.size > FEW_NUMBERS:
-            points = [min(points, key=lambda point: at.cost[point])]
+            points = [min(points, key=at.score)]
         steps = np.maximum(steps // 2, 1)
         yield
     trial.add(rough)
 
 
 def descended(trial: Trial, point: Point, steps: Steps) -> Point:
-    """Move to the best of what lies near and what combines it, for as long as that helps."""
+    """Move to the best neighbor or combination of steps, as long as that helps."""
     while not trial.is_spent:
         near = around(trial, point, steps)
         trial.run(near)
-        best = min([point, *near], key=lambda each: trial.cost[each])
+        best = min([point, *near], key=trial.score)
         if best == point and is_paired(trial, point):
             pairs = trial.space.clipped(np.array(point) + trial.space.moves * steps)
             trial.run(pairs)
-            best = min([point, *pairs], key=lambda each: trial.cost[each])
+            best = min([point, *pairs], key=trial.score)
         if best == point:
             break
         point = best
@@ -114,22 +110,23 @@ def descended(trial: Trial, point: Point, steps: Steps) -> Point:
 
 
 def around(trial: Trial, point: Point, steps: Steps) -> list[Point]:
-    """Return where single steps lead, which are run, and what combinations of them promise."""
+    """Run the single steps, and return their points and those of promising combinations."""
     effects = effects_of(trial, point, steps)
     return [each.point for each in effects] + proposals(trial, point, effects)
 
 
 def is_paired(trial: Trial, point: Point) -> bool:
-    """Whether two numbers are moved at a time: where few make that cheap, or the target is far."""
+    """Whether to move two numbers at a time: if there are few, or the target is not reached."""
     return trial.space.size <= FEW_NUMBERS or not reaches(trial, point)
 
 
 def settled(final: Trial, trial: Trial) -> None:
-    """Do the last steps once more, until the best on the finalists' episodes is found.
+    """Repeat the last steps until the best candidate on the finalists' episodes is found.
 
-    What the episodes of the search flatter the point by, against the finalists', is asked for on
-    top of the targets: the search goes on with that, and its best candidates are finalists too.
-    Between an amount that was too little and one that was too much the middle is tried next.
+    The episodes of the search overstate the service of its best candidate, compared with the
+    finalists' episodes. This difference is added to the targets, the search goes on, and its best
+    candidates become finalists too. If one addition was too small and another one too large, the
+    mean of the two is tried next (bisection).
     """
     ones = np.ones(final.space.size, dtype=np.int64)
     (point,) = trial.best(1)
@@ -150,23 +147,23 @@ def settled(final: Trial, trial: Trial) -> None:
         asking = trial.asking(more)
         starts = dict.fromkeys((point, *asking.best(1)))
         found = [descended(asking, start, ones) for start in starts]
-        point = min(found, key=lambda each: asking.cost[each])
+        point = min(found, key=asking.score)
         trial.learn(asking)
         final.run([point, *asking.best(FINAL_PROPOSALS)])
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one step of a number, or of a group of numbers, changes."""
+    """The effect of one step of a number, or of a group of numbers."""
 
     move: Steps  # (numbers,)
-    point: Point  # where it leads to
-    least: float  # cost or stock, more than before
-    reserves: Array  # of each target, more than before, (targets,)
+    point: Point  # the candidate after the step
+    least: float  # change of cost or stock
+    reserves: Array  # change of the reserve of each target, (targets,)
 
 
 def effects_of(trial: Trial, point: Point, steps: Steps) -> list[Effect]:
-    """Simulate each step of a number or group alone, and return what it changes."""
+    """Simulate each step of a number or group alone, and return its effect."""
     space = trial.space
     moves = directions(space.groups, space.size) * steps
     found: dict[Point, Steps] = {}
@@ -197,7 +194,7 @@ def directions(groups: Steps, count: int) -> Steps:
 
 
 def proposals(trial: Trial, point: Point, effects: Sequence[Effect]) -> list[Point]:
-    """Return combinations of steps that promise the least within the targets: effects add up."""
+    """Return the most promising combinations of steps, assuming that effects add up."""
     here = trial.standing[point]
     reserves = np.array(here.reserves)
     promised: list[tuple[float, Steps]] = []
@@ -212,8 +209,7 @@ def proposals(trial: Trial, point: Point, effects: Sequence[Effect]) -> list[Poi
             if count and (first is None or np.any(first.move * second.move) == 0):
                 promised.append((least + count * second.least, begun + count * second.move))
     promised += greedy(reserves, effects, len(point))
-    reached = here.missed <= 0
-    cheaper = [each for each in promised if not reached or each[0] < 0]
+    cheaper = [each for each in promised if not here.is_reached or each[0] < 0]
     cheaper.sort(key=lambda each: each[0])
     found: dict[Point, None] = {}
     for _, move in cheaper:
@@ -226,12 +222,12 @@ def proposals(trial: Trial, point: Point, effects: Sequence[Effect]) -> list[Poi
 
 
 def times(left: Array, effect: Effect) -> int:
-    """Return how many steps make up for what is missing, or use up what is left; 0: none do."""
+    """Return how many steps close a miss of the targets, or use up the reserves; 0 if none do."""
     if (left < 0).any():
         short = left < 0
         if (effect.reserves[short] <= 0).any():
             return 0
-        count = int(whole_up(np.max(-left[short] / effect.reserves[short])))
+        count = int(units.whole_up(np.max(-left[short] / effect.reserves[short])))
         after = left + count * effect.reserves
         return count if count <= FURTHEST and (after >= -1e-12).all() else 0
     if effect.least >= 0:
@@ -243,7 +239,7 @@ def times(left: Array, effect: Effect) -> int:
 
 
 def greedy(reserves: Array, effects: Sequence[Effect], count: int) -> list[tuple[float, Steps]]:
-    """Return all steps together that save most for the service that they take, and half of them."""
+    """Return all steps that save most per service lost, together, and the first half of them."""
     saving = [each for each in effects if each.least < 0]
 
     def price(effect: Effect) -> float:

@@ -1,15 +1,15 @@
 """Pull rules as data: one family, which runs inside the compiled loop together with the plant.
 
-For every source, from the customer upward; the sources of one item from short to long lead time:
+For every source, from the customer upstream; the sources of one item from short to long lead time:
 
-    gap = min(K - p - B, S - E.v)         cards and level; an absent limit does not bind
-    ask = floor(min(gap, cap) / batch) x batch   where gap >= trigger, else 0
+    gap   = min(K - p - B, S - E.v)                cards and level; an absent limit does not bind
+    order = floor(min(gap, cap) / batch) x batch   if gap >= trigger, else 0
 
 K is the number of cards (in units), p the units on order at the item's sources, and B the parts
 still under a card: the stock less the free cards of the item's consumers. S is a level, and E.v a
 weighted sum of the view's cells (the inventory position of `positions`, or any linear rule) and of
-the quantities asked earlier in this period. If another source of the item is asked later, or shares
-its storage, no ask exceeds what can be granted, and the other source gets the rest. A source with
+the earlier orders of this period. If another source of the item is asked later, or shares its
+storage, no order exceeds what can be granted, and the other source gets the rest. A source with
 neither cards nor level pushes: it asks for all that its materials allow. If several sources share a
 work center, the higher priority runs first.
 
@@ -103,7 +103,7 @@ def ask_by_rule(
     state: Row,
     asked: Row,
 ) -> None:
-    """Write what one rule asks for in this state to `asked`, (asked cells,), in units."""
+    """Write the orders of one rule in this state to `asked`, (asked cells,), in units."""
     for k in range(asks.size):
         asked[asks[k].source] = asked[plant.sources.size + asks[k].source] = 0.0
     for k in range(asks.size):
@@ -200,7 +200,7 @@ def enough_material_for(plant: Plant, s: int, state: Row) -> float:
 
 
 def asking_order(scenario: Scenario) -> list[str]:
-    """Return the sources from the customer upward; those of one item by increasing lead time."""
+    """Return the sources from the customer upstream; those of one item by increasing lead time."""
     return list(scenario.asking_order)
 
 
@@ -226,8 +226,8 @@ def pull_rule(
     net
         Whether the inventory position is net of backorders (base-stock) or gross (CONWIP).
     caps, batches, triggers
-        Largest quantity to ask for; its multiples (default: the source's lot size); smallest gap
-        that leads to an order.
+        The largest order; the quantity of which orders are multiples (default: the lot size of the
+        source); the smallest gap that leads to an order.
     priorities
         At a work center the higher priority runs first; default 0.
     """
@@ -308,8 +308,9 @@ def linear_rule(
 def echelon_matrix(scenario: Scenario) -> Array:
     """Return M with echelon levels = M @ local levels, (sources, sources), in scenario order.
 
-    The echelon level of a source is its own local level plus those of all items below, weighted by
-    the bill of materials. If an item below has two sources, the level of the one asked last counts.
+    The echelon level of a source is its own local level plus those of all items downstream,
+    weighted by the bill of materials. If one of these items has two sources, the level of the
+    source that is asked last counts.
     """
     names, order = list(scenario.sources), asking_order(scenario)
     matrix = np.zeros((len(names), len(names)))

@@ -244,7 +244,7 @@ class Stage:
 
     @property
     def flow_time(self) -> float:
-        """Mean periods from an ask to the arrival: one review period, lead time and queue."""
+        """Mean periods from order to arrival: one review period, lead time and queue."""
         queue = self.queue / self.requirement if self.requirement else 0.0
         return 1.0 + self.scenario.mean_lead_time(self.source) + queue
 
@@ -310,6 +310,17 @@ class Stage:
             and all(s.at is None for s in sources)
         )
         return 0.0 if is_certain else deviation_of(self.surprises)
+
+    @property
+    def safety_factor(self) -> float:
+        """Deviations by which the newsvendor's level exceeds what is expected, of surprises alone.
+
+        Demand is rarely normal, least of all where a shortage is dear: it is the level of its mass.
+        """
+        if self.uncertainty < 1e-9:
+            return 0.0
+        level = bounded_level(self.surprises, *self.ratios)
+        return (level - mean_of(self.surprises)) / self.uncertainty
 
     @cached_property
     def surprise(self) -> Array:
@@ -405,14 +416,14 @@ class Stage:
 
 
 def base_stock_levels(scenario: Scenario) -> dict[str, float]:
-    """Return source -> the textbook's local base-stock level, from supplier to customer."""
+    """Return source -> the textbook local base-stock level, from supplier to customer."""
     at = stages(scenario)
     local = local_levels(scenario, {name: echelon_level(stage) for name, stage in at.items()})
     return {name: local[name] for name in at}
 
 
 def echelon_level(stage: Stage) -> float:
-    """Return the textbook's echelon level, at least the smallest order if that is needed."""
+    """Return the textbook echelon base-stock level, at least the smallest order if needed."""
     level = bounded_level(stage.must_cover, *stage.ratios)
     is_needed = stage.smallest_order > stage.lot or stage.is_lost
     return max(level, stage.smallest_order) if is_needed and stage.smallest_order > 1 else level
@@ -422,7 +433,7 @@ def bounded_level(must_cover: Array, low: float, high: float) -> float:
     """Return the mean of the newsvendor levels at two ratios, in whole units.
 
     >>> from jitgym.distributions import Poisson
-    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units a period, lead times 0.25
+    >>> h, b = 0.25, 9  # Shang and Song (2003): four stages, 16 units per period, lead times 0.25
     >>> [bounded_level(mass(Poisson(mean=4 * j)), (b + h * (4 - j)) / (b + h * 4),
     ...                (b + h * (4 - j)) / (b + h * (5 - j))) for j in (1, 2, 3, 4)]
     [8.0, 13.0, 18.0, 22.0]

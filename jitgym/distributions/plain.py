@@ -217,7 +217,9 @@ class Uniform(Distribution):
         if self.high < self.low:
             raise PlacedError(f"is {self.high}; expected at least low, which is {self.low}", "high")
         if self.high - self.low >= MOST_STEPS:
-            raise PlacedError(f"spreads over more than {MOST_STEPS:,} values", "high")
+            raise PlacedError(
+                f"spreads over more than {MOST_STEPS:,} values; expected fewer", "high"
+            )
         return self
 
     def _tabulate(self) -> tuple[Floats, Floats]:
@@ -464,7 +466,9 @@ def made(kind: type[Distribution], **parameters: Any) -> Distribution:
         fault = error.errors(include_url=False)[0]
         told = fault.get("ctx", {}).get("error", fault["msg"])
         name = kind.model_fields["distribution"].default
-        raise PlacedError(f"leads to a {name} distribution that {told}") from None
+        place = (*fault["loc"], *getattr(told, "place", ()))
+        which = f"whose {'.'.join(map(str, place))}" if place else "that"
+        raise PlacedError(f"leads to a {name} distribution {which} {told}") from None
 
 
 def scaled(distribution: Distribution, factor: float) -> Distribution:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from jitgym.errors import PlacedError
 
@@ -213,10 +213,10 @@ class LifeCycle(Distribution):
             raise PlacedError(f"sum to {math.fsum(self.shares):g}; expected 1", "shares")
         try:
             drawn = self.expectation
-        except ValidationError:
+        except PlacedError as error:
             raise PlacedError(
-                f"is {self.standard_deviation_of_level:g}, with a mean of {self.mean:g}: demand "
-                "spreads over too many values; expected less of one or the other",
+                f"is {self.standard_deviation_of_level:g}, with a mean of {self.mean:g}; this "
+                f"{error}",
                 "standard_deviation_of_level",
             ) from None
         check_mean(drawn, self._mean_of_a_period)

@@ -2,7 +2,7 @@
 
 from jitgym.distributions import SPLITS
 
-from .kpis import KPIS, Kpi, headline_kpis, kpis, kpis_of
+from .kpis import KPIS, USUAL, WITHIN, Kpi, headline_kpis, kpis, kpis_of, leading
 from .layout import Layout, lay_out
 from .records import Plant
 from .rows import Slice
@@ -11,6 +11,8 @@ from .tape import episode_keys
 __all__ = [
     "KPIS",
     "SPLITS",
+    "USUAL",
+    "WITHIN",
     "Kpi",
     "Layout",
     "Plant",
@@ -20,4 +22,5 @@ __all__ = [
     "kpis",
     "kpis_of",
     "lay_out",
+    "leading",
 ]

@@ -74,6 +74,9 @@ class Kpi:
 
 KPIS: dict[str, Kpi] = {}
 
+USUAL = ("fill_rate", "average_inventory", "turnover")
+"""The KPIs beside the cost where a scenario has no words for others."""
+
 
 def kpi(
     title: str, unit: str, better: str
@@ -99,7 +102,7 @@ def kpis_of(scenario: Scenario) -> dict[str, Kpi]:
 
     Raises ScenarioError if `words` names a KPI that does not exist.
     """
-    found = KPIS | {f"within_{n}": _within_kpi(n) for n in scenario.within}
+    found = KPIS | {name: WITHIN[name] for name in _asked_within(scenario)}
     for name, title in scenario.words.items():
         if name not in found:
             known = ", ".join(found)
@@ -120,8 +123,22 @@ def headline_kpis(scenario: Scenario) -> tuple[str, ...]:
 
     Without any, these are fill rate, average inventory and turns.
     """
-    own = (*scenario.words, *(f"within_{n}" for n in scenario.within))
-    return tuple(dict.fromkeys(own)) or ("fill_rate", "average_inventory", "turnover")
+    return tuple(dict.fromkeys((*scenario.words, *_asked_within(scenario)))) or USUAL
+
+
+def leading(scenario: Scenario) -> tuple[str, str]:
+    """Return the column of rows that the tables of a scenario lead with, and what it is called.
+
+    That is the cost, or the profit if the scenario has a word for it: a plant that sells earns more
+    than it spends, so its cost is negative and says little to a reader.
+    """
+    if "profit" in scenario.words and _has_prices(scenario):
+        return "profit", scenario.words["profit"]
+    return "cost", scenario.yardstick
+
+
+def _asked_within(scenario: Scenario) -> list[str]:
+    return [f"within_{n}" for n in scenario.within]
 
 
 def ratio(numerator: Array, denominator: Array | float) -> Array:
@@ -237,6 +254,10 @@ def _within_kpi(periods: int) -> Kpi:
 
 def _within(total: Totals, periods: int) -> Array:
     return ratio(_served_within(total)[:, periods], total.of("requested", "demands"))
+
+
+WITHIN = {f"within_{n}": _within_kpi(n) for n in range(WAITS - 1)}
+"""The KPIs that a scenario asks for with `within: [n, ...]`, by name."""
 
 
 @kpi("abandoned", "share", "low")
@@ -395,7 +416,7 @@ def lost_margin(total: Totals) -> Array:
     """
     scenario = total.layout.scenario
     values = [scenario.items[demand.item].value for demand in scenario.demands.values()]
-    if not _has_prices(total) or None in values:
+    if not _has_prices(total.layout.scenario) or None in values:
         return undefined(total)
     price = np.array([demand.price for demand in scenario.demands.values()])
     margin = price - np.array(values, dtype=np.float64)
@@ -409,7 +430,7 @@ def profit(total: Totals) -> Array:
     period; not discounted; not defined without prices.
     """
     prices = total.layout.plant.prices
-    if not _has_prices(total):
+    if not _has_prices(total.layout.scenario):
         return undefined(total)
     # take() and not an index: memory order, and so rounding, must not depend on the rows
     earned = -weighed(total.sums.take(prices["flow"], axis=1), prices["price"])
@@ -439,8 +460,8 @@ def sell_through(total: Totals) -> Array:
     return ratio(total.of("served", "demands"), bought)
 
 
-def _has_prices(total: Totals) -> bool:
-    return any(demand.price for demand in total.layout.scenario.demands.values())
+def _has_prices(scenario: Scenario) -> bool:
+    return any(demand.price for demand in scenario.demands.values())
 
 
 def _money(total: Totals) -> tuple[Array, Array]:

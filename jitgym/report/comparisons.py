@@ -1,6 +1,9 @@
 """The comparison of a scenario: every policy on the same tape, with its interval and its gap.
 
 rows -> comparison -> table (for people, see `tables`) or as_json (for programs)
+
+The KPIs are those that matter most for the scenario, under its own names (`headline_kpis`). If a
+scenario has a name for its profit, the table shows the profit; otherwise it shows the cost.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from jitgym.evaluate.results import plain
 from jitgym.evaluate.statistics import Interval, by_episode, interval, paired
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
+from jitgym.plant import USUAL, Kpi, headline_kpis, kpis_of, leading
+from jitgym.scenario import Scenario
 
 from .tables import KEPT, Column, Table
 
@@ -28,9 +33,9 @@ class ComparisonRow:
     names: tuple[str, ...]  # policies that coincide
     cost: Interval  # in money, the scenario's yardstick
     difference: Interval | None  # paired, to the best tuned classic; None for that policy itself
-    fill_rate: float  # share; nan if not defined, like the two below
-    average_inventory: float  # units
-    turnover: float  # turns per year
+    leading: Interval  # the main figure of the scenario: the cost or the profit
+    leading_difference: Interval | None  # like `difference`
+    kpis: Mapping[str, float]  # nan if not defined
     gap: float | None  # share above the optimum; None if the optimum is not known
     episodes: int
     is_steady: bool = True  # False: the average grows with the horizon and has no gap
@@ -45,14 +50,15 @@ def comparison(
     rows: pd.DataFrame,
     tuned_classics: Sequence[str],
     optimum: float | None,
+    scenario: Scenario,
     level: float = 0.95,
 ) -> tuple[ComparisonRow, ...]:
     """Compare the policies of one scenario; the lowest cost comes first.
 
     `rows` are the concatenated rollouts of several policies on the same tape. A column `grows`, if
     there is one, says which policies have no steady state. The best of the `tuned_classics` is the
-    reference of the differences. `optimum` is in the unit of cost. KPIs are means over the episodes
-    in which they are defined.
+    reference of the differences. `optimum` is in the unit of cost. The KPIs are the usual ones and
+    those of the scenario, as means over the episodes in which they are defined.
 
     Raises ValueError if the rows are of several scenarios or tapes, or lack a tuned classic.
     """
@@ -63,17 +69,19 @@ def comparison(
     steady = {names: not _grows(frames[names[0]]) for names in groups}
     tuned = [names for names in cheapest_first if set(names) & set(tuned_classics)]
     reference = next((names for names in tuned if steady[names]), ())
+    column, _ = leading(scenario)
+    kpis = dict.fromkeys((*headline_kpis(scenario), *USUAL))
 
     def compared(names: tuple[str, ...]) -> ComparisonRow:
         frame = frames[names[0]]
-        apart = steady[names] and reference not in ((), names)
+        best = frames[reference[0]] if steady[names] and reference not in ((), names) else None
         return ComparisonRow(
             names=names,
             cost=costs[names],
-            difference=paired(frame, frames[reference[0]], level=level) if apart else None,
-            fill_rate=_mean(frame, "fill_rate"),
-            average_inventory=_mean(frame, "average_inventory"),
-            turnover=_mean(frame, "turnover"),
+            difference=None if best is None else paired(frame, best, level=level),
+            leading=interval(frame[column].to_numpy(), level),
+            leading_difference=None if best is None else paired(frame, best, column, level),
+            kpis={name: _mean(frame, name) for name in kpis},
             gap=_gap(costs[names].mean, optimum) if steady[names] else None,
             episodes=len(frame),
             is_steady=steady[names],
@@ -127,7 +135,8 @@ def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
 
     {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
     "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}; the lowest
-    cost comes first.
+    cost comes first. A scenario with its own names for KPIs adds these KPIs. Intervals and
+    differences are those of the cost.
     """
     return {"policies": [_row_as_json(row) for row in table]}
 
@@ -140,9 +149,7 @@ def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
         "interval": [row.cost.low, row.cost.high],
         "difference": difference and difference.mean,
         "difference_interval": difference and [difference.low, difference.high],
-        "fill_rate": row.fill_rate,
-        "average_inventory": row.average_inventory,
-        "turnover": row.turnover,
+        **row.kpis,
         "gap": row.gap,
         "episodes": row.episodes,
         "steady": row.is_steady,
@@ -150,31 +157,35 @@ def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
     return {name: plain(entry) for name, entry in entries.items()}
 
 
+DIFFERENCE = 40  # importance of the difference to the best tuned classic
+FIRST = 3  # this many KPIs with a scenario's own names are more important
+
+
 def table(
     compared: Sequence[ComparisonRow],
-    title: str,
+    scenario: Scenario,
     notes: Sequence[str] = (),
-    yardstick: str = "average cost per period",
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Table:
-    """Return a comparison as a table; policy, cost and gap are never left out.
+    """Return a comparison as a table; policy, cost (or profit) and gap are never left out.
 
     With `parameters` (policy -> name -> value) there is one more column, for a report.
     """
+    named, (column, yardstick) = kpis_of(scenario), leading(scenario)
+    shown = [name for name in headline_kpis(scenario) if name != column]
+    most = DIFFERENCE - 1 if shown == list(USUAL) else DIFFERENCE + FIRST
     differences = any(row.difference for row in compared)
     columns = [
         Column("policy", importance=KEPT, align="left"),
-        Column("cost", f"{yardstick} ± half-width", importance=KEPT),
+        Column(column, f"{yardstick} ± half-width", importance=KEPT),
         Column(
             "difference",
             "difference to best tuned classic",
-            importance=40,
+            importance=DIFFERENCE,
             sign="+",
             absent="reference" if differences else "n/a",
         ),
-        Column("fill_rate", unit="%", importance=30, form=".2f"),
-        Column("average_inventory", importance=20, form=".2f"),
-        Column("turnover", "turns", importance=10, form=".2f"),
+        *(_kpi_column(named[name], most - k) for k, name in enumerate(shown)),
         Column("gap", unit="%", importance=KEPT, form=".2f", sign="+"),
     ]
     if parameters is not None:
@@ -182,17 +193,27 @@ def table(
     rows = [
         (
             row.policy.replace(" = ", " =\n"),
-            row.cost,
-            row.difference if row.is_steady else "n/a",
-            row.fill_rate,
-            row.average_inventory,
-            row.turnover,
+            row.leading,
+            row.leading_difference if row.is_steady else "n/a",
+            *(row.kpis[name] for name in shown),
             row.gap if row.is_steady else NO_STEADY,
             *([] if parameters is None else [_parameters(row, parameters)]),
         )
         for row in compared
     ]
-    return Table(tuple(columns), rows, title, [*_legend(compared), *notes])
+    title = scenario.title or scenario.name
+    units = _units([named[name] for name in shown])
+    return Table(tuple(columns), rows, title, [*_legend(compared), *units, *notes])
+
+
+def _kpi_column(kpi: Kpi, importance: int) -> Column:
+    unit = "%" if kpi.unit == "share" else ""  # other units are below the table, to save room
+    return Column(kpi.name, kpi.title, unit, importance, form=".2f")
+
+
+def _units(kpis: Sequence[Kpi]) -> list[str]:
+    found = [f"{kpi.title} ({kpi.unit})" for kpi in kpis if kpi.unit != "share"]
+    return [f"Units: {', '.join(found)}."] if found else []
 
 
 def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,6 +1,6 @@
-"""The glossary: the terms of the trade, the cost terms and the KPIs, with unit and formula.
+"""The glossary: terms of the trade, cost terms and KPIs, with units and formulas.
 
-KPIs are written from the registry that computes them, so that the page says what the code does.
+The KPIs come from the registry that computes them, so that the page agrees with the code.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("work center", "units of time", "A machine or crew whose time its sources share."),
     ("demand", "units per period", "A stream of requests for one item."),
     ("period", "", "One step of the plant: a day, a week. The scenario says which."),
-    ("lead time", "periods", "From the order until the goods can be used."),
+    ("lead time", "periods", "The time from an order until its goods can be used."),
     ("lot", "units", "The container in which a source delivers; orders are whole lots."),
-    ("stock", "units", "What is on the shelf and can be used."),
-    ("in process, pipeline", "units", "What was ordered and has not arrived."),
+    ("stock", "units", "Units on the shelf that can be used."),
+    ("in process, pipeline", "units", "Units that were ordered and have not arrived."),
     ("backlog", "units", "Requests that wait. They are served before new requests."),
-    ("lost sale", "units", "A request that is not served at once, and never will be."),
+    ("lost sale", "units", "A request that is not served at once and does not wait."),
     (
         "inventory position",
         "units",
-        "Stock + in process + ordered and not yet shipped - backlog. Most policies look at it.",
+        "Stock + in process + ordered and not yet shipped - backlog. Most policies use it.",
     ),
     (
         "echelon position",
         "units",
-        "The inventory position of an item and of everything that it was built into.",
+        "The inventory position of an item, including its units inside the items made of it.",
     ),
-    ("level, base stock S", "units", "Order up to it: order = max(0, S - position)."),
-    ("card, kanban", "lots", "A permit to hold or make one lot of one item: cards K limit both."),
-    ("reorder point s", "units", "Order when the position is at or below it."),
+    ("level, base stock S", "units", "A policy orders up to this position: max(0, S - position)."),
+    ("card, kanban", "lots", "A permit to make or hold one lot of one item."),
+    ("reorder point s", "units", "A policy orders when the position is at or below it."),
     (
         "EOQ",
         "units",
@@ -45,17 +45,17 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     (
         "critical ratio",
         "share",
-        "b / (b + h): shortage cost over shortage and holding cost. The newsvendor quantile.",
+        "b / (b + h), shortage cost / (shortage cost + holding cost): the newsvendor quantile.",
     ),
     (
         "utilization of a work center",
         "share",
-        "Mean time needed / mean time available. At 1 or more the backlog grows without end.",
+        "Mean time needed / mean time available. At 1 or more, the backlog grows without limit.",
     ),
     (
         "steady state",
         "",
-        "The plant's averages settle. Without one, an average grows with the horizon.",
+        "A state in which averages settle. Without it, averages grow with the horizon.",
     ),
     (
         "episode",
@@ -65,13 +65,13 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     (
         "yardstick",
         "money",
-        "What `cost` means: the average per period (ongoing), the total (season), or the "
+        "The meaning of `cost`: the average per period (ongoing), the total (season), or the "
         "discounted sum.",
     ),
     (
         "tape",
         "",
-        "The random numbers of an episode. Every policy meets the same ones: a fair comparison.",
+        "The random numbers of an episode. Every policy meets the same ones, which is fair.",
     ),
     (
         "split",
@@ -82,22 +82,22 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     (
         "textbook, tuned",
         "",
-        "A policy's parameters by its published formula, or found by simulation.",
+        "How the parameters of a policy were found: by its published formula, or by simulation.",
     ),
     (
         "interval, ±",
         "",
-        "Half-width of the 95 % Student-t interval of a mean over the episodes.",
+        "The half-width of the 95 % Student-t interval of a mean over the episodes.",
     ),
     (
         "paired difference",
         "money",
-        "Cost of one policy less that of another, episode by episode on the same tape.",
+        "The cost of one policy minus that of another, episode by episode on the same tape.",
     ),
     ("optimum", "money", "The least possible cost, computed by `jitgym.exact` on a small plant."),
     ("gap", "%", "(cost - optimum) / |optimum|."),
-    ("control", "", "What an agent's action means: orders, cards, levels or corrections."),
-    ("view", "", "What a policy sees before it asks: see [view.md](view.md)."),
+    ("control", "", "The meaning of an agent's action: orders, cards, levels or corrections."),
+    ("view", "", "All that a policy sees before it asks; see [view.md](view.md)."),
 )
 """Term, unit, meaning."""
 
@@ -113,12 +113,12 @@ COSTS = {
     "overtime": "Overtime used x its cost.",
     "disposal": "Units expired, obsolete or scrapped x disposal cost.",
     "commitment": "Units short of a contract x shortfall cost.",
-    "project": "Improvement projects begun x their cost.",
+    "project": "Improvement projects started x their cost.",
     "emission": "Emissions x emission price.",
     "salvage": "Minus units left at the end of a season x salvage value.",
     "revenue": "Minus units served x price.",
 }
-"""Term of the ledger -> its formula, in money per period; a term's name is its column in rows."""
+"""Term of the ledger -> its formula, in money per period; the term is also its column in rows."""
 
 
 def page() -> str:

@@ -447,7 +447,9 @@ class Demand(Part):
         try:
             _ = self.phases  # make them here, so that an error names the place
         except PlacedError as error:
-            raise PlacedError(f"multiplies the quantity with a factor {error}", varied_by) from None
+            raise PlacedError(
+                f"multiplies the quantity with a factor that {error}", varied_by
+            ) from None
         if self.abandons and not self.waits:
             raise PlacedError(
                 "is given, but no customer waits; expected unmet: backordered", "abandons"

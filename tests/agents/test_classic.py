@@ -1,4 +1,4 @@
-"""Classic policies: their textbook sizes, and the rules that they become."""
+"""Classic policies: their textbook sizes, and their rules."""
 
 from __future__ import annotations
 
@@ -136,15 +136,15 @@ def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> N
     """Mean 5, h 1, p 4: q = 5 - sqrt(5 / 8) = 4.21, but nothing lies between 0 and a lot of 24."""
     scenario = jitgym.load("lost-sales", **{"sources.supplier.lot_size": 24})
     assert agents.why_not("constant", scenario) == (
-        "its order from supplier is 4.21 units per period, and no lot of 24 is near"
+        "its order from supplier is 4.21 units per period, and no order that can be placed is near"
     )
     least = jitgym.load("lost-sales", **{"sources.supplier.minimum_order": 9})
     assert agents.why_not("constant", least) == (
-        "what a period needs is less than the minimum order of supplier, 9"
+        "the mean need per period is below the minimum order of supplier, 9"
     )
 
 
-# --- what sizing is made of ---------------------------------------------------------------------
+# --- the parts of sizing ------------------------------------------------------------------------
 
 
 def test_lead_time_demand_is_that_of_the_lead_time_and_one_period() -> None:
@@ -200,7 +200,7 @@ def test_best_window_costs_least() -> None:
 
 
 def test_queue_is_close_to_that_of_two_machines_in_a_row() -> None:
-    """Each station of the tandem line is M/M/1 with utilization .7: 2.33 units on the average."""
+    """Each station of the tandem line is M/M/1 with utilization .7: 2.33 units on average."""
     for stage in stages(jitgym.load("tandem")).values():
         assert stage.queue == pytest.approx(0.7 / 0.3, rel=0.25)
 
@@ -267,9 +267,9 @@ def test_policies_apply_to_assembly_and_distribution(name: str) -> None:
 @given(scenarios(periods=12), st.data())
 @settings(max_examples=40)
 def test_any_plant_is_sized_by_the_textbook_or_refused(scenario: Scenario, data: Any) -> None:
-    """Every policy is sized and run; one in five with a rule is also held to its batches.
+    """Every policy is sized and run; one in five with a rule is also compared with its batches.
 
-    That the loop and batches agree is a matter of plant and rule, not of who made the rule.
+    Whether the loop and batches agree depends on the plant and the rule, not on the policy.
     """
     layout, policies = lay_out(scenario), []
     for name, classic in CLASSICS.items():
@@ -294,7 +294,7 @@ def test_any_plant_is_sized_by_the_textbook_or_refused(scenario: Scenario, data:
             assert np.isfinite(evaluate.rollout(policy, scenario, 2, seed=1)["cost"]).all()
 
 
-# --- the rules that they become -----------------------------------------------------------------
+# --- their rules --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -350,12 +350,12 @@ def test_tandem_costs_what_is_published(name: str, column: str, parameter: str) 
 
 
 def asked_at(policy: Policy, **cells: float) -> list[float]:
-    """What a policy asks for in the first state of its plant, but for these cells, by source."""
+    """Return the asks in the first state of the plant, with these cells changed, by source."""
     return row_at(policy, **cells)[: len(policy.layout.scenario.sources)]
 
 
 def row_at(policy: Policy, **cells: float) -> list[float]:
-    """The same, with the priorities that a policy may have beside the quantities."""
+    """Return the same, with the priorities that follow the quantities of some policies."""
     layout = policy.layout
     state = layout.plant.initial.copy()[np.newaxis]
     for part in layout.state:
@@ -473,7 +473,7 @@ def network() -> Scenario:
     )
 
 
-# --- what a person writes -----------------------------------------------------------------------
+# --- what a user writes -------------------------------------------------------------------------
 
 
 def test_lists_go_from_supplier_to_customer_however_the_scenario_is_ordered() -> None:
@@ -564,6 +564,6 @@ def test_import_of_agents_loads_no_learner() -> None:
 
 
 def test_no_module_bears_the_name_of_a_public_function() -> None:
-    """Importing it later would put the module in the place of the function."""
+    """Importing the module later would replace the function."""
     modules = {module.name for module in pkgutil.iter_modules(agents.__path__)}
     assert not modules & {name for name in agents.__all__ if callable(getattr(agents, name))}

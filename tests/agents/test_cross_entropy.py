@@ -1,4 +1,4 @@
-"""The cross-entropy search, alone and as the tuner of rules with real numbers."""
+"""The cross-entropy search, alone and as a tuner of rules with real numbers."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_real_rule_is_tuned_the_same_by_the_same_seed_and_counts_its_periods()
     assert tuning.cost <= tuning.textbook_cost
     assert 0 < tuning.candidates <= GENERATIONS * POPULATION + 1
     assert tuning.periods >= 60 * tuning.candidates
-    classic = CLASSICS["linear-capped"]
-    space = Space(classic.parameters(short()))
-    assert Trial(classic, lay_out(short()), space, seed=5, episodes=16).rounds == GENERATIONS
+    space = Space(CLASSICS["linear-capped"].parameters(short()))
+    trial = Trial(CLASSICS["linear-capped"], lay_out(short()), space, seed=0, episodes=1)
+    assert trial.rounds == GENERATIONS
 
 
 def test_linear_capped_beats_what_it_contains() -> None:
-    """On lost sales it costs less than the best base-stock (5.197769) and capped one (4.797850)."""
+    """On lost sales it costs less than the best base-stock (5.197769) or capped one (4.797850)."""
     scenario = jitgym.load("lost-sales")
     policy = agents.tune("linear-capped", scenario, seed=0)
     assert policy.tuning.seconds < 30

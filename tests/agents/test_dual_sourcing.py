@@ -1,4 +1,4 @@
-"""Policies of an item with two suppliers: what they ask, and their published gaps."""
+"""Policies for an item with two suppliers: their asks, and their published gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_classic import asked_at
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 
-# Found by search: the parameters that cost least, by (regular lead time, expedited unit cost).
+# The parameters of lowest cost, found by search, by (regular lead time, expedited unit cost).
 BEST: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("2", "105"): {
         "single-index": {"expedited_level": 5, "regular_level": 6},
@@ -62,7 +62,7 @@ def scenario_of(row: dict[str, str]) -> Scenario:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
 def test_gaps_are_the_published_ones(row: dict[str, str]) -> None:
-    """Gaps in percent of all costs, paired with the capped dual index on the same episodes."""
+    """Gaps are in percent of all costs, paired with the capped dual index on the same episodes."""
     scenario = scenario_of(row)
     best = BEST[row["regular_lead_time"], row["expedited_unit_cost"]]
     cost = {
@@ -82,7 +82,7 @@ def test_gaps_are_the_published_ones(row: dict[str, str]) -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
 @pytest.mark.parametrize("name", ["single-index", "dual-index", "tailored-base-surge"])
 def test_the_tuner_finds_the_best_parameters(name: str, row: dict[str, str]) -> None:
-    """Also where the two levels of a single index have valleys of their own, as for lead time 4."""
+    """It does so even if the cost of a single index has several valleys, as for lead time 4."""
     best = BEST[row["regular_lead_time"], row["expedited_unit_cost"]]
     assert agents.tune(name, scenario_of(row), seed=0).parameters == best[name]
 
@@ -129,6 +129,6 @@ def test_textbook_sizes_are_in_order() -> None:
         assert found.parameters["expedited_level"] <= found.parameters["regular_level"]
     found = agents.make("dual-index", "dual-sourcing")
     assert found.parameters == {
-        "expedited_level": 4,  # all of a period's demand: the ratio is .99
+        "expedited_level": 4,  # the whole demand of a period: the ratio is .99
         "regular_level": 11,
     }

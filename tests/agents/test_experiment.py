@@ -1,4 +1,4 @@
-"""Experiments written down: read, refused, and conducted in small."""
+"""Experiments from files: read, refused, and conducted on a small scale."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_experiment_in_the_repository_can_be_read(file: Path) -> None:
         ("constant", "constnt", "line 3: agents.0: no policy 'constnt'"),
         ("steps: [1.3]", "opponents: {lost: [eoq]}", "opponents.lost: no scenario 'lost'"),
         ("steps: [1.3]", "opponents: {lost-sales: [oeq]}", "opponents.lost-sales.0: no policy"),
-        ("steps: [1.3]", "references: [eoq]", "line 6: references.0: 'eoq' is no agent of all"),
+        ("steps: [1.3]", "references: [eoq]", "line 6: references.0: 'eoq' is not an agent of all"),
         ("steps: [1.3]", "demand: [0]", "line 6: demand.0: is 0; expected more than 0"),
         ("episodes: 20", "episodes: 1", "line 4: episodes: is 1; expected at least 2"),
         ("title: Small", "tile: Small", "line 1: tile: unknown key"),

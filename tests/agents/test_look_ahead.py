@@ -1,4 +1,4 @@
-"""Look-ahead: what it improves, by how much, and what it may not know."""
+"""Look-ahead: what it improves, by how much, and what it must not know."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def brief(name: str, periods: int = 60, **given: Any) -> Scenario:
 
 
 def asked(policy: Any, **cells: float) -> list[float]:
-    """What a policy asks for in a state of the plant."""
+    """Return the asks of a policy in a state of the plant."""
     layout: Layout = policy.layout
     state = layout.plant.initial[np.newaxis].copy()
     for part in layout.state:
@@ -37,10 +37,11 @@ def asked(policy: Any, **cells: float) -> list[float]:
 
 
 def test_it_orders_what_costs_least_by_hand() -> None:
-    """Two units are asked for in every period; base-stock at level 1 sells one and pays 9.
+    """Two units are requested in every period; base-stock at level 1 sells one and pays 9.
 
-    One more sells both; of two more one would be held for 1. With two in stock there are both for
-    now; two more are held for 2, and sell the second one in the next period, for 9.
+    With one more unit it sells both; with two more it would hold one, which costs 1. With two in
+    stock, it can serve this period. Then ordering two costs 2 for holding them, and saves 9 for the
+    second unit in the next period.
     """
     scenario = plant(
         items={"product": {"holding_cost": 1}},
@@ -53,7 +54,7 @@ def test_it_orders_what_costs_least_by_hand() -> None:
 
 
 def test_it_takes_four_fifths_of_the_gap_of_base_stock_on_lost_sales() -> None:
-    """The optimum is 4.7285, the best level 25 costs 5.1978; both exact, as is this."""
+    """The optimum is 4.7285, and the best level, 25, costs 5.1978; all three costs are exact."""
     policy = agents.make("look-ahead", "lost-sales", level=25, paths=64, periods=10)
     cost = exact.evaluate(policy, "lost-sales").cost
     assert 4.7285 < cost < 5.1978 - 0.8 * (5.1978 - 4.7285)
@@ -85,7 +86,7 @@ def test_with_caution_it_leaves_what_is_not_sure() -> None:
 
 
 def test_it_asks_the_same_whenever_it_sees_the_same() -> None:
-    """Whatever the episode, the batch, and what it met before; so that its tape is its own."""
+    """Its asks do not depend on the episode, the batch or earlier states: its tape is its own."""
     scenario = brief("regime-switching", 40)
     rows = evaluate.rollout(agents.make("look-ahead", scenario), scenario, 6, seed=3)["cost"]
     alone = evaluate.rollout(agents.make("look-ahead", scenario), scenario, 2, seed=3)["cost"]
@@ -101,7 +102,7 @@ def test_its_draws_are_spread_evenly() -> None:
 
 
 def test_recorded_demand_is_drawn_from_what_was_recorded_before() -> None:
-    """Its paths live in the split `train`: never in that which judges."""
+    """Its paths are in the split `train`, never in the split that judges."""
     assert SPLIT == "train"
     policy: Any = agents.make("look-ahead", brief("recorded-retail", 20), paths=4)
     engine = policy._engine(4)
@@ -110,7 +111,7 @@ def test_recorded_demand_is_drawn_from_what_was_recorded_before() -> None:
 
 
 def test_a_season_ends_on_its_paths_too() -> None:
-    """What is ordered for after the end is never sold: in the last period it orders nothing."""
+    """In the last period it orders nothing: units that arrive after the end are not sold."""
     scenario = plant(
         items={"product": {"holding_cost": 1}},
         sources={"supplier": {"makes": "product", "lead_time": 1, "unit_cost": 1}},
@@ -128,11 +129,11 @@ def test_the_base_is_tuned_in_its_place() -> None:
     base = agents.tune("base-stock", scenario, seed=1, episodes=4)
     assert ahead.parameters["level"] == base.parameters["level"]
     assert ahead.tuning.candidates == base.tuning.candidates + 2
-    with pytest.raises(ScenarioError, match="follows costs: it cannot be tuned to a target"):
+    with pytest.raises(ScenarioError, match="minimizes cost and cannot be tuned to a target"):
         agents.tune("look-ahead", scenario, target={"fill_rate": 0.9})
     request = comparison.Request(target={"fill_rate": 0.9})
     found = comparison.classics(scenario, ["look-ahead"], request=request)
-    assert found.left_out == {"look-ahead": "it follows costs, and is tuned to no target"}
+    assert found.left_out == {"look-ahead": "it minimizes cost and cannot be tuned to a target"}
 
 
 def test_a_comparison_runs_only_the_tuned_one() -> None:
@@ -175,12 +176,12 @@ def test_it_says_where_it_does_not_apply() -> None:
     assert "the regime of customers is hidden" in agents.why_not("look-ahead", hidden)
     told = {"method": "revealed", "shares": [0.5, 0.5]}
     revealed = jitgym.load("lost-sales", **{"demands.customers.forecast": told})
-    assert "shown as a forecast only" in agents.why_not("look-ahead", revealed)
+    assert "as a forecast only" in agents.why_not("look-ahead", revealed)
     assert "the plant is too large" in agents.why_not("look-ahead", "tandem")
     assert paths_for(jitgym.load("tandem")) == 0
-    assert "no compiled rule" in agents.why_not("look-ahead:mrp", "lost-sales")
+    assert "is not a compiled rule" in agents.why_not("look-ahead:mrp", "lost-sales")
     assert "dual-index, its base, does not apply" in agents.why_not(
         "look-ahead:dual-index", "lost-sales"
     )
-    with pytest.raises(ScenarioError, match="look-ahead:dual: unknown base 'dual'"):
+    with pytest.raises(ScenarioError, match="look-ahead:dual: unknown base policy 'dual'"):
         find("look-ahead:dual")

@@ -43,7 +43,7 @@ def test_no_other_plan_costs_less_than_wagner_and_whitins() -> None:
 
 
 def lots_from(begins: tuple[int, ...], needs: np.ndarray) -> list[float]:
-    """Lots that last until the next one begins; the first period with a need must have one."""
+    """Each lot lasts until the next one; the first period with a need must have a lot."""
     begins = tuple(
         1 if b or (needs[k] and not any(begins[:k])) else 0 for k, b in enumerate(begins)
     )
@@ -76,7 +76,7 @@ def test_a_lot_is_due_when_the_position_is_at_or_below_the_reorder_point(name: s
     rows[:, stock] = [point + 1, point, 0]
     asked = policy.asks(rows, policy.start(3))[:, 0]
     assert asked[0] == 0
-    # Up to the position that the textbook's reorder point protects, and periods of 10 beyond.
+    # Up to the position of the textbook's reorder point, and some periods of 10 units more.
     assert (asked[1:] + rows[1:, stock] - (point + 1)).tolist() == [30, 30]
 
 
@@ -137,7 +137,7 @@ def test_clark_scarf_of_one_stage_is_the_newsvendor() -> None:
 
 
 def test_the_recursion_says_what_the_serial_system_costs() -> None:
-    """Less the transit to stage 1, which lead time 0 leaves out: the constant 20."""
+    """The transit to stage 1 is left out, because its lead time is 0: it costs a constant 20."""
     scenario = jitgym.load("serial-system")
     policy = agents.make("clark-scarf", scenario)
     assert policy.parameters == {"levels": [11, 6, 9]}
@@ -148,12 +148,12 @@ def test_the_recursion_says_what_the_serial_system_costs() -> None:
 @pytest.mark.parametrize(
     ("scenario", "given", "reason"),
     [
-        ("lost-sales", {}, "it is for demand that waits"),
+        ("lost-sales", {}, "it needs demand that is backordered"),
         ("one-warehouse-many-stores", {}, "one demand"),
-        ("dual-sourcing", {}, "one source an item"),
+        ("dual-sourcing", {}, "one source per item"),
         ("serial-system", {"sources.forward.lot_size": 2}, "forward has lot size"),
         ("serial-system", {"items.midstream.shelf_life": 3}, "midstream has shelf life"),
-        ("serial-system", {"sources.deliver.consumes": {"midstream": 2}}, "unit by unit"),
+        ("serial-system", {"sources.deliver.consumes": {"midstream": 2}}, "one unit from one unit"),
         ("kanban-line", {}, "the lead time of mill is random"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Generalized and adaptive kanban, longest queue, Croston and TSB: what each does, by hand."""
+"""Generalized and adaptive kanban, longest queue, Croston and TSB: their asks, computed by hand."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def two_stations(lead_time: int) -> Scenario:
 def by_counters(
     cards: tuple[int, int], levels: tuple[int, int], demands: list[int], lead_time: int
 ) -> list[tuple[int, int]]:
-    """Asks of generalized kanban from the cumulative counters T = min(D, K - S + R) themselves.
+    """The asks of generalized kanban from its cumulative counters T = min(D, K - S + R).
 
-    Requests and free cards are counted, parts flow one by one; the order of events is DESIGN's.
+    Requests and free cards are counted, and parts flow one by one, in jitgym's order of events.
     """
-    made = [0, 0]  # P: came out of each station
+    made = [0, 0]  # P: parts that came out of each station
     started = [0, 0]
     coming = [deque([0] * lead_time), deque([0])]  # what is granted last stands first
     requested, asks = 0, []
@@ -136,7 +136,7 @@ def test_longest_queue_counts_work_and_finishes_what_is_set_up() -> None:
     policy = agents.make("longest-queue", press(), levels=[9, 5])
     assert row_at(policy)[:4] == [9, 5, 9, 15]
     assert row_at(policy, **{"press.setup": 1})[:4] == [9, 5, 16, 15]
-    # Set up for doors, but nothing is missing: the hoods are next.
+    # The press is set up for doors, but none are missing, so hoods are next.
     done = row_at(policy, **{"press.setup": 1, "door.stock": 9})
     assert done[:2] == [0, 5]
     rows = evaluate.rollout(policy, press(), 4)
@@ -144,7 +144,7 @@ def test_longest_queue_counts_work_and_finishes_what_is_set_up() -> None:
 
 
 def test_longest_queue_says_where_there_is_nothing_to_choose() -> None:
-    assert agents.why_not("longest-queue", "kanban-line").startswith("no two sources stand at one")
+    assert agents.why_not("longest-queue", "kanban-line").startswith("no work center has two")
 
 
 def now_and_then() -> Scenario:
@@ -181,12 +181,12 @@ def test_a_forecast_of_seldom_demand_is_used_and_tuned(name: str) -> None:
     np.testing.assert_allclose(still, fixed, rtol=1e-12)
     tuning = agents.tune(name, scenario, episodes=4).tuning
     assert tuning.cost <= tuning.textbook_cost
-    assert agents.why_not(name, "kanban-line").startswith("demand comes in nearly every period")
+    assert agents.why_not(name, "kanban-line").startswith("demand occurs in nearly every period")
 
 
 @pytest.mark.parametrize("name", ["croston", "tsb"])
 def test_forecasts_are_the_plants_own(name: str) -> None:
-    """The scenario's causal forecast of recorded demand, computed once more from the view."""
+    """The scenario's causal forecast of recorded demand, computed again from the view."""
     method = {"method": name, "weight": 0.3}
     scenario = jitgym.load("recorded-retail", **{"demands.customers.forecast": method})
     probe = Probe(scenario, split="test")
@@ -202,7 +202,7 @@ def test_forecasts_are_the_plants_own(name: str) -> None:
 
 def test_generalized_kanban_asks_for_the_lesser_of_level_and_cards() -> None:
     policy = agents.make("generalized-kanban", "tandem", cards=[4, 3], levels=[3, 2])
-    # The last owes 2 + 4, its cards allow 3; so much is asked of the first, that has 1.
+    # The last station owes 2 + 4, and its cards allow 3. It asks the first one, which has 1, for 3.
     asked = asked_at(policy, **{"customers.backlog": 4, "part.stock": 1})
     assert asked == [min(3 - (1 - 3), 4), 3]
 
@@ -217,7 +217,7 @@ def test_the_linear_rule_sees_what_the_environment_shows() -> None:
     names = agents.classic.CLASSICS["linear"].parameters(jitgym.load("regime-switching"))[1].of
     env = gymnasium.make("jitgym/RegimeSwitching-v0")
     assert len(names) == env.observation_space.shape[0]
-    # Weighed one by one, with w0 = 0: minus the weight, times the entry, in units where it has any.
+    # Each entry alone, with w0 = 0: minus the weight times the entry (in units, if it has a unit).
     entries = list(names)
     regime = next(k for k, name in enumerate(entries) if "regime" in name)
     stock = next(k for k, name in enumerate(entries) if name.endswith(".stock"))
@@ -243,4 +243,5 @@ def test_the_linear_rule_gains_from_information_that_base_stock_leaves() -> None
 
 
 def test_a_rule_of_too_many_numbers_is_refused() -> None:
-    assert "numbers: more than 80 are beyond the search" in agents.why_not("linear", "fast-fashion")
+    reason = agents.why_not("linear", "fast-fashion")
+    assert "parameters; the search can handle at most 80" in reason

@@ -32,9 +32,17 @@ def test_optimal_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("optimal", {"level": 3}, "optimal: unknown parameter 'level'; it has none"),
-        ("base-stock", {"path": "here"}, "base-stock: a path is given; a classic policy has none"),
-        ("ppo", {}, "ppo: no path is given; expected the folder of a training"),
+        (
+            "optimal",
+            {"level": 3},
+            "optimal: unknown parameter 'level'; this policy has no parameters",
+        ),
+        (
+            "base-stock",
+            {"path": "here"},
+            "base-stock: a path is given, but a classic policy takes no path",
+        ),
+        ("ppo", {}, "ppo: no path is given; expected the folder of a trained agent"),
     ],
 )
 def test_what_cannot_be_made_is_refused(name: str, given: dict, message: str) -> None:
@@ -59,14 +67,14 @@ def test_exact_tuning_finds_the_published_parameters(
 
 
 def test_exact_tuning_leaves_out_what_grows_without_end() -> None:
-    """A constant order of all demand lets stock wander off: it is a neighbor, and refused."""
+    """With a constant order of the mean demand, stock has no limit: that neighbor is refused."""
     scenario = jitgym.load("dual-sourcing")
     best = tune_exactly("tailored-base-surge", scenario, start={"order": 1, "level": 3})
     assert best.parameters["order"] == 1
 
 
 def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
-    """Net stock is stock less backlog, and what is drawn is the table."""
+    """Net stock is stock less backlog, and the picture shows the table."""
     scenario = jitgym.load("fixed-cost", poisson_mean=4)
     policy = exact.solve(scenario).policy
     rows = np.zeros((policy.states.shape[0], policy.layout.cells))
@@ -81,7 +89,7 @@ def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
 
 
 def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where only the textbook's sizes are known to begin with, and simulation chooses neighbors."""
+    """The search starts from the textbook's sizes only, and simulation chooses neighbors."""
     line = jitgym.load("line", stations=2, utilization=0.4, mean_time_to_repair=1.2, backorder=5)
     monkeypatch.setattr("agents.tuning.exactly.tune", lambda *_: SimpleNamespace(parameters={}))
     monkeypatch.setattr("agents.tuning.exactly.FEW", 0)
@@ -95,5 +103,5 @@ def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) ->
     optimum = exact.solve(line)
     assert min(cost.values()) >= optimum.lower - 1e-6
     assert min(cost.values()) < 1.02 * optimum.cost
-    # What the search among all neighbors finds, which takes twice as long.
+    # A search among all neighbors finds the same, but takes twice as long.
     assert best["extended-kanban"].parameters == {"cards": [1, 2], "levels": [1, 1]}

@@ -1,4 +1,4 @@
-"""Progress: plain lines where standard error is no terminal, and nothing for what is quick."""
+"""Progress: plain lines if standard error is not a terminal, and nothing for quick steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of lines: extended kanban and hybrid, what they hold as special cases, and how tuned."""
+"""Rules of lines: extended kanban and hybrid, their special cases, and their tuning."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def brief(name: str, periods: int = 200) -> Scenario:
 
 
 INEXACT = {
-    # Its cards are finite: where a supplier's outage lets the backlog grow beyond, they bind.
+    # Its cards are finite: they bind if an outage of a supplier lets the backlog grow enough.
     ("extended-kanban", "automotive-line"),
-    # Base-stock counts what stands above its level downstream as well, and parts of lots.
+    # Base-stock also counts units above its level downstream, and parts of lots.
     ("generalized-kanban", "kanban-line"),
     ("generalized-kanban", "serial-system"),
     ("generalized-kanban", "content-studio"),
     ("generalized-kanban", "automotive-line"),
-    # Observations saturate where an outage lets the backlog grow.
+    # Observations saturate if an outage lets the backlog grow.
     ("linear", "kanban-line"),
 }
 
 
 def held_in(scenarios: tuple[str, ...], names: tuple[str, ...]) -> list[Any]:
-    """Return (policy, what it holds, scenario) wherever both apply."""
+    """Return (policy, a policy that it contains, scenario) for all cases in which both apply."""
     plants = {scenario: jitgym.load(scenario) for scenario in scenarios}
     return [
         pytest.param(name, held, scenario, id=f"{name}-{held.classic.name}-{scenario}")
@@ -109,7 +109,7 @@ def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
     assert asks(3.0, cards=[9, 5], levels=[1, 4]) == [1 + 4 + 1, 5]
     # With 3 cards at the first stage both parts are freed by the second's cards: 3 - 0.
     assert asks(3.0, cards=[3, 5], levels=[1, 4]) == [3, 5]
-    # Where the level binds, only as many cards are free downstream: 1 of the parts keeps its card.
+    # If the level binds, only that many cards are free downstream: 1 of the parts keeps its card.
     assert asks(0.0, cards=[3, 5], levels=[9, 1]) == [3 - 1, 1]
 
 

@@ -17,7 +17,7 @@ from tests.scenarios import plant
 
 
 def asked(scenario: Scenario, safety: float = 0, **cells: float) -> list[float]:
-    """What the first plan of an episode asks for, from the initial state but for these cells."""
+    """Return the asks of the first plan, from the initial state with these cells changed."""
     given = {"safety": safety}
     if any(map(scenario.consumers_of, scenario.items)):
         given["safety_upstream"] = 0
@@ -43,7 +43,7 @@ def waiting(quantity: Any, item: str = "product", cost: float = 9) -> dict[str, 
 
 
 def test_it_orders_what_will_be_short_when_the_order_comes() -> None:
-    """Of five in stock four go today and four tomorrow; three more are ordered for then."""
+    """Five are in stock, four leave today and four tomorrow, so three more are ordered."""
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 5}},
         sources={"supplier": {"makes": "product", "lead_time": 1}},
@@ -54,7 +54,7 @@ def test_it_orders_what_will_be_short_when_the_order_comes() -> None:
 
 
 def test_safety_stock_is_ordered_beside_it() -> None:
-    """Poisson demand with mean 4 has deviation 2, over two periods 2.83; 1.5 of it are 4.24."""
+    """Poisson 4 has standard deviation 2, over two periods 2.83; 1.5 times that is 4.24."""
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 5}},
         sources={"supplier": {"makes": "product", "lead_time": 1}},
@@ -65,7 +65,7 @@ def test_safety_stock_is_ordered_beside_it() -> None:
 
 
 def test_it_makes_ahead_what_a_work_center_cannot_make_in_time() -> None:
-    """Every second period eight are asked for, and five can be made in one: three before."""
+    """Eight are requested every second period, and five can be made per period: three before."""
     scenario = plant(
         items={"product": {"holding_cost": 1}},
         work_centers={"press": {"time": 5}},
@@ -87,7 +87,7 @@ def test_a_center_that_is_down_makes_nothing_now() -> None:
 
 
 def test_materials_are_ordered_through_the_bill_of_materials() -> None:
-    """Three products a period of two parts each; of four parts in stock two are made today."""
+    """Three products per period need two parts each; four parts in stock make two today."""
     scenario = plant(
         items={"part": {"holding_cost": 1, "initial_stock": 4}, "product": {"holding_cost": 5}},
         sources={
@@ -179,11 +179,11 @@ def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
     ("scenario", "reason"),
     [
         ("tandem", "one by one"),
-        ("perishable", "product spoils"),
-        ("fixed-cost", "fixed cost that rules the plan"),
-        ("joint-replenishment", "on a truck with others"),
+        ("perishable", "product has a shelf life"),
+        ("fixed-cost", "large fixed cost, which is not linear"),
+        ("joint-replenishment", "shares a truck"),
         ("automotive-line", "takes setups at a shared work center"),
-        ("content-studio", "works on what nobody makes"),
+        ("content-studio", "works on by-products"),
     ],
 )
 def test_it_says_where_it_does_not_apply(scenario: str, reason: str) -> None:

@@ -14,9 +14,9 @@ import agents
 import jitgym
 from agents import Target, TargetMissed
 from agents.classic import find as classic_of
-from agents.tuning.search import FRESH, MOST_TARGET_EPISODES, TARGET_EPISODES
+from agents.tuning.search import FRESH, MOST_TARGET_EPISODES, TARGET_EPISODES, ranks
 from agents.tuning.space import Space
-from agents.tuning.target import MISSED, UNDEFINED, Aim, Standing
+from agents.tuning.target import Aim, Score, Standing
 from agents.tuning.trial import Trial
 from agents.tuning.within import generous, reaches
 from jitgym import ScenarioError, evaluate
@@ -91,13 +91,17 @@ def test_a_bound_from_above_and_several_at_once() -> None:
 def test_of_those_who_miss_the_nearest_is_best_and_reaching_is_better() -> None:
     aim = Aim((Target("fill_rate", 0.9), Target("backlog", 10)))
 
-    def score(least: float, *found: float) -> float:
+    def score(least: float, *found: float) -> Score:
         reserves = tuple(t.reserve(each) for t, each in zip(aim.targets, found, strict=True))
-        return Standing(least, reserves).score
+        return Standing(least, reserves, sum(map(np.isnan, found))).score
 
     far, near, reached = score(1, 0.5, 12), score(1, 0.85, 12), score(1e12, 0.9, 10)
-    assert far > near > MISSED > reached == 1e12
-    assert score(-5, np.nan, 0) == MISSED * (1 + UNDEFINED) > far
+    assert far > near > reached
+    assert score(-5, np.nan, 0) > score(1e300, 0, 1e300) > far  # no cost or miss is too large
+    assert near > score(1e300, 0.9, 10)
+    assert score(2, 0.85, 12) > near  # of two that miss alike, the cheaper
+    scores = np.array([far, near, reached, near])
+    assert ranks(scores).tolist() == [2, 1, 0, 1]
     undefined = {"fill_rate": np.nan, "backlog": 0}
     assert aim.told(undefined) == "fill_rate is not defined here, backlog 0"
 
@@ -116,6 +120,39 @@ def test_a_target_is_written_in_three_ways() -> None:
     assert all(each.tuning.reached["fill_rate"] >= 0.5 for each in found)
     assert str(Target("fill_rate", 0.98)) == "fill_rate >= 0.98"
     assert str(Target("backlog", 20)) == "backlog <= 20"
+
+
+def test_a_target_bounds_what_the_scenario_counts_within_periods() -> None:
+    """`within_10=.977` on print-on-demand, where the scenario says `within: [2, 6, 10]`."""
+    scenario = short("print-on-demand", 40)
+    target = {"within_10": 0.5, "abandoned": 0.5}
+    policy = agents.tune("base-stock", scenario, episodes=1, target=target)
+    assert policy.tuning.reached["within_10"] >= 0.5
+    assert str(Target("within_10", 0.977)) == "within_10 >= 0.977"
+    for name, place in (("lost-sales", "lost-sales"), ("print-on-demand", "print-on-demand")):
+        with pytest.raises(ScenarioError, match=f"within_4: {name} does not have this KPI"):
+            agents.tune("base-stock", place, target={"within_4": 0.5})
+    with pytest.raises(ScenarioError, match="target within_11: no such KPI"):
+        Target("within_11", 0.5)
+
+
+def test_a_target_may_be_a_loss_but_no_negative_stock() -> None:
+    assert str(Target("profit", -2000)) == "profit >= -2000"
+    with pytest.raises(ScenarioError, match="expected at least 0"):
+        Target("average_inventory", -1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"episodes": wrong} for wrong in (1.5, 0, True, "4")),
+        *({"seed": wrong} for wrong in (1.5, -1, 2**63 - 1, None)),
+    ],
+)
+def test_episodes_and_seeds_of_a_tuning_are_whole_numbers(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(ScenarioError, match=f"{name} is .*; expected a whole number"):
+        agents.tune("base-stock", "lost-sales", **given)
 
 
 SHOP = """
@@ -200,7 +237,7 @@ def test_who_misses_hands_over_the_best_that_was_found() -> None:
 
 
 def test_ranges_are_widened_until_a_target_is_reached() -> None:
-    """The highest numbers that the least cost may need are too low for some targets."""
+    """The ranges that suffice for the least cost are too narrow for some targets."""
     scenario, classic = short("lost-sales", 100), classic_of("base-stock")
     (level,) = classic.parameters(scenario)
     tight = replace(level, textbook=np.array([5.0]), high=np.array([6.0]))
@@ -245,7 +282,7 @@ demands:
 def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_stock(
     tmp_path: Path,
 ) -> None:
-    """Cheap shortages, shared centers, setups and lots, as on a bracket line: seven numbers."""
+    """Cheap shortages, shared centers, setups and lots, as on a bracket line; seven numbers."""
     (tmp_path / "line.yaml").write_text(LINE)
     scenario = jitgym.load(tmp_path / "line.yaml")
     stocks = []
@@ -262,7 +299,7 @@ def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_sto
     ("target", "message"),
     [
         ([], "the target is empty; expected a KPI and its bound"),
-        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is no target; expected such as Target("),
+        ([("fill_rate", 0.9)], "('fill_rate', 0.9) is not a target; expected Target("),
         ([Target("backlog", 1), Target("backlog", 2)], "target backlog is given twice"),
         ({}, "the target is empty; expected a KPI and its bound"),
         ({"fil_rate": 0.9}, "target fil_rate: no such KPI; did you mean 'fill_rate'"),

@@ -1,4 +1,4 @@
-"""Classics of a single item: sizes as printed, and the rules that they become."""
+"""Classics for a single item: their printed sizes, and their rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def zheng_federgruen() -> list[dict[str, str]]:
 
 
 def test_a_discount_makes_nothing_dearer() -> None:
-    """Without breaks both are the plain EOQ; each break lowers the cost or leaves it."""
+    """Without price breaks both are the plain EOQ; no break raises the cost."""
     plain_cost = 0.75 * 1300 + (2 * 8 * 1300 * 0.225) ** 0.5
     for variant in (economic_order.all_units_discount, economic_order.incremental_discount):
         assert variant(8, 1300, 0.3, (0,), (0.75,))[1] == pytest.approx(plain_cost)
@@ -130,7 +130,7 @@ def test_periodic_review_of_one_period_is_base_stock() -> None:
 
 
 def test_myopic_order_covers_the_period_of_its_arrival() -> None:
-    """Against every order tried one by one, on paths of sales enumerated by hand."""
+    """It is compared with every single order, on sales paths that are enumerated here."""
     demand, lead_time, ratio = np.array([0.3, 0.3, 0.4]), 3, 0.8
     stock, coming = 2.0, (1.0, 0.0)
 
@@ -152,7 +152,7 @@ def test_myopic_order_covers_the_period_of_its_arrival() -> None:
 
 
 def test_myopic_two_weighs_two_periods_with_the_next_order_chosen_then() -> None:
-    """Against every pair of orders tried one by one, on paths of demand enumerated by hand."""
+    """It is compared with every pair of orders, on demand paths that are enumerated here."""
     demand, lead_time, ratio, most = np.array([0.3, 0.3, 0.4]), 2, 0.8, 4
     stock, coming = 2.0, 1.0
 
@@ -222,14 +222,14 @@ def test_they_are_tuned(name: str) -> None:
 
 
 def test_myopic_says_where_it_does_not_apply() -> None:
-    assert agents.why_not("myopic", "fixed-cost") == "demand waits here: it would be base-stock"
-    assert agents.why_not("myopic", "kanban-line").startswith("it rules a single item")
+    assert agents.why_not("myopic", "fixed-cost") == "demand waits here, so use base-stock"
+    assert agents.why_not("myopic", "kanban-line").startswith("it needs a single item")
     assert "spoils" in agents.why_not("myopic", "perishable")
     assert "random" in agents.why_not("myopic", "recorded-retail")
     assert agents.why_not("myopic-2", "fixed-cost") == agents.why_not("myopic", "fixed-cost")
     at_once = jitgym.load("lost-sales", lead_time=0)
     assert agents.why_not("myopic", at_once) == ""
-    assert "it would be myopic" in agents.why_not("myopic-2", at_once)
+    assert "so use myopic" in agents.why_not("myopic-2", at_once)
     much = jitgym.load("lost-sales", mean=20)
     assert agents.why_not("myopic", much) == ""
     assert "above 100 units" in agents.why_not("myopic-2", much)

@@ -1,4 +1,4 @@
-"""The opponents of the five systems: where they apply, what they ask for, how they are tuned."""
+"""The opponents of the five systems: where they apply, their asks, and their tuning."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ RULES = (
 
 
 def brief(name: str, periods: int = 30) -> Scenario:
-    """A scenario of the catalog with a short horizon; a season stays whole."""
+    """A scenario of the catalog with a short horizon; a season keeps its length."""
     scenario = jitgym.load(name)
     if scenario.horizon.ends:
         return scenario
@@ -122,13 +122,13 @@ def test_textbook_sizes_of_the_catalog_are_within_the_tuners_bounds(scenario: st
 def test_mrp_nets_lots_and_offsets_as_a_planner_would() -> None:
     net, release = plan([10, 40, 10, 60], on_hand=25, lead_time=2)
     assert net == [0, 25, 10, 60]
-    assert release == [35, 60, 0, 0]  # what is short before the lead time is over, at once
+    assert release == [35, 60, 0, 0]  # earlier shortages are released at once
     _, release = plan([10, 40, 10, 60], on_hand=55, receipts=[0, 5], lead_time=1, lot=25)
     assert release == [0, 0, 75, 0]
 
 
 def test_an_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
-    assert every_part_every(setups=0.4, time=1.0, work=0.9) == 5  # .44 in .1 a period
+    assert every_part_every(setups=0.4, time=1.0, work=0.9) == 5  # .44 at .1 per period
     assert every_part_every(setups=0.0, time=1.0, work=0.9) == 1
     free = {f"sources.cast_{variant}.setup_cost": 0 for variant in "ab"}
     assert (
@@ -167,11 +167,11 @@ def test_levels_look_ahead_over_whole_and_broken_periods() -> None:
     assert mean_ahead([10, 20, 40], periods=1.5) == [20, 40, 45]
 
 
-# --- what they ask for --------------------------------------------------------------------------
+# --- their asks ---------------------------------------------------------------------------------
 
 
 def first_asks(name: str, scenario: str, **parameters: Any) -> dict[str, float]:
-    """What a policy asks for in the first period, by source."""
+    """Return the asks of a policy in the first period, by source."""
     policy = agents.make(name, scenario, **parameters)
     return dict(zip(policy.layout.scenario.sources, asked_at(policy), strict=False))
 
@@ -180,7 +180,7 @@ def test_heijunka_does_not_set_up_for_less_than_a_run() -> None:
     levels = [60, 60, 28, 28, 20, 20, 28, 20]
     free = first_asks("heijunka", "automotive-line", levels=levels, interval=0)
     held = first_asks("heijunka", "automotive-line", levels=levels, interval=12)
-    assert free["cast_b"] > 0 == held["cast_b"]  # its gap is below a run of 43
+    assert free["cast_b"] > 0 == held["cast_b"]  # its gap is less than a run of 43
     assert free["assemble_a"] == held["assemble_a"]  # no setups there
 
 
@@ -321,7 +321,7 @@ def test_tuning_is_deterministic_and_not_worse_than_the_textbook(name: str) -> N
     assert first.tuning.cost <= first.tuning.textbook_cost
 
 
-# --- many numbers -------------------------------------------------------------------------------
+# --- many parameters ----------------------------------------------------------------------------
 
 
 def test_sources_that_stand_alike_move_together() -> None:

@@ -1,4 +1,4 @@
-"""Every row of the textbook figures that names a classic policy, to the printed digits."""
+"""Every row of the textbook figures that names a classic policy agrees to the printed digits."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ OTHERS = {
     "beer game anchor-adjust": "a board game whose orders themselves take two weeks to travel",
     "beer game SRDQN basic": "a published configuration without a cost",
 }
-"""Rows that name no classic policy."""
+"""Rows that do not name a classic policy."""
 
 OFFER = {"breaks": (0, 400, 800), "prices": (0.75, 0.72, 0.68)}
 LEAD_TIMES, ECHELON_HOLDING, WAITING = (1, 1, 2), (3, 2, 2), 37.12
 
 
 def normal(mean: float, deviation: float, step: float) -> np.ndarray:
-    """Mass of a normal number on a grid; below 0 lies nothing that matters."""
+    """Probability mass of a normal number on a grid; the mass below 0 is negligible."""
     edges = (np.arange(round((mean + 9 * deviation) / step) + 2) - 0.5) * step
     edges[0] = -np.inf
     chances = np.diff(ndtr((edges - mean) / deviation))
@@ -81,8 +81,8 @@ def min_max() -> str:
 def normal_batch() -> str:
     """The printed cost is that of the printed r and Q.
 
-    They are not quite the best: r = 126.867 and Q = 328.449 cost 78.07115, where these cost
-    78.07116. The cost is so flat there that a search by it hardly tells them apart.
+    They are not quite the best: r = 126.867 and Q = 328.449 cost 78.07115, these cost 78.07116. The
+    cost is so flat there that a search can hardly tell them apart.
     """
     lead_time, printed = 1 / 12, ("126.8", "328.5")
     model = NormalBatch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5)
@@ -100,11 +100,10 @@ def poisson_batch() -> str:
 
 
 def serial_normal() -> str:
-    """Printed are levels on a grid of somebody else's: here their cost is held, and the best one.
+    """The printed levels are on another grid; this compares their cost with the best cost.
 
-    The best level of the first stage has a closed form, the newsvendor's at (b + h2 + h3) over
-    (b + h1 + h2 + h3), which is 6.49 where 6.53 is printed; the cost is so flat that .04 units do
-    not show in it.
+    The best level of the first stage is the newsvendor's, at (b + h2 + h3) / (b + h1 + h2 + h3):
+    6.49, while 6.53 is printed. The cost is so flat that a difference of .04 units does not show.
     """
     demands = [normal(5 * periods, periods**0.5, step=0.01) for periods in LEAD_TIMES]
     printed = ("6.53", "12.00", "22.71")
@@ -121,9 +120,9 @@ def serial_normal() -> str:
 
 
 def serial_poisson() -> str:
-    """Printed is the cost of demand that ends 4.5 deviations above its mean, the rest there.
+    """The printed cost is that of demand cut at 4.5 standard deviations above its mean.
 
-    With all of demand it is 72.0467, by this recursion and by exact evaluation of the levels.
+    With the whole demand it is 72.0467, by this recursion and by exact evaluation of the levels.
     """
     whole = [mass(Poisson(mean=5 * periods)) for periods in LEAD_TIMES]
     levels, cost = echelon_base_stock(whole, ECHELON_HOLDING, WAITING)
@@ -138,7 +137,7 @@ def serial_poisson() -> str:
 
 
 def shang_song() -> str:
-    """Levels by the heuristic, and the exact cost of these levels: 12.6879, printed cut off."""
+    """Levels by the heuristic, and their exact cost: 12.6879; the printed digits are cut off."""
     holding, shortage, levels = 0.25, 9, []
     for stage in (1, 2, 3, 4):
         above = shortage + holding * (4 - stage)

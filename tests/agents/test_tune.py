@@ -1,4 +1,4 @@
-"""The tuner: what it promises of any tuning, and what it finds where the best is known."""
+"""The tuner: what holds for every tuning, and what it finds if the best is known."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_tuned_is_not_worse_than_textbook_on_fresh_episodes(name: str, scenario:
     assert tuning.cost <= tuning.textbook_cost
     assert tuning.textbook == agents.make(name, plant).parameters
     assert policy.name == f"{name} (tuned)"
-    # The record is what a rollout on those very episodes says.
+    # The record agrees with a rollout on the same episodes.
     again = evaluate.rollout(policy, plant, 4 * FINAL_EPISODES, seed=3 + FRESH, split="tune")
     assert again["cost"].mean() == pytest.approx(tuning.cost, rel=1e-12)
     same = agents.make(name, plant, **policy.parameters)
@@ -80,7 +80,7 @@ def test_the_record_counts_every_simulated_period() -> None:
 
 @pytest.mark.parametrize("name", ["eoq", "smoothed"])
 def test_tuning_never_sees_the_test_split(name: str) -> None:
-    """Scenarios that differ only in their test weeks are tuned alike."""
+    """Scenarios that differ only in their test weeks get the same parameters."""
     plant = short("recorded-retail", 20)
     path = "demands.customers.quantity.splits.test.from"
     other = jitgym.load(plant, **{path: datetime.date(2011, 3, 7)})
@@ -93,7 +93,7 @@ def test_tuning_never_sees_the_test_split(name: str) -> None:
 
 
 def test_lost_sales_finds_the_best_level() -> None:
-    """Exactly 25 is best, at 5.197769; 24 and 26 cost 0.3 % more."""
+    """The best level is 25, which costs 5.197769; 24 and 26 cost 0.3 % more."""
     scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 1000, "horizon.warm_up": 200})
     policy = agents.tune("base-stock", scenario, seed=0)
     assert policy.parameters == {"level": 25}
@@ -111,7 +111,7 @@ def test_tandem_finds_the_best_cards() -> None:
 
 
 def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
-    """A trial whose cost is known: a bowl with its bottom `best` steps from the textbook's."""
+    """A trial with a known cost: a bowl with its bottom `best` steps from the textbook's."""
     numbers = len(best)
     levels = sized("levels", "units", 10.0, of="abcdef"[:numbers], high=high)
 
@@ -168,7 +168,7 @@ def test_a_crowd_costs_what_its_policies_cost_one_by_one() -> None:
     assert len(set(alone)) == 3
 
 
-# --- what a person asks for ---------------------------------------------------------------------
+# --- what a user asks for -----------------------------------------------------------------------
 
 
 def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,7 +177,7 @@ def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixtur
 
 
 def test_no_episodes_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="0 episodes; expected at least 1"):
+    with pytest.raises(ScenarioError, match="episodes is 0; expected a whole number of at least 1"):
         agents.tune("kanban", "lost-sales", episodes=0)
 
 
@@ -193,7 +193,7 @@ def test_costs_are_finite_numbers_of_plain_python() -> None:
     assert math.isfinite(tuning.cost)
 
 
-# --- what is known to be best -------------------------------------------------------------------
+# --- known optima -------------------------------------------------------------------------------
 
 
 def poisson_rows() -> list[dict[str, str]]:

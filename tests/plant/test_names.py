@@ -14,9 +14,10 @@ from jitgym import catalog
 from jitgym.control import FunctionPolicy
 from jitgym.envs import PlantEnv
 from jitgym.evaluate import rollout
-from jitgym.plant import KPIS, lay_out
+from jitgym.plant import KPIS, kpis_of, lay_out
 from jitgym.plant.prices import TERMS
 from jitgym.scenario import Scenario
+from jitgym.scenario.model import LONGEST_WAIT
 from tests.scenarios import plant, scenarios
 
 ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost", "saturated")
@@ -24,7 +25,9 @@ ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost", "saturated")
 
 
 def test_no_term_is_named_as_a_kpi_or_as_another_column() -> None:
-    names = Counter([*TERMS, *KPIS, *ABOUT])
+    scenario = plant(within=list(range(LONGEST_WAIT + 1)))
+    assert len(kpis_of(scenario)) == len(KPIS) + LONGEST_WAIT + 1
+    names = Counter([*TERMS, *kpis_of(scenario), *ABOUT])
     assert [name for name, count in names.items() if count > 1] == []
 
 
@@ -37,7 +40,7 @@ def check_rows(scenario: Scenario, seed: int) -> None:
     rows = rollout(ask_for_some(scenario), scenario, episodes=2, seed=seed)
     terms = list(lay_out(scenario).terms)
     assert rows.columns.is_unique
-    assert set(rows.columns) == {*ABOUT, *terms, *KPIS}
+    assert set(rows.columns) == {*ABOUT, *terms, *kpis_of(scenario)}
     added = rows[terms].sum(axis=1).to_numpy()
     assert added == pytest.approx(rows["cost"].to_numpy(), rel=1e-9, abs=1e-6)
 

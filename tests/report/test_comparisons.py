@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import jitgym
 from jitgym.evaluate.statistics import interval, paired
+from jitgym.plant import headline_kpis, kpis_of
 from jitgym.report import tables
 from jitgym.report.comparisons import as_json, comparison
 from jitgym.report.comparisons import table as drawn
 
+PLANT = jitgym.load("lost-sales")
 TUNED = ("base-stock (tuned)", "kanban (tuned)", "EOQ (tuned)")
 EPISODES = 256
 
@@ -51,12 +54,12 @@ def rows():
 
 @pytest.fixture
 def table(rows):
-    return comparison(rows, TUNED, optimum=4.7)
+    return comparison(rows, TUNED, 4.7, PLANT)
 
 
-def printed(table, notes=(), title="lost-sales", **options):
+def printed(table, notes=(), scenario=PLANT):
     file = io.StringIO()
-    tables.show(drawn(table, title, notes, **options), file)
+    tables.show(drawn(table, scenario, notes), file)
     return file.getvalue()
 
 
@@ -74,12 +77,12 @@ def test_policies_that_coincide_share_a_row(table):
 def test_policies_that_differ_in_one_episode_do_not_coincide(rows):
     last = (rows.policy == "kanban (tuned)") & (rows.episode == EPISODES - 1)
     rows.loc[last, "cost"] += 1e-12
-    assert len(comparison(rows, TUNED, None)) == 5
+    assert len(comparison(rows, TUNED, None, PLANT)) == 5
 
 
 def test_the_order_of_rows_does_not_matter(rows, table):
     shuffled = rows.sample(frac=1, random_state=0)
-    by_names = {frozenset(row.names): row for row in comparison(shuffled, TUNED, optimum=4.7)}
+    by_names = {frozenset(row.names): row for row in comparison(shuffled, TUNED, 4.7, PLANT)}
     for row in table:
         other = by_names[frozenset(row.names)]
         assert other.cost.mean == pytest.approx(row.cost.mean)
@@ -96,7 +99,7 @@ def test_differences_are_paired_with_the_best_tuned_classic(rows, table):
 
 
 def test_without_a_tuned_classic_there_is_no_difference(rows):
-    assert all(row.difference is None for row in comparison(rows, [], None))
+    assert all(row.difference is None for row in comparison(rows, [], None, PLANT))
 
 
 def test_cost_and_gap_are_of_the_rows(rows, table):
@@ -107,19 +110,19 @@ def test_cost_and_gap_are_of_the_rows(rows, table):
 
 
 def test_without_an_optimum_there_is_no_gap(rows):
-    assert all(row.gap is None for row in comparison(rows, TUNED, None))
+    assert all(row.gap is None for row in comparison(rows, TUNED, None, PLANT))
 
 
 def test_a_gap_to_a_profit_is_positive_too(rows):
     profit = rows.assign(cost=rows.cost - 100)
-    assert all(row.gap > 0 for row in comparison(profit, TUNED, optimum=-96.0))
+    assert all(row.gap > 0 for row in comparison(profit, TUNED, -96.0, PLANT))
 
 
 def test_kpis_are_means_over_the_episodes_that_define_them(rows):
     rows.loc[(rows.policy == "ppo") & (rows.episode > 0), "fill_rate"] = math.nan
-    table = comparison(rows, TUNED, None)
-    assert table[0].fill_rate == 0.9
-    assert math.isnan(table[-1].turnover)
+    table = comparison(rows, TUNED, None, PLANT)
+    assert table[0].kpis["fill_rate"] == 0.9
+    assert math.isnan(table[-1].kpis["turnover"])
 
 
 @pytest.mark.parametrize(
@@ -145,11 +148,11 @@ def test_kpis_are_means_over_the_episodes_that_define_them(rows):
 )
 def test_unfair_tables_are_refused(rows, change, message):
     with pytest.raises(ValueError, match=message):
-        comparison(change(rows), TUNED, None)
+        comparison(change(rows), TUNED, None, PLANT)
 
 
 def test_json_holds_every_figure_and_null_for_what_is_undefined(rows):
-    table = comparison(rows, TUNED, None)
+    table = comparison(rows, TUNED, None, PLANT)
     found = json.loads(json.dumps(as_json(table), allow_nan=False))["policies"]
     assert [entry["policy"] for entry in found] == [row.policy for row in table]
     assert found[0]["cost"] == table[0].cost.mean
@@ -184,7 +187,7 @@ def test_text_says_na_for_what_is_undefined(table):
 
 
 def test_figures_have_the_digits_that_their_intervals_bear(rows):
-    lines = printed(comparison(rows, TUNED, 4.7)).splitlines()
+    lines = printed(comparison(rows, TUNED, 4.7, PLANT)).splitlines()
     ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
     cost = interval(rows[rows.policy == "ppo"].cost)
     assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
@@ -194,7 +197,7 @@ def test_figures_have_the_digits_that_their_intervals_bear(rows):
 def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
     is_constant = rows.policy == "constant order (textbook)"
     failing = rows.assign(cost=rows.cost.where(~is_constant, rows.cost * 1e5))
-    lines = printed(comparison(failing, TUNED, None)).splitlines()
+    lines = printed(comparison(failing, TUNED, None, PLANT)).splitlines()
     ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
     constant = next(line for line in lines if "constant order" in line)
     cost = interval(rows[rows.policy == "ppo"].cost)
@@ -204,29 +207,85 @@ def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
 
 def test_wide_figures_stay_whole(rows):
     dear = rows.assign(cost=rows.cost * 1e5, average_inventory=123456.0)
-    text = printed(comparison(dear, TUNED, None))
+    text = printed(comparison(dear, TUNED, None, PLANT))
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
     assert "123456.00" in text
 
 
 def test_one_episode_has_no_half_width(rows):
-    text = printed(comparison(rows[rows.episode == 0], TUNED, None))
+    text = printed(comparison(rows[rows.episode == 0], TUNED, None, PLANT))
     assert "± n/a" in text
     assert "nan" not in text
 
 
 def test_certain_costs_have_readable_figures(rows):
-    text = printed(comparison(rows.assign(cost=rows.policy.str.len() / 3.0), TUNED, None))
+    text = printed(comparison(rows.assign(cost=rows.policy.str.len() / 3.0), TUNED, None, PLANT))
     assert "1.00000 ± 0.00000" in text
 
 
 def test_names_and_notes_are_text_and_not_markup(table):
     odd = (replace(table[0], names=("base-stock [red]",)), *table[1:])
-    text = printed(odd, notes=["levels=[1, 2] [/bold]"], title="lost-sales [blue]")
+    titled = PLANT.model_copy(update={"title": "lost-sales [blue]"})
+    text = printed(odd, notes=["levels=[1, 2] [/bold]"], scenario=titled)
     for words in ("[red]", "levels=[1, 2] [/bold]", "lost-sales [blue]"):
         assert words in text
 
 
 def test_the_yardstick_names_the_column(table):
-    assert "discounted cost" in printed(table, yardstick="discounted cost")
+    discounted = PLANT.model_copy(update={"discount": 0.9})
+    assert "discounted cost" in " ".join(printed(table, scenario=discounted).split())
+
+
+SPEAKING = ("automotive-line", "print-on-demand", "fast-fashion", "content-studio")
+
+
+def spoken(name, extra, policy="kanban (tuned)"):
+    """Rows of a scenario that has words of its own, with a value for each of its KPIs."""
+    scenario = jitgym.load(name)
+    frame = rollout(policy, extra, scenario=name)
+    values = {kpi: 0.25 for kpi in headline_kpis(scenario)}
+    return scenario, frame.assign(**values | {"profit": 400_000 - frame.cost})
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_a_scenario_is_compared_by_its_own_kpis_in_its_own_words(name):
+    scenario, rows = spoken(name, 0.0)
+    whole = drawn(comparison(rows, ["kanban (tuned)"], None, scenario), scenario)
+    headings = [column.title for column in whole.columns]
+    for kpi in scenario.words:
+        assert any(scenario.words[kpi] in heading for heading in headings), kpi
+    assert {column.name for column in whole.columns} >= set(headline_kpis(scenario))
+    assert "turns" not in " ".join(headings)
+    (row,) = as_json(comparison(rows, ["kanban (tuned)"], None, scenario))["policies"]
+    assert {kpi: row[kpi] for kpi in headline_kpis(scenario) if kpi != "profit"} == {
+        kpi: 0.25 for kpi in headline_kpis(scenario) if kpi != "profit"
+    }
+
+
+def test_a_plant_that_is_judged_by_its_profit_leads_with_it_in_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    scenario, best = spoken("fast-fashion", 0.0)
+    _, worse = spoken("fast-fashion", 2.0, "EOQ (tuned)")
+    names = ["kanban (tuned)", "EOQ (tuned)"]
+    compared = comparison(pd.concat([worse, best]), names, None, scenario)
+    text = printed(compared, scenario=scenario)
+    assert max(map(len, text.splitlines())) <= 80
+    first = next(line for line in text.splitlines() if line.startswith("kanban"))
+    assert first.split()[2] == f"{best.profit.mean():.0f}"
+    assert "cost" not in text.split("±: ")[0]
+    heading = " ".join(text.split())
+    for word in ("sell-through", "margin"):
+        assert word in heading.split("Columns left out")[0]
+    ahead = compared[1].leading_difference
+    assert ahead.mean == pytest.approx(-compared[1].difference.mean)
+    whole = drawn(compared, scenario)
+    assert [column.name for column in whole.columns][:3] == ["policy", "profit", "difference"]
+
+
+def test_every_scenario_of_the_catalog_has_a_table_whose_kpis_it_knows():
+    for name in jitgym.catalog.names():
+        scenario = jitgym.load(name)
+        columns = drawn((), scenario).columns
+        known = {"policy", "cost", "difference", "gap", *kpis_of(scenario)}
+        assert {column.name for column in columns} <= known

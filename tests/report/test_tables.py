@@ -33,7 +33,7 @@ COMPARISON = Table(
         ("a policy with a very long name (textbook)", cost(25.1), 1.0, 12345.6, 5.0, {}, 2.5),
     ],
     title="A lost-sales item",
-    notes=["The reference is the tuned classic that is cheapest on these very episodes."],
+    notes=["The reference is the tuned classic with the lowest cost on these episodes."],
 )
 WIDE_FIGURES = Table(
     (POLICIES, COST, GAP, *(Column(f"kpi_{k}", unit="units", importance=k) for k in range(12))),

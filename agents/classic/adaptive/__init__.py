@@ -1,1 +1,1 @@
-"""Adaptive policies: levels follow a forecast, a season, a regime or what has been learned."""
+"""Adaptive policies: their levels follow a forecast, a season, a regime, or past sales."""

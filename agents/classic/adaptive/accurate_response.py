@@ -1,16 +1,16 @@
-"""Accurate response: commit to what is certain, and wait for early sales with the rest.
+"""Accurate response: order a part before the season, and the rest after early sales are known.
 
     early order = m + z1 s from the slow source, before the season begins
-    late order  = m' + z2 s' - position from the fast source, once, when sales have told
+    late order  = m' + z2 s' - position from the fast source, once, after early sales
 
-m, s mean and deviation of a product's demand as it was foreseen; m', s' those of what is still to
-come, given the demand so far (`forecasting.Life`; Fisher and Raman 1996). With z1 below 0 the risky
-products are bought least before anything is known. An order is brought up to the minimum where it
-is worth `share` of it, else it is left out.
+m and s are the mean and standard deviation of a product's demand as forecast before the season; m'
+and s' are those of the remaining demand, given the demand so far (`forecasting.Life`; Fisher and
+Raman 1996). If z1 is below 0, the early order leaves out most of the risky products. An order is
+raised to the minimum if it is at least `share` of the minimum; otherwise nothing is ordered.
 
-Textbook sizing: z2 the normal quantile of the newsvendor ratio of the fast source, price - cost
-against cost - salvage; z1 0; the late order when a fifth of the sales are expected to be over;
-share 0.5. Quantities in units, times in periods.
+Textbook sizing: z2 is the normal quantile of the newsvendor ratio of the fast source (underage
+price - cost, overage cost - salvage value); z1 is 0; the late order comes when a fifth of the sales
+are expected to be over; share is 0.5. Quantities are in units, times in periods.
 
 >>> brought_up(np.array([200.0, 400.0, 900.0]), minimum=600, share=0.5)
 array([  0., 600., 900.])
@@ -33,19 +33,19 @@ from ..base.acting import Acting, acting
 from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Life
 
-EARLY = 0.2  # share of the sales that tell enough
+EARLY = 0.2  # share of the sales that is expected before the late order
 SHARE = 0.5
 
 
 def brought_up(quantity: Array, minimum: float, share: Array | float) -> Array:
-    """Return whole orders: at least the minimum where it is worth this share of it, else 0."""
+    """Return whole orders: raised to the minimum if they are at least this share of it, else 0."""
     worthy = (quantity >= share * minimum) & (quantity >= 1.0)
     return np.where(worthy, np.maximum(whole(quantity), minimum), 0.0)
 
 
 @dataclass(frozen=True)
 class Style:
-    """One product: its demand, and the two ways to buy it."""
+    """One product: its demand, and its two sources (their places in the scenario)."""
 
     demand: str
     slow: int
@@ -55,7 +55,7 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class Seasonal(Acting):
-    """What policies for new products share: the early order."""
+    """The part that policies for new products share: the early order."""
 
     @cached_property
     def styles(self) -> list[Style]:
@@ -93,7 +93,7 @@ class Seasonal(Acting):
         return asked
 
     def late(self, state: Array, style: Style, position: Array) -> Array:
-        """Return what is wanted from the fast source, (batch,)."""
+        """Return the quantity wanted from the fast source, (batch,)."""
         raise NotImplementedError
 
 
@@ -102,7 +102,7 @@ class AccurateResponse(Seasonal):
     """One late order, in the period `review`."""
 
     def late(self, state: Array, style: Style, position: Array) -> Array:
-        """Return m' + z2 s' - position in the period of the review, else 0."""
+        """Return m' + z2 s' - position in the period `review`, else 0."""
         is_now = state[:, self.layout.plant.clock] == self.values["review"][:, 0]
         wanted = np.zeros(len(state))
         if is_now.any():
@@ -114,21 +114,21 @@ class AccurateResponse(Seasonal):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why this is no season of new products, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if not scenario.horizon.ends or not all(
         isinstance(demand.quantity, LifeCycle) for demand in scenario.demands.values()
     ):
-        return "it buys new products for a season that ends"
+        return "it needs a season, and demands that are life cycles of new products"
     if any(source.consumes or source.at for source in scenario.sources.values()):
-        return "it buys from outside suppliers; sources here make or move"
+        return "it orders from outside suppliers; sources here use work centers or materials"
     if len({demand.item for demand in scenario.demands.values()}) < len(scenario.demands):
-        return "it has one demand for an item; here are several"
+        return "it needs one demand per item; an item here has several"
     return ""
 
 
 def textbook_factor(scenario: Scenario) -> float:
     """Return z2: the normal quantile of the fast sources' mean newsvendor ratio."""
-    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+    from scipy.special import ndtri  # a slow import, so only here
 
     ratios = []
     for demand in scenario.demands.values():
@@ -145,7 +145,7 @@ def _review(demand: Demand) -> int:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return both safety factors, the period of the late order, and the share of a minimum."""
+    """Return the safety factors, the period of the late order, and the share of a minimum."""
     review = max(_review(demand) for demand in scenario.demands.values())
     last = scenario.horizon.periods - 1.0
     return (
@@ -156,7 +156,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def safety_factors(scenario: Scenario) -> tuple[Parameter, Parameter]:
-    """Return the safety factors of the early and of the late order."""
+    """Return the safety factors of the early and the late order."""
     late = textbook_factor(scenario)
     return (
         parameter("early", "standard deviations", 0.0, high=3.0, step=0.05, low=-3.0),
@@ -165,7 +165,7 @@ def safety_factors(scenario: Scenario) -> tuple[Parameter, Parameter]:
 
 
 def share_parameter() -> Parameter:
-    """Return the share of a minimum order from which on it is worth it."""
+    """Return the least share of a minimum order at which an order is raised to it."""
     return parameter("share", "of the minimum order", SHARE, high=1.5, step=0.05)
 
 

@@ -1,14 +1,15 @@
-"""Bayesian base-stock: levels of the posterior predictive, for products whose level is learned.
+"""Bayesian base-stock: levels follow the posterior predictive demand of new products.
 
     order = m + z s - inventory position,   every period, from the fast source
 
-m, s mean and deviation of demand over the coming `cover` periods given the demand so far: gamma
-level, Poisson demand, so negative binomial (Scarf 1959; Azoury 1985; `forecasting.Life`). What the
-slow source brings is ordered before the season as in accurate response; an order is brought up to
-the minimum where it is worth `share` of it.
+m and s are the mean and standard deviation of demand over the coming `cover` periods, given the
+demand so far. The unknown level of demand has a gamma prior, and demand given its level is Poisson,
+so that predictive demand is negative binomial (Scarf 1959; Azoury 1985; `forecasting.Life`). The
+order from the slow source before the season is that of accurate response. An order is raised to the
+minimum if it is at least `share` of the minimum.
 
-Textbook sizing: z the normal quantile of the newsvendor ratio, cover the fast lead time and one
-period of review, early z 0, share 0.5. Quantities in units, times in periods.
+Textbook sizing: z is the normal quantile of the newsvendor ratio, cover is the fast lead time and
+one review period, early z is 0, share is 0.5. Quantities are in units, times in periods.
 
 >>> posterior(shape=4, rate=0.004, sold=300, passed=0.2, share=0.1)  # prior mean 1000
 (149.02, 222.07)
@@ -31,7 +32,10 @@ from .accurate_response import Seasonal, Style, safety_factors, share_parameter,
 def posterior(
     shape: float, rate: float, sold: float, passed: float, share: float
 ) -> tuple[float, float]:
-    """Return mean and variance of demand over a share of life, given what sold over another."""
+    """Return mean and variance of demand over a share of the life cycle.
+
+    `sold` units were sold over the share `passed` before it.
+    """
     size = shape + sold
     mean = share * size / (rate + passed)
     return round(mean, 2), round(mean + mean**2 / size, 2)
@@ -39,16 +43,16 @@ def posterior(
 
 @dataclass(frozen=True, eq=False)
 class BayesianBaseStock(Seasonal):
-    """Order up to the posterior's level every period."""
+    """Order up to the level of the posterior predictive demand every period."""
 
     def late(self, state: Array, style: Style, position: Array) -> Array:
-        """Return what the level of the coming periods is above the position."""
+        """Return the level of the coming periods less the position, (batch,)."""
         mean, variance = style.life.predicted(state, 0, self.values["cover"][:, 0])
         return np.asarray(mean + self.values["late"][:, 0] * np.sqrt(variance) - position)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return both safety factors, the periods that are covered, and the share of a minimum."""
+    """Return the safety factors, the number of periods covered, and the share of a minimum."""
     fastest = max(
         min(map(scenario.mean_lead_time, scenario.sources_of(demand.item)))
         for demand in scenario.demands.values()

@@ -1,16 +1,17 @@
-"""CONWIP by kind and regime, hot first: how many of each kind may be under way, wave or calm.
+"""CONWIP with cards for each kind of work and each regime (calm or wave), and priorities.
 
-    release of a kind = max(0, cards(regime) - all in process and in stock of that kind)
+    release of a kind = max(0, cards(regime) - units of that kind in process and in stock)
 
-Every kind of work has cards of its own, given out where it begins and gross of backorders
-(Spearman, Woodruff and Hopp 1990), and every stage has kanban cards, so that drafts wait where they
-keep best and no wave is released at once (Bonvik, Couch and Gershwin 1997). All kinds have cards
-for each regime, since a wave of one is the time to pause the others. With `hot_first` 1 a kind
-whose demand has regimes goes first at a work center, then what is dearest to miss for the time it
-takes, c mu; with 0 what is set up goes on. Cards in containers. With as many cards of a kind as its
-stages have together it is kanban, and the tuner starts from the best of that as well.
+Every kind of work has its own cards. They limit its releases at the first stage and ignore
+backorders (Spearman, Woodruff and Hopp 1990). Every stage has kanban cards too, so that work waits
+where it keeps best and a wave is not released all at once (Bonvik, Couch and Gershwin 1997). Every
+kind has cards for both regimes, because the others may have to pause during a wave of one kind.
+With `hot_first` 1, a work center first serves the kinds whose demand has regimes, then the kind
+with the highest shortage cost per unit of time (c mu). With 0, it goes on with what it is set up
+for. Cards are in containers. If a kind has as many cards as its stages have together, the policy is
+kanban; the tuner also starts from the best kanban.
 
-Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as kanban.
+Textbook sizing: Little's law in each regime, with the allowance of kanban; stages as in kanban.
 
 >>> from ..pull.kanban import number_of_cards
 >>> [number_of_cards(demand=mean, periods=3) for mean in (1, 6)]  # calm and wave, three days
@@ -39,11 +40,11 @@ from .regime_base_stock import why_not as no_states
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there are no kinds in waves, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if not _hot(scenario):
         return "no demand has regimes that the view shows"
     if not any(source.consumes for source in scenario.sources.values()):
-        return "it rules lines; no source here consumes what another makes"
+        return "it needs a line; no source here consumes what another makes"
     return no_states(scenario)
 
 
@@ -56,7 +57,7 @@ def _hot(scenario: Scenario) -> list[str]:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards of every kind in each regime, and those of the stages."""
+    """Return the cards of every kind in each regime, the cards of the stages, and `hot_first`."""
     at = stages(scenario)
     kinds = first_in_order(scenario)
     (stage_cards,) = KANBAN.parameters(scenario)
@@ -88,7 +89,7 @@ def _textbook(scenario: Scenario, at: dict[str, Stage], first: Stage, regime: in
 
 
 def priorities(scenario: Scenario) -> dict[str, float]:
-    """Return source -> priority: ranks by what has regimes first, then by c mu."""
+    """Return source -> priority: the rank by demand with regimes first, then by c mu."""
     at = stages(scenario)
 
     def key(name: str) -> tuple[bool, float]:
@@ -107,13 +108,13 @@ def rule(layout: Layout, values: Values) -> Rule:
     cards = units_of_cards(layout, values["stage_cards"])
     ranks = priorities(scenario) if values["hot_first"][0] else {}
     rule = pull_rule(layout, cards=cards, levels=calm, net=False, priorities=ranks)
-    # Of several demands in waves the first one's regime is the time to go by.
+    # If several demands have regimes, the regime of the first one decides.
     shifts = np.array([wave.get(s, 0.0) - calm.get(s, 0.0) for s in scenario.sources])
     return shifted(layout, rule, f"{_hot(scenario)[0]}.{REGIME}", REGIME, shifts)
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
-    """Return the policy that is kanban with these cards, in every regime."""
+    """Return the values with which the policy is kanban with these cards in every regime."""
     most = line_cards_that_never_bind(scenario, values["cards"])
     stage = {"stage_cards": values["cards"], "hot_first": np.zeros(1)}
     return {"cards": most, "wave_cards": most, **stage}

@@ -1,15 +1,17 @@
-"""Order-up-to on the forecast of a demand that comes only now and then: Croston-SBA and TSB.
+"""Order-up-to on a forecast of intermittent demand: Croston-SBA and TSB.
 
-Sizes and occurrences are smoothed apart, with weight w (memory: size z, interval p or chance q):
+The size of demand and its occurrence are smoothed separately, with weight w. The memory holds the
+size z, and the interval p or the probability q:
 
-    croston   where demand comes:  z' = z + w (D - z),  p' = p + w (periods since the last - p)
+    croston   if demand occurs:    z' = z + w (D - z),  p' = p + w (periods since the last - p)
               F = (1 - w / 2) z / p               (Croston 1972; Syntetos and Boylan 2005)
-    tsb       q' = q + w (1 if it comes, else 0, - q);  where it comes:  z' = z + w (D - z)
+    tsb       q' = q + w (o - q), o = 1 if demand occurs, else 0;  if it occurs: z' = z + w (D - z)
               F = z q                             (Teunter, Syntetos and Babai 2011)
 
-    order = max(0, T F + z sigma - inventory position)      as `smoothed` has it
+    order = max(0, T F + z sigma - inventory position)      as in `smoothed`
 
-Both begin at the long run's size and frequency. Textbook sizing as `smoothed`. Units.
+Both start from the long-run size and frequency. Textbook sizing is that of `smoothed`. Quantities
+are in units.
 
 >>> size_interval_since = np.array([[6.0, 3.0, 2.0]])  # z, p, periods since the last demand
 >>> revise_croston(size_interval_since, np.array([10.0]), 0.2).round(3).tolist()
@@ -34,11 +36,11 @@ from ..base.declaration import Array, Classic
 from . import smoothed
 from .smoothed import OrderUpToForecast
 
-SELDOM = 0.1  # least chance of a period without demand
+SELDOM = 0.1  # least probability of a period without demand
 
 
 def revise_croston(memory: Array, demand: Array, weight: Array | float) -> Array:
-    """Revise size, interval and periods since the last demand, (batch, 3); return the forecast."""
+    """Update size, interval and periods since the last demand, (batch, 3); return the forecast."""
     comes = demand > 0
     size, interval, since = memory.T
     memory[:, 0] = np.where(comes, size + weight * (demand - size), size)
@@ -48,7 +50,7 @@ def revise_croston(memory: Array, demand: Array, weight: Array | float) -> Array
 
 
 def revise_tsb(memory: Array, demand: Array, weight: Array | float) -> Array:
-    """Revise size and chance of a demand, (batch, 2); return the forecast."""
+    """Update size and probability of demand, (batch, 2); return the forecast."""
     comes = demand > 0
     memory[:, 0] += np.where(comes, weight * (demand - memory[:, 0]), 0.0)
     memory[:, 1] += weight * (comes - memory[:, 1])
@@ -57,12 +59,12 @@ def revise_tsb(memory: Array, demand: Array, weight: Array | float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class OrderUpToIntermittent(OrderUpToForecast):
-    """Order up to a level that follows the forecast; memory (batch, 1 + 3 demands)."""
+    """Order up to a level that follows the forecast; the memory is (batch, 1 + 3 demands)."""
 
     revise: Callable[[Array, Array, Array], Array] = field(kw_only=True)
 
     def start(self, batch: int) -> Array:
-        """Return that no period has passed, and the long run's size and interval or chance."""
+        """Return 0 for "no period has passed", and the long-run values of each forecast."""
         row = [0.0]
         for demand in self.layout.scenario.demands.values():
             often = max(1.0 - float(mass_of(demand)[0]), 1e-9)
@@ -71,10 +73,10 @@ class OrderUpToIntermittent(OrderUpToForecast):
         return np.tile(row, (batch, 1))
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Revise the forecasts in `memory`, and return the asks, (batch, sources) in units."""
+        """Update the forecasts in `memory`, and return the asks, (batch, sources) in units."""
         last = state[:, self.layout.plant.demands["last"]]
         weight = self.values["weight"][:, 0]
-        kept = memory[0, 0] == 0  # nothing was demanded before the first period
+        kept = memory[0, 0] == 0  # there was no demand before the first period
         forecasts = np.empty((len(state), last.shape[1]))
         for k in range(last.shape[1]):
             cells = memory[:, 1 + 3 * k : 4 + 3 * k]
@@ -89,11 +91,11 @@ class OrderUpToIntermittent(OrderUpToForecast):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why demand is not of that kind, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if reason := smoothed.why_not(scenario):
         return reason
     if all(mass_of(demand)[0] < SELDOM for demand in scenario.demands.values()):
-        return "demand comes in nearly every period: it would be smoothed"
+        return "demand occurs in nearly every period, so use smoothed"
     return ""
 
 

@@ -1,16 +1,17 @@
-"""Base-stock levels for each state of the world that the view shows.
+"""Base-stock levels that depend on the states of the plant that the view shows.
 
     order = max(0, S(state) - inventory position)
 
-One set of levels for each regime of demand (Song and Zipkin 1993 prove it optimal for a single
-item), and another while a supplier or a work center is down: state-aware levels. They are written
-as the local levels of the first regime with everything up, and a shift for each other state, which
-moves the levels of the items that feel it: all that a demand with regimes needs; what a work center
-or supplier makes, its materials, and what is made of it. Without shifts it is base-stock, and the
-tuner starts from the best of that as well.
+There are levels for each regime of demand (Song and Zipkin 1993 prove this optimal for a single
+item), and for the time while a supplier or a work center is down. The parameters are the local
+levels in the first regime with everything up, and a shift for each other state. A shift moves the
+levels of the sources that the state affects. A regime affects all sources that its demand needs. A
+work center or supplier that is down affects the sources of what it makes, of the materials of that,
+and of what is made of it. If all shifts are 0, the policy is base-stock; the tuner also starts from
+the best base-stock.
 
-Textbook sizing: levels of base-stock in each regime as if it lasted; no shift for what is down.
-Levels in units.
+Textbook sizing: the levels of base-stock as if each regime lasted for ever; the shifts for what is
+down are 0. Levels are in units.
 
 >>> from jitgym.distributions import Poisson
 >>> from ..pull.base_stock import newsvendor_level
@@ -40,7 +41,7 @@ REGIME, UP = "regime", "up"
 
 
 def states(scenario: Scenario) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield what the view shows: its owner, `regime` or `up`, and the sources that feel it."""
+    """Yield each state that the view shows: owner, `regime` or `up`, and the affected sources."""
     at = stages(scenario)
     for name, demand in scenario.demands.items():
         if isinstance(demand.quantity, Regimes) and demand.quantity.seen:
@@ -55,7 +56,7 @@ def states(scenario: Scenario) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _near(scenario: Scenario, sources: list[str]) -> list[str]:
-    """These sources, those that make their materials, and those that consume what they make."""
+    """All sources of the items that these make, of their materials, and of what is made of them."""
     items = {scenario.sources[name].makes for name in sources}
     materials = {item for name in sources for item in scenario.sources[name].consumes}
     return [
@@ -67,17 +68,17 @@ def _near(scenario: Scenario, sources: list[str]) -> list[str]:
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there are no such levels, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     for demand in scenario.demands.values():
         if isinstance(demand.quantity, Regimes) and len(demand.quantity.regimes) > 2:
-            return "it has levels for two regimes; here are more"
-    return "" if any(states(scenario)) else "the view shows neither regimes nor what is down"
+            return "it has levels for two regimes; a demand here has more"
+    return "" if any(states(scenario)) else "the view shows no regimes and nothing that can be down"
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return local levels of the first state, and the shift of each source that feels another."""
+    """Return local levels of the first state, and the shift of each source in each other state."""
     levels, *others = [_levels(scenario, regime) for regime in (0, 1)]
-    without = level_parameter(scenario)  # levels that know no regime: with no shift it is those
+    without = level_parameter(scenario)  # the levels of base-stock, which must be within the bounds
     levels = levels.resized(levels.textbook, high=without.textbook)
     place = list(stages(scenario)).index
     felt = [(owner, kind, source) for owner, kind, near in states(scenario) for source in near]
@@ -97,7 +98,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _levels(scenario: Scenario, regime: int) -> Parameter:
-    """Local levels as if demands stayed in this regime."""
+    """Local levels as if demand stayed in this regime."""
     fixed = {
         name: demand.model_copy(
             update={"quantity": list(demand.quantity.regimes.values())[regime], "forecast": None}
@@ -122,7 +123,7 @@ def rule(layout: Layout, values: Values) -> Rule:
 
 
 def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> Rule:
-    """Return a rule whose levels move by these shifts in the second regime, or while down."""
+    """Return a rule whose levels move by these shifts in the second regime or while down."""
     column = next(part.start for part in layout.state if part.name == cell)
     asks, cells, weights = rule.asks.copy(), list(rule.cells), list(rule.weights[0])
     numbers = rule.numbers.copy()
@@ -134,13 +135,13 @@ def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> 
         numbers[0, k, LEVEL] += 0.0 if kind == REGIME else shift
         asks["weights_end"][k:] += 1
         asks["weights"][k + 1 :] += 1
-        asks["on_order"] += 1  # these rows stand behind those of all positions
+        asks["on_order"] += 1  # these rows follow the rows of all positions
         asks["on_order_end"] += 1
     return Rule(asks, np.array(cells, dtype=np.int32), np.array([weights]), numbers)
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the same levels in every state."""
+    """Return the values with which the levels are the same in every state."""
     levels, shifts = parameters(scenario)
     (local,) = values.values()
     return {levels.name: local, shifts.name: np.zeros(shifts.textbook.size)}

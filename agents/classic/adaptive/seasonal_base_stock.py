@@ -1,19 +1,19 @@
-"""Seasonal base-stock: levels follow the mean demand of the periods that they must last.
+"""Seasonal base-stock: levels follow the mean demand of the periods that they must cover.
 
-    order = m(t) + z sigma(t) + Q - inventory position,   where that is at least Q
+    order = m(t) + z sigma(t) + Q - inventory position,   if that is at least Q
 
-m(t) is the mean of the echelon's demand over the coming lead time and one review period, by pattern
-and season; sigma(t) the deviation from it, that of the long run in
-proportion to the root of m(t). Whoever
-orders so has stock before the peak and none after it (Zipkin 2000, section 9.4: the myopic levels
-of a cyclic demand). Q is the least that is worth a shipment, as in an (s,S) policy. Work centers
-follow local levels that stay; 0 there means made to order, since positions are net of backorders.
+m(t) is the mean echelon demand over the coming lead time and one review period, by pattern and
+season. sigma(t) is its standard deviation: the long-run value, scaled with the square root of m(t).
+So stock builds up before a peak and falls before its end (Zipkin 2000, section 9.4: the myopic
+levels of cyclic demand). Q is the least quantity that is worth a shipment, as in an (s,S) policy.
+Sources at work centers follow constant local levels. A level of 0 means made to order, because
+positions are net of backorders.
 
-Textbook sizing: z the normal quantile of the newsvendor ratio; Q the economic order quantity where
-a shipment has a fixed cost, else one lot; local levels as base-stock has them.
-Levels in units.
+Textbook sizing: z is such that the level of an average period is the newsvendor level; Q is the
+economic order quantity if a shipment has a fixed cost, else one lot; local levels are those of
+base-stock. Levels are in units.
 
->>> mean_ahead([10, 10, 30, 30], periods=2)  # of a cycle of four periods
+>>> mean_ahead([10, 10, 30, 30], periods=2)  # a cycle of four periods
 [20.0, 40.0, 60.0, 40.0]
 """
 
@@ -38,7 +38,10 @@ from ..base.forecasting import Forecasts
 
 
 def mean_ahead(means: Sequence[float], periods: float) -> list[float]:
-    """Return the sum of the coming periods' means, of the last one its share, from each on."""
+    """Return for each period of a cycle the sum of the means of this many periods from it on.
+
+    If `periods` is not whole, a share of the last period counts.
+    """
     cycle = np.array(means, dtype=np.float64)
     whole = int(periods)
     total = sum((np.roll(cycle, -k) for k in range(whole)), np.zeros_like(cycle))
@@ -47,14 +50,14 @@ def mean_ahead(means: Sequence[float], periods: float) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class SeasonalBaseStock(Acting):
-    """Levels by the clock for what is bought or moved, constant ones at work centers."""
+    """Levels that follow the clock for what is bought or moved; constant ones at work centers."""
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, sources) in units."""
         return self.worth_a_shipment(self.plan.up_to(state, self.levels(state)))
 
     def worth_a_shipment(self, asked: Array) -> Array:
-        """Return the asks; what is less than Q waits."""
+        """Return the asks; an ask below Q becomes 0."""
         return np.where(at_least(asked, self._least), asked, 0.0)
 
     def levels(self, state: Array) -> Array:
@@ -92,7 +95,7 @@ class SeasonalBaseStock(Acting):
 
     @cached_property
     def _means(self) -> Array:
-        """Mean demand over lead time and review from each period on, (cycle, sources)."""
+        """Mean demand over lead time and review period from each period on, (cycle, sources)."""
         scenario = self.layout.scenario
         factors = Forecasts(self.layout).factors
         columns = []
@@ -106,36 +109,34 @@ class SeasonalBaseStock(Acting):
 
 
 def lasts(stage: Stage) -> float:
-    """Return how many periods a level must last: lead times on the way, queues, one of review."""
+    """Return how many periods a level must cover: lead times, queues, and one review period."""
     usual = mean_of(stage.demand)
     return mean_of(stage.lead_time_demand) / usual if usual else 1.0
 
 
 def least_order(stage: Stage) -> float:
-    """Return the economic order of a shipment in whole lots; one lot without a fixed cost."""
+    """Return Q: the economic order quantity in whole lots; without a fixed cost the least order."""
     return stage.order_quantity if stage.fixed else stage.smallest_order
 
 
 def moved(scenario: Scenario) -> list[str]:
-    """Return the sources at no work center, from supplier to customer."""
+    """Return the sources without a work center, from supplier to customer."""
     return [name for name in stages(scenario) if scenario.sources[name].at is None]
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is no season to follow, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if not any(demand.varies for demand in scenario.demands.values()):
-        return "no demand has a pattern or seasons: it would be base-stock"
+        return "no demand has a pattern or seasons, so use base-stock"
     if not moved(scenario):
-        return "its levels are those of what is bought or moved; all here is made"
+        return "it needs a source that buys or moves an item; all sources here make theirs"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return safety factors and Q of what is bought or moved, and local levels of what is made."""
-    from scipy.special import ndtri  # takes a moment to import: only where it is needed
-
     at, bought = stages(scenario), moved(scenario)
-    factors = [ndtri(np.clip(np.mean(at[name].ratios), 1e-3, 0.999)) for name in bought]
+    factors = [at[name].safety_factor for name in bought]
     quantities = np.array([least_order(at[name]) for name in bought])
     lots = lots_of(at, bought)
     safety = parameter(

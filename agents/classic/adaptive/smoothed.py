@@ -3,16 +3,16 @@
     F' = F + w (demand of the period before - F)                               (Brown 1959)
     order = max(0, T F + z sigma + q - inventory position)
 
-T is the number of periods that a level must last: lead times down to the customer, one review
-period, and the mean waits for work centers and behind largest orders on the way (`Stage.queue`);
-sigma the standard deviation of demand over them, z the safety factor, one for each source; q how
-far whole lots and a minimum order leave the position below the level on the average, 0 for single
-units. There is one forecast for each demand, which begins at its mean; on a line position and level
-are the echelon's, weighted by the bill of materials. What such levels do to orders: Chen, Drezner,
-Ryan and Simchi-Levi (2000).
+T is the number of periods that a level must cover: lead times down to the customer, one review
+period, and the mean waits for work centers and because of maximum orders on the way
+(`Stage.queue`). sigma is the standard deviation of demand over them, and z the safety factor of
+each source. q is how far below the level whole lots and a minimum order leave the position on
+average (0 for single units). There is one forecast for each demand; it starts at the mean. On a
+line, position and level are those of the echelon, weighted by the bill of materials. Chen, Drezner,
+Ryan and Simchi-Levi (2000) show how such levels amplify the variation of orders.
 
-Textbook sizing: w as the scenario's own forecast has it, else 0.2; z such that the level is that of
-the textbook's base-stock policy while the forecast is the mean. Quantities in units.
+Textbook sizing: w is that of the scenario's own forecast, else 0.2; z is such that the level equals
+that of the textbook's base-stock policy if the forecast is the mean. Quantities are in units.
 
 >>> from scipy.special import ndtri
 >>> z = ndtri(0.7 / (0.7 + 0.18))  # Snyder and Shen, example 4.4: demand N(50, 8), L = 4
@@ -31,11 +31,10 @@ import numpy as np
 
 from jitgym.control import echelon_matrix
 from jitgym.control.masses import deviation_of, mean_of
-from jitgym.control.sizing import Stage, echelon_level, stages
+from jitgym.control.sizing import Stage, base_stock_levels, echelon_level, stages
 from jitgym.scenario import Scenario, Smoothing
 
 from ..base.acting import Acting, acting, in_scenario_order
-from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 
 WEIGHT = 0.2
@@ -53,27 +52,27 @@ def order_up_to(
 
 @dataclass(frozen=True, eq=False)
 class OrderUpToForecast(Acting):
-    """Order up to a level that follows the forecast; its memory is the forecast of each demand."""
+    """Order up to a level that follows the forecast; the memory holds a forecast per demand."""
 
     def start(self, batch: int) -> Array:
-        """Return the means of demand, (batch, demands)."""
+        """Return the mean of each demand, (batch, demands)."""
         demands = self.layout.scenario.demands.values()
         return np.tile([demand.mean for demand in demands], (batch, 1))
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Revise the forecasts in `memory`, and return the asks, (batch, sources) in units."""
+        """Update the forecasts in `memory`, and return the asks, (batch, sources) in units."""
         memory += self.values["weight"] * (state[:, self.layout.plant.demands["last"]] - memory)
         return self.up_to_forecast(state, memory)
 
     def up_to_forecast(self, state: Array, forecasts: Array) -> Array:
-        """Return the asks with these forecasts a period, (batch, demands)."""
+        """Return the asks with these forecasts of demand per period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
         levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
         return self.plan.up_to(state, levels + self._below)
 
     @cached_property
     def _units(self) -> Array:
-        """Units of each source's item in a unit of each demand, (demands, sources)."""
+        """Units of each source's item per unit of each demand, (demands, sources)."""
         demands = self.layout.scenario.demands
         return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
@@ -84,12 +83,12 @@ class OrderUpToForecast(Acting):
 
     @cached_property
     def _below(self) -> Array:
-        """How far below the level lots and minimum orders leave the position, (sources,)."""
+        """How far below the level lots and minimum orders leave the position, (sources,), units."""
         return np.array([_below(stage) for stage in self.plan.stages])
 
     @cached_property
     def _deviations(self) -> Array:
-        """Standard deviation of lead time demand, (sources,)."""
+        """Standard deviation of lead time demand, (sources,), units."""
         return np.array([deviation_of(stage.lead_time_demand) for stage in self.plan.stages])
 
 
@@ -98,21 +97,21 @@ def _periods(stage: Stage) -> float:
 
 
 def _below(stage: Stage) -> float:
-    if deviation_of(stage.lead_time_demand) < 1e-9:  # no safety factor says it
+    if deviation_of(stage.lead_time_demand) < 1e-9:  # a safety factor has no effect then
         return echelon_level(stage) - mean_of(stage.lead_time_demand)
     return mean_of(stage.below)
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why demand cannot be forecast so, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     for name, demand in scenario.demands.items():
         if demand.quantity.distribution == "event":
-            return f"it smooths demand a period; {name} come one by one, by a clock"
+            return f"it needs demand per period; {name} arrive one by one, in continuous time"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the weight, and the safety factor of every source."""
+    """Return the weight of the forecast, and the safety factor of every source."""
     at = stages(scenario)
     own = [
         demand.forecast.weight
@@ -130,7 +129,7 @@ def weight_parameter(textbook: float = WEIGHT) -> Parameter:
 
 
 def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter:
-    """Return safety factors of some sources."""
+    """Return the safety factors of these sources as a parameter."""
     return parameter(
         "safety",
         "standard deviations",
@@ -144,9 +143,9 @@ def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter
 
 
 def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
-    """Return z of each source: the textbook's base-stock level in deviations from the mean."""
+    """Return z of each source: how many standard deviations the base-stock level is above T F."""
     names = list(scenario.sources)
-    local = dict(zip(at, level_parameter(scenario).textbook, strict=True))
+    local = base_stock_levels(scenario)  # even above the storage limit, which the plant enforces
     levels = echelon_matrix(scenario) @ [local[name] for name in names]
     return np.array([_factor(stage, levels[names.index(name)]) for name, stage in at.items()])
 

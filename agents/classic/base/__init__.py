@@ -1,1 +1,1 @@
-"""What classic policies share: how one is declared, sized, built, and what it forecasts."""
+"""What classic policies share: declaration, common parameters, orders and forecasts."""

@@ -1,6 +1,6 @@
-"""What policies that are no compiled rule share: positions, asks in lots, levels by local numbers.
+"""Tools for policies that are not compiled rules: positions, orders in lots, local levels.
 
-Arrays stand in the scenario's order of sources, one row a plant of the batch.
+Arrays follow the scenario's order of sources, with one row per plant of the batch.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from jitgym.units import at_least, whole
 
 from .declaration import Array, Values, plain
 
-MOST_KNOWN = 200_000  # rows that are remembered
+MOST_KNOWN = 200_000  # rows whose results are kept
 
 
 @dataclass(frozen=True, eq=False)
 class Acting(Printed):
-    """A policy that looks at the view: values are rows, one policy or one for each row of a batch.
+    """A policy that computes its orders from the view in Python.
 
-    A subclass says what it asks for; with memory it also says how that begins.
+    Its values are rows: one row for a single policy, or one row for each row of a batch. A subclass
+    defines `asks`; a subclass with memory also defines `start`.
     """
 
     name: str
@@ -41,23 +42,23 @@ class Acting(Printed):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As it was made, for tables and files."""
+        """The parameters as a person writes them, for tables and files."""
         return plain({name: value[0] for name, value in self.values.items()})
 
     def start(self, batch: int) -> Array:
-        """Return no memory."""
+        """Return an empty memory."""
         return np.empty((batch, 0))
 
     def act(self, view: View, memory: Array) -> Array:
-        """Return what it asks for, (batch, sources) in units, or with priorities beside it."""
+        """Return the orders, (batch, sources) in units, followed by priorities if there are any."""
         return self.asks(ViewLayout(self.layout).state(np.asarray(view, np.float64)), memory)
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the same of a matrix of states, (batch, cells)."""
+        """Return the same from a matrix of states, (batch, cells)."""
         raise NotImplementedError
 
     def crowd(self, others: Sequence[Self], episodes: int) -> Self:
-        """Return this policy and others as one, each for as many rows of a batch as episodes."""
+        """Return this policy and others as one policy; each acts in `episodes` rows of a batch."""
         policies = (self, *others)
         values = {
             name: np.repeat(np.concatenate([p.values[name] for p in policies]), episodes, axis=0)
@@ -67,13 +68,13 @@ class Acting(Printed):
 
     @cached_property
     def plan(self) -> Positions:
-        """Positions and asks of this plant."""
+        """The positions of this plant, and orders from levels."""
         return Positions(self.layout)
 
 
 @dataclass(frozen=True)
 class Positions:
-    """The echelon positions of a plant, and asks from levels."""
+    """The echelon positions of a plant, and the orders that follow from levels."""
 
     layout: Layout
 
@@ -85,14 +86,14 @@ class Positions:
 
     @cached_property
     def lots(self) -> Array:
-        """Lot size of each source, (sources,)."""
+        """The lot size of each source, (sources,)."""
         return np.array([source.lot_size for source in self.layout.scenario.sources.values()])
 
     @cached_property
     def matrix(self) -> Array:
-        """Units of each echelon's position for a unit of each state cell, (cells, sources).
+        """The weight of each state cell in the echelon position of each source, (cells, sources).
 
-        As each source sees it before any other is asked.
+        It is the position that each source sees before any other source is asked.
         """
         of_item = echelons(self.layout)
         names = self.layout.scenario.sources
@@ -101,7 +102,7 @@ class Positions:
         )
 
     def columns(self, positions: Sequence[Cells]) -> Array:
-        """Return rows of cells as columns of a matrix, (cells, positions)."""
+        """Return rows of cells as the columns of a matrix, (cells, positions)."""
         matrix = np.zeros((self.layout.cells, len(positions)))
         for k, position in enumerate(positions):
             for cell, units in position.items():
@@ -111,12 +112,12 @@ class Positions:
 
     @cached_property
     def to_echelon(self) -> Array:
-        """Echelon levels = local levels @ this, (sources, sources)."""
+        """The matrix M with echelon levels = local levels @ M, (sources, sources)."""
         return echelon_matrix(self.layout.scenario).T
 
     @cached_property
     def order(self) -> list[tuple[int, npt.NDArray[np.intp]]]:
-        """In the order of asking: source, and those whose asks raise the position that it sees."""
+        """Each source in the order of asking, and the earlier sources whose orders it counts."""
         scenario = self.layout.scenario
         place = list(scenario.sources).index
         counted, before = scenario.reworked, scenario.asked_before
@@ -133,30 +134,30 @@ class Positions:
 
     @cached_property
     def has_rivals(self) -> list[bool]:
-        """Whether another source of its item is asked after each source, or shares its storage."""
+        """For each source, whether another one of its item is asked later or shares its storage."""
         scenario = self.layout.scenario
         first = {name for names in scenario.asked_before.values() for name in names}
         return [name in first or scenario.shares_storage(name) for name in scenario.sources]
 
     def cell(self, name: str) -> int:
-        """Return the cell of the state with this name."""
+        """Return the first state cell with this name."""
         return next(part.start for part in self.layout.state if part.name == name)
 
     def total(self, state: Array, name: str) -> Array:
-        """Return the total of the cells with this name, (batch,); 0 where there are none."""
+        """Return the sum of the cells with this name, (batch,); 0 if there are none."""
         for part in self.layout.state:
             if part.name == name:
                 return np.asarray(state[:, part.start : part.stop].sum(axis=1))
         return np.zeros(state.shape[0])
 
     def up_to(self, state: Array, levels: Array) -> Array:
-        """Return whole lots up to these echelon levels, (batch, sources)."""
+        """Return orders in whole lots up to these echelon levels, (batch, sources)."""
         return self.closing(state, levels - state @ self.matrix)
 
     def closing(self, state: Array, gaps: Array) -> Array:
-        """Return whole lots that close these gaps, (batch, sources).
+        """Return orders in whole lots that close these gaps, (batch, sources).
 
-        Of several sources of an item, what one can be granted closes the next one's too.
+        If an item has several sources, what one can be granted also reduces the gap of the next.
         """
         asked = np.zeros_like(gaps)
         for k, others in self.order:
@@ -169,9 +170,9 @@ class Positions:
         return asked
 
     def hold_back(self, state: Array, asked: Array, least: Array) -> Array:
-        """Return the asks; what its work center is not set up for waits until it is worth a setup.
+        """Return the orders without those that are not yet worth a setup of their work center.
 
-        `least` is the smallest run of each source in units, (..., sources).
+        `least` is the smallest run that is worth a setup, by source in units, (..., sources).
         """
         begins = at_least(asked, np.maximum(least, 0.0))
         for source, center in self.set_up:
@@ -180,7 +181,7 @@ class Positions:
 
     @cached_property
     def set_up(self) -> list[tuple[int, int]]:
-        """Sources at work centers that several share and set up for: source, cell of the setup."""
+        """The sources of `shared`, each with the state cell of its work center's setup."""
         names = list(self.layout.scenario.sources)
         return [
             (names.index(name), self.cell(f"{self.layout.scenario.sources[name].at}.setup"))
@@ -196,13 +197,16 @@ class Positions:
 
 @compiled
 def write_granted(plant: Plant, s: int, state: Array, asked: Array) -> None:
-    """Cut what is asked from source s down to what can be granted, asked (batch, sources)."""
+    """Reduce the order at source s to what can be granted; `asked` is (batch, sources)."""
     for e in range(state.shape[0]):
         asked[e, s] = most_granted(plant, s, state[e], asked[e])
 
 
 def shared(scenario: Scenario) -> list[str]:
-    """Return the sources that take a setup at a work center with others, supplier to customer."""
+    """Return the sources at work centers that have setups and several sources.
+
+    The order is from supplier to customer.
+    """
     takes = {
         source.at
         for source in scenario.sources.values()
@@ -222,9 +226,9 @@ def shared(scenario: Scenario) -> list[str]:
 def remembered(
     known: dict[bytes, Array], cells: Array, work: Callable[[list[int]], Array]
 ) -> Array:
-    """Return what was found for each row of cells, one row each, and find it where it is new.
+    """Return the result for each row of cells; compute it where the row is new.
 
-    `work` is given the places of new rows, each once, and returns their findings in that order.
+    `work` gets the places of the new rows, each row once, and returns their results in that order.
     """
     keys = [row.tobytes() for row in np.ascontiguousarray(cells)]
     if len(known) > MOST_KNOWN:
@@ -236,7 +240,7 @@ def remembered(
 
 
 def acting(policy: type[Acting], **more: Any) -> Callable[[str, Layout, Values], Policy]:
-    """Return how a policy is built that looks at the view, of the values of one policy."""
+    """Return the function that builds such a policy from the values of one policy."""
 
     def build(name: str, layout: Layout, values: Values) -> Policy:
         return policy(name, layout, rows(values), **more)
@@ -250,9 +254,9 @@ def rows(values: Values) -> dict[str, Array]:
 
 
 def in_scenario_order(layout: Layout, listed: Array, names: Sequence[str] | None = None) -> Array:
-    """Return (..., of) numbers by source, listed from supplier to customer, in scenario order.
+    """Return numbers in scenario order that are listed from supplier to customer, (..., of).
 
-    With `names` they belong to these sources, and all others get 0.
+    With `names`, the numbers belong to these sources, and all other sources get 0.
     """
     order = from_supplier_to_customer(layout.scenario) if names is None else list(names)
     found = np.zeros((*listed.shape[:-1], len(layout.scenario.sources)))

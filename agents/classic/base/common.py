@@ -1,4 +1,4 @@
-"""Parameters that many policies have: local levels, cards, quantities; and what they come to."""
+"""Parameters that many policies share (local levels, cards, quantities), and their conversions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .declaration import Array, Parameter, Values, parameter
 def level_parameter(
     scenario: Scenario, of: Iterable[str] | None = None, name: str = ""
 ) -> Parameter:
-    """Return local base-stock levels as a parameter, of every source or of those named.
+    """Return the local base-stock levels as a parameter, for all sources or for those in `of`.
 
-    It is called `level` where the plant has one source, unless it is given another name. A level
-    above the storage asks for what is never granted, so that no level is above it.
+    Its name is `level` if the plant has one source and `name` is not given. No level is above the
+    storage, because orders above the storage are never granted.
     """
     at, textbook = stages(scenario), base_stock_levels(scenario)
     names = tuple(at if of is None else of)
@@ -44,13 +44,13 @@ def level_parameter(
 
 
 def station_levels(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the local levels of the sources that are no outside suppliers, where there are any."""
+    """Return the local levels of the sources that are not outside suppliers, if there are any."""
     stations = [name for name in stages(scenario) if name not in outside_suppliers(scenario)]
     return (level_parameter(scenario, stations, "levels"),) if stations else ()
 
 
 def levels_of_stations(layout: Layout, values: Values) -> dict[str, float]:
-    """Return source -> echelon level of those levels; an outside supplier's is that below it."""
+    """Return source -> echelon level; the local level of an outside supplier counts as 0."""
     suppliers = outside_suppliers(layout.scenario)
     names = [s for s in from_supplier_to_customer(layout.scenario) if s not in suppliers]
     return echelon_levels(layout, names, values.get("levels", np.empty(0)).tolist())
@@ -59,7 +59,7 @@ def levels_of_stations(layout: Layout, values: Values) -> dict[str, float]:
 def echelon_levels(
     layout: Layout, names: Iterable[str], local: Iterable[float]
 ) -> dict[str, float]:
-    """Return source -> echelon level of local levels; those that are not named count as 0."""
+    """Return source -> echelon level from local levels; sources not in `names` count as 0."""
     given = dict(zip(names, local, strict=True))
     sources = layout.scenario.sources
     levels = echelon_matrix(layout.scenario) @ [given.get(name, 0.0) for name in sources]
@@ -67,7 +67,7 @@ def echelon_levels(
 
 
 def all_echelon_levels(layout: Layout, local: Array) -> dict[str, float]:
-    """Return source -> echelon level, of the local levels from supplier to customer."""
+    """Return source -> echelon level from local levels listed from supplier to customer."""
     return echelon_levels(layout, from_supplier_to_customer(layout.scenario), local.tolist())
 
 
@@ -77,14 +77,14 @@ def at_suppliers(layout: Layout, values: Array) -> dict[str, float]:
 
 
 def lots_of(at: Mapping[str, Stage], names: Iterable[str] | None = None) -> Array:
-    """Return the lot sizes of some sources, or of all from supplier to customer, in units."""
+    """Return the lot sizes of these sources, or of all from supplier to customer, in units."""
     return np.array([at[name].lot for name in (at if names is None else names)])
 
 
 def units_of_cards(
     layout: Layout, cards: Array, names: Iterable[str] | None = None
 ) -> dict[str, float]:
-    """Return source -> units that its cards stand for: one lot each."""
+    """Return source -> the units that its cards stand for: one lot per card."""
     scenario = layout.scenario
     order = from_supplier_to_customer(scenario) if names is None else names
     counts = zip(order, cards.tolist(), strict=True)
@@ -92,10 +92,10 @@ def units_of_cards(
 
 
 def held_by_cards(scenario: Scenario, cards: Array) -> Array:
-    """Return the most units of its item that cards let each source see, in their order.
+    """Return the most units of its item that each source can see under these cards.
 
-    Each source of an item is asked while all that there is of it is below its own cards: there is
-    never more than the source with most of them allows.
+    The order is from supplier to customer. A source is asked only while all units of its item are
+    below its own cards, so there are never more units than the source with the most cards allows.
     """
     units = cards * lots_of(stages(scenario))
     made = [scenario.sources[name].makes for name in from_supplier_to_customer(scenario)]

@@ -1,7 +1,7 @@
-"""What a classic policy declares: its parameters with their textbook sizes, and how it is built.
+"""How a classic policy is declared: its parameters, their textbook sizes, and how it is built.
 
 Lists of values follow the sources from supplier to customer: items upstream first, the sources of
-one item in scenario order. Where there is one value, a plain number does.
+one item in scenario order. A single value may be given as a plain number.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from jitgym.units import is_whole
 
 Array = npt.NDArray[np.float64]
 Values = Mapping[str, Array]
-"""Parameter -> its values, (of,)."""
+"""Name of a parameter -> its values, (of,)."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a policy: a number for each source in `of`; see `parameter`."""
+    """One parameter of a policy, with a number for each source in `of`; see `parameter`."""
 
     name: str
     unit: str
     of: tuple[str, ...]  # sources from supplier to customer, or ("policy",) for a single number
-    textbook: Array  # the textbook's size, (of,)
-    high: Array  # a tuner looks no higher, (of,)
-    step: Array  # finest difference that a tuner tries, (of,)
-    low: Array  # a tuner looks no lower, (of,)
-    least: Array  # below this a value makes no sense, (of,)
-    most: float = math.inf  # nor does it above this
-    whole: bool = False  # only multiples of `step` make sense
-    real: bool = False  # any number does; `step` is only how finely a tuner writes it
+    textbook: Array  # its textbook size, (of,)
+    high: Array  # a tuner tries nothing higher, (of,)
+    step: Array  # the smallest difference that a tuner tries, (of,)
+    low: Array  # a tuner tries nothing lower, (of,)
+    least: Array  # a value below this is not valid, (of,)
+    most: float = math.inf  # a value above this is not valid
+    whole: bool = False  # only multiples of `step` are valid
+    real: bool = False  # every number is valid; a tuner rounds it to `step`
     alias: str = ""
 
     def resized(self, textbook: npt.ArrayLike, high: npt.ArrayLike = 0.0, **changes: Any) -> Self:
-        """Return it with another textbook size, and bounds of the search that hold it."""
+        """Return this parameter with another textbook size, which its search bounds include."""
         size = np.asarray(textbook, dtype=np.float64)
         most = np.maximum(np.maximum(self.high, high), size)
         return replace(self, textbook=size, high=most, low=np.minimum(self.low, size), **changes)
 
     def checked(self, given: object, policy: str) -> Array:
-        """Return what a person gave as values, (of,). Raises ScenarioError."""
+        """Return given values as an array, (of,). Raises ScenarioError if they are not valid."""
         values = given.tolist() if isinstance(given, np.ndarray | np.generic) else given
         listed = list(values) if isinstance(values, list | tuple) else [values]
         if len(listed) != len(self.of):
@@ -65,7 +65,7 @@ class Parameter:
         return np.array(listed, dtype=np.float64)
 
     def _fault(self, value: object, step: float, least: float) -> str:
-        """What a value should have been, or nothing."""
+        """Return what was expected instead of a value; "" if the value is valid."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "a number"
         if not math.isfinite(value):
@@ -91,10 +91,10 @@ def parameter(
     least: npt.ArrayLike | None = None,
     **kind: Any,
 ) -> Parameter:
-    """Return a parameter from numbers that are given for all of its sources, or as one for each.
+    """Return a parameter; each number is given once for all sources, or once per source.
 
-    The search reaches at least the textbook's size. Without `least`, that is `low`; where `low` is
-    negative any number makes sense.
+    The search reaches at least the textbook size. The default of `least` is `low`; if `low` is
+    negative, every number is valid.
 
     >>> parameter("safety", "standard deviations", 1.64, of=("mill", "press"), high=1, low=-2).high
     array([1.64, 1.64])
@@ -112,27 +112,27 @@ def parameter(
 
 @dataclass(frozen=True)
 class Classic:
-    """A classic policy: where it applies, what its parameters are, how it is built of them."""
+    """A classic policy: where it applies, its parameters, and how it is built from them."""
 
     name: str
-    why_not: Callable[[Scenario], str]  # in one line why it does not apply; "" where it does
+    why_not: Callable[[Scenario], str]  # in one line why it does not apply; "" if it does
     parameters: Callable[[Scenario], tuple[Parameter, ...]]
     build: Callable[[str, Layout, Values], Policy]  # (name in tables, plant, values)
-    holds: tuple[Special, ...] = ()  # simpler policies that it is for some of its values
-    base: Callable[[Scenario], Classic] | None = None  # what is tuned in its place
-    is_slow: bool = False  # a tuner tries few parameters
+    holds: tuple[Special, ...] = ()  # simpler policies that it equals for some values
+    base: Callable[[Scenario], Classic] | None = None  # the policy that is tuned instead
+    is_slow: bool = False  # a tuner tries few candidates
 
 
 @dataclass(frozen=True)
 class Special:
-    """A policy that another holds as a special case: whoever tunes the other starts there too."""
+    """A policy that is a special case of another; the tuner of the other also starts there."""
 
     classic: Classic
-    embed: Callable[[Scenario, Values], Values]  # its values -> those of the other that do the same
+    embed: Callable[[Scenario, Values], Values]  # its values -> equivalent values of the other
 
 
 def ruled(rule: Callable[[Layout, Values], Rule]) -> Callable[[str, Layout, Values], Policy]:
-    """Return how a policy is built that is a pull rule of its values."""
+    """Return the function that builds a policy from the pull rule of its values."""
 
     def build(name: str, layout: Layout, values: Values) -> Policy:
         return RulePolicy(name, layout, rule(layout, values), plain(values))
@@ -141,7 +141,7 @@ def ruled(rule: Callable[[Layout, Values], Rule]) -> Callable[[str, Layout, Valu
 
 
 def values_of(policy: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> Values:
-    """Return all values: what is given, else the textbook's. Raises ScenarioError."""
+    """Return all values: those given, else the textbook sizes. Raises ScenarioError."""
     names = {parameter.name: parameter.name for parameter in parameters}
     names |= {parameter.alias: parameter.name for parameter in parameters if parameter.alias}
     for name in given:
@@ -158,7 +158,7 @@ def values_of(policy: str, parameters: Sequence[Parameter], given: Mapping[str, 
 
 
 def plain(values: Values) -> dict[str, Any]:
-    """Return values as a person would write them: a number where there is one, else a list.
+    """Return values as a person writes them: one value as a number, several as a list.
 
     >>> plain({"quantity": np.array([304.0]), "levels": np.array([2.5, 6.0])})
     {'quantity': 304, 'levels': [2.5, 6]}

@@ -1,10 +1,12 @@
-"""Forecasts of the coming periods, and of a new product's rest, from what the view shows.
+"""Forecasts from the view: demand of the coming periods, and remaining demand of a new product.
 
     F' = F + w (demand of the period before - F)                               (Brown 1959)
 
-Where pattern or season make a demand vary, it is smoothed and forecast by its factors. A new
-product's level is gamma; given n units over a share c of its life, demand over a share s more is
-negative binomial of size shape + n and mean s (shape + n) / (rate + c) (Fisher and Raman 1996).
+F is the forecast and w its weight. If a demand varies by pattern or season, its factor is removed
+before smoothing, and the factors of the coming periods are put into the forecast. The level of a
+new product's demand is gamma distributed; after n units over a share c of its life, the demand over
+a further share s is negative binomial with size shape + n and mean s (shape + n) / (rate + c)
+(Fisher and Raman 1996).
 """
 
 from __future__ import annotations
@@ -26,22 +28,22 @@ LONGEST = 64  # periods ahead
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Smoothed forecasts of every demand; the memory holds F of each, and the period."""
+    """Smoothed forecasts of every demand; the memory holds each F and the number of periods."""
 
     layout: Layout
 
     @property
     def width(self) -> int:
-        """Cells of memory."""
+        """The number of memory cells."""
         return len(self.layout.scenario.demands) + 1
 
     def start(self, batch: int) -> Array:
-        """Return mean demand, and that no period has passed, (batch, demands + 1)."""
+        """Return the mean demands and 0 periods, (batch, demands + 1)."""
         means = [demand.mean for demand in self.layout.scenario.demands.values()]
         return np.tile([*means, 0.0], (batch, 1))
 
     def revise(self, state: Array, memory: Array, weight: Array) -> None:
-        """Smooth the demand of the period before into the memory, and count the period."""
+        """Update the forecasts with the demand of the period before, and count the period."""
         last = state[:, self.layout.plant.demands["last"]]
         before = (memory[:, -1].astype(np.int64) - 1) % self.factors.shape[0]
         factors = self.factors[before]
@@ -51,15 +53,16 @@ class Forecasts:
         memory[:, -1] += 1.0
 
     def ahead(self, memory: Array, periods: int) -> Array:
-        """Return the forecasts of this and the coming periods, (batch, periods, demands)."""
+        """Return the forecasts of this period and the next ones, (batch, periods, demands)."""
         now = memory[:, -1].astype(np.int64) - 1
         coming = (now[:, np.newaxis] + np.arange(periods)) % self.factors.shape[0]
         return memory[:, np.newaxis, :-1] * self.factors[coming]
 
     def shown(self, state: Array, expected: Array) -> Array:
-        """Return forecasts, (batch, periods, demands), with what the view itself forecasts.
+        """Return `expected`, (batch, periods, demands), updated with what the view forecasts.
 
-        Of what is revealed ahead the periods that it tells, of a causal forecast all of them.
+        Demand that is revealed ahead replaces the periods that it covers; a causal forecast
+        replaces all periods.
         """
         found = expected
         for part in self.layout.state:
@@ -78,9 +81,9 @@ class Forecasts:
 
     @cached_property
     def factors(self) -> Array:
-        """Each period's mean over the long run's, (cycle, demands).
+        """The mean of each period divided by the long-run mean, (cycle, demands).
 
-        Of a new product by the plan of its life, and nothing when the season is over.
+        For a new product they follow the plan of its life. They are 0 after the end of a season.
         """
         scenario = self.layout.scenario
         lives = [isinstance(d.quantity, LifeCycle) for d in scenario.demands.values()]
@@ -105,7 +108,7 @@ class Forecasts:
 
 @dataclass(frozen=True)
 class Life:
-    """What is known of a new product's demand."""
+    """What is known about the demand of a new product."""
 
     layout: Layout
     demand: str
@@ -117,7 +120,7 @@ class Life:
 
     @cached_property
     def _passed(self) -> Array:
-        """Share of its life that has passed before each period, (periods + LONGEST,)."""
+        """The share of the product's life that lies before each period, (periods + LONGEST,)."""
         life = self._life
         shares = np.concatenate([np.zeros(life.first), life.shares])
         periods = self.layout.scenario.horizon.periods + LONGEST
@@ -130,7 +133,7 @@ class Life:
         return quantity
 
     def predicted(self, state: Array, first: float, last: Array | float) -> tuple[Array, Array]:
-        """Return mean and variance of demand from so many periods ahead to before so many."""
+        """Return mean and variance of demand from `first` periods ahead until before `last`."""
         life, clock = self._life, self.layout.plant.clock
         now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
         most = self._passed.size - 1

@@ -1,1 +1,1 @@
-"""Closed forms of the inventory literature, without a policy."""
+"""Closed formulas of the inventory literature, independent of any policy."""

@@ -1,7 +1,8 @@
-"""Economic order quantities, Harris (1913) and beyond, for demand at a constant rate.
+"""Economic order quantities (Harris 1913, and extensions) for demand at a constant rate.
 
-K fixed cost of an order, D demand and h holding cost a unit, both a period; quantities in units,
-costs a period. Sections of Snyder and Shen, Fundamentals of Supply Chain Theory (2nd edition).
+K is the fixed cost of an order, D the demand per period, and h the holding cost per unit and
+period; quantities in units, costs per period. Sections and examples are those of Snyder and Shen,
+Fundamentals of Supply Chain Theory (2nd edition).
 
 >>> with_backorders(fixed=8, demand=1300, holding=0.225, backorder=5)  # example 3.8
 (310.8126, 0.0430622, 66.92136)
@@ -31,16 +32,18 @@ from jitgym.scenario import economic_order_quantity
 
 
 def economic_cost(fixed: float, demand: float, holding: float) -> float:
-    """Return the cost a period of ordering and holding at that quantity, sqrt(2 K D h)."""
+    """Return the ordering and holding cost per period at the optimal quantity, sqrt(2 K D h)."""
     return math.sqrt(2 * fixed * demand * holding)
 
 
 def with_backorders(
     fixed: float, demand: float, holding: float, backorder: float
 ) -> tuple[float, float, float]:
-    """Return the quantity, the share of it that waits, and the cost a period (section 3.5).
+    """Return the quantity, the share of it that is backordered, and the cost per period.
 
     Q = sqrt(2 K D (h + b) / (h b)),   share = h / (h + b),   cost = h b / (h + b) Q
+
+    b is the backorder cost per unit and period (section 3.5).
     """
     share = holding / (holding + backorder)
     net = holding * (1 - share)
@@ -50,7 +53,7 @@ def with_backorders(
 def with_production_rate(
     fixed: float, demand: float, holding: float, rate: float
 ) -> tuple[float, float]:
-    """Return the lot and the cost a period where a lot comes in at a rate (section 3.6).
+    """Return the lot and the cost per period if a lot is produced at a rate (section 3.6).
 
     Q = sqrt(2 K D / (h (1 - D / rate))),   cost = sqrt(2 K D h (1 - D / rate))
     """
@@ -61,10 +64,10 @@ def with_production_rate(
 def all_units_discount(
     fixed: float, demand: float, interest: float, breaks: Sequence[float], prices: Sequence[float]
 ) -> tuple[float, float]:
-    """Return the quantity and the cost a period, purchases included (section 3.4.1).
+    """Return the quantity and the cost per period, purchases included (section 3.4.1).
 
-    From each break on all units cost that price; holding is interest x price. The best is the EOQ
-    of a price, where it lies in its range, or a break.
+    An order that reaches a break gets its price for all units; holding costs interest x price. The
+    best quantity is a break, or the EOQ of a price if it lies in the range of that price.
     """
     found = []
     for price, (low, high) in zip(prices, pairwise([*breaks, math.inf]), strict=True):
@@ -80,10 +83,10 @@ def all_units_discount(
 def incremental_discount(
     fixed: float, demand: float, interest: float, breaks: Sequence[float], prices: Sequence[float]
 ) -> tuple[float, float]:
-    """Return the quantity and the cost a period, purchases included (section 3.4.2).
+    """Return the quantity and the cost per period, purchases included (section 3.4.2).
 
-    Only units beyond a break cost the lower price. What the units before it cost more acts as a
-    fixed cost e: Q = sqrt(2 (K + e) D / (i c)), cost = c D + i e / 2 + sqrt(2 (K + e) D i c).
+    Only units beyond a break cost the lower price c. The extra cost of the units before it acts as
+    a fixed cost e: Q = sqrt(2 (K + e) D / (i c)), cost = c D + i e / 2 + sqrt(2 (K + e) D i c).
     """
     found, more, previous = [], 0.0, prices[0]
     for price, (low, high) in zip(prices, pairwise([*breaks, math.inf]), strict=True):
@@ -105,26 +108,27 @@ def with_disruptions(
     disruption: float,
     recovery: float,
 ) -> tuple[float, float]:
-    """Return the quantity and the cost a period where the supplier fails at times (section 9.2).
+    """Return the quantity and the cost per period for a supplier with disruptions (section 9.2).
 
-    It fails and recovers at these rates a period, an order waits until it is up, and a unit that is
-    short meanwhile is lost at this cost (Parlar and Berkin 1991; Berk and Arreola-Risa 1994):
+    The supplier fails and recovers at rates d and r per period. An order waits until the supplier
+    is up, and demand without stock is lost at cost b per unit (Parlar and Berkin 1991; Berk and
+    Arreola-Risa 1994):
 
         cost(Q) = (K + h Q^2 / (2 D) + b D w / r) / (Q / D + w / r)
         w       = d / (d + r) (1 - e^(-(d + r) Q / D))
 
-    r recovery, d disruption; w is the chance that it is down when the stock is out.
+    w is the probability that the supplier is down when the stock runs out.
     """
-    from scipy.optimize import minimize_scalar  # takes a while to import
+    from scipy.optimize import minimize_scalar  # imported here, because it takes a while
 
     def cost(quantity: float) -> float:
         rate = disruption + recovery
         down = disruption / rate * -math.expm1(-rate * quantity / demand)
-        out = down / recovery  # mean periods without stock, a cycle
+        out = down / recovery  # mean periods without stock per cycle
         costs = fixed + holding * quantity**2 / (2 * demand) + backorder * demand * out
         return costs / (quantity / demand + out)
 
-    # Were w its bound, the best would be a root of a quadratic; the best is below twice that.
+    # With w at its bound, the best quantity solves a quadratic; the true best is below twice that.
     wait = disruption / (disruption + recovery) / recovery
     extra = math.sqrt(
         (demand * wait) ** 2 + 2 * demand / holding * (fixed + backorder * demand * wait)

@@ -1,11 +1,11 @@
-"""The newsvendor: how much for one period, when too much costs h a unit and too little b.
+"""The newsvendor: the level for one period if a unit left costs h and a unit short costs b.
 
     F(S) = b / (b + h)
 
-F the distribution of what must be covered: a period's demand, or with a lead time of L periods that
-of L + 1. Of demand in whole units S is the least that covers the ratio: `base_stock`. Sections of
-Snyder and Shen, Fundamentals of Supply Chain Theory (2nd edition); quantities in units, costs a
-period.
+F is the distribution of the demand that must be covered: of one period or, with a lead time of L
+periods, of L + 1 periods. For demand in whole units, S is the smallest level that covers the ratio
+(see `base_stock`). Sections and examples are those of Snyder and Shen, Fundamentals of Supply Chain
+Theory (2nd edition). Quantities in units, costs per period.
 
 >>> normal_level(mean=50, deviation=8, holding=0.18, shortage=0.7)  # example 4.1
 (56.60396, 1.997605)
@@ -26,9 +26,11 @@ from jitgym.control.costs import critical_ratio
 def normal_level(
     mean: float, deviation: float, holding: float, shortage: float, lead_time: float = 0
 ) -> tuple[float, float]:
-    """Return the level and its cost a period for normal demand (sections 4.3.2 and 4.3.4).
+    """Return the level and its cost per period for normal demand (sections 4.3.2 and 4.3.4).
 
-    S = m + z s,   cost = (h + b) phi(z) s,   m and s over the lead time and one period
+    S = m + z s,   cost = (h + b) phi(z) s
+
+    m and s are mean and standard deviation of demand over the lead time and one period.
     """
     periods = lead_time + 1
     spread = deviation * math.sqrt(periods)
@@ -39,10 +41,11 @@ def normal_level(
 def level_with_disruptions(
     demand: float, holding: float, shortage: float, disrupted: float, recovered: float
 ) -> tuple[float, float]:
-    """Return the level and its cost a period for constant demand and a supplier that fails.
+    """Return the level and its cost per period for constant demand and a supplier that fails.
 
-    S covers n periods more than one, the least n with P(down for at most n periods) >= b / (b + h),
-    for chances of going down and coming back up a period (Tomlin 2006; section 9.3).
+    S covers 1 + n periods, with n the smallest number for which P(down for at most n periods) >=
+    b / (b + h). `disrupted` and `recovered` are the probabilities per period that the supplier goes
+    down and that it comes back up (Tomlin 2006; section 9.3).
     """
     down = disrupted / (disrupted + recovered)
 
@@ -53,10 +56,10 @@ def level_with_disruptions(
     stocked = 0
     while covered(stocked) < ratio:
         stocked += 1
-    # In a period the supplier has been down for n: n + 1 periods' demand has left the level.
+    # After n periods down, the demand of n + 1 periods has been taken from the level.
     cost = holding * stocked * covered(0)
     for periods in range(1, stocked + 1):
         cost += holding * (stocked - periods) * (covered(periods) - covered(periods - 1))
-    # Beyond, shortage grows by one demand a period: the mean of a geometric tail.
+    # After that, shortage grows by one demand per period: the mean of a geometric tail.
     cost += shortage * (1 - covered(stocked)) / recovered
     return demand * (stocked + 1), demand * cost

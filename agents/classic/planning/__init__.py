@@ -1,1 +1,1 @@
-"""Planning policies: orders come from a plan over the coming periods."""
+"""Planning policies: orders follow from a plan over the coming periods."""

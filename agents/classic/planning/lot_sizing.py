@@ -1,16 +1,17 @@
-"""Rolling lot sizing: every period plan lots over the forecast, and order the first if it is due.
+"""Rolling lot sizing: in every period plan lots over the forecast, and order the first if due.
 
 An order is due when the inventory position no longer covers the forecast over the lead time and one
-period of review, and safety stock z sigma. It covers whole periods of forecast requirements; how
-many, a method of lot sizing says: `wagner_whitin` or `silver_meal`. Only the first lot is ordered,
-and the plan made anew in the next period with what is known then (Baker 1977 on rolling schedules).
+review period, plus safety stock z sigma. An order covers whole periods of forecast requirements. A
+method of lot sizing decides how many: `wagner_whitin` or `silver_meal`. Only the first lot is
+ordered. The next period makes a new plan with what is known then (Baker 1977 on rolling schedules).
 
-The forecast is the scenario's own where it has one (what is revealed ahead, or causal); else demand
-is smoothed (`forecasting`), by pattern and season. Outside suppliers are ordered from so, on their
-echelon positions; stations below follow local base-stock levels, as with `eoq`.
+The forecast is the scenario's own if it has one (demand revealed ahead, or a causal forecast).
+Otherwise demand is smoothed (`forecasting`), by pattern and season. The plans order from outside
+suppliers, on echelon positions; stations follow local base-stock levels, as in `eoq`.
 
-Textbook sizing: z so that the reorder point is that of `eoq` while the forecast is the mean. Sigma
-is the deviation from the forecast: what pattern and season make of demand is known.
+Textbook sizing: z is such that the reorder point is that of `eoq` if the forecast is the mean.
+sigma is the standard deviation from the forecast; pattern and season are known, so they do not add
+to it.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ Method = Callable[[Array, float, float], npt.NDArray[np.intp]]
 
 @dataclass(frozen=True, eq=False)
 class RollingLots(Acting):
-    """Lots over the forecast; its memory is the forecasts."""
+    """Lots over the forecast; the memory holds the forecasts."""
 
     method: Method = field(kw_only=True)
 
     def start(self, batch: int) -> Array:
-        """Return the forecasts with which an episode begins."""
+        """Return the forecasts at the start of an episode."""
         return self._forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Revise the forecasts, and return the first lots that are due, (batch, sources)."""
+        """Update the forecasts, and return the first lots that are due, (batch, sources)."""
         self._forecasts.revise(state, memory, self.values["weight"])
         expected = self._forecasts.shown(state, self._forecasts.ahead(memory, self._horizon))
         local = self.values.get("levels", np.zeros((1, 0)))
@@ -61,7 +62,7 @@ class RollingLots(Acting):
             k = names.index(name)
             stage = self.plan.stages[k]
             needs = expected @ self._units[:, k]
-            # Of the forecast, what the position does not cover, by the period in which it is due.
+            # The part of the forecast that the position does not cover, by the period it is due.
             short = np.cumsum(needs, axis=1) - positions[:, k, np.newaxis]
             short += (self.values["safety"][:, column] * self._deviations[k])[:, np.newaxis]
             covered = min(lead_time(stage), self._horizon - 1)
@@ -71,7 +72,7 @@ class RollingLots(Acting):
         return asked
 
     def _first_lot(self, stage: Stage, net: Array) -> Array:
-        """Return the lot to be ordered now, 0 where nothing is due, in units."""
+        """Return the lot to order now, in units; 0 where nothing is due, (batch,)."""
         due = is_some(net[:, 0])
         lots = np.zeros(len(net))
         if due.any():
@@ -91,7 +92,7 @@ class RollingLots(Acting):
 
     @cached_property
     def _units(self) -> Array:
-        """Units of each source's item in a unit of each demand, (demands, sources)."""
+        """Units of each source's item per unit of each demand, (demands, sources)."""
         demands = self.layout.scenario.demands
         return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
@@ -101,7 +102,7 @@ class RollingLots(Acting):
 
     @cached_property
     def _horizon(self) -> int:
-        """Periods of the plan: the longest lead time, and as long as some economic orders last."""
+        """Periods of the plan: the most that any outside supplier needs, see `horizon`."""
         at = stages(self.layout.scenario)
         return max(horizon(at[name]) for name in outside_suppliers(self.layout.scenario))
 
@@ -110,27 +111,27 @@ CYCLES = 3  # economic orders that the plan covers beyond the lead time
 
 
 def horizon(stage: Stage) -> int:
-    """Return how many periods ahead a source plans."""
+    """Return how many periods a source plans ahead: lead time and `CYCLES` economic orders."""
     return min(lead_time(stage) + math.ceil(CYCLES * stage.order_lasts) + 1, LONGEST)
 
 
 def lead_time(stage: Stage) -> int:
-    """Return the whole periods before those that an order placed now can serve."""
+    """Return how many whole periods pass before those that an order placed now can serve."""
     usual = mean_of(stage.demand)
     return max(round(mean_of(stage.lead_time_demand) / usual) - 1, 0) if usual else 0
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there are no lots to plan, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if reason := eoq.why_not(scenario) or smoothed.why_not(scenario):
         return reason
     if not any(stages(scenario)[name].fixed for name in outside_suppliers(scenario)):
-        return "no order has a fixed cost: it would be order-up-to on a forecast, smoothed"
+        return "no order has a fixed cost, so use smoothed"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the weight of the forecast, the suppliers' safety factors, the stations' levels."""
+    """Return the forecast's weight, the suppliers' safety factors, and the stations' levels."""
     _, point, *levels = eoq.parameters(scenario)
     at = stages(scenario)
     factors = np.array([_factor(at[name]) for name in point.of])
@@ -142,11 +143,11 @@ def _factor(stage: Stage) -> float:
     covered, deviation = stage.surprises, stage.uncertainty
     if deviation < 1e-9:
         return 0.0
-    # Due when the position is at or below r, that is below r + 1; rounded down, not at r + 1.
+    # An order is due at r or below. Rounding down ensures that none is due at r + 1.
     point = eoq.reorder_point_of(stage, covered)
     return math.floor(1e4 * (point + 1.0 - mean_of(covered)) / deviation) / 1e4
 
 
 def rolling(name: str, method: Method) -> Classic:
-    """Return the policy that plans its lots by this method."""
+    """Return the policy that plans lots with this method."""
     return Classic(name, why_not, parameters, acting(RollingLots, method=method))

@@ -1,19 +1,20 @@
-"""MRP, material requirements planning: push what the forecast and the bill of materials call for.
+"""MRP, material requirements planning: push what forecasts and bills of materials require.
 
     net requirement = gross requirement + safety stock - on hand - scheduled receipts
-    planned release = net requirement, in lots, a lead time earlier               (Orlicky 1975)
+    planned release = net requirement, in lots, one lead time earlier             (Orlicky 1975)
 
-Every period the plan is made anew, item by item from the customer up the bill of materials, and
-what it releases now is asked for, whether or not anybody downstream is ready for it. This is what
-just-in-time set out to beat. Gross requirements of what is sold are forecasts by exponential
-smoothing (`forecasting`), net of what waits; those of a material are the releases of what is made
-of it. Releases are enlarged by the share of defects. Of several sources of an item the cheapest is
-planned; rework is pushed whenever there is something to rework.
+Every period makes a new plan, item by item from the customer up the bill of materials, and asks for
+what the plan releases now, whether or not anybody downstream is ready for it. Just-in-time was
+invented to beat this. Gross requirements of a sold item are forecasts by exponential smoothing
+(`forecasting`), and its backlog is deducted from its stock. Those of a material are the planned
+releases of what is made of it. Releases are increased by the share of defects. If an item has
+several sources, the plan uses the cheapest. Rework is pushed whenever there is something to rework.
 
-Textbook sizing: planned lead times are the mean lead time and the mean wait for the work center
-(`Stage.queue`); safety stock z times the deviation of demand over them and one period, with z 1.64
-(95 %) for what is sold and 0 for the rest; outside suppliers are ordered from for as many periods
-as the economic order quantity covers. Quantities in units.
+Textbook sizing: the planned lead time is the mean lead time and the mean wait for the work center
+(`Stage.queue`). Safety stock is z times the standard deviation of demand over this time and one
+period. For sold items z is 1.64 (95 %), or more where base-stock holds more because a shortage is
+expensive; for other items z is 0. An order from an outside supplier covers as many periods as the
+economic order quantity does. Quantities are in units.
 
 >>> net, release = plan([20, 20, 20, 20], on_hand=30, receipts=[0, 15], lead_time=1, periods=2)
 >>> net
@@ -33,7 +34,7 @@ import numpy as np
 
 from jitgym.control.masses import deviation_of
 from jitgym.control.rules import enough_material_for
-from jitgym.control.sizing import Stage, from_supplier_to_customer, stages
+from jitgym.control.sizing import Stage, bounded_level, from_supplier_to_customer, stages
 from jitgym.plant.jit import compiled
 from jitgym.plant.records import Plant
 from jitgym.scenario import Scenario
@@ -55,7 +56,7 @@ def plan(
     periods: int = 1,
     lot: float = 1.0,
 ) -> tuple[list[int], list[int]]:
-    """Return net requirements and planned releases of an item, lot for lot or `periods` at once."""
+    """Return net requirements and planned releases of an item; a release covers `periods`."""
     due = np.zeros((1, len(gross)))
     due[0, : len(receipts)] = receipts
     needed = np.maximum(np.cumsum(gross) - on_hand - np.cumsum(due[0]), 0.0)
@@ -78,7 +79,7 @@ def releases(
     longest = int(periods.max())
     for k in range(lead_time, horizon):
         short = -(projected[:, k] + received)
-        # What is short now, and with it what the next periods will be short of.
+        # The shortage of this period, and that of the next ones that the same release covers.
         upto = np.minimum(k + periods - 1, horizon - 1).astype(np.int64)
         more = projected[:, k] - projected[np.arange(len(gross)), upto] if longest > 1 else 0.0
         size = np.where(is_some(short), whole_up((short + np.maximum(more, 0.0)) / lot), 0.0)
@@ -89,20 +90,20 @@ def releases(
 
 @dataclass(frozen=True, eq=False)
 class Mrp(Acting):
-    """The plan of every item; its memory is the forecasts."""
+    """The plan of every item; the memory holds the forecasts."""
 
     forecasts: Forecasts = field(init=False)
 
     def __post_init__(self) -> None:
-        """Forecasts of this plant."""
+        """Make the forecasts of this plant."""
         object.__setattr__(self, "forecasts", Forecasts(self.layout))
 
     def start(self, batch: int) -> Array:
-        """Return the forecasts with which an episode begins."""
+        """Return the forecasts at the start of an episode."""
         return self.forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Revise the forecasts, make the plan, and return what it releases now."""
+        """Update the forecasts, make the plan, and return what it releases now."""
         scenario, batch = self.layout.scenario, len(state)
         self.forecasts.revise(state, memory, self.values["weight"])
         expected = self.forecasts.ahead(memory, self._horizon)
@@ -137,7 +138,7 @@ class Mrp(Acting):
                 )
                 planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
                 planned *= source.lot_size
-                least = self.plan.stages[k].smallest_order  # below it nothing would be granted
+                least = self.plan.stages[k].smallest_order  # nothing below it would be granted
                 planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
                 asked[:, k] = planned[:, 0]
                 for material, quantity in source.consumes.items():
@@ -145,7 +146,7 @@ class Mrp(Acting):
         return asked
 
     def _due(self, state: Array, item: str, asked: Array) -> Array:
-        """What comes of an item, in the period in which it should: ordered, or now reworked."""
+        """Units of an item that were ordered, or are reworked now, by the period they are due."""
         scenario = self.layout.scenario
         parts = {part.name: part for part in self.layout.state}
         due = np.zeros((len(state), self._horizon))
@@ -166,7 +167,7 @@ class Mrp(Acting):
 
     @cached_property
     def _horizon(self) -> int:
-        """Periods of the plan: all lead times down to the customer, and the longest lot."""
+        """Periods of the plan: the lead times down to the customer, and a lot's periods."""
         scenario, leads = self.layout.scenario, self._leads
         ahead: dict[str, int] = {}
         for item in reversed(scenario.items_upstream_first):
@@ -182,22 +183,23 @@ class Mrp(Acting):
 
 
 def _deviation(stage: Stage, lead_time: int) -> float:
-    """Deviation of demand over a planned lead time and one period of review, in units."""
+    """Standard deviation of demand over a planned lead time and one review period, in units."""
     return deviation_of(stage.surprise) * math.sqrt(lead_time + 1)
 
 
 def planned_lead_times(scenario: Scenario) -> dict[str, int]:
-    """Return whole periods from a release until the item can be used; a material, at least 1."""
-    return {
-        name: max(
-            int(whole_up(stage.flow_time - 1.0)), 1 if scenario.consumers_of(stage.item) else 0
-        )
-        for name, stage in stages(scenario).items()
-    }
+    """Return whole periods from a release until the item can be used, by source."""
+    return {name: planned_lead_time(stage) for name, stage in stages(scenario).items()}
+
+
+def planned_lead_time(stage: Stage) -> int:
+    """Return whole periods from a release until the item can be used; at least 1 for a material."""
+    least = 1 if stage.scenario.consumers_of(stage.item) else 0
+    return max(int(whole_up(stage.flow_time - 1.0)), least)
 
 
 def primary(scenario: Scenario, item: str) -> str:
-    """Return the source of an item that is planned: no rework, the cheapest, then the quickest."""
+    """Return the source that the plan uses: not rework, then the cheapest, then the fastest."""
     reworked = scenario.rework
     return min(
         scenario.sources_of(item),
@@ -210,20 +212,20 @@ def primary(scenario: Scenario, item: str) -> str:
 
 
 def good_share(scenario: Scenario, source: str) -> float:
-    """Return the share of what a source makes that passes inspection; 1 where nothing does."""
+    """Return the share of what a source makes that passes inspection; 1 if nothing passes."""
     quality = scenario.sources[source].quality
     return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes) or 1.0
 
 
 @compiled
 def write_material_for(plant: Plant, s: int, state: Array, asked: Array) -> None:
-    """Write what source s could make of the materials in stock, asked (batch, sources)."""
+    """Write into `asked` (batch, sources) what source s could make of the materials in stock."""
     for e in range(state.shape[0]):
         asked[e, s] = enough_material_for(plant, s, state[e])
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the weight of the forecast, safety factors, and periods that an order lasts."""
+    """Return the forecast's weight, the safety factors, and the periods that an order covers."""
     at = stages(scenario)
     sold = {demand.item for demand in scenario.demands.values()}
     lasts = min(max(_lasts(stage) for stage in at.values()), 12.0)
@@ -232,7 +234,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         parameter(
             "safety",
             "standard deviations",
-            [SAFETY if stage.item in sold else 0.0 for stage in at.values()],
+            [_safety(stage) if stage.item in sold else 0.0 for stage in at.values()],
             of=at,
             high=8.0,
             step=0.05,
@@ -242,8 +244,18 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     )
 
 
+def _safety(stage: Stage) -> float:
+    """Return the safety factor for 95 %, or that of the base-stock level if it is higher."""
+    lead_time = planned_lead_time(stage)
+    deviation = _deviation(stage, lead_time)
+    if deviation < 1e-9:
+        return SAFETY
+    level = bounded_level(stage.surprises, *stage.ratios)
+    return max(SAFETY, round((level - stage.requirement * (lead_time + 1)) / deviation, 2))
+
+
 def _lasts(stage: Stage) -> float:
-    """Periods that an economic order lasts, 1 for what is made of something."""
+    """Periods that an economic order covers; 1 for what is made of something."""
     if stage.scenario.sources[stage.source].consumes:
         return 1.0
     return max(1.0, round(stage.order_lasts))

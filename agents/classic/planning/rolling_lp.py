@@ -1,24 +1,25 @@
-"""Rolling linear program: every period plan all orders over a forecast, and ask the first ones.
+"""Rolling linear program: plan all orders over a forecast in every period, and ask for the first.
 
     minimize  sum of  c x + h y + p f + b m       over the coming periods t
     y[i,t] = y[i,t-1] + arrivals + g x[s,t-L] - materials - (demand forecast + m[d,t-1] - m[d,t])
     y[i,t] + f[i,t] >= z deviations,   materials <= what is in stock,   time of x <= time of center
 
-x are orders of every source, y stocks (for safety, of a material, before the next period takes of
-it), f what safety stock lacks, m what waits or, where demand is lost, is lost; L lead times, g the
-share that passes inspection (Hopp and Spearman 2011, Factory Physics, section 16.3; Baker 1977 on
-rolling schedules). It sees bills of materials, capacities, breakdowns and several sources of an
-item together, and no chance: z stands for that. HiGHS solves it. The forecast is the scenario's own
-where the view shows one, else the mean, by pattern and season. The first orders are rounded to
-lots.
+x are the orders of every source, y the stocks, f the missing safety stock, and m the units that
+wait, or that are lost where demand is lost. L are lead times, g is the share that passes inspection
+(Hopp and Spearman 2011, Factory Physics, section 16.3; Baker 1977 on rolling schedules). Safety
+stock of a material counts before the next period takes its share. The program sees bills of
+materials, capacities, breakdowns and several sources of an item together. It does not see chance;
+the safety factor z makes up for that. HiGHS solves it. The forecast is the scenario's own if the
+view shows one, else the mean, by pattern and season. The first orders are rounded to lots.
 
-It knows no fixed costs, and is refused where they rule the plan: setups, trucks, orders that last
-for more than three periods. The plan reaches 6 periods beyond the longest way to the customer; what
-waits at its end is charged what it costs to make.
+The program does not know fixed costs. It does not apply where they matter most: setups at shared
+work centers, trucks, and orders that cover more than three periods. The plan reaches 6 periods
+beyond the longest way to the customer; units that wait at its end are charged their cost of making.
 
-Textbook sizing: z the newsvendor's, Phi(z) = b / (b + h), one for what is sold and one for what it
-is made of; both are tuned, with few trials. Deviations are those of demand over the lead time and a
-period, and of the queue for the work center. Quantities in units, costs a unit and period.
+Textbook sizing: z is the newsvendor's, Phi(z) = b / (b + h); there is one for sold items and one
+for their materials. Both are tuned, with few trials. Standard deviations are those of demand over
+the lead time and one period, and of the queue for the work center. Quantities are in units, costs
+per unit and period.
 """
 
 from __future__ import annotations
@@ -46,38 +47,39 @@ from ..base.forecasting import Forecasts
 from .mrp import good_share
 
 BEYOND = 6  # periods after the longest way to the customer
-WORK = 1e6  # numbers to choose in all plans of an episode: a thousand of them take ten seconds
-MOST_CYCLE = 3.0  # periods that an economic order lasts
-HALF = 0.5 + 1e-7  # of a lot: from here on it is rounded up; the solver's halves are this near
-LATER = 1e-6  # of the dearest stock, a unit and period: of equal plans the one that orders later
+WORK = 1e6  # largest number of variables in all plans of an episode
+MOST_CYCLE = 3.0  # largest number of periods that an economic order covers
+HALF = 0.5 + 1e-7  # share of a lot from which orders are rounded up; within the solver's tolerance
+LATER = 1e-6  # cost per unit and period, relative to the highest holding cost: prefers later orders
 
 
 @dataclass(frozen=True)
 class Program:
-    """The linear program of a plant: all but what changes from period to period.
+    """The linear program of a plant: everything that does not change from period to period.
 
-    Columns are orders, stocks, lacking safety stocks and unmet demands, each (things, periods).
+    Columns are orders (sources, periods), stocks and missing safety stocks (items, periods), and
+    unmet demands (demands, periods).
     """
 
     layout: Layout
 
     @property
     def scenario(self) -> Scenario:
-        """The plant as it is written."""
+        """The scenario of the plant."""
         return self.layout.scenario
 
     @cached_property
     def leads(self) -> list[int]:
-        """Whole periods from an order to its use, (sources,)."""
+        """Whole periods from an order until it can be used, (sources,)."""
         names = self.scenario.sources
         return [int(whole_up(self.scenario.mean_lead_time(name))) for name in names]
 
     @cached_property
     def periods(self) -> int:
-        """Periods of the plan: what an order upstream becomes must be seen."""
+        """Periods of the plan: long enough for an order upstream to reach the customer."""
         place = list(self.scenario.sources).index
         ways = [stage.route for stage in stages(self.scenario).values()]
-        # What arrives at once is a material in the next period only.
+        # An order that arrives at once can be used as a material in the next period only.
         longest = max(sum(max(self.leads[place(s)], 1) for s in way) for way in ways)
         return longest + BEYOND
 
@@ -105,12 +107,12 @@ class Program:
 
     @property
     def size(self) -> int:
-        """How many numbers are to be chosen."""
+        """The number of variables."""
         return sum(block.size for block in self._columns)
 
     @cached_property
     def costs(self) -> Array:
-        """What a unit in each column costs."""
+        """The cost per unit of each column."""
         scenario = self.scenario
         orders, stocks, lacking, unmet = self._columns
         found = np.zeros(self.size)
@@ -131,8 +133,8 @@ class Program:
 
     @cached_property
     def matrix(self) -> Any:
-        """Balances, safety stocks, (items, periods) each; materials; work centers: (rows, size)."""
-        from scipy.sparse import csc_array  # takes a while to import
+        """The rows of balances, safety stocks, materials and work centers, (rows, size)."""
+        from scipy.sparse import csc_array  # a slow import, so only here
 
         scenario, places = self.scenario, list(self.scenario.items).index
         orders, stocks, lacking, unmet = self._columns
@@ -161,7 +163,7 @@ class Program:
                 balance[places(demand.item), t, unmet[k, t]] -= 1.0
                 if t and demand.waits:
                     balance[places(demand.item), t, unmet[k, t - 1]] += 1.0
-        for k in self.upstream:  # what the next period's materials take is no safety
+        for k in self.upstream:  # what the next period takes as materials is not safety stock
             safety[k, :, stocks[k]] = 0.0
             safety[k] -= taken[k]
         kinds = (balance, safety, taken[self.materials], time)
@@ -175,13 +177,13 @@ class Program:
 
     @cached_property
     def upstream(self) -> list[int]:
-        """Places of those of them that nobody buys."""
+        """Places of the materials that no customer buys."""
         sold = {demand.item for demand in self.scenario.demands.values()}
         return [k for k in self.materials if list(self.scenario.items)[k] not in sold]
 
     @cached_property
     def most(self) -> Array:
-        """Bounds of the columns; an order that arrives after the plan is none."""
+        """Upper bounds of the columns; 0 for an order that would arrive after the plan."""
         found = np.full(self.size, np.inf)
         for k, source in enumerate(self.scenario.sources.values()):
             found[self.orders[k]] = source.maximum_order or np.inf
@@ -189,10 +191,7 @@ class Program:
         return found
 
     def due(self, state: Array) -> Array:
-        """Return what is in process, by item and the period in which it should be there.
-
-        (batch, items, periods)
-        """
+        """Return the units in process by the period they are due, (batch, items, periods)."""
         scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
         found = np.zeros((len(state), len(scenario.items), self.periods))
         for k, (name, source) in enumerate(scenario.sources.items()):
@@ -209,7 +208,7 @@ class Program:
     def time(self, state: Array) -> Array:
         """Return the mean time of every center in the coming periods, (batch, centers, periods).
 
-        A breakdown is forgotten by (1 - fails - repaired) a period.
+        The effect of the present state (up or down) shrinks by (1 - fails - repaired) per period.
         """
         scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
         found = np.empty((len(state), len(scenario.work_centers), self.periods))
@@ -225,9 +224,10 @@ class Program:
     def solve(self, known: Array) -> Array:
         """Return the first orders, (sources,), given what changes from plan to plan.
 
-        Right-hand sides, then bounds of orders in this period, then those of unmet demand.
+        `known` holds the right-hand sides, then the bounds of orders in this period, then those of
+        unmet demand.
         """
-        from scipy.optimize import Bounds, LinearConstraint, milp  # takes a while to import
+        from scipy.optimize import Bounds, LinearConstraint, milp  # a slow import, so only here
 
         count, sources = self.matrix.shape[0], len(self.leads)
         high, first, unmet = np.split(known, [count, count + sources])
@@ -241,7 +241,7 @@ class Program:
             self.costs,
             constraints=LinearConstraint(self.matrix, low, high),
             bounds=Bounds(0.0, most),
-            options={"presolve": False},  # it takes longer than it saves
+            options={"presolve": False},  # presolving takes longer than it saves
         )
         if found.x is None:
             raise ArithmeticError(f"the plan has no solution: {found.message}")
@@ -250,12 +250,12 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class RollingProgram(Acting):
-    """The policy; its memory is how many periods have passed. It remembers what it planned."""
+    """The policy; its memory holds the forecasts, and `known` holds the plans made so far."""
 
     known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
     def start(self, batch: int) -> Array:
-        """Return the forecasts with which an episode begins."""
+        """Return the forecasts at the start of an episode."""
         return self._forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
@@ -270,7 +270,7 @@ class RollingProgram(Acting):
         return rounded(found, self._lots, self._smallest)
 
     def _given(self, state: Array, expected: Array) -> Array:
-        """What changes from plan to plan, one row each: see `Program.solve`."""
+        """Return what changes from plan to plan, a row per plan: see `Program.solve`."""
         scenario, due = self.layout.scenario, self._program.due(state)
         items, periods = list(scenario.items), self._program.periods
         for k, name in enumerate(items):
@@ -311,7 +311,7 @@ class RollingProgram(Acting):
 
     @cached_property
     def _deviations(self) -> Array:
-        """Of what is needed of each item over its lead time, a period and its queue, in units."""
+        """Standard deviation of each item's need over lead time, one period and queue, in units."""
         at = self._program.stages
         leads = dict(zip(self.layout.scenario.sources, self._program.leads, strict=True))
         found = np.zeros(len(self.layout.scenario.items))
@@ -331,7 +331,7 @@ class RollingProgram(Acting):
 
 
 def rounded(orders: Array, lots: Array, smallest: Array) -> Array:
-    """Return orders in the nearest whole lots; half the smallest order or more is raised to it.
+    """Return orders in whole lots; at least half of the smallest order is raised to that order.
 
     >>> rounded(np.array([[2.6, 14.0, 9.0]]), np.array([1.0, 10, 10]), np.array([1.0, 10, 20]))
     array([[ 3., 10.,  0.]])
@@ -342,7 +342,7 @@ def rounded(orders: Array, lots: Array, smallest: Array) -> Array:
 
 
 def forgotten(process: UpDown, periods: int) -> Array:
-    """Return how much of being up or down is left after 0, 1, ... periods.
+    """Return how much of the effect of being up or down is left after 0, 1, ... periods.
 
     >>> forgotten(UpDown(fails=0.1, repaired=0.4), 3).tolist()
     [1.0, 0.5, 0.25]
@@ -351,29 +351,29 @@ def forgotten(process: UpDown, periods: int) -> Array:
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why a linear program would miss what matters, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     if reason := smoothed.why_not(scenario):
         return reason
     if found := scenario.rework:
-        return f"{min(found)} works on what nobody makes: the plan knows no by-products"
+        return f"{min(found)} works on by-products, which a linear plan does not know"
     if taken := shared(scenario):
-        return f"{taken[0]} takes setups at a shared work center: they are no linear cost"
+        return f"{taken[0]} takes setups at a shared work center, which are not a linear cost"
     for name, source in scenario.sources.items():
         if source.carrier:
-            return f"{name} comes on a truck with others, whose cost is no linear one"
+            return f"{name} shares a truck, whose cost is not linear"
     for name, stage in stages(scenario).items():
         if stage.order_lasts > MOST_CYCLE:
-            return f"an order of {name} has a fixed cost that rules the plan, and is no linear one"
+            return f"an order of {name} has a large fixed cost, which is not linear"
     for name, item in scenario.items.items():
         if item.shelf_life is not None:
-            return f"{name} spoils: the plan does not know how old its stock is"
+            return f"{name} has a shelf life; a linear plan does not know the age of stock"
     if Program(lay_out(scenario)).size * scenario.horizon.periods > WORK:
-        return "the plant is too large: its plans would take hours"
+        return "the plant is too large; its plans would take hours"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the safety factors of what is sold and, where there is any, of what it is made of."""
+    """Return the safety factors of sold items and, if there are any, of their materials."""
     sold = {demand.item for demand in scenario.demands.values()}
     at = stages(scenario).values()
     ratios = [critical_ratio(stage.shortage, stage.holding) for stage in at if stage.item in sold]

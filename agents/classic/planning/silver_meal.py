@@ -1,12 +1,13 @@
-"""Silver-Meal: a lot covers periods for as long as that lowers the cost a period.
+"""Silver-Meal: a lot covers one more period as long as this lowers the cost per period.
 
     (K + h (r(t+1) + 2 r(t+2) + ... + (n-1) r(t+n-1))) / n   falls with n
 
-K fixed cost of an order, h holding cost a unit and period, r(t) the requirement of a period (Silver
-and Meal 1973). Simpler than `wagner_whitin`, and in a rolling plan less nervous: what lies beyond
-the first rise does not count. How plan, safety stock and forecast go together: `lot_sizing`.
+K is the fixed cost of an order, h the holding cost per unit and period, r(t) the requirement of a
+period (Silver and Meal 1973). The method is simpler than `wagner_whitin`, and its rolling plans
+change less, because periods after the first rise do not count. `lot_sizing` explains how plan,
+safety stock and forecast work together.
 
->>> needs = np.array([[90.0, 120.0, 80.0, 70.0]])  # costs a period 500, 370, 353.3, 370
+>>> needs = np.array([[90.0, 120.0, 80.0, 70.0]])  # costs per period: 500, 370, 353.3, 370
 >>> first_lot(needs, fixed=500, holding=2).tolist()
 [3]
 """

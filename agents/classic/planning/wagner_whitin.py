@@ -1,10 +1,11 @@
-"""Wagner-Whitin: the lots that cost least for known requirements, as a rolling plan.
+"""Wagner-Whitin: the lots with the lowest cost for known requirements, as a rolling plan.
 
     g(t) = min over n of K + h (r(t+1) + 2 r(t+2) + ... + (n-1) r(t+n-1)) + g(t + n)
 
-K fixed cost of an order, h holding cost a unit and period, r(t) the requirement of a period, n how
-many periods a lot covers (Wagner and Whitin 1958; section 3.7 of Snyder and Shen). A period without
-requirements needs no order. How plan, safety stock and forecast go together: `lot_sizing`.
+K is the fixed cost of an order, h the holding cost per unit and period, r(t) the requirement of a
+period, n the number of periods that a lot covers (Wagner and Whitin 1958; section 3.7 of Snyder and
+Shen). A period without requirements needs no order. `lot_sizing` explains how plan, safety stock
+and forecast work together.
 
 >>> best_lots([90, 120, 80, 70], fixed=500, holding=2)  # Snyder and Shen, example 3.9
 ([210, 0, 150, 0], 1380.0)
@@ -24,7 +25,7 @@ from .lot_sizing import rolling
 def best_lots(
     requirements: Sequence[float], fixed: float, holding: float
 ) -> tuple[list[int], float]:
-    """Return the lots of each period and what ordering and holding cost in all."""
+    """Return the lot of each period, and the total cost of ordering and holding."""
     needs = np.array(requirements, dtype=np.float64)
     lots, start, cost = np.zeros(needs.size), 0, plans(needs[np.newaxis], fixed, holding)[1][0]
     while start < needs.size:
@@ -37,10 +38,10 @@ def best_lots(
 def plans(needs: Array, fixed: float, holding: float) -> tuple[npt.NDArray[np.intp], Array]:
     """Return how many periods the first lot of each row covers, and the cost of its plan.
 
-    Periods backwards, requirements (batch, periods).
+    `needs` are requirements, (batch, periods). The recursion goes backward in time.
     """
     batch, periods = needs.shape
-    after = np.zeros((batch, periods + 1))  # g from each period on
+    after = np.zeros((batch, periods + 1))  # g(t), the cost from each period on
     covers = np.ones(batch, dtype=np.intp)
     for t in range(periods - 1, -1, -1):
         waits = np.arange(periods - t)

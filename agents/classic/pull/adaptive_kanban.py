@@ -1,16 +1,17 @@
-"""Adaptive kanban: CONWIP cards, and extra ones while stock is short of demand.
+"""Adaptive kanban: CONWIP with extra cards, which are added while net stock is low.
 
-    release = max(0, K + X - all in process and in stock on the line)
+    release = max(0, K + X - units in process and in stock on the line)
     X' = min(X + D, E)  where stock net of backorders <= R;   max(X - D, 0)  where it is > C
 
-Extra cards X, at most E, come in with a customer's demand D while the stock of what is sold is at
-or below the release threshold R, and are taken out with a demand while it is above the capture
-threshold C (Tardif and Maaseidvaag 2001, with C >= R). As with CONWIP the first source is
-given cards and the rest push; without extra cards it is CONWIP, and the tuner starts from the best
-of that as well. A card stands for one lot of the first source; stock in units.
+K is the number of cards, X the number of extra cards, at most E. Demand D adds extra cards while
+the net stock of the items that are sold is at or below the release threshold R, and removes them
+while it is above the capture threshold C (Tardif and Maaseidvaag 2001, with C >= R). As with
+CONWIP, only the first source has cards, and the other sources push. Without extra cards it is
+CONWIP; the tuner also starts from the best CONWIP. A card stands for one lot of the first source.
+Thresholds in units.
 
-Sizing (theirs is a search; this is a start for it): K that of CONWIP, E a third of it, R that
-nothing is left, C a period's mean demand.
+Textbook sizing: K is that of CONWIP, E a third of K, R is 0, and C is the mean demand per period.
+The paper searches for these numbers; the sizes here are a start for the tuner.
 
 >>> extra_cards(1.0, demand=2, net_stock=0, release=0, capture=4, most=5)
 3.0
@@ -45,7 +46,7 @@ from .conwip import CONWIP, first_sources
 def extra_cards(
     extra: Any, demand: Any, net_stock: Any, release: Any, capture: Any, most: Any
 ) -> Any:
-    """Return how many extra cards there are after a period's demand."""
+    """Return the number of extra cards after the demand of a period."""
     more = np.where(
         net_stock <= release, np.minimum(extra + demand, np.maximum(most, extra)), extra
     )
@@ -57,14 +58,14 @@ def extra_cards(
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveKanban(Acting):
-    """CONWIP with extra cards; its memory: how many there are, and whether a period has passed."""
+    """CONWIP with extra cards; its memory is their number, and 1 after the first period."""
 
     def start(self, batch: int) -> Array:
         """Return no extra cards."""
         return np.zeros((batch, 2))
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Release or capture extra cards, and return the asks, (batch, sources) in units."""
+        """Add or remove extra cards, and return the orders, (batch, sources) in units."""
         layout, value = self.layout, {name: v[:, 0] for name, v in self.values.items()}
         lot = self.plan.lots[self._first]
         last = state[:, layout.plant.demands["last"]].sum(axis=1) * memory[:, 1]
@@ -94,25 +95,25 @@ class AdaptiveKanban(Acting):
 
     @cached_property
     def _on_the_line(self) -> Array:
-        """The first source's echelon gross of backorders, (cells,)."""
+        """The gross echelon position of the first source's item, (cells,)."""
         scenario = self.layout.scenario
         item = scenario.sources[first_sources(scenario)[0]].makes
         return self.plan.columns([echelon(self.layout, item, net=False)])[:, 0]
 
     @cached_property
     def _sold(self) -> Array:
-        """Stock of what is sold, net of backorders, (cells,)."""
+        """Stock of the items that are sold, net of backorders, (cells,)."""
         sold = dict.fromkeys(demand.item for demand in self.layout.scenario.demands.values())
         return self.plan.columns([net_stock(self.layout, item) for item in sold]).sum(axis=1)
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why one set of cards cannot rule this plant, or nothing."""
+    """Return why one set of cards cannot control this plant, or nothing."""
     return conwip.why_not(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards, the extra ones, and the two thresholds."""
+    """Return the cards, the extra cards, and the two thresholds."""
     (cards,) = CONWIP.parameters(scenario)
     (first,) = first_sources(scenario)
     mean = math.ceil(sum(demand.mean for demand in scenario.demands.values()))
@@ -127,7 +128,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_conwip(scenario: Scenario, values: Values) -> Values:
-    """Return the adaptive kanban without extra cards."""
+    """Return the adaptive kanban without extra cards, which is CONWIP."""
     _, _, *thresholds = parameters(scenario)
     kept = {threshold.name: threshold.textbook for threshold in thresholds}
     return {"cards": values["cards"], "extra": np.zeros(1), **kept}

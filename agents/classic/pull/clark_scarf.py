@@ -1,17 +1,18 @@
-"""Clark-Scarf: the exact echelon base-stock levels of a serial system, stage by stage.
+"""Clark-Scarf: the exact echelon base-stock levels of a serial system, found stage by stage.
 
     C0(x) = (b + h1 + ... + hN) max(0, -x)
     Gj(y) = E[hj (y - D) + Cj-1(y - D)],   Sj = argmin Gj,   Cj(x) = Gj(min(x, Sj))
 
-Stages from the customer upward, hj echelon holding cost (its item's less its material's), D demand
-over the stage's lead time; GN(SN) is the least cost a period (Clark and Scarf 1960; Chen and Zheng
-1994; section 6.2 of Snyder and Shen). Any echelon base-stock levels have theirs by the same
-recursion. Units in transit pay the holding cost of the item upstream in it, a constant.
+Stages are counted from the customer upstream. b is the shortage cost, hj the echelon holding cost
+of stage j (that of its item less that of its material), D the demand over the lead time of the
+stage, and GN(SN) the least cost per period (Clark and Scarf 1960; Chen and Zheng 1994; section 6.2
+of Snyder and Shen). The same recursion gives the cost of any other echelon base-stock levels. In
+it, units in transit pay the holding cost of the upstream item, which adds a constant.
 
-In the order of events here an order with lead time L is usable L periods later, before demand: the
-last stage covers L + 1 periods. What arrives at once feeds no other source before the next period:
-stages above cover at least one. Parameters and asks are those of base-stock. Levels in units, costs
-a unit and period.
+In the order of events here, an order with lead time L can be used L periods later, before demand,
+so that the last stage covers L + 1 periods. Units that arrive at once feed no other source before
+the next period, so that the stages upstream cover at least one period. Parameters and orders are
+those of base-stock. Levels in units, costs per unit and period.
 
 >>> from jitgym.distributions import Poisson
 >>> from jitgym.control.masses import mass
@@ -19,8 +20,8 @@ a unit and period.
 >>> echelon_base_stock(demands, holding=(3, 2, 2), shortage=37.12)  # Snyder and Shen, example 6.1
 ([9.0, 15.0, 26.0], 72.0467)
 
-Exact evaluation of these levels gives 72.0467 too. The textbook prints 72.0435, which is the cost
-of demand that ends 4.5 deviations above its mean.
+Exact evaluation of these levels also gives 72.0467. The textbook prints 72.0435, which is the cost
+of demand that is cut off 4.5 standard deviations above its mean.
 """
 
 from __future__ import annotations
@@ -47,16 +48,16 @@ def echelon_base_stock(
     levels: Sequence[float] | None = None,
     step: float = 1.0,
 ) -> tuple[list[float], float]:
-    """Return the best echelon levels, or those that are given, and their cost a period.
+    """Return the best echelon levels, or those in `levels`, and their cost per period.
 
     Parameters
     ----------
     demands
-        Mass of demand over each stage's lead time, from the customer upward, entry k of k steps.
+        Mass of demand over each stage's lead time, from the customer upstream; entry k is k steps.
     holding, shortage
-        Echelon holding costs likewise; cost of a unit that waits.
+        Echelon holding costs in the same order; cost of a unit that waits, per period.
     levels
-        Echelon levels whose cost is asked for.
+        Echelon levels to evaluate; by default, the best ones are found.
     step
         Units between two entries of a mass.
     """
@@ -77,16 +78,16 @@ def echelon_base_stock(
 
 
 def chain(scenario: Scenario) -> list[str]:
-    """Return the sources of a serial system from the customer upward."""
+    """Return the sources of a serial system from the customer upstream."""
     return [scenario.sources_of(item)[0] for item in reversed(scenario.items_upstream_first)]
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why the recursion would not be exact here, or nothing."""
+    """Return why the recursion is not exact for this plant, or nothing."""
     if any(len(scenario.sources_of(item)) != 1 for item in scenario.items):
-        return "it rules a serial system: one source an item"
+        return "it needs a serial system with one source per item"
     if len(scenario.demands) != 1:
-        return f"it rules a serial system with one demand; here are {len(scenario.demands)}"
+        return f"it needs a serial system with one demand; here are {len(scenario.demands)}"
     ((name, demand),) = scenario.demands.items()
     order = chain(scenario)
     if demand.item != scenario.sources[order[0]].makes:
@@ -94,15 +95,15 @@ def why_not(scenario: Scenario) -> str:
     for source, material in zip(order, [*order[1:], None], strict=True):
         feeds = {scenario.sources[material].makes: 1} if material else {}
         if dict(scenario.sources[source].consumes) != feeds:
-            return f"it rules a serial system, unit by unit; {source} is no part of one"
+            return f"it needs stages that make one unit from one unit; {source} does not"
         if not isinstance(scenario.sources[source].lead_time, Deterministic):
             return f"the lead time of {source} is random"
     if scenario.horizon.ends:
-        return "it is for the long run; here a season ends"
+        return "it minimizes the cost of the long run; here a season ends"
     if demand.unmet != "backordered":
-        return "it is for demand that waits"
+        return "it needs demand that is backordered"
     if demand.quantity.distribution in DEPENDENT:
-        return "it is for demand that does not depend on the past"
+        return "it needs demand that does not depend on the past"
     parts: list[tuple[str, Source | Item | Demand]] = [
         *scenario.sources.items(),
         *scenario.items.items(),
@@ -121,15 +122,15 @@ DEPENDENT = ("event", "recorded", "regimes", "life-cycle")
 
 
 def _beyond(name: str, part: Source | Item | Demand) -> str:
-    """What a source, item or demand has that the recursion does not know."""
+    """Return what a source, item or demand has that the recursion does not include."""
     for field, about in type(part).model_fields.items():
         if field not in KNOWN and getattr(part, field) != about.default:
-            return f"{name} has {field.replace('_', ' ')}, of which the recursion knows nothing"
+            return f"{name} has {field.replace('_', ' ')}, which the recursion does not include"
     return ""
 
 
 def exact(scenario: Scenario) -> tuple[dict[str, float], float]:
-    """Return source -> best echelon level, and the least cost a period of the recursion."""
+    """Return source -> best echelon level, and the least cost per period by the recursion."""
     order = chain(scenario)
     (demand,) = scenario.demands.values()
     period, demands = mass(demand.quantity), []
@@ -141,7 +142,7 @@ def exact(scenario: Scenario) -> tuple[dict[str, float], float]:
         demands.append(covered)
     local = [overage(scenario, scenario.sources[name].makes) for name in order]
     echelon = (np.array(local) - [*local[1:], 0.0]).tolist()
-    # As the newsvendor ratio does: where holding costs nothing, nearly all demand is covered.
+    # As in the newsvendor ratio: where holding costs nothing, nearly all demand is covered.
     shortage = worth(scenario, demand)
     least = shortage * (1.0 / critical_ratio(shortage, 0.0) - 1.0) if shortage else 0.0
     echelon = [max(cost, least) for cost in echelon]
@@ -150,7 +151,7 @@ def exact(scenario: Scenario) -> tuple[dict[str, float], float]:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the local levels."""
+    """Return the local base-stock levels."""
     usual = level_parameter(scenario)
     levels, _ = exact(scenario)
     local = local_levels(scenario, {name: levels[name] for name in scenario.sources})

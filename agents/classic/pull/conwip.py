@@ -1,16 +1,15 @@
-"""CONWIP: the whole line has one set of cards, given out at the first source.
+"""CONWIP: the whole line has one set of cards, which are issued at the first source.
 
-A unit keeps its card until a customer takes it; in between everything is pushed, as far as
-materials and machines allow.
+    release = max(0, cards - units in process and in stock on the line)
 
-    release = max(0, cards - all in process and in stock on the line)
+A unit keeps its card until a customer takes it. Downstream of the first source everything is
+pushed, as far as materials and work centers allow. Backorders do not count: the position is gross
+(Spearman, Woodruff and Hopp 1990). A card stands for one lot of the first source.
 
-Backorders do not count: the position is gross (Spearman, Woodruff and Hopp 1990). A card stands
-for one lot of the first source.
-
-Textbook sizing is Little's law (1961), units on the line = demand a period x periods that a unit
-takes through it (at each source one of review, the lead time, and the wait for the work center),
-with the 10 % allowance of kanban, and at least the echelon base-stock level of the first source.
+Textbook sizing is Little's law (1961): units on the line = demand per period x periods that a unit
+spends on it (at each source one review period, the lead time, and the wait for the work center).
+The 10 % allowance of kanban is added, and the cards cover at least the echelon base-stock level of
+the first source.
 
 >>> from .kanban import number_of_cards
 >>> number_of_cards(demand=0.5, periods=8, safety=0)  # Penny Fab One, Hopp and Spearman 1996
@@ -31,11 +30,11 @@ from .kanban import cards_of
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why one set of cards cannot rule this plant, or nothing."""
+    """Return why one set of cards cannot control this plant, or nothing."""
     first = first_sources(scenario)
     if len(first) != 1:
         found = ", ".join(first[:4] + ["..."] * (len(first) > 4)) or "none"
-        return f"its cards are given out at the one source without materials; here: {found}"
+        return f"it needs exactly one source without materials, to issue its cards; here: {found}"
     return ""
 
 
@@ -45,7 +44,7 @@ def first_sources(scenario: Scenario) -> list[str]:
 
 
 def line_cards(scenario: Scenario, first: str) -> float:
-    """Return the cards of the line that begins at a source: Little's law, or its echelon level."""
+    """Return the cards of the line from this source: Little's law, at least its echelon level."""
     at = stages(scenario)
     periods = sum(at[name].flow_time for name in at[first].route)
     level = int(whole_up(echelon_level(at[first]) / at[first].lot))

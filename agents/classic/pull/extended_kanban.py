@@ -1,13 +1,13 @@
-"""Extended kanban: cards at every station, and beside them a base-stock level for each.
+"""Extended kanban: every station has cards and, beside them, a base-stock level.
 
-    ask = max(0, min(K - in process - parts under a card, S - echelon position))
+    order = max(0, min(K - in process - parts under a card, S - echelon position))
 
-Demand reaches every station at once, as with base-stock, and the cards bound each stock, as with
-kanban (Dallery and Liberopoulos 2000). The echelon position is net of backorders. Cards in
-containers of their source; levels are local, in units, as those of base-stock.
+Demand reaches every station at once, as with base-stock, and the cards K bound each stock, as with
+kanban (Dallery and Liberopoulos 2000). The echelon position is net of backorders. Cards count
+containers of their source; base-stock levels are local, in units.
 
-Textbook sizing: K that of kanban, S that of base-stock. With levels equal to the cards it is
-kanban, with many cards it is base-stock; the tuner starts from the best of both as well.
+Textbook sizing: K is that of kanban, S that of base-stock. With levels equal to the cards it is
+kanban, with many cards it is base-stock; the tuner also starts from the best of both.
 
 >>> asked(cards=6, under_a_card=4, level=9, position=8)
 1
@@ -39,16 +39,16 @@ from .kanban import KANBAN
 
 
 def asked(cards: float, under_a_card: float, level: float, position: float) -> float:
-    """Return max(0, min(K - p - B, S - e)), with p in process among what is under a card."""
+    """Return max(0, min(K - p - B, S - e)); `under_a_card` is p, in process, and B together."""
     return max(0, min(cards - under_a_card, level - position))
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards and the local level of every source."""
+    """Return the cards and the local base-stock level of every source."""
     (cards,) = KANBAN.parameters(scenario)
     level, lots = level_parameter(scenario), lots_of(stages(scenario))
     echelon = all_echelon_levels(lay_out(scenario), level.high)
-    # Kanban's cards as levels, and as many cards as the highest levels, are within the bounds.
+    # The bounds include kanban's cards as levels, and as many cards as the highest levels.
     most = whole_up(np.array([echelon[name] for name in level.of]) / lots)
     return (
         cards.resized(cards.textbook, high=most),
@@ -57,19 +57,19 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_kanban(scenario: Scenario, values: Values) -> Values:
-    """Return the extended kanban that is kanban with these cards: the levels never bind."""
+    """Return the extended kanban that is kanban with these cards: its levels never bind."""
     (level,) = BASE_STOCK.parameters(scenario)
     return {"cards": values["cards"], level.name: held_by_cards(scenario, values["cards"])}
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the extended kanban that is base-stock with these levels, until cards run out."""
+    """Return the extended kanban that is base-stock with these levels, while cards are left."""
     cards, _ = parameters(scenario)
     return {"cards": cards.high, **values}
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these cards and local levels."""
+    """Return the rule with these cards and local base-stock levels."""
     cards, local = values.values()
     levels = all_echelon_levels(layout, local)
     return pull_rule(layout, cards=units_of_cards(layout, cards), levels=levels)

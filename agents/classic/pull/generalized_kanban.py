@@ -1,21 +1,21 @@
-"""Generalized kanban: a station has base-stock, and cards that bound what it owes.
+"""Generalized kanban: every station has a base-stock level, and cards that bound its open requests.
 
-    ask = max(0, min(S - x, K) - in process),   x = stock - what is asked of it and not yet taken
+    order = max(0, min(S - x, K) - in process),   x = stock - units asked of it and not taken
 
-A request for a part passes on upstream only with a free card of the station (Buzacott 1989; Zipkin
-1989; Frein, Di Mascolo and Dallery 1995). S parts stand there finished at first, K - S cards are
-free. With D requests so far, P parts made and R handed on, what passes on is
+A station passes a request for a part upstream only with a free card (Buzacott 1989; Zipkin 1989;
+Frein, Di Mascolo and Dallery 1995). At first it has S finished parts and K - S free cards. After D
+requests, with P parts made and R parts handed on, it has passed upstream
 
     T = min(D, K - S + R),   R = min(D, S + P)
 
-which DESIGN counts by counters of their own; but S + P - D is x, so that all T says now is in stock
-and in process: T - P = min(S - x, K). For the last station x is the stock net of backorders, for
-another the stock less what the next station asks.
+These numbers need no counters of their own: since S + P - D = x, stock and units in process already
+contain them, and T - P = min(S - x, K). For the last station, x is the stock net of backorders; for
+another station, it is the stock less what the next station asks for.
 
-With K = S it is kanban; with many cards base-stock (local levels), once no stock is above its level
-and where lots are single units. The tuner starts from the best of both as well. Cards in
-containers, levels local, in units; textbook sizing: those of kanban and base-stock, and as many
-cards as the level needs.
+With K = S it is kanban. With many cards it is base-stock (local levels), once no stock is above its
+level and where lots are single units. The tuner also starts from the best of both. Cards count
+containers, base-stock levels are local, in units. Textbook sizing: S is that of base-stock, K that
+of kanban, but at least as many cards as S needs.
 
 >>> int(owed(cards=6, level=4, free=-1))  # one more is asked for than there is
 5
@@ -49,16 +49,16 @@ from .kanban import KANBAN
 
 
 def owed(cards: Any, level: Any, free: Any) -> Any:
-    """Return min(S - x, K): what a station may have in process."""
+    """Return min(S - x, K): the units that a station may have in process."""
     return np.minimum(level - free, cards)
 
 
 @dataclass(frozen=True, eq=False)
 class GeneralizedKanban(Acting):
-    """The rule, station by station from the customer upward."""
+    """The policy, station by station from the customer upstream."""
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, sources) in units."""
+        """Return the orders, (batch, sources) in units."""
         cards = in_scenario_order(self.layout, self.values["cards"]) * self.plan.lots
         levels = in_scenario_order(self.layout, self._levels)
         asked = np.zeros((len(state), len(self.plan.stages)))
@@ -79,12 +79,12 @@ class GeneralizedKanban(Acting):
 
     @cached_property
     def _stock(self) -> Array:
-        """Stock of each source's item net of what waits for it, (cells, sources)."""
+        """Stock of each source's item, net of backorders, (cells, sources)."""
         return self.plan.columns([net_stock(self.layout, stage.item) for stage in self.plan.stages])
 
     @cached_property
     def _coming(self) -> Array:
-        """What is on order at all sources of each source's item, (cells, sources)."""
+        """Units on order at all sources of each source's item, (cells, sources)."""
         return self.plan.columns(
             [
                 seen_by(self.layout, stage.source, on_order(self.layout, stage.item))
@@ -94,15 +94,15 @@ class GeneralizedKanban(Acting):
 
     @cached_property
     def _users(self) -> Array:
-        """Units of each source's item in a unit that another makes, (users, sources)."""
+        """Units of each source's item in a unit that another source makes, (users, sources)."""
         sources = self.layout.scenario.sources.values()
         return np.array([[user.consumes.get(s.makes, 0.0) for s in sources] for user in sources])
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards and the local level of every source."""
+    """Return the cards and the local base-stock level of every source."""
     cards, level = extended_kanban.parameters(scenario)
-    needed = whole_up(level.textbook / lots_of(stages(scenario)))  # with fewer, S is not
+    needed = whole_up(level.textbook / lots_of(stages(scenario)))  # to reach S
     return cards.resized(np.maximum(cards.textbook, needed)), level
 
 

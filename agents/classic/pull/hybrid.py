@@ -1,14 +1,14 @@
-"""Hybrid kanban-CONWIP: cards at every station, and beside them one set for the whole line.
+"""Hybrid kanban-CONWIP: every station has cards, and the whole line has one more set of cards.
 
-    ask = min(K - in process - parts under a card, S - all in process and in stock below)
+    order = min(K - in process - parts under a card, S - units in process and in stock downstream)
 
-The kanban cards bound each stock, the line's cards bound what is released at all (Bonvik, Couch and
-Gershwin 1997). S binds at the sources without materials, each with its own, on their echelons gross
-of backorders. Cards in containers of their source.
+The kanban cards K bound each stock; the line's cards S bound what is released (Bonvik, Couch and
+Gershwin 1997). S applies to the sources without materials, each with its own, on their gross
+echelon positions. Cards count containers of their source.
 
-Textbook sizing: K that of kanban; S that of Little's law with the allowance of kanban, as CONWIP's.
-With as many line cards as all stages have together it is kanban, with as many at every stage as the
-line has it is CONWIP; the tuner starts from the best of both as well.
+Textbook sizing: K is that of kanban; S that of CONWIP, Little's law with the allowance of kanban.
+With as many line cards as all stations have together it is kanban; with as many cards at every
+station as the line has it is CONWIP. The tuner also starts from the best of both.
 
 >>> from .kanban import number_of_cards
 >>> number_of_cards(demand=0.5, periods=8, safety=0.10)  # Penny Fab One, Hopp and Spearman 1996
@@ -32,9 +32,9 @@ from .kanban import KANBAN
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is no line, or nothing."""
+    """Return why this plant is not a line, or nothing."""
     if not any(source.consumes for source in scenario.sources.values()):
-        return "it rules lines; no source here consumes what another makes: it would be kanban"
+        return "it needs a line; no source here consumes what another makes, so use kanban"
     return ""
 
 
@@ -44,10 +44,10 @@ def first_in_order(scenario: Scenario) -> list[str]:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the cards of every source, and those of the lines."""
+    """Return the cards of every source, and the line cards of every source without materials."""
     first = first_in_order(scenario)
     (cards,) = KANBAN.parameters(scenario)
-    if not CONWIP.why_not(scenario):  # enough at every station that the line's cards bind alone
+    if not CONWIP.why_not(scenario):  # so many that only the line cards bind
         (all_cards,) = CONWIP.parameters(scenario)
         unbound = of_conwip(scenario, {"cards": all_cards.high})["cards"]
         cards = cards.resized(cards.textbook, high=unbound)
@@ -63,9 +63,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def line_cards_that_never_bind(scenario: Scenario, cards: Array) -> Array:
-    """Return the line cards that never bind beside these cards, of each source without materials.
+    """Return the fewest line cards that never bind beside these cards.
 
-    What all cards from there down can hold, in containers of that source.
+    They count what all cards downstream can hold, in containers of each source without materials.
     """
     at, first = stages(scenario), first_in_order(scenario)
     units = dict(zip(at, held_by_cards(scenario, cards).tolist(), strict=True))
@@ -94,7 +94,7 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these cards."""
+    """Return the rule with these cards and line cards."""
     cards = units_of_cards(layout, values["cards"])
     first = first_in_order(layout.scenario)
     levels = units_of_cards(layout, values["line_cards"], first)

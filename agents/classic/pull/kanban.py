@@ -1,19 +1,19 @@
-"""Kanban: a station makes a part only against a free card, and each stage has K of them.
+"""Kanban: each station has K cards, and makes a part only with a free card.
 
-    ask = max(0, K - in process - parts under a card)
+    order = max(0, K - in process - parts under a card)
 
-A part keeps its card until the next stage has a card for it, not until the next machine starts
-(single card; Buzacott and Shanthikumar 1993). A card stands for a container, that is for one lot of
+A part keeps its card until the next station has a card for it, not until the next machine starts
+(single card; Buzacott and Shanthikumar 1993). A card stands for a container, which is one lot of
 its source, and is free again when the container is empty.
 
-Textbook sizing (Monden 1983; D demand a period, T periods that a card is on its way, C units in a
-container, alpha a safety allowance of 10 %):
+Textbook sizing (Monden 1983), with D the demand per period, T the periods that a card is in use,
+C the units in a container, and alpha a safety allowance of 10 %:
 
     N = D T (1 + alpha) / C
 
-T is one period of review, the mean lead time, and the mean wait for the work center
-(`Stage.queue`). Where customers take from a stage, it has at least the cards of its base-stock
-level: an allowance of 10 % knows neither how demand varies nor what a shortage costs.
+T is one review period, the mean lead time, and the mean wait for the work center (`Stage.queue`).
+A station that serves customers has at least the cards of its base-stock level, since the allowance
+takes into account neither the variation of demand nor the cost of a shortage.
 
 >>> number_of_cards(demand=2000, periods=0.4, container=200, safety=0.10)
 5
@@ -44,10 +44,10 @@ def number_of_cards(
 
 
 def cards_of(stage: Stage, demand: float, periods: float) -> float:
-    """Return the cards that cover so many periods of this demand, in containers of a stage.
+    """Return the cards that cover this demand over this many periods, in containers of a stage.
 
-    And how far whole lots and a minimum order leave the position below all cards: with fewer cards
-    than the smallest order takes, nothing would ever be ordered.
+    They also cover how far whole lots and a minimum order leave the position below all cards. With
+    fewer cards than the smallest order needs, nothing would ever be ordered.
     """
     open_below = max(mean_of(stage.below), stage.smallest_order - stage.lot)
     covered = demand * periods * (1 + SAFETY) + open_below
@@ -55,9 +55,10 @@ def cards_of(stage: Stage, demand: float, periods: float) -> float:
 
 
 def cards_for(stage: Stage) -> float:
-    """Return the textbook's cards of a stage; with those that customers take from, what they need.
+    """Return the textbook number of cards of a stage.
 
-    An allowance of 10 % knows nothing of how much demand varies, nor of what a shortage costs.
+    Where customers are served, it is at least the base-stock level, since an allowance of 10 %
+    ignores the variation of demand and the cost of a shortage.
     """
     cards = cards_of(stage, stage.requirement, stage.flow_time)
     sold = {demand.item for demand in stage.scenario.demands.values()}

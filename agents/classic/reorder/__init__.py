@@ -1,1 +1,1 @@
-"""Reorder policies of a single item: when to order, and how much."""
+"""Reorder policies for a single item: when to order, and how much."""

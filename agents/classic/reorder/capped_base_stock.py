@@ -1,16 +1,16 @@
-"""Capped base-stock: order up to a level S, but never more than a cap r at once.
+"""Capped base-stock: order up to the base-stock level S, but never more than a cap r at once.
 
     order = min(r, max(0, S - inventory position))
 
-Where demand is lost it stands between base-stock (r without bound) and the constant order (S
+Where demand is lost, the policy lies between base-stock (r without bound) and the constant order (S
 without bound), and is nearly optimal for short and for long lead times (Johansen and Thorstenson
-2008; Xin 2021: asymptotically optimal as the lead time grows). Outside suppliers are ordered from
-so; stations between them and the customer follow local base-stock levels.
+2008; Xin 2021: asymptotically optimal as the lead time grows). It controls the outside suppliers;
+stations between them and the customer follow local base-stock levels.
 
-Textbook sizing: S that of base-stock. Xin (2021) lets r tend to the best constant order q for long
-lead times L; we start at q + sd / (L + 1), with q of `constant` and sd the standard deviation of a
-period's demand, rounded up to whole lots. Where demand waits, r lets it be caught up with: mean
-demand and sd, at least 1.25 times the mean. Quantities in units.
+Textbook sizing: S is that of base-stock. In Xin (2021), r tends to the best constant order q for
+long lead times L. Here r = q + sd / (L + 1), with q of `constant` and sd the standard deviation of
+demand per period, rounded up to whole lots. Where demand waits, r must also clear the backlog: it
+is mean demand + sd, and at least 1.25 times the mean. Levels in units, caps in units per period.
 
 >>> capped_order(position=20, level=26, cap=5), capped_order(position=23, level=26, cap=5)
 (5, 3)
@@ -45,9 +45,9 @@ def capped_order(position: float, level: float, cap: float) -> float:
 
 
 def cap_of(mean: float, variance: float, holding: float, penalty: float, lead_time: float) -> float:
-    """Return q + sd / (L + 1) with the constant order q.
+    """Return q + sd / (L + 1), with the constant order q.
 
-    Without a penalty demand waits, and what waits must be caught up with: m + sd, at least 1.25 m.
+    Without a penalty, demand waits, and orders must clear the backlog: m + sd, at least 1.25 m.
     """
     if not penalty:
         return mean + max(math.sqrt(variance), mean / 4)
@@ -55,17 +55,17 @@ def cap_of(mean: float, variance: float, holding: float, penalty: float, lead_ti
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the local levels, and the cap of every outside supplier."""
+    """Return the local base-stock levels, and the cap of every outside supplier."""
     return level_parameter(scenario), caps_of(scenario, outside_suppliers(scenario))
 
 
 def caps_of(scenario: Scenario, names: Sequence[str]) -> Parameter:
-    """Return the caps of some suppliers as a parameter."""
+    """Return the caps of these suppliers as a parameter."""
     at = [stages(scenario)[name] for name in names]
     textbook, most = np.array([cap_sizes(stage) for stage in at]).T
     return parameter(
         "cap",
-        "units a period",
+        "units per period",
         textbook,
         of=names,
         high=most,
@@ -76,18 +76,20 @@ def caps_of(scenario: Scenario, names: Sequence[str]) -> Parameter:
 
 
 def cap_sizes(stage: Stage) -> Array:
-    """Return the textbook's cap of an outside supplier and the highest that is tried, (2,)."""
+    """Return the textbook cap of an outside supplier, and the highest cap that is tried, (2,)."""
     deviation = deviation_of(stage.demand)
     penalty = stage.shortage if stage.is_lost else 0.0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     cap = cap_of(stage.requirement, deviation**2, stage.holding, penalty, lead_time)
     lots = whole_up(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot)
+    if stage.lot > 1 and stage.scenario.sources[stage.source].at is not None:
+        lots += 1  # beside the lot in work, so that time that is left goes to the next one
     textbook, most = np.maximum(lots * stage.lot, stage.smallest_order)
     return np.array([textbook, max(most, 2 * textbook)])
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these local levels and caps."""
+    """Return the rule with these local base-stock levels and caps."""
     local, caps = values.values()
     levels = all_echelon_levels(layout, local)
     return pull_rule(layout, levels=levels, caps=at_suppliers(layout, caps))

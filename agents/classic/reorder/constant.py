@@ -2,18 +2,19 @@
 
     order = q
 
-Where demand is lost and lead times are long this is nearly optimal (Goldberg et al. 2016; Xin and
-Goldberg 2016): a long lead time makes today's stock worthless as a signal. Where demand waits,
-stock would drift, because nothing reacts to backlog: the policy does not apply. Nor does it where
-no order in whole lots is near enough to q. Outside suppliers are ordered from so; stations between
-them and the customer follow local base-stock levels.
+Where demand is lost and lead times are long, this is nearly optimal (Goldberg et al. 2016; Xin and
+Goldberg 2016): over a long lead time, today's stock loses its value as a signal. The policy does
+not apply where demand waits, because no order reacts to the backlog and stock drifts, nor where no
+order in whole lots is near enough to q. It controls the outside suppliers; stations between them
+and the customer follow local base-stock levels.
 
-Textbook sizing: q falls short of mean demand m by the slack that balances the stock of the random
-walk demand - q, v / (2 (m - q)) with v the variance of demand (Kingman 1962), against what is lost:
+Textbook sizing: with q below mean demand m, the mean stock of the random walk is v / (2 (m - q)),
+with v the variance of demand (Kingman 1962). q balances its holding cost h against the cost p of
+the demand that is lost:
 
     q = m - sqrt(h v / (2 p))
 
-In the nearest whole lots below mean demand. Quantities in units a period.
+It is rounded to the nearest whole lots below mean demand. Quantities in units per period.
 
 >>> constant_order(mean=5, variance=5, holding=1, penalty=4)
 4.2094
@@ -30,13 +31,13 @@ from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
-from jitgym.units import whole, whole_up
+from jitgym.units import whole_up
 
 from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
-MOST_ROUNDING = 1.5  # times the cost of the order that would be best were units not whole
+MOST_ROUNDING = 1.5  # times the cost of the best order without rounding
 
 
 def constant_order(mean: float, variance: float, holding: float, penalty: float) -> float:
@@ -47,7 +48,7 @@ def constant_order(mean: float, variance: float, holding: float, penalty: float)
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why no constant order can be placed, or nothing."""
+    """Return why a constant order does not work here, or nothing."""
     if reason := below_the_minimum(scenario):
         return reason
     at = stages(scenario)
@@ -56,8 +57,10 @@ def why_not(scenario: Scenario) -> str:
             return "demand waits here: a constant order does not react to backlog, so stock drifts"
         order, ideal = _textbook(at[name]), _ideal(at[name])
         if not order or _cost(at[name], order) > MOST_ROUNDING * _cost(at[name], ideal) + 1e-9:
-            units = "whole unit" if at[name].lot == 1 else f"lot of {at[name].lot:g}"
-            return f"its order from {name} is {ideal:.3g} units per period, and no {units} is near"
+            return (
+                f"its order from {name} is {ideal:.3g} units per period, "
+                "and no order that can be placed is near"
+            )
     return ""
 
 
@@ -67,19 +70,19 @@ def below_the_minimum(scenario: Scenario) -> str:
     for name in outside_suppliers(scenario):
         least = scenario.sources[name].minimum_order
         if least > max(at[name].requirement, at[name].lot):
-            return f"what a period needs is less than the minimum order of {name}, {least:g}"
+            return f"the mean need per period is below the minimum order of {name}, {least:g}"
     return eoq.why_not(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the order of every outside supplier, and the stations' levels."""
+    """Return the order of every outside supplier, and the local levels of the stations."""
     suppliers = outside_suppliers(scenario)
     at = [stages(scenario)[name] for name in suppliers]
     lots = lots_of(stages(scenario), suppliers)
     needed = np.array([stage.requirement + 2 * deviation_of(stage.demand) for stage in at])
     order = parameter(
         "order",
-        "units a period",
+        "units per period",
         [_textbook(stage) for stage in at],
         of=suppliers,
         high=lots * whole_up(needed / lots),
@@ -90,15 +93,20 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> float:
-    ideal, rivals = _ideal(stage), len(stage.scenario.sources_of(stage.item))
-    order = stage.lot * round(ideal / stage.lot)
-    if deviation_of(stage.demand) and order * rivals >= stage.requirement:  # stock would drift
-        order = stage.lot * whole(ideal / stage.lot)
-    return min(order, stage.largest_order)
+    """The order that can be placed nearest to the ideal; 0 where stock would drift with the least.
+
+    It would where as much is ordered as is needed; certain demand may be met in full.
+    """
+    rivals, least = len(stage.scenario.sources_of(stage.item)), stage.smallest_order
+    needed = stage.requirement + (0.0 if deviation_of(stage.demand) else 2e-9)
+    nearest = stage.lot * round(_ideal(stage) / stage.lot)
+    candidates = (max(nearest, least), max(nearest - stage.lot, least))
+    fitting = [order for order in candidates if order * rivals < needed]
+    return min(fitting[0], stage.largest_order) if fitting else 0.0
 
 
 def _cost(stage: Stage, order: float) -> float:
-    """Cost a period of what is left and what is lost, h v / (2 (m - q)) + p (m - q)."""
+    """Return the holding and lost-sales cost per period, h v / (2 (m - q)) + p (m - q)."""
     short = stage.requirement - order * len(stage.scenario.sources_of(stage.item))
     variance = deviation_of(stage.demand) ** 2
     if short <= 1e-9:
@@ -107,14 +115,14 @@ def _cost(stage: Stage, order: float) -> float:
 
 
 def _ideal(stage: Stage) -> float:
-    """The textbook's q before it is rounded to lots; its share, where the item has more sources."""
+    """Return the textbook q before rounding, divided by the number of sources of the item."""
     variance = deviation_of(stage.demand) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
     return order / len(stage.scenario.sources_of(stage.item))
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these orders and stations' levels."""
+    """Return the rule with these orders and local levels of the stations."""
     levels, suppliers = levels_of_stations(layout, values), outside_suppliers(layout.scenario)
     return pull_rule(
         layout,

@@ -1,17 +1,19 @@
-"""Economic order quantity as an (r,Q) policy: when the position is at or below r, order Q.
+"""Economic order quantity as an (r,Q) policy: if the position is at or below r, order Q.
 
     Q = sqrt(2 K D / h)                                                       (Harris 1913)
 
-K fixed cost of an order, D demand a period, h holding cost a unit and period; without a fixed cost
-Q is one period's mean demand. Q is rounded to whole lots. As many Q are ordered as it takes to come
-above r, (r,nQ). Outside suppliers are ordered from so, on the echelon's position net of backorders;
-stations between them and the customer follow local base-stock levels, since a batch saves them no
-order (an echelon (r,nQ) policy, Chen and Zheng 1994, with batches of one lot at the stations).
+K is the fixed cost of an order, D the demand per period, and h the holding cost per unit and
+period; without a fixed cost, Q is the mean demand of one period. Q is rounded to whole lots. Each
+order is the smallest multiple of Q that brings the position above the reorder point r: (r,nQ).
 
-Textbook sizing of r, with F the distribution of demand over the lead time and one review period:
-where demand waits, the r for which positions r + 1 to r + Q, all equally likely, cost least (Zheng
-1992), that is F = b / (b + h) on the average over them; where it is lost, F(r) = p D / (p D + h Q)
-(Hadley and Whitin 1963). Quantities in units.
+The policy controls the outside suppliers, on the echelon position net of backorders. Stations
+between them and the customer follow local base-stock levels, since a batch saves them no order (an
+echelon (r,nQ) policy, Chen and Zheng 1994, with batches of one lot at the stations).
+
+Textbook sizing of r, with F the distribution of demand over the lead time and one review period.
+Where demand waits at cost b, positions r + 1 to r + Q are equally likely, and r minimizes their
+mean cost (Zheng 1992): the mean of F over them is b / (b + h). Where demand is lost at cost p,
+F(r) = p D / (p D + h Q) (Hadley and Whitin 1963). Quantities in units.
 """
 
 from __future__ import annotations
@@ -28,14 +30,14 @@ from ..base.declaration import Array, Classic, Parameter, Values, parameter, rul
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why this plant places no orders, or nothing."""
+    """Return why this plant has no outside suppliers, or nothing."""
     if not outside_suppliers(scenario):
-        return "it orders from outside suppliers; all sources here run a machine or consume"
+        return "it orders from outside suppliers; all sources here use a work center or materials"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return quantity and reorder point of the outside suppliers, and the stations' levels."""
+    """Return quantity and reorder point of every outside supplier, and the stations' levels."""
     suppliers = outside_suppliers(scenario)
     at = [stages(scenario)[name] for name in suppliers]
     quantities = [stage.order_quantity for stage in at]
@@ -65,7 +67,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def reorder_point_of(stage: Stage, covered: Array) -> float:
-    """Return the textbook's r of an economic order, over this mass of lead time demand."""
+    """Return the textbook reorder point of an economic order, for this mass of covered demand."""
     quantity = stage.order_quantity
     if stage.is_lost:
         gained = stage.shortage * stage.requirement
@@ -74,7 +76,7 @@ def reorder_point_of(stage: Stage, covered: Array) -> float:
 
 
 def reorder_point(lead_time_demand: Array, quantity: float, low: float, high: float) -> float:
-    """Return the best r for this Q, at least 0: the mean of those at two ratios, in whole units.
+    """Return the best r for this Q, at least 0: the mean of those for two ratios, in whole units.
 
     >>> from jitgym.control.masses import mass
     >>> from jitgym.distributions import Poisson
@@ -88,7 +90,7 @@ def reorder_point(lead_time_demand: Array, quantity: float, low: float, high: fl
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these quantities, reorder points and stations' levels."""
+    """Return the rule with these quantities, reorder points and local levels of the stations."""
     quantities = at_suppliers(layout, values["quantity"])
     tops = at_suppliers(layout, values["reorder_point"] + values["quantity"])
     return pull_rule(layout, levels=levels_of_stations(layout, values) | tops, batches=quantities)

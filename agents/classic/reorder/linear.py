@@ -1,17 +1,19 @@
-"""Linear rule on a learner's own features: the separator between learning and information.
+"""Linear rule on the observation of a learner: it separates learning from information.
 
-    order = floor(max(0, w0 - w . x))      of every source, in whole lots
+    order = floor(max(0, w0 - w . x))      for every source, in whole lots
 
-x are the entries of the environment's observation, all that a learned policy sees, saturation
-included: stocks, pipelines and backlogs in units; what is up, set up, revealed or forecast, and the
-clock as the observation shows them. Tuned by the cross-entropy method like the other rules of real
-numbers, it uses the same information with the simplest function there is. What a net gains beyond
-it is learning; what it gains beyond base-stock is information too.
+x holds the entries of the environment's observation, which is all that a learned policy sees,
+saturation included: stocks, pipelines and backlogs in units; the states of sources and work
+centers, revealed demand, forecasts and the clock as the observation shows them. The cross-entropy
+method tunes it, like the other rules with real numbers. The rule uses the information of a network
+with the simplest possible function: the gain of a network over it is due to learning, and its gain
+over base-stock is due to information too.
 
-Of several sources of an item each ask counts against the next one's, as in a single index.
+If an item has several sources, each order counts against the next, as in a single index.
 
-Sizing (ours, a start for the tuner): base-stock, a linear rule of echelon stocks; the tuner starts
-from the best of that as well. w0 in units, weights in units a unit, or in units at a full entry.
+Sizing (ours, a start for the tuner): base-stock, which is a linear rule of echelon stocks; the
+tuner also starts from the best base-stock. w0 in units; weights in units per unit, or in units for
+an entry of 1.
 
 >>> linear_orders(np.array([[8.0, 1.0]]), np.array([[10.0]]), np.array([[[1.0, 0.5]]])).tolist()
 [[1.5]]
@@ -36,16 +38,17 @@ from ..base.common import all_echelon_levels, level_parameter
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..pull.base_stock import BASE_STOCK
 
-MOST_NUMBERS = 80  # more are beyond the search
-REACH = 0.8  # a tuner moves weights so far from base-stock's, in units a unit
+MOST_NUMBERS = 80  # the search cannot handle more
+REACH = 0.8  # how far a tuner moves weights from those of base-stock, in units per unit
 FINEST = 1e-3
 BLUR = 1e-3  # units: the observation has single precision
 
 
 def linear_orders(features: Array, levels: Array, weights: Array) -> Array:
-    """Return w0 - w . x, (batch, sources), before it is cut off and rounded.
+    """Return w0 - w . x, (batch, sources), before rounding and before negative values become 0.
 
-    Features (batch, entries), levels (batch or 1, sources), weights (batch or 1, sources, entries).
+    Shapes: features (batch, entries), levels (batch or 1, sources), weights (batch or 1, sources,
+    entries).
     """
     if len(weights) == 1:
         return np.asarray(levels - features @ weights[0].T)
@@ -54,10 +57,10 @@ def linear_orders(features: Array, levels: Array, weights: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Linear(Acting):
-    """The rule."""
+    """The linear rule."""
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, sources) in units."""
+        """Return the orders, (batch, sources) in units."""
         shown = self._observation.encode(state[:, ViewLayout(self.layout).columns])
         features = shown.astype(np.float64) * self._scales
         levels = in_scenario_order(self.layout, self.values["level"])
@@ -75,13 +78,13 @@ class Linear(Acting):
 
     @cached_property
     def _places(self) -> list[int]:
-        """Where each source of the scenario stands from supplier to customer."""
+        """The place of each source in the order from supplier to customer."""
         order = from_supplier_to_customer(self.layout.scenario)
         return [order.index(name) for name in self.layout.scenario.sources]
 
 
 def scale(entry: Entry) -> float:
-    """Return what an entry is multiplied by: units for what is a quantity, else as it is shown."""
+    """Return the factor of an entry: quantities count in units, others as the observation shows."""
     return entry.high if entry.unit == "units" else 1.0
 
 
@@ -91,19 +94,19 @@ def entries(scenario: Scenario) -> tuple[Entry, ...]:
 
 
 def numbers(scenario: Scenario) -> int:
-    """Return how many numbers the rule has."""
+    """Return the number of parameters of the rule."""
     return len(scenario.sources) * (len(entries(scenario)) + 1)
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why its numbers cannot be found, or nothing."""
+    """Return why its parameters cannot be found, or nothing."""
     if (count := numbers(scenario)) > MOST_NUMBERS:
-        return f"it would have {count} numbers: more than {MOST_NUMBERS} are beyond the search"
+        return f"it would have {count} parameters; the search can handle at most {MOST_NUMBERS}"
     shown = {entry.name: entry.high for entry in entries(scenario) if entry.unit == "units"}
     for name, stage in stages(scenario).items():
         most = shown.get(f"{stage.item}.stock", math.inf)
         if echelon_level(stage) > most:
-            return f"{name} needs a level above {most:g} units, the most stock that is shown to it"
+            return f"{name} needs a level above {most:g} units, the most stock that it is shown"
     return ""
 
 
@@ -135,7 +138,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         ),
         parameter(
             "weights",
-            "units a unit",
+            "units per unit",
             textbook,
             of=(f"{name}: {entry.name}" for name in order for entry in shown),
             high=textbook + reach,
@@ -148,7 +151,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the linear rule that is base-stock with these levels, while nothing saturates."""
+    """Return the linear rule that is base-stock with these levels, while no entry saturates."""
     level, weights = parameters(scenario)
     (local,) = values.values()
     echelon = all_echelon_levels(lay_out(scenario), local)

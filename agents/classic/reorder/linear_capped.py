@@ -1,19 +1,19 @@
-"""Linear-capped rule: a weighted sum of stock and pipeline, cell by cell, instead of the position.
+"""Linear-capped rule: it weighs every cell of stock and pipeline instead of using their sum.
 
     order = floor(min(cap, max(0, w0 - w . x)))
 
-x is the view of one item with one source: what is ordered and not shipped yet, what is on its way
-by its age, youngest first, then the stock by its age, youngest first and net of backorders.
-Base-stock weighs all cells by 1 and has no cap. Where demand is lost, the order of the optimal
-policy falls by at most 1 with a unit more of any cell, and by less the older the unit is (Karlin
-and Scarf 1958; Zipkin 2008): a linear rule can follow that, no base-stock level can. The cap is
-that of capped base-stock (Xin 2021).
+x is the view of one item with one source: first the units that are ordered and not yet shipped,
+then the pipeline by age, youngest first, then the stock by age, youngest first, net of backorders.
+Base-stock is the case with all weights 1 and no cap. Where demand is lost, one more unit in a cell
+reduces the optimal order by at most 1, and by less the older the unit is (Karlin and Scarf 1958;
+Zipkin 2008). A linear rule can follow that; a base-stock level cannot. The cap is that of capped
+base-stock (Xin 2021).
 
-Sizing (ours, a start for the tuner; the literature has no formula): weights that fall evenly from
-1, on what was ordered last, to 1/2 on the oldest stock where demand is lost, and stay at 1 where it
-waits; w0 so that the mean requirement is ordered at the mean pipeline and stock of base-stock; the
-cap of capped base-stock. The numbers are real: the tuner searches them by the cross-entropy method.
-Level and cap in units, weights in units a unit.
+Sizing (ours, a start for the tuner; the literature has no formula): where demand is lost, weights
+fall evenly from 1 for the latest order to 1/2 for the oldest stock; where it waits, all are 1. w0
+is such that the mean requirement is ordered at the mean pipeline and stock of base-stock. The cap
+is that of capped base-stock. All are real numbers, which the tuner searches by the cross-entropy
+method. w0 in units, cap in units per period, weights in units per unit.
 
 >>> linear_order([5, 5, 4, 6], weights=[0.9, 0.8, 0.7, 0.6], level=19, cap=5)
 4
@@ -39,8 +39,8 @@ from jitgym.units import whole
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from .capped_base_stock import cap_sizes
 
-LEAST_WEIGHT = 0.5  # of the oldest stock, where demand is lost
-FINEST = 1e-3  # difference of weights
+LEAST_WEIGHT = 0.5  # for the oldest stock, where demand is lost
+FINEST = 1e-3  # smallest difference between weights
 
 
 def linear_order(cells: Sequence[float], weights: Sequence[float], level: float, cap: float) -> int:
@@ -49,28 +49,28 @@ def linear_order(cells: Sequence[float], weights: Sequence[float], level: float,
 
 
 def falling_weights(count: int, least: float) -> Array:
-    """Return weights that fall evenly from 1 to the least, (count,)."""
+    """Return weights that fall evenly from 1 to `least`, (count,)."""
     return np.linspace(1.0, least, count).round(3)
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is no item to rule, or nothing."""
+    """Return why this plant is not one item with one source, or nothing."""
     if len(scenario.items) > 1:
-        return f"it rules a single item; here are {len(scenario.items)}"
+        return f"it needs a single item; here are {len(scenario.items)}"
     if len(scenario.sources) > 1:
-        return f"it orders from a single source; here are {len(scenario.sources)}"
+        return f"it needs a single source; here are {len(scenario.sources)}"
     return ""
 
 
 def cells_of(layout: Layout) -> dict[str, dict[int, float]]:
-    """Return cell of the rule -> {cell of the state: units}: youngest order to oldest stock."""
+    """Return cell of the rule -> {cell of the state: units}, latest order to oldest stock."""
     parts = {part.name: part for part in layout.state}
     (item,), (source,) = layout.scenario.items, layout.scenario.sources
     coming, stock = parts[f"{source}.in_process"], parts[f"{item}.stock"]
     cells = {}
     if unshipped := parts.get(f"{source}.unshipped"):
         cells[unshipped.name] = {unshipped.start: 1.0}
-    # The pipeline's first cell, what is granted this period, is empty when the rule looks.
+    # The pipeline's first cell, for the order of this period, is empty when the rule acts.
     cells |= {
         f"{source}.in_process[{age}]": {coming.start + age: 1.0} for age in range(1, coming.size)
     }
@@ -92,15 +92,15 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     level = _level(stage, weights)
     return (
         parameter("level", "units", level, of=source, high=stage.ceiling, step=fine, real=True),
-        parameter("weights", "units a unit", weights, of=cells, high=1.2, step=FINEST, real=True),
+        parameter("weights", "units per unit", weights, of=cells, high=1.2, step=FINEST, real=True),
         parameter(
-            "cap", "units a period", cap, of=source, high=most, step=fine, low=least, real=True
+            "cap", "units per period", cap, of=source, high=most, step=fine, low=least, real=True
         ),
     )
 
 
 def _level(stage: Stage, weights: Array) -> float:
-    """The w0 that orders the mean requirement when stock and pipeline are base-stock's mean."""
+    """Return the w0 that orders the mean requirement at base-stock's mean stock and pipeline."""
     gap = stage.requirement + mean_of(stage.below)
     coming = np.full(weights.size - 1, stage.requirement)
     stock = max(echelon_level(stage) - gap - coming.sum(), 0.0)
@@ -109,7 +109,7 @@ def _level(stage: Stage, weights: Array) -> float:
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these numbers."""
+    """Return the rule with this w0, these weights and this cap."""
     level, weights, cap = (array.tolist() for array in values.values())
     ((source, about),) = layout.scenario.sources.items()
     position = {

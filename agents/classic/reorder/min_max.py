@@ -1,26 +1,26 @@
-"""(s,S) policy, also called min-max: when the position is at or below s, order up to S.
+"""(s,S) policy, or min-max: if the position is at or below s, order up to S.
 
-    order = S - inventory position  where it is at or below s, else 0
+    order = S - inventory position  if the position is at or below s, else 0
 
-Optimal for a fixed cost of ordering (Scarf 1960). Outside suppliers are ordered from so, on the
-echelon's position net of backorders; stations between them and the customer follow local base-stock
-levels, since a batch saves them no order.
+s is the reorder point and S the order-up-to level. The policy is optimal for a fixed cost of
+ordering (Scarf 1960). It controls the outside suppliers, on the echelon position net of backorders;
+stations between them and the customer follow local base-stock levels, since a batch saves them no
+order.
 
-Textbook sizing: the best s and S exactly, by the algorithm of Zheng and Federgruen (1991). With
-G(y) the mean cost a period of an inventory position y, over the demand of the lead time and one
-period; m(j) the mean number of periods of a cycle in which the position lies j below S; K the fixed
-cost:
+Textbook sizing: the best s and S, exactly, by the algorithm of Zheng and Federgruen (1991). G(y) is
+the mean cost per period of an inventory position y, with demand over the lead time and one period;
+m(j) the mean number of periods of a cycle in which the position is S - j; K the fixed cost:
 
     c(s, S) = (K + sum_j m(j) G(S - j)) / sum_j m(j),   j = 0 ... S - s - 1
 
-Where demand is lost the same, as an approximation. Quantities in units, costs a period.
+Where demand is lost, these sizes are an approximation. Quantities in units, costs per period.
 
 >>> from jitgym.distributions import Poisson
 >>> from jitgym.control.masses import mass
 >>> best_min_max(mass(Poisson(mean=6)), mass(Poisson(mean=6)), fixed=5, holding=1, shortage=4)
 (4, 10, 8.034112)
 
-That is example 4.7 of Snyder and Shen; this is the first row of Zheng and Federgruen's table:
+This is example 4.7 of Snyder and Shen. The next is the first row of Zheng and Federgruen's table:
 
 >>> best_min_max(mass(Poisson(mean=10)), mass(Poisson(mean=10)), fixed=64, holding=1, shortage=9)
 (6, 40, 35.022)
@@ -44,20 +44,20 @@ from ..base.common import at_suppliers, levels_of_stations, station_levels
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
-NEVER = 1 - 1e-9  # chance of a period without demand from which on there is none to speak of
+NEVER = 1 - 1e-9  # with a higher probability of no demand in a period, demand counts as 0
 
 
 class PositionCost:
-    """G(y) = h E (y - D)+ + b E (D - y)+, the mean cost a period of a position y."""
+    """G(y) = h E (y - D)+ + b E (D - y)+, the mean cost per period of a position y."""
 
     def __init__(self, covered: Array, holding: float, shortage: float) -> None:
         self.holding, self.shortage = holding, shortage
         self.mean = mean_of(covered)
-        # What is left on the average of 0, 1, ..., as far as demand reaches.
+        # Mean units left of 0, 1, ... units, up to the largest demand.
         self.left = np.concatenate([[0.0], np.cumsum(np.minimum(np.cumsum(covered), 1.0))])
 
     def of(self, y: npt.NDArray[np.int64]) -> Array:
-        """Return G of each position."""
+        """Return G(y) of each position."""
         last = self.left.size - 1
         left = np.where(y < 0, 0.0, self.left[np.clip(y, 0, last)] + np.maximum(0, y - last))
         return np.asarray(self.holding * left + self.shortage * (left + self.mean - y))
@@ -68,10 +68,10 @@ class PositionCost:
 
 
 class Cycle:
-    """What a cycle between two orders costs, by the renewals of demand."""
+    """The cost of a cycle between two orders, by the renewals of demand."""
 
     def __init__(self, demand: Array, of_position: PositionCost, fixed: float) -> None:
-        self.demand = demand  # of a period, its mass
+        self.demand = demand  # mass of the demand of a period
         self.of_position = of_position
         self.fixed = fixed
         self.renewals = np.array([1 / (1 - demand[0])])
@@ -99,9 +99,9 @@ def best_min_max(
     Parameters
     ----------
     demand, covered
-        Mass of a period's demand, and of demand over the lead time and one period.
+        Mass of the demand of one period, and of the lead time and one period.
     fixed, holding, shortage
-        Cost of an order, of a unit left and of a unit short, a period.
+        Cost of an order; costs of a unit left and of a unit short, per period.
     """
     if shortage <= 0 or demand[0] > NEVER:
         return -1, 0, 0.0
@@ -125,7 +125,7 @@ def best_min_max(
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return s and S of the outside suppliers, and the stations' levels."""
+    """Return s and S of every outside supplier, and the local levels of the stations."""
     suppliers = outside_suppliers(scenario)
     at = [stages(scenario)[name] for name in suppliers]
     points, tops = np.array([_textbook(stage) for stage in at]).T
@@ -155,18 +155,18 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> tuple[float, float]:
-    """The textbook's s and S; an order is neither below the smallest nor above the largest."""
+    """Return the textbook s and S; S - s is within the smallest and the largest order."""
     s, top, _ = best_min_max(
         stage.demand, stage.lead_time_demand, stage.fixed, stage.carrying, stage.shortage
     )
-    if stage.is_lost:  # nobody waits who could bring a position below 0
+    if stage.is_lost:  # without a backlog, no position is below 0
         s = max(s, 0)
     least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
     return float(s), float(max(min(max(top, s + least), s + most), 0))
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these reorder points, order-up-to and stations' levels."""
+    """Return the rule with these reorder points, order-up-to levels and local levels."""
     tops = at_suppliers(layout, values["order_up_to"])
     gaps = np.maximum(values["order_up_to"] - values["reorder_point"], 0.0)
     levels = levels_of_stations(layout, values) | tops

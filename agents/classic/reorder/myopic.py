@@ -1,13 +1,14 @@
 """Myopic policy for lost sales: order for the one period in which the order arrives.
 
-    order = the least q with P(D <= X + q) >= p / (p + h)
+    order = the smallest q with P(D <= X + q) >= p / (p + h)
 
-X is the stock that will be there when the order arrives, L periods from now, its distribution
-worked out from the stock and all that is on order, sale by sale; D the demand of that period
-(Morton 1971; Zipkin 2008). Unlike base-stock it sees by how much the stock can fall at most until
-then. Where demand waits it would be base-stock.
+X is the stock when the order arrives, L periods from now. Its distribution is computed from the
+stock and all units on order, with lost sales in each period. D is the demand of the period of
+arrival, p the cost of a lost sale and h the holding cost (Morton 1971; Zipkin 2008). Unlike
+base-stock, the policy takes into account that stock cannot fall below 0 until then. Where demand
+waits, it would equal base-stock.
 
-Textbook sizing: the ratio is the newsvendor's. A tuner may move it. Quantities in units.
+Textbook sizing: the ratio is that of the newsvendor, and a tuner may move it. Quantities in units.
 
 >>> coin = np.array([0.5, 0.5])  # a unit of demand or none
 >>> stock, coming = np.array([0.0, 1.0, 2.0]), np.empty((3, 0))
@@ -38,7 +39,7 @@ from . import linear_capped
 Method = Callable[[Array, Array, int, Array, Array, int], npt.NDArray[np.intp]]
 """(stock, on order, lead time, demand, ratio, most) -> orders; see `myopic_orders`."""
 
-LARGEST = 400  # units: where more is on order at times, working it through unit by unit is slow
+LARGEST = 400  # units: with more on order, the computation unit by unit is slow
 
 
 def myopic_orders(
@@ -49,16 +50,16 @@ def myopic_orders(
     ratio: float | Array,
     most: int,
 ) -> npt.NDArray[np.intp]:
-    """Return the order of each row, (batch,), at most `most`.
+    """Return the order of each row, (batch,), at most `most` units.
 
     Parameters
     ----------
     stock, coming
-        Units in stock, (batch,); on order, what arrives next first, (batch, lead time - 1).
+        Units in stock, (batch,); units on order, next arrival first, (batch, lead time - 1).
     demand
-        Mass of a period's demand.
+        Mass of the demand of one period.
     ratio
-        p / (p + h), a number or (batch, 1).
+        p / (p + h): a number, or an array (batch, 1).
     """
     there = stock_on_arrival(stock, coming, lead_time, demand)
     size = there.shape[1]
@@ -69,13 +70,13 @@ def myopic_orders(
 
 
 def stock_on_arrival(stock: Array, coming: Array, lead_time: int, demand: Array) -> Array:
-    """Return the chance of each stock that will be there when an order arrives, (batch, units + 1).
+    """Return the probability of each stock at the arrival of an order, (batch, units + 1).
 
-    Without the order itself, and before the demand of that period.
+    This stock excludes the order itself, and comes before the demand of that period.
     """
     batch = stock.size
     size = int((stock + coming.sum(axis=1)).max()) + 1
-    there = np.zeros((batch, size))  # as far as is known now
+    there = np.zeros((batch, size))  # today's stock is known
     there[np.arange(batch), stock.astype(np.intp)] = 1.0
     sales = after_demand(demand, size)
     for period in range(lead_time):
@@ -88,7 +89,7 @@ def stock_on_arrival(stock: Array, coming: Array, lead_time: int, demand: Array)
 
 
 def after_demand(demand: Array, size: int) -> Array:
-    """Return the chance of each stock after a period's demand, given that before, (size, size)."""
+    """Return the probabilities of stock after demand for each stock before it, (size, size)."""
     gone = np.subtract.outer(np.arange(size), np.arange(size))  # before - after
     chance = np.append(demand, np.zeros(max(0, size - demand.size)))
     left = np.where(gone >= 0, chance[np.maximum(gone, 0)], 0.0)
@@ -96,18 +97,18 @@ def after_demand(demand: Array, size: int) -> Array:
     return left
 
 
-AT_ONCE = 256  # states that are worked out together, to save memory
+AT_ONCE = 256  # states that are computed together, to save memory
 
 
 @dataclass(frozen=True, eq=False)
 class Myopic(Acting):
-    """The policy; it remembers the orders of the states that it met, which come again and again."""
+    """The policy; it keeps the orders of the states that it met, because states recur."""
 
     method: Method = field(default=myopic_orders, kw_only=True)
     known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, 1) in units."""
+        """Return the orders, (batch, 1) in units."""
         (stage,) = self.plan.stages
         stock, coming = self._seen(state)
         ratio = np.broadcast_to(self.values["ratio"], (len(state), 1))
@@ -128,12 +129,12 @@ class Myopic(Acting):
         return np.asarray(whole_up(found / stage.lot) * stage.lot, dtype=np.float64)
 
     def _seen(self, state: Array) -> tuple[Array, Array]:
-        """Stock, (batch,), and what is on order, what arrives next first."""
+        """Return the stock, (batch,), and the units on order, next arrival first."""
         (stage,) = self.plan.stages
         parts = {part.name: part for part in self.layout.state}
         stock = self.plan.total(state, f"{stage.item}.stock")
         on_order = parts[f"{stage.source}.in_process"]
-        # By age, youngest first; what is granted this period is not there yet.
+        # By age, youngest first; the order of this period is not in it yet.
         return stock, state[:, on_order.start + 1 : on_order.stop][:, ::-1]
 
     @cached_property
@@ -148,32 +149,32 @@ class Myopic(Acting):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why no order can be matched to one period, or nothing."""
+    """Return why an order cannot be matched to one period, or nothing."""
     if reason := linear_capped.why_not(scenario):
         return reason
     (stage,) = stages(scenario).values()
     source, item = scenario.sources[stage.source], scenario.items[stage.item]
     if not stage.is_lost:
-        return "demand waits here: it would be base-stock"
+        return "demand waits here, so use base-stock"
     if source.consumes or source.at:
-        return "it orders from an outside supplier"
+        return "it orders from an outside supplier; the source here uses a work center or materials"
     if not isinstance(source.lead_time, Deterministic):
-        return "the lead time is random: it looks at the one period in which an order arrives"
+        return "the lead time is random; it needs to know the period in which an order arrives"
     if stage.smallest_order > stage.lot:
-        return "orders have a minimum: it orders for a single period"
+        return "orders have a minimum, but it orders for a single period"
     if source.partial is not None:
-        return "deliveries fall short: it counts on all that is ordered, in time"
+        return "deliveries can be partial, but it assumes that every order arrives in full"
     if item.shelf_life or item.obsolescence:
-        return "stock spoils here: it works out what is left after sales alone"
+        return "stock spoils here, but it assumes that only sales reduce stock"
     if len({id(phase) for demand in scenario.demands.values() for phase in demand.phases}) > 1:
-        return "periods differ: it takes every period's demand for the same"
+        return "demand differs between periods, but it assumes stationary demand"
     if stage.ceiling > LARGEST:
-        return f"it works demand through unit by unit: above {LARGEST} units too many"
+        return f"it computes the stock unit by unit, which is too slow above {LARGEST} units"
     return ""
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the ratio."""
+    """Return the newsvendor ratio."""
     (stage,) = stages(scenario).values()
     ratio = float(np.mean(stage.ratios))
     of = (stage.source,)

@@ -1,16 +1,19 @@
-"""Myopic2 for lost sales: `myopic` with a view of two periods, the next order chosen when it comes.
+"""Myopic2 for lost sales: like `myopic`, but it considers two periods and the next order.
 
     order = argmin over q of  E c(X + q) + E min over q' of E[c((X + q - D)+ + q') | demand today]
     c(y)  = (1 - ratio) E (y - D)+ + ratio E (D - y)+
 
-X is the stock that will be there when the order arrives, L periods from now, as in `myopic`; q' the
-order of the next period, which arrives a period later and is chosen when today's demand is known
-(Zipkin 2008, section 4; Morton 1971 for one period). It sees the costs of periods L and L + 1,
-`myopic` those of period L only: of a unit that is left over then it sees what comes of it.
+X is the stock when the order arrives, L periods from now, as in `myopic`; q' is the order of the
+next period, which arrives one period later and is chosen when today's demand is known (Zipkin 2008,
+section 4; Morton 1971 for one period). The policy counts the costs of periods L and L + 1, `myopic`
+only those of period L, so that it also values a unit that is left over after period L.
 
-Textbook sizing: the ratio is the newsvendor's, p / (p + h). A tuner may move it. Quantities in
-units. Demand is one unit or none, nothing is in stock, an order arrives in the next period: one
-unit costs .1 there where none costs .4 and two .3; what is left of it saves the next order.
+Textbook sizing: the ratio is that of the newsvendor, p / (p + h), and a tuner may move it.
+Quantities in units.
+
+In the example, demand is one unit or none, nothing is in stock, and an order arrives in the next
+period. In that period, one unit costs .1, no unit .4 and two units .3; a unit that is left saves
+the next order.
 
 >>> coin = np.array([0.5, 0.5])
 >>> myopic_two_orders(np.zeros(1), np.empty((1, 0)), 1, coin, np.array([[0.8]]), most=3).tolist()
@@ -33,24 +36,24 @@ from ..base.declaration import Array, Classic
 from . import myopic
 from .myopic import Myopic, after_demand, parameters, stock_on_arrival
 
-LARGEST = 100  # units: where more is on order at times, two orders are too many to try
-SIZES = 16  # units: tables are made for multiples of it, so that few are
-FINEST = 1e-12  # of cost: what differs less is as good, and the smaller order is taken
+LARGEST = 100  # units: with more on order, trying two orders is too slow
+SIZES = 16  # units: tables are made for multiples of it, so that there are few tables
+FINEST = 1e-12  # of cost: with a smaller difference, the smaller order is chosen
 
 
 def myopic_two_orders(
     stock: Array, coming: Array, lead_time: int, demand: Array, ratio: Array, most: int
 ) -> npt.NDArray[np.intp]:
-    """Return the order of each row, (batch,), at most `most`; see `myopic.myopic_orders`.
+    """Return the order of each row, (batch,), at most `most` units; see `myopic.myopic_orders`.
 
-    The lead time is 1 or more; the ratio is (batch, 1).
+    The lead time is at least 1; the ratio has shape (batch, 1).
     """
     there = stock_on_arrival(stock, coming, lead_time, demand)
     orders = np.arange(most + 1)
     reach = np.add.outer(np.arange(there.shape[1]), orders)
     short = mean_of(demand) - there @ reach
     costs = there @ left_over(demand, there.shape[1] + most)[reach] + ratio * short
-    # And of the period after, in the light of each sale that there may be today.
+    # Add the cost of the period after, for each possible sale of today.
     sales = after_demand(demand, int(stock.max()) + 1)[stock.astype(np.intp)]
     row, left = np.nonzero(sales)
     stocks, due = left.astype(np.float64), coming[row]
@@ -63,9 +66,10 @@ def myopic_two_orders(
 
 
 def best_next_costs(there: Array, ratio: Array, demand: tuple[float, ...], most: int) -> Array:
-    """Return E c((X + q - D)+ + q') with the best q' of each q, (batch, orders).
+    """Return E c((X + q - D)+ + q') with the best q' for each q, (batch, orders).
 
-    Stocks X with chances (batch, stocks). c(y) = E (y - D)+ + ratio E (D - y)
+    `there` holds the probabilities of the stocks X, (batch, stocks), and
+    c(y) = E (y - D)+ + ratio E (D - y).
     """
     stocks = there.shape[1]
     left, after = two_orders(demand, SIZES * -(-stocks // SIZES), most)
@@ -77,9 +81,10 @@ def best_next_costs(there: Array, ratio: Array, demand: tuple[float, ...], most:
 
 @cache
 def two_orders(demand: tuple[float, ...], stocks: int, most: int) -> tuple[Array, Array]:
-    """Return what is left of each stock two periods on, and what there is one period on.
+    """Return the mean units left of each stock x after two periods, and after one period.
 
-    E ((x + q - D)+ + q' - D')+, (stocks, orders, orders), and E (x + q - D)+, (stocks, orders).
+    They are E ((x + q - D)+ + q' - D')+, (stocks, orders, orders), and E (x + q - D)+, (stocks,
+    orders).
     """
     chances, orders = np.array(demand), np.arange(most + 1)
     size = stocks + most
@@ -98,14 +103,14 @@ def left_over(demand: Array, size: int) -> Array:
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why no order can be matched to two periods, or nothing."""
+    """Return why an order cannot be matched to two periods, or nothing."""
     if reason := myopic.why_not(scenario):
         return reason
     (stage,) = stages(scenario).values()
     if not scenario.mean_lead_time(stage.source):
-        return "orders arrive at once: one period says it all, it would be myopic"
+        return "orders arrive at once, so use myopic"
     if stage.ceiling > LARGEST:
-        return f"it works two orders through unit by unit: above {LARGEST} units too many"
+        return f"it tries two orders unit by unit, which is too slow above {LARGEST} units"
     return ""
 
 

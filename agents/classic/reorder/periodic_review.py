@@ -2,12 +2,14 @@
 
     order = max(0, S - inventory position) in every R-th period, else 0
 
-What stores with a fixed delivery day do (Silver, Pyke and Thomas 2017, section 6.9). Outside
-suppliers are ordered from so, from the first period on; stations between them and the customer
-follow local base-stock levels every period.
+R is the review interval and S the order-up-to level. Stores with a fixed delivery day order like
+this (Silver, Pyke and Thomas 2017, section 6.9). The policy controls the outside suppliers, from
+the first period on; stations between them and the customer follow local base-stock levels every
+period.
 
-Textbook sizing: R the periods that an economic order quantity lasts, sqrt(2 K / (h D)), at least 1;
-S that of base-stock over the lead time and R periods. Levels local, in units, intervals in periods.
+Textbook sizing: R is the number of periods that an economic order quantity lasts, at least 1:
+sqrt(2 K / (h D)) with fixed cost K, holding cost h and mean demand D per period. S is that of
+base-stock over the lead time and R periods. Levels are local, in units; intervals in periods.
 
 >>> review_interval(fixed=64, demand=10, holding=1)
 4
@@ -29,12 +31,12 @@ from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 from . import eoq
 
-SLACK = 1.25  # of its need that an interval must be able to order at most
-LONGEST = 52  # periods between two reviews that a tuner tries, at least
+SLACK = 1.25  # times the need of an interval, which the largest order must cover
+LONGEST = 52  # periods between two reviews; a tuner tries at least up to this
 
 
 def review_interval(fixed: float, demand: float, holding: float) -> int:
-    """Return R = Q / D, Q the economic order quantity, in whole periods and at least 1."""
+    """Return R = Q / D with the economic order quantity Q, in whole periods, at least 1."""
     if demand == 0:
         return 1
     return max(1, round(economic_order_quantity(fixed, demand, holding) / demand))
@@ -48,7 +50,7 @@ class PeriodicReview(Acting):
         return np.zeros((batch, 1))
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, sources) in units; what is not reviewed asks for nothing."""
+        """Return the orders, (batch, sources) in units; without a review they are 0."""
         levels = in_scenario_order(self.layout, self._levels) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         every = self.values["interval"]
@@ -67,7 +69,7 @@ class PeriodicReview(Acting):
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the interval of every outside supplier, and the local levels."""
+    """Return the review interval of every outside supplier, and the local levels."""
     at = stages(scenario)
     intervals = {name: _interval(at[name]) for name in outside_suppliers(scenario)}
     level = level_parameter(scenario)
@@ -87,7 +89,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _interval(stage: Stage) -> int:
-    """The textbook's R; what a review can order at most must last for it."""
+    """Return the textbook R; the largest order must last for it."""
     if not stage.requirement:
         return 1
     usual = max(1, round(stage.order_lasts)) if stage.fixed else 1
@@ -96,7 +98,7 @@ def _interval(stage: Stage) -> int:
 
 
 def _more(stage: Stage, interval: int) -> float:
-    """What a level over R periods holds more than one over a single period, in units."""
+    """Return how much higher a level over R periods is than over one period, in units."""
     if interval == 1:
         return 0.0
     others = np.append(np.zeros(interval - 1), 1.0)

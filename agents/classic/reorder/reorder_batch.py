@@ -1,18 +1,18 @@
-"""(r,nQ) policy with the best Q and r together: at or below r, order as many Q as come above it.
+"""(r,nQ) policy with the best Q and r together: if the position is at or below r, order n Q.
 
-    order = Q x the least n with inventory position + n Q > r
+    order = n Q with the smallest n for which inventory position + n Q > r
 
-What `eoq` does in two steps (Q first, then r) is done at once here: Q and r that cost least,
-exactly where demand waits. In the long run the position after ordering is equally likely at r + 1
-to r + Q (Hadley and Whitin 1963), so that with G(y) the mean cost a period of a position y
+`eoq` takes two steps (Q first, then r); here Q and r minimize the cost together, exactly where
+demand waits. In the long run, the position after ordering is equally likely at r + 1 to r + Q
+(Hadley and Whitin 1963). With G(y) the mean cost per period of a position y and K the fixed cost,
 
     c(Q) = (K n(Q) + min over r of sum of G(y), y = r + 1 ... r + Q) / Q
 
-with n(Q) = E min(D, Q) orders x Q a period when demand D comes once a period (Zheng and Chen 1992),
-and the demand rate when it comes one by one (Federgruen and Zheng 1992). The best r is found by
-widening the window where G is lower. Outside suppliers are ordered from so; stations between them
-and the customer follow local base-stock levels. Where demand is lost the sizes are an
-approximation. Quantities in units, costs a period.
+n(Q) is Q times the mean number of orders per period: E min(D, Q) if demand D comes once per period
+(Zheng and Chen 1992), and the demand rate if it comes unit by unit (Federgruen and Zheng 1992). The
+best r is found by widening the window on the side where G is lower. The policy controls the
+outside suppliers; stations between them and the customer follow local base-stock levels. Where
+demand is lost, these sizes are an approximation. Quantities in units, costs per period.
 
 >>> from jitgym.distributions import Poisson
 >>> from jitgym.control.masses import mass
@@ -55,11 +55,11 @@ def best_batch(
     Parameters
     ----------
     covered
-        Mass of demand over the lead time (and the period of review, where there is one).
+        Mass of demand over the lead time (and the review period, if there is one).
     orders
-        Q -> mean orders a period x Q.
+        Q -> mean orders per period x Q.
     fixed, holding, shortage
-        Cost of an order, of a unit left and of a unit short, a period.
+        Cost of an order; costs of a unit left and of a unit short, per period.
     """
     cost_of = PositionCost(covered, holding, shortage)
     low = high = int(quantile(covered, critical_ratio(shortage, holding)))
@@ -70,7 +70,7 @@ def best_batch(
         size = high - low + 1
         if size % lot == 0:
             best = min(best, ((fixed * orders(size) + total) / size, low - 1, size))
-        if min(below, above) >= best[0]:  # any wider window costs more on the average
+        if min(below, above) >= best[0]:  # every wider window has a higher mean cost
             cost, point, quantity = best
             return point, quantity, float(cost)
         if below <= above:
@@ -81,20 +81,20 @@ def best_batch(
 
 @dataclass(frozen=True)
 class NormalBatch:
-    """What r and Q cost a period where demand flows and r is watched always.
+    """The cost per period of r and Q for continuous demand and continuous review.
 
         c(r, Q) = (K D + integral of G(y), y = r ... r + Q) / Q
 
-    Demand over the lead time is normal with this mean and deviation; `rate` is D, demand a period
-    (Hadley and Whitin 1963; Zheng 1992; section 5.1 of Snyder and Shen).
+    Demand over the lead time is normal with this mean and deviation; `rate` is D, the demand per
+    period (Hadley and Whitin 1963; Zheng 1992; section 5.1 of Snyder and Shen).
     """
 
     mean: float  # of demand over the lead time, in units
     deviation: float
-    rate: float  # units a period
+    rate: float  # units per period
     fixed: float  # cost of an order
-    holding: float  # cost of a unit left, a period
-    shortage: float  # of a unit short, a period
+    holding: float  # cost of a unit left, per period
+    shortage: float  # cost of a unit short, per period
 
     def cost(self, point: float, quantity: float) -> float:
         """Return c(r, Q)."""
@@ -104,7 +104,7 @@ class NormalBatch:
         return (self.fixed * self.rate + held + both * short) / quantity
 
     def of_position(self, y: float) -> float:
-        """Return G(y), the mean cost a period of a position y."""
+        """Return G(y), the mean cost per period of a position y."""
         z = (y - self.mean) / self.deviation
         short = self.deviation * (NORMAL.pdf(z) - z * NORMAL.cdf(-z))
         return self.holding * (y - self.mean) + (self.holding + self.shortage) * short
@@ -120,7 +120,7 @@ class NormalBatch:
         >>> NormalBatch(1300 * lead_time, 150 * lead_time**0.5, 1300, 8, 0.225, 7.5).best()
         (126.867, 328.449, 78.0711)
         """
-        from scipy.optimize import brentq, minimize_scalar  # takes a while to import
+        from scipy.optimize import brentq, minimize_scalar  # imported here, because it is slow
 
         reach = math.sqrt(2 * self.fixed * self.rate * (1 / self.holding + 1 / self.shortage))
         far = 10 * self.deviation + reach
@@ -141,13 +141,13 @@ class NormalBatch:
 
 
 def once_a_period(demand: Array) -> Callable[[int], float]:
-    """Return Q -> E min(D, Q), for demand that comes at once."""
+    """Return Q -> E min(D, Q), for demand that comes once per period."""
     beyond = np.concatenate([[0.0], np.cumsum(1 - np.minimum(np.cumsum(demand), 1.0))])
     return lambda quantity: float(beyond[min(quantity, beyond.size - 1)])
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return quantity and reorder point of the outside suppliers, and the stations' levels."""
+    """Return quantity and reorder point of every outside supplier, and the stations' levels."""
     quantity, point, *rest = eoq.parameters(scenario)
     at = stages(scenario)
     points, quantities = np.array([_textbook(at[name]) for name in quantity.of]).T
@@ -159,7 +159,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _textbook(stage: Stage) -> tuple[float, float]:
-    """The textbook's r and Q, in whole lots within what can be ordered."""
+    """Return the textbook r and Q, in whole lots, within the smallest and largest order."""
     if stage.shortage <= 0 or stage.demand[0] > NEVER or stage.lot != round(stage.lot):
         return 0.0, stage.smallest_order
     point, quantity, _ = best_batch(
@@ -171,7 +171,7 @@ def _textbook(stage: Stage) -> tuple[float, float]:
         lot=int(stage.lot),
     )
     least, most = stage.smallest_order, max(stage.largest_order, stage.smallest_order)
-    if least <= quantity <= most:  # at 0 nobody waits who could bring a position below it
+    if least <= quantity <= most:  # without a backlog, no position is below 0
         return float(max(point, 0) if stage.is_lost else point), float(quantity)
     bounded = min(max(float(quantity), least), most)
     return eoq.reorder_point(stage.lead_time_demand, bounded, *stage.ratios), bounded

@@ -1,1 +1,1 @@
-"""Scheduling policies: what a shared work center makes next."""
+"""Scheduling policies: they decide what a shared work center makes next."""

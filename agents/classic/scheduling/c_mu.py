@@ -1,14 +1,16 @@
-"""c mu / theta: the work center takes first what is dearest to keep waiting for the time it takes.
+"""c mu / theta: a work center first makes the product whose waiting costs most per unit of time.
 
-    priority = (c + theta a) mu / theta,   c mu where nobody leaves
-    a setup only for a run that is worth it
+    priority = (c + theta a) mu / theta,   or c mu if no customer leaves
+    a setup only for a gap of at least a run
 
-c cost of a unit that waits a period, a of one that leaves, theta the chance that it does, mu units
-that the work center makes in a period (Cox and Smith 1961; with abandonment Atar, Giat and Shimkin
-2010). What the center is set up for goes on; another begins when its gap is at least its run (the
-thresholds of Hofri and Ross 1987). Gaps and levels, and what is bought, as in seasonal base-stock.
+c is the cost of a unit that waits for one period, a the cost of a customer who leaves, theta the
+probability of leaving per period, and mu the units that the work center makes in a period (Cox and
+Smith 1961; with abandonment, Atar, Giat and Shimkin 2010). The center goes on with the product that
+it is set up for. Another product starts when its gap is at least its run (the thresholds of Hofri
+and Ross 1987). Gaps, levels and orders of what is bought are those of seasonal base-stock.
 
-Textbook sizing: runs as heijunka has them, levels as seasonal base-stock. Quantities in units.
+Textbook sizing: runs are those of heijunka, levels those of seasonal base-stock. Quantities are in
+units.
 
 >>> index(waiting=0.2, leaving=18.5, chance=0.03, rate=1 / 0.075)
 335.56
@@ -38,7 +40,7 @@ from .heijunka import textbook_interval
 
 
 def index(waiting: float, leaving: float, chance: float, rate: float) -> float:
-    """Return c mu / theta, with the cost of those who leave in c; c mu where nobody does."""
+    """Return (c + theta a) mu / theta; c mu if the probability of leaving is 0."""
     cost = waiting + chance * leaving
     return round(cost * rate / (chance or 1.0), 2)
 
@@ -48,7 +50,7 @@ class CMu(SeasonalBaseStock):
     """Priorities by c mu / theta, and thresholds for setups."""
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks and their priorities, (batch, 2 sources)."""
+        """Return the asks and their priorities, (batch, 2 x sources)."""
         asked = self.worth_a_shipment(self.plan.up_to(state, self.levels(state)))
         runs = in_scenario_order(self.layout, self.values["runs"], shared(self.layout.scenario))
         asked = self.plan.hold_back(state, asked, runs)
@@ -71,12 +73,12 @@ class CMu(SeasonalBaseStock):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is nothing to choose between, or nothing."""
-    return "" if shared(scenario) else "no two sources take setups at one work center"
+    """Return why the policy does not apply, or nothing."""
+    return "" if shared(scenario) else "no work center has two sources with setups"
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return those of seasonal base-stock, and the runs that are worth a setup."""
+    """Return the parameters of seasonal base-stock, and the least runs that start a setup."""
     at, names = stages(scenario), shared(scenario)
     usual = np.array([at[n].requirement for n in names]) * textbook_interval(scenario)
     lots = lots_of(at, names)
@@ -88,7 +90,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def build(name: str, layout: Layout, values: Values) -> Policy:
-    """Return the policy; where nothing is bought there are no safety factors and quantities."""
+    """Return the policy; if nothing is bought, there are no safety factors and quantities."""
     return acting(CMu)(name, layout, {"safety": np.zeros(0), "quantity": np.zeros(0), **values})
 
 

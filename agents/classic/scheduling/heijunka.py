@@ -1,20 +1,21 @@
-"""Heijunka: a levelled cycle for products that share a work center and take a setup.
+"""Heijunka: a level cycle for products that share a work center and need setups.
 
-    run of a product = its need a period x interval, in whole lots
+    run of a product = its need per period x interval, in whole lots
     interval >= setup times of a cycle / (time - work)           (Monden 1983; Liker and Meier 2006)
     interval >= sqrt(2 sum K / sum h d (1 - d / p))              (Hanssmann 1962, where setups cost)
 
-"Every part every interval": a product is asked for when its gap is worth a run, and then for as
-long as the work center is set up for it and there is a gap; so all come round about once an
-interval, each in proportion to its need. Gaps are those of an echelon base-stock policy; sources
-without setups follow it alone.
+"Every part every interval": a product is asked for when its gap is at least a run, and then as long
+as the work center is set up for it and the gap is not closed. So every product is made about once
+per interval, in proportion to its need. Gaps are those of an echelon base-stock policy. Sources
+without setups follow that policy alone.
 
-Without an interval it is base-stock, and the tuner starts from the best of that as well.
+With interval 0 the policy is base-stock; the tuner also starts from the best base-stock.
 
-Textbook sizing: the least whole interval that leaves time for the setups, with an allowance of
-10 % and the mean time of breakdowns taken off, or the common cycle that is worth its setups: K cost
-of a setup, h of holding, d units needed and p units that can be made in a period; levels of
-base-stock, and half a run beside them. Quantities in units, times in periods.
+Textbook sizing: the interval is the larger of two values. One is the least whole interval that
+leaves time for the setups, with an allowance of 10 % and without the mean time of breakdowns. The
+other is the common cycle of lowest cost; K is the cost of a setup, h the holding cost, d the units
+needed and p the units that can be made per period. Levels are those of base-stock plus half a run.
+Quantities are in units, times in periods.
 
 >>> every_part_every(setups=2 * 0.1667, time=0.97, work=0.83)
 3
@@ -40,11 +41,11 @@ from ..base.declaration import Array, Classic, Parameter, Special, Values, param
 from ..pull.base_stock import BASE_STOCK
 
 ALLOWANCE = 0.10
-LONGEST = 40.0  # periods
+LONGEST = 40.0  # the longest interval, in periods
 
 
 def every_part_every(setups: float, time: float, work: float) -> int:
-    """Return the least interval, in whole periods, in which all setups of a cycle fit."""
+    """Return the least interval, in whole periods, in which all setups of a cycle have time."""
     spare = time - work
     if setups <= 0 or spare * LONGEST <= setups * (1 + ALLOWANCE):
         return 1 if setups <= 0 else int(LONGEST)
@@ -57,7 +58,7 @@ def common_cycle(
     needs: Sequence[float],
     rates: Sequence[float],
 ) -> float:
-    """Return the cheapest common cycle of products that share a machine, in periods."""
+    """Return the common cycle of lowest cost of products that share a machine, in periods."""
     held = math.fsum(
         h * d * max(0.0, 1.0 - d / p) for h, d, p in zip(holding, needs, rates, strict=True)
     )
@@ -66,7 +67,7 @@ def common_cycle(
 
 @dataclass(frozen=True, eq=False)
 class Heijunka(Acting):
-    """Echelon base-stock levels, and runs of an interval's need where there are setups."""
+    """Echelon base-stock levels, and runs for an interval's need where there are setups."""
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, sources) in units."""
@@ -80,12 +81,12 @@ class Heijunka(Acting):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is no cycle, or nothing."""
-    return "" if shared(scenario) else "no two sources take setups at one work center"
+    """Return why the policy does not apply, or nothing."""
+    return "" if shared(scenario) else "no work center has two sources with setups"
 
 
 def textbook_interval(scenario: Scenario) -> float:
-    """Return the longest interval that a shared work center needs."""
+    """Return the longest of the intervals that the shared work centers need, in periods."""
     names = shared(scenario)
     intervals = []
     for center in dict.fromkeys(scenario.sources[name].at for name in names):
@@ -105,7 +106,7 @@ def textbook_interval(scenario: Scenario) -> float:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the local levels, and the interval."""
+    """Return the local levels and the interval."""
     interval = textbook_interval(scenario)
     at = stages(scenario)
     levels = level_parameter(scenario, name="levels")
@@ -117,7 +118,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the cycle without an interval: nothing waits for a run."""
+    """Return the values with interval 0, so that nothing waits for a run."""
     return {"levels": values["levels"], "interval": np.zeros(1)}
 
 

@@ -1,11 +1,11 @@
-"""Longest queue: a shared work center takes first what has most work waiting.
+"""Longest queue: a shared work center first makes the product with the most work waiting.
 
     priority = (S - inventory position) x time per unit
 
-The queue of a product is its gap to an echelon base-stock level, in the work center's time. What
-the center is set up for goes on while it has a gap, so that it changes over only to the longest of
-the other queues (serve the longest queue, exhaustively: Liu, Nain and Towsley 1992 prove it optimal
-for equal products). Levels are local, in units; textbook sizing: those of base-stock.
+The queue of a product is its gap to an echelon base-stock level, in the work center's time. The
+center goes on with the product that it is set up for until its gap is closed, and then changes over
+to the longest of the other queues. Liu, Nain and Towsley (1992) prove that this is optimal for
+equal products. Levels are local, in units; textbook sizing is that of base-stock.
 
 >>> work_waiting(np.array([4.0, 3.0, 0.0]), np.array([1.0, 2.0, 5.0])).tolist()
 [4.0, 6.0, 0.0]
@@ -27,7 +27,7 @@ from ..base.declaration import Array, Classic, Parameter
 
 
 def work_waiting(asked: Array, times: Array) -> Array:
-    """Return the time that each queue takes, (batch, sources)."""
+    """Return the time that the work center needs for each queue, (batch, sources)."""
     return asked * times
 
 
@@ -36,11 +36,11 @@ class LongestQueue(Acting):
     """Echelon base-stock levels, and priorities by work waiting."""
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks and their priorities, (batch, 2 sources)."""
+        """Return the asks and their priorities, (batch, 2 x sources)."""
         levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         queues = work_waiting(asked, self._times)
-        goes_on = queues.max(axis=1) + 1.0  # what a center is set up for comes first
+        goes_on = queues.max(axis=1) + 1.0  # the product that a center is set up for comes first
         for source, center in self.plan.set_up:
             is_set_up = state[:, center] == source + 1.0
             queues[is_set_up, source] = goes_on[is_set_up]
@@ -52,9 +52,9 @@ class LongestQueue(Acting):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is nothing to choose between, or nothing."""
+    """Return why the policy does not apply, or nothing."""
     crews = Counter(source.at for source in scenario.sources.values() if source.at)
-    return "" if max(crews.values(), default=0) > 1 else "no two sources stand at one work center"
+    return "" if max(crews.values(), default=0) > 1 else "no work center has two sources"
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

@@ -1,1 +1,1 @@
-"""Sourcing policies: which of several sources, trucks or places gets an order."""
+"""Sourcing policies: which of several sources, carriers or stores gets an order."""

@@ -1,16 +1,17 @@
-"""Balanced allocation on an adaptive forecast: one warehouse, many stores.
+"""Balanced allocation with forecasts: one warehouse supplies many stores.
 
     F' = F + w (demand of the period before - F)
-    level = (T + interval + z cv) F,   z of the stores one: equal fractiles (Eppen and Schrage 1981)
-    where the warehouse is short, stores get what makes their z equal (Federgruen and Zipkin 1984)
+    level = (T + interval + z cv) F,  one z for all stores, equal fractiles (Eppen and Schrage 1981)
+    if the warehouse is short, stores get shares that make z equal (Federgruen and Zipkin 1984)
 
-Levels are the echelon's: the warehouse orders up to what it and its stores need, T the periods that
-a level lasts and cv the deviation of that demand over a period's mean. All that comes on one
-carrier waits for each other: nothing is ordered until the gaps are worth `interval` periods of need
-together, and then everything is (the joint Q,S policy; Renberg and Planche 1967).
+F is the forecast and w its weight. Levels are echelon levels: the warehouse orders for itself and
+its stores. T is the number of periods that a level lasts, and cv the standard deviation of that
+demand divided by the mean demand of a period. Everything on one carrier is ordered together:
+nothing until the gaps together are worth `interval` periods of need, and then every gap (the joint
+(Q,S) policy; Renberg and Planche 1967).
 
-Textbook sizing: w 0.2; z the normal quantile of the mean newsvendor ratio; intervals as can-order.
-Quantities in units.
+Textbook sizing: w is 0.2; z the normal quantile of the mean newsvendor ratio; intervals are those
+of can-order. Quantities in units, intervals in periods.
 
 >>> shares_of(stock=10.0, gaps=[8, 4], deviations=[2, 1]).tolist()  # z the same below its target
 [6.67, 3.33]
@@ -38,16 +39,16 @@ from . import can_order
 
 
 def shares_of(stock: float, gaps: Sequence[float], deviations: Sequence[float]) -> Array:
-    """Return what each store gets of a stock that does not fill all gaps."""
+    """Return what each store gets from a stock that cannot fill all gaps."""
     given = balance(np.array([stock]), np.array([gaps], np.float64), np.array([deviations]))
     return np.asarray(given[0].round(2))
 
 
 def balance(stock: Array, gaps: Array, deviations: Array) -> Array:
-    """Return shares with gap - share proportional to deviation, at least 0, that sum to stock.
+    """Return shares that sum to the stock, with gap - share proportional to the deviation.
 
-    Stores with the most deviations short come first; the shortfall that all of them share is the
-    largest of what the first one, two, ... would have to bear.
+    No share is below 0. Stores are sorted by gap / deviation, the largest first; the common
+    shortfall per deviation is the largest that the first one, two, ... stores would have alone.
     """
     spread = np.maximum(deviations, 1e-9)
     order = np.argsort(-gaps / spread, axis=1)
@@ -59,20 +60,20 @@ def balance(stock: Array, gaps: Array, deviations: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Balanced(Acting):
-    """Forecasts, equal fractiles, joint orders; its memory is the forecasts."""
+    """Forecasts, equal fractiles and joint orders; its memory holds the forecasts."""
 
     forecasts: Forecasts = field(init=False)
 
     def __post_init__(self) -> None:
-        """Forecasts of this plant."""
+        """Set up the forecasts of this plant."""
         object.__setattr__(self, "forecasts", Forecasts(self.layout))
 
     def start(self, batch: int) -> Array:
-        """Return the forecasts with which an episode begins."""
+        """Return the forecasts at the start of an episode."""
         return self.forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Revise the forecasts, and return the asks, (batch, sources) in units."""
+        """Update the forecasts, and return the orders, (batch, sources) in units."""
         values = self.values
         self.forecasts.revise(state, memory, values["weight"])
         need = memory[:, :-1] @ self._units
@@ -117,7 +118,7 @@ class Balanced(Acting):
 
     @cached_property
     def _shared(self) -> dict[str, list[int]]:
-        """Item -> the sources that move it on."""
+        """Item -> the sources that consume it."""
         scenario = self.layout.scenario
         place = list(scenario.sources).index
         users = {item: [place(n) for n in scenario.consumers_of(item)] for item in scenario.items}
@@ -125,7 +126,7 @@ class Balanced(Acting):
 
     @cached_property
     def _joint(self) -> list[list[int]]:
-        """Sources that are ordered from together: those of a carrier, else each alone."""
+        """Groups of sources that order together: those of one carrier; every other source alone."""
         scenario = self.layout.scenario
         crews = can_order.carried(scenario)
         alone = [[n] for n in scenario.sources if not any(n in crew for crew in crews.values())]
@@ -134,22 +135,22 @@ class Balanced(Acting):
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why this is no warehouse with stores, or nothing."""
+    """Return why this plant is not a warehouse with stores, or nothing."""
     sources = scenario.sources
     if any(source.at for source in sources.values()):
-        return "it rules warehouses and stores; here are work centers"
+        return "it needs a warehouse and stores; here are work centers"
     if not any(len(scenario.consumers_of(item)) > 1 for item in scenario.items):
-        return "no item goes on to several places"
+        return "no item supplies several stores"
     if any(list(s.consumes.values()) not in ([], [1.0]) for s in sources.values()):
-        return "it moves one unit for one; sources here consume otherwise"
+        return "it needs sources that consume nothing, or one unit per unit"
     if any(len(scenario.sources_of(item)) > 1 for item in scenario.items):
-        return "it has one source for an item; here are several"
+        return "it needs one source per item; here an item has several"
     return smoothed.why_not(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return weight, safety factors, and intervals of warehouse and stores."""
-    from scipy.special import ndtri  # takes a moment to import: only where it is needed
+    """Return the weight, and the safety factors and intervals of warehouse and stores."""
+    from scipy.special import ndtri  # imported here, because it is slow
 
     at = stages(scenario)
     ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, 0.99)) for name in at}

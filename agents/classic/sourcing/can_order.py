@@ -1,15 +1,16 @@
-"""Can-order: whoever must order takes along whoever may.
+"""Can-order: if one item of a carrier must be ordered, items that can be ordered join it.
 
-    an item at or below s must be ordered; then every item at or below c is, up to S
+    if an item is at or below s, then every item at or below c is ordered up to S
 
-for all items that come on one truck (Balintfy 1964; Silver 1974). Here s = S - must, c = S - can:
-`must` and `can` are gaps in periods of mean need, one each for every carrier; without them it is
-base-stock, and the tuner starts from the best of that as well. Positions are the
-echelon's; sources without a carrier in common follow their levels every period.
+This holds for all items that come on one carrier (Balintfy 1964; Silver 1974). Here s = S - must
+and c = S - can. The gaps `must` and `can` are in periods of mean need, one each per carrier. With
+both 0 it is base-stock; the tuner also starts from the best base-stock. Positions are echelon
+positions. Sources that share no carrier follow their levels every period.
 
-Textbook sizing: `must` covers the economic order of the whole truck, sqrt(2 K / sum of h D) periods
-with K the cost of a trip and of its items; `can` half of it; levels are those of base-stock and the
-need of `must` periods beside them. Levels in units.
+Textbook sizing: `must` covers the economic order of the whole carrier, sqrt(2 K / sum of h D)
+periods, with K the cost of a trip and of its items, h their holding costs and D their demands per
+period; `can` is half of it. Levels are those of base-stock plus the need of `must` periods, in
+units.
 
 >>> round(truck_interval(trip=60, items=[5, 5, 5, 5], holding=[6, 5, 5, 4]), 2)
 2.83
@@ -35,17 +36,17 @@ from ..pull.base_stock import BASE_STOCK
 
 
 def truck_interval(trip: float, items: Sequence[float], holding: Sequence[float]) -> float:
-    """Return sqrt(2 K / H) periods: K all fixed costs of a trip, H of holding a period's need."""
+    """Return sqrt(2 K / H) periods: K is the fixed cost of a trip, H of holding a period's need."""
     total = math.fsum(holding)
     return math.sqrt(2 * (trip + math.fsum(items)) / total) if total else 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class CanOrder(Acting):
-    """Order-up-to levels with must and can, carrier by carrier."""
+    """Base-stock levels with `must` and `can`, carrier by carrier."""
 
     def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, sources) in units."""
+        """Return the orders, (batch, sources) in units."""
         levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
         asked = self.plan.up_to(state, levels)
         for k, (sources, needs) in enumerate(self._crews):
@@ -58,7 +59,7 @@ class CanOrder(Acting):
 
     @cached_property
     def _crews(self) -> list[tuple[list[int], Array]]:
-        """Sources of each carrier, and what each needs a period."""
+        """The sources of each carrier, and their mean needs per period."""
         scenario = self.layout.scenario
         place = list(scenario.sources).index
         crews = [[place(name) for name in crew] for crew in carried(scenario).values()]
@@ -67,7 +68,7 @@ class CanOrder(Acting):
 
 
 def carried(scenario: Scenario) -> dict[str, list[str]]:
-    """Return the sources of every carrier that has several."""
+    """Return carrier -> its sources, for every carrier with several sources."""
     crews = {
         carrier: [name for name, source in scenario.sources.items() if source.carrier == carrier]
         for carrier in scenario.carriers
@@ -76,12 +77,12 @@ def carried(scenario: Scenario) -> dict[str, list[str]]:
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why nothing comes together, or nothing."""
-    return "" if carried(scenario) else "no carrier brings what several sources ship"
+    """Return why no sources can order together, or nothing."""
+    return "" if carried(scenario) else "no carrier serves several sources"
 
 
 def textbook_intervals(scenario: Scenario) -> Array:
-    """Return the periods between trips of every carrier."""
+    """Return the textbook periods between trips of every carrier."""
     at = stages(scenario)
     return np.array(
         [
@@ -97,7 +98,7 @@ def textbook_intervals(scenario: Scenario) -> Array:
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the local levels, and must and can of every carrier."""
+    """Return the local base-stock levels, and `must` and `can` of every carrier."""
     at, crews = stages(scenario), carried(scenario)
     intervals = np.clip(textbook_intervals(scenario), 1.0, 12.0).astype(np.float64).round(1)
     extra = {
@@ -119,7 +120,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the levels of base-stock, and gaps of nothing: every item follows its level."""
+    """Return the can-order that is base-stock with these levels: both gaps are 0."""
     none = np.zeros(len(carried(scenario)))
     return {"levels": values["levels"], "must": none, "can": none}
 

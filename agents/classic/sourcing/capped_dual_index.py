@@ -1,14 +1,14 @@
-"""Capped dual index: dual index with a bound on the regular order.
+"""Capped dual index: dual index with a cap r on the regular order.
 
     expedited order = max(0, S_e - expedited position)
     regular order   = min(r, max(0, S_r - inventory position - expedited order))
 
-Positions as in `dual-index`, which it is without a cap; with a high S_r it is
-`tailored-base-surge`. The cap smooths the slow source, whose order is worth little as an answer to
+Positions are those of `dual-index`. Without a cap it is `dual-index`; with a high S_r it is
+`tailored-base-surge`. The cap smooths the orders of the slow source, which come too late to correct
 today's stock (Sun and Van Mieghem 2019; nearly optimal in Gijsbrechts et al. 2022).
 
-Textbook sizing: the levels of `dual-index`, the cap of `capped-base-stock`. Levels in units, caps
-in units a period.
+Textbook sizing: the levels are those of `dual-index`, the cap is that of `capped-base-stock`.
+Levels in units, caps in units per period.
 
 >>> from .dual_index import dual_orders
 >>> expedited, regular = dual_orders(soon=1, all_on_order=6, expedited_level=2, regular_level=10)
@@ -27,7 +27,7 @@ from . import dual_sourcing
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return both levels and the cap of every item."""
+    """Return both order-up-to levels and the cap of every item."""
     return (
         *dual_sourcing.level_parameters(scenario),
         dual_sourcing.cap_parameter(scenario),
@@ -35,7 +35,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these numbers."""
+    """Return the rule with these levels and caps."""
     expedited, regular, caps = values.values()
     return dual_sourcing.two_source_rule(layout, expedited, regular, caps=caps)
 

@@ -1,15 +1,16 @@
-"""Dual index: the expedited order looks at what arrives soon, the regular one at everything.
+"""Dual index: the expedited order uses the units that arrive soon, the regular order all units.
 
     expedited order = max(0, S_e - expedited position)
     regular order   = max(0, S_r - inventory position - expedited order)
 
-The expedited position is the stock net of backorders and all that arrives no later than an
-expedited order placed now would; the inventory position counts all on order (Veeraraghavan and
-Scheller-Wolf 2008). Regular orders may carry the expedited position above S_e: the overshoot.
+The expedited position is the stock net of backorders, plus all units that arrive no later than an
+expedited order placed now; the inventory position counts all units on order (Veeraraghavan and
+Scheller-Wolf 2008). Regular orders can raise the expedited position above S_e, which is called the
+overshoot.
 
-Textbook sizing: both are newsvendor levels, each over its source's lead time and one period; with
-an overshoot the best S_e is lower (Veeraraghavan and Scheller-Wolf 2008, theorem 4.1). Levels in
-units.
+Textbook sizing: both order-up-to levels are newsvendor levels, each over the lead time of its
+source and one period. With an overshoot, the best S_e is lower (theorem 4.1 of Veeraraghavan and
+Scheller-Wolf 2008). Levels in units.
 
 >>> dual_orders(soon=1, all_on_order=6, expedited_level=4, regular_level=10)
 (3, 1)
@@ -33,7 +34,7 @@ def dual_orders(
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these numbers."""
+    """Return the rule with these order-up-to levels."""
     expedited, regular = values.values()
     return dual_sourcing.two_source_rule(layout, expedited, regular)
 

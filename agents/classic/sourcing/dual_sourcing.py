@@ -1,7 +1,7 @@
-"""What the policies of an item with a cheap slow source and a dear fast one share.
+"""What policies for items with a cheap slow source and an expensive fast source share.
 
-The regular source is the slower of an item's two, the expedited one the faster. Both are outside
-suppliers. Quantities in units, lead times in periods.
+The regular source of an item is the slower of its two, the expedited source the faster. Both are
+outside suppliers. Quantities in units, lead times in periods.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..reorder.capped_base_stock import caps_of
 
 
 def pairs(scenario: Scenario) -> dict[str, tuple[str, str]]:
-    """Return item -> its regular and its expedited source, of items with two."""
+    """Return item -> its regular and its expedited source, for items with two sources."""
     ways = {
         item: sorted(scenario.sources_of(item), key=scenario.mean_lead_time)
         for item in scenario.items
@@ -31,19 +31,19 @@ def pairs(scenario: Scenario) -> dict[str, tuple[str, str]]:
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there are no two suppliers to choose from, or nothing."""
+    """Return why some item does not have two outside suppliers, or nothing."""
     if len(pairs(scenario)) < len(scenario.items):
-        return "it needs two outside suppliers of every item"
+        return "it needs two outside suppliers for every item"
     if any(source.consumes or source.at for source in scenario.sources.values()):
-        return "it orders from outside suppliers; sources here make or move"
+        return "it orders from outside suppliers; sources here use work centers or materials"
     return ""
 
 
 def level_parameters(scenario: Scenario, single_index: bool = False) -> tuple[Parameter, Parameter]:
-    """Return the levels of the expedited and of the regular source of every item.
+    """Return the order-up-to levels of the expedited and of the regular source of every item.
 
-    Each is the newsvendor level over its source's own lead time and one period. Where the expedited
-    order looks at the full position, the regular orders that come later are added to its level.
+    Each is the newsvendor level over the lead time of its source and one period. With
+    `single_index`, the expedited level also covers the regular orders that arrive later.
     """
     at = stages(scenario)
     regular = [at[way] for way, _ in pairs(scenario).values()]
@@ -86,22 +86,23 @@ def uncounted(scenario: Scenario, item: str) -> float:
 
 
 def cap_parameter(scenario: Scenario) -> Parameter:
-    """Return the most that is ordered at once from the regular source of every item."""
+    """Return the cap on the regular order of every item."""
     return caps_of(scenario, [way for way, _ in pairs(scenario).values()])
 
 
 def expedited_position(layout: Layout, item: str) -> dict[int, float]:
-    """Return {state cell: weight} of what an expedited order can count on.
+    """Return {state cell: weight} of the expedited position.
 
-    Stock less backorders, all expedited orders, and the regular orders that arrive no later than an
-    expedited order placed now would: those of age at least l_r - l_e, by the mean lead times.
+    It is stock less backorders, plus all expedited orders, plus the regular orders that arrive no
+    later than an expedited order placed now: those of age at least l_r - l_e, the difference
+    between the mean lead times.
     """
     scenario = layout.scenario
     regular, expedited = pairs(scenario)[item]
     (pipeline,) = [part for part in layout.state if part.name == f"{regular}.in_process"]
     ahead = scenario.mean_lead_time(regular) - scenario.mean_lead_time(expedited)
     late = {pipeline.start + age for age in range(pipeline.size) if age < ahead - 1e-9}
-    if ahead > 1e-9:  # what has not shipped yet is younger than all of it
+    if ahead > 1e-9:  # orders that have not shipped are younger still
         late |= set(coming(layout, regular)) - set(range(pipeline.start, pipeline.stop))
     return {cell: w for cell, w in echelon(layout, item).items() if cell not in late}
 
@@ -114,9 +115,10 @@ def two_source_rule(
     caps: Array | None = None,
     single_index: bool = False,
 ) -> Rule:
-    """Return the rule with these levels and caps, one of each item; without a level only the cap.
+    """Return the rule with these order-up-to levels and caps, one per item.
 
-    The expedited order comes first and counts for the regular one.
+    Without regular levels, regular orders equal their caps. The expedited order comes first, and
+    counts in the position of the regular order.
     """
     scenario = layout.scenario
     place = {name: k for k, name in enumerate(scenario.sources)}

@@ -1,15 +1,15 @@
-"""Single index: two order-up-to levels on one position, that of everything on order.
+"""Single index: two order-up-to levels on one position, which counts all units on order.
 
     expedited order = max(0, S_e - inventory position)
     regular order   = max(0, S_r - inventory position - expedited order)
 
-The dear fast source is asked only when the position has fallen below its lower level
-(Scheller-Wolf, Veeraraghavan and van Houtum 2007). Simple, but an expedited order here waits until
-the whole position is low, also where what is on order comes too late to help: see `dual-index`.
+The expensive fast source is used only if the inventory position is below its lower level
+(Scheller-Wolf, Veeraraghavan and van Houtum 2007). The rule is simple, but it counts units that
+arrive too late to help, and so can expedite too late: see `dual-index`.
 
-Textbook sizing: S_r the newsvendor level over the regular lead time and one period; S_e that over
-the expedited lead time, and the mean demand of the periods whose regular orders come later, at most
-S_r. Levels in units.
+Textbook sizing: S_r is the newsvendor level over the regular lead time and one period. S_e is that
+over the expedited lead time and one period, plus the mean units on order that arrive later, and at
+most S_r. Levels in units.
 
 >>> index_orders(position=3, expedited_level=5, regular_level=9)
 (2, 4)
@@ -34,12 +34,12 @@ def index_orders(
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return both levels of every item."""
+    """Return both order-up-to levels of every item."""
     return dual_sourcing.level_parameters(scenario, single_index=True)
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these numbers."""
+    """Return the rule with these order-up-to levels."""
     expedited, regular = values.values()
     return dual_sourcing.two_source_rule(layout, expedited, regular, single_index=True)
 

@@ -2,14 +2,14 @@
 
     regular order = q,   expedited order = max(0, S - expedited position)
 
-The cheap source brings the base of demand, the dear one its surges (Allon and Van Mieghem 2010;
-asymptotically optimal for a long slow lead time, Xin and Goldberg 2018). The expedited position is
-the stock net of backorders and all that arrives no later than an expedited order placed now would,
-as in `dual-index`.
+The cheap source covers the base of demand, the expensive source its surges (Allon and Van Mieghem
+2010; asymptotically optimal for a long slow lead time, Xin and Goldberg 2018). The expedited
+position is that of `dual-index`: stock net of backorders, plus all units that arrive no later than
+an expedited order placed now.
 
-Textbook sizing: q the mean demand less the slack of `constant`, with what the fast source costs
-more in place of the penalty, m - sqrt(h v / (2 dc)); S the level of base-stock over the fast lead
-time and one period. Quantities in units.
+Textbook sizing: q = m - sqrt(h v / (2 dc)) as in `constant`, with the extra unit cost dc of the
+fast source in place of the penalty; m and v are mean and variance of demand, h the holding cost. S
+is the base-stock level over the fast lead time and one period. S in units, q in units per period.
 
 >>> from ..reorder.constant import constant_order
 >>> constant_order(mean=2, variance=2, holding=5, penalty=5)  # 105 against 100
@@ -35,12 +35,12 @@ from . import dual_sourcing
 
 
 def why_not(scenario: Scenario) -> str:
-    """Return why there is no base and no surge, or nothing."""
+    """Return why a base order and a surge order are not possible here, or nothing."""
     return dual_sourcing.why_not(scenario) or constant.below_the_minimum(scenario)
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
-    """Return the constant order and the level of every item."""
+    """Return the constant order and the base-stock level of every item."""
     at = stages(scenario)
     slowest = [at[way] for way, _ in dual_sourcing.pairs(scenario).values()]
     fastest = [at[way] for _, way in dual_sourcing.pairs(scenario).values()]
@@ -48,7 +48,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     needed = np.array([stage.requirement for stage in slowest])
     order = parameter(
         "order",
-        "units a period",
+        "units per period",
         [_order(*pair) for pair in zip(slowest, fastest, strict=True)],
         of=(stage.source for stage in slowest),
         high=lots * whole_up(2 * needed / lots),
@@ -68,7 +68,7 @@ def _order(slow: Stage, fast: Stage) -> float:
 
 
 def rule(layout: Layout, values: Values) -> Rule:
-    """Return the rule with these orders and levels."""
+    """Return the rule with these constant orders and base-stock levels."""
     order, level = values.values()
     return dual_sourcing.two_source_rule(layout, level, caps=order)
 

@@ -24,7 +24,9 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from jitgym import ScenarioError
 from jitgym.catalog import load as load_scenario
 from jitgym.envs import VectorPlant
+from jitgym.envs.engine import MOST_SEED
 from jitgym.envs.spaces import Spaces
+from jitgym.errors import whole_number
 from jitgym.evaluate import RunError
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
@@ -94,10 +96,13 @@ def train(
     RunError
         If the folder already holds an agent or, with `resume`, does not hold this one.
     ScenarioError
-        If the scenario is not valid, or neither steps nor minutes are given.
+        If the scenario, the seed or the steps are wrong, or neither steps nor minutes are given.
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
+    seed = whole_number("seed", seed, 0, MOST_SEED - settings.environments)
+    if steps is not None:
+        steps = whole_number("steps", steps, least=1)
     if not (steps or 0) > 0 and not (minutes or 0) > 0:
         raise ScenarioError("neither steps nor minutes are given; expected one of them, above 0")
     scenario = load_scenario(scenario)
