@@ -88,12 +88,12 @@ WEEK = {"pattern": [1, 1, 1, 1, 1, 0.5, 1.5]}
         # 95 % of demand, and a normal quantile of .999, were far too little: 77.2 and 6.2 times.
         ("mrp", {}, GEOMETRIC | WEEK | {"shortage_cost": 20_000}, {}),
         ("seasonal-base-stock", {}, GEOMETRIC | WEEK | {"shortage_cost": 20_000}, {}),
-        # Its level was that of a small storage: below it by as much as the forecast fell.
+        # A level that is cut to a small storage falls below it whenever the forecast falls.
         (
             "smoothed",
             {"lead_time": 3},
-            {"shortage_cost": 20_000},
-            {"items": {"product": {"holding_cost": 0.1, "storage": 36}}},
+            {"quantity": {"distribution": "gamma", "mean": 3, "cv": 0.5}, "shortage_cost": 20_000},
+            {"items": {"product": {"holding_cost": 0.1, "storage": 24}}},
         ),
         # With a cap of one lot, time that was left after it went to no other: 13.1 times.
         (
