@@ -251,9 +251,7 @@ def test_a_policy_is_one_file_and_one_line_of_the_registry(monkeypatch: Any) -> 
     assert tuned.policy.parameters["cards"] > 9
 
 
-@pytest.mark.parametrize(
-    "name", ["base-stock", "kanban", "generalized-kanban", "eoq", "single-index", "dual-index"]
-)
+@pytest.mark.parametrize("name", ["base-stock", "kanban", "eoq", "single-index", "dual-index"])
 def test_sources_that_share_a_storage_get_its_room_in_the_order_of_asking(name: str) -> None:
     """The quick source comes first, wherever the scenario names it: kanban cost 43.1 for 25.9."""
     ways = {
