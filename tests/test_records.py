@@ -423,7 +423,7 @@ def test_reading_takes_time_in_proportion_and_a_file_is_read_once(shop: Shop) ->
 
 @pytest.mark.parametrize("name", ["car_parts.csv", "online_retail.csv"])
 def test_real_records_are_read(name: str, shop: Shop) -> None:
-    source = Path("/work/shared/data") / name
+    source = Path(__file__).resolve().parents[2] / "shared" / "data" / name
     if not source.is_file():
         pytest.skip("the file does not come with the project")
     shop.write(source.read_bytes())

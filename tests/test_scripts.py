@@ -120,7 +120,7 @@ def test_compare_prints_a_table_with_the_gap_to_the_known_optimum(tmp_path: Path
     assert "base-stock (tuned)" in done.stdout
     assert "constant (textbook)" in done.stdout
     assert "gap" in done.stdout
-    assert "optimal: 4.72853, exact, of 9,984 states" in " ".join(done.stdout.split())
+    assert "optimal: 4.72853, exact, from 9,984 states" in " ".join(done.stdout.split())
     rows = (tmp_path / "run" / "rows.csv").read_text()
     assert ",optimal," in rows
     layout = lay_out(jitgym.load("lost-sales"))

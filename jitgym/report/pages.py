@@ -30,13 +30,17 @@ ORDER_OF_EVENTS = (
 """The stages of a period; README.md explains each of them."""
 
 
+NO_RESULTS = ("cases.md", "glossary.md", "view.md")
+"""Pages that name scenarios, but report no results of them."""
+
+
 def results(name: str, folder: Path) -> list[tuple[str, str]]:
     """Return the pages in a folder that report on a scenario, as (title, link from a subfolder).
 
     The link leads to the first section that names the scenario, or else to the page.
     """
     found = []
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(set(folder.glob("*.md")) - {folder / page for page in NO_RESULTS}):
         title, anchor = "", ""
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("# ") and not title:

@@ -251,23 +251,20 @@ def test_a_policy_is_one_file_and_one_line_of_the_registry(monkeypatch: Any) -> 
     assert tuned.policy.parameters["cards"] > 9
 
 
-@pytest.mark.parametrize("first", ["slow", "fast"])
-@pytest.mark.parametrize(
-    "name", ["base-stock", "kanban", "generalized-kanban", "eoq", "single-index", "dual-index"]
-)
-def test_sources_that_share_a_storage_share_its_room_in_the_order_of_asking(
-    name: str, first: str
-) -> None:
-    """The quick source is asked first and gets the room first, wherever the scenario names it."""
+@pytest.mark.parametrize("name", ["base-stock", "kanban", "eoq", "single-index", "dual-index"])
+def test_sources_that_share_a_storage_get_its_room_in_the_order_of_asking(name: str) -> None:
+    """The quick source comes first, wherever the scenario names it: kanban cost 43.1 for 25.9."""
     ways = {
         "slow": {"makes": "product", "lead_time": 3},
         "fast": {"makes": "product", "lead_time": 1, "unit_cost": 2},
     }
-    scenario = plant(
-        items={"product": {"holding_cost": 1, "storage": 20}},
-        sources={way: ways[way] for way in sorted(ways, key=lambda way: way != first)},
-        demands=shop().document()["demands"],
-        horizon={"ongoing": 1000, "warm_up": 100},
-    )
-    rows = evaluate.rollout(agents.make(name, scenario), scenario, episodes=2, seed=1)
-    assert rows["fill_rate"].mean() > 0.85
+    costs = []
+    for order in (ways, dict(reversed(ways.items()))):
+        scenario = plant(
+            items={"product": {"holding_cost": 1, "storage": 20}},
+            sources=order,
+            demands=shop(customers={"quantity": {"distribution": "poisson", "mean": 6}}).demands,
+            horizon={"ongoing": 200, "warm_up": 50},
+        )
+        costs.append(cost(name, scenario))
+    assert costs[0] == pytest.approx(costs[1])
