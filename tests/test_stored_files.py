@@ -147,6 +147,16 @@ def test_a_table_of_another_scenario_is_refused(table: Path) -> None:
         agents.make("optimal", jitgym.load("lost-sales", lead_time=4), path=table)
 
 
+def test_a_table_of_other_numbers_is_refused(table: Path) -> None:
+    """The cells are the same, but the optimum is another one; the length of a run is no matter."""
+    longer = SMALL.horizon.periods + 100
+    same = jitgym.load(SMALL, **{"horizon.ongoing": longer, "name": "another-name"})
+    assert OptimalPolicy.load(table, lay_out(same)).states.size > 0
+    for change in ({"penalty": 9}, {"mean": 2.5}):
+        with pytest.raises(RunError, match="computed for a plant with other numbers than"):
+            agents.make("optimal", jitgym.load(SMALL, **change), path=table)
+
+
 def test_a_table_is_written_whole_or_not_at_all(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

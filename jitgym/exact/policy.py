@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from jitgym import documents
 from jitgym.control import Printed, View, ViewLayout
 from jitgym.errors import RunError
 from jitgym.plant import Layout
+from jitgym.scenario import Scenario
 from jitgym.stored import read_arrays
 
 from .enumeration import Enumerated, find_rows, key_cells
@@ -96,6 +98,7 @@ class OptimalPolicy(Printed):
                 states=self.states,
                 asks=self.asks,
                 cells=np.array(_names(self.layout)),
+                plant=np.array(_digest(self.layout.scenario)),
             )
 
     @classmethod
@@ -103,15 +106,20 @@ class OptimalPolicy(Printed):
         """Read a table for a plant.
 
         Raises RunError, a ScenarioError, if the file is not the table of an optimal policy or was
-        made for a plant with other cells.
+        made for a plant with other cells or other numbers.
         """
         from .hashing import fill
 
         path = Path(path)
-        arrays = read_arrays(path, ("key", "states", "asks", "cells"))
+        arrays = read_arrays(path, ("key", "states", "asks", "cells", "plant"))
         if arrays["cells"].tolist() != _names(layout):
             raise RunError(
                 f"{path}: the table was made for a plant with other cells than "
+                f"{layout.scenario.name!r}; expected a table made for this scenario"
+            )
+        if arrays["plant"].tolist() != _digest(layout.scenario):
+            raise RunError(
+                f"{path}: the table was computed for a plant with other numbers than "
                 f"{layout.scenario.name!r}; expected a table made for this scenario"
             )
         if fault := _fault(arrays, layout):
@@ -145,6 +153,32 @@ def _fault(arrays: dict[str, npt.NDArray[Any]], layout: Layout) -> str:
         return "it holds numbers that are not finite"
     quantities = asks[:, : layout.plant.sources.size]
     return "it asks for negative quantities" if quantities.min(initial=0.0) < 0 else ""
+
+
+NO_NUMBERS = frozenset(
+    [
+        "name",
+        "title",
+        "tags",
+        "period",
+        "periods_per_year",
+        "parameters",
+        "known_optimum",
+        "words",
+        "unit",
+        "within",
+        "actions",
+    ]
+)
+"""Fields of a scenario that the optimal policy does not depend on."""
+
+
+def _digest(scenario: Scenario) -> str:
+    """Return a digest of everything in a scenario that its optimal policy depends on."""
+    data = {key: value for key, value in scenario.document().items() if key not in NO_NUMBERS}
+    if not scenario.horizon.ends:  # the length of an episode does not matter in the long run
+        data.pop("horizon", None)
+    return hashlib.sha256(documents.write(data).encode()).hexdigest()
 
 
 def _names(layout: Layout) -> list[str]:
