@@ -135,6 +135,23 @@ def test_a_constant_order_is_one_that_can_be_placed() -> None:
     assert agents.make("constant", nearer).parameters == {"order": 10}
 
 
+def test_a_constant_order_is_refused_where_base_stock_costs_far_less() -> None:
+    """By the formulas 114 per period for 25.7, and 20 for an order: what is short is dear."""
+    customers = {"quantity": {"distribution": "geometric", "mean": 5}, "unmet": "lost"}
+    source = {"lead_time": 0, "maximum_order": 15, "shipment_cost": 20}
+    assert agents.why_not("constant", shop(source, customers | {"shortage_cost": 99})) == (
+        "it would cost 2.9 times as much as base-stock with supplier"
+    )
+    assert not agents.why_not("constant", shop(source, customers | {"shortage_cost": 19}))
+
+
+def test_a_largest_order_that_is_seldom_needed_delays_no_plan() -> None:
+    """MRP planned two periods instead of one, for units that hardly ever wait: 3.3 times."""
+    source, customers = {"maximum_order": 36}, {"quantity": {"distribution": "poisson", "mean": 12}}
+    scenario = shop(source, customers | {"shortage_cost": 4})
+    assert cost("mrp", scenario) <= 1.5 * cost("base-stock", scenario)
+
+
 # --- cases ---------------------------------------------------------------------------------------
 
 

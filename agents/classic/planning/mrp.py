@@ -195,7 +195,11 @@ def planned_lead_times(scenario: Scenario) -> dict[str, int]:
 def planned_lead_time(stage: Stage) -> int:
     """Return whole periods from a release until the item can be used; at least 1 for a material."""
     least = 1 if stage.scenario.consumers_of(stage.item) else 0
-    return max(int(whole_up(stage.flow_time - 1.0)), least)
+    lead_time = stage.scenario.mean_lead_time(stage.source)
+    wait = stage.flow_time - 1.0 - lead_time
+    if stage.scenario.sources[stage.source].at is None:
+        wait = round(wait)  # behind a largest order most units wait for none
+    return max(int(whole_up(lead_time + wait)), least)
 
 
 def primary(scenario: Scenario, item: str) -> str:

@@ -5,8 +5,8 @@
 Where demand is lost and lead times are long, this is nearly optimal (Goldberg et al. 2016; Xin and
 Goldberg 2016): over a long lead time, today's stock loses its value as a signal. The policy does
 not apply where demand waits, because no order reacts to the backlog and stock drifts, nor where no
-order in whole lots is near enough to q. It controls the outside suppliers; stations between them
-and the customer follow local base-stock levels.
+order in whole lots is near enough to q, nor where base-stock costs far less. It controls the
+outside suppliers; stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: with q below mean demand m, the mean stock of the random walk is v / (2 (m - q)),
 with v the variance of demand (Kingman 1962). q balances its holding cost h against the cost p of
@@ -28,7 +28,7 @@ import numpy as np
 
 from jitgym.control import Rule, pull_rule
 from jitgym.control.masses import deviation_of
-from jitgym.control.sizing import Stage, outside_suppliers, stages
+from jitgym.control.sizing import Stage, echelon_level, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
@@ -37,6 +37,7 @@ from ..base.common import at_suppliers, levels_of_stations, lots_of, station_lev
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
+MOST_COST = 2.5  # times the cost of base-stock, by the formulas of both
 MOST_ROUNDING = 1.5  # times the cost of the best order without rounding
 
 
@@ -61,6 +62,10 @@ def why_not(scenario: Scenario) -> str:
                 f"its order from {name} is {ideal:.3g} units per period, "
                 "and no order that can be placed is near"
             )
+        fixed = at[name].fixed  # of an order; both policies order in every period
+        cost, rival = _cost(at[name], order) + fixed, _cost_of_base_stock(at[name]) + fixed
+        if cost > MOST_COST * rival + 1e-9:
+            return f"it would cost {cost / rival:.2g} times as much as base-stock with {name}"
     return ""
 
 
@@ -112,6 +117,14 @@ def _cost(stage: Stage, order: float) -> float:
     if short <= 1e-9:
         return math.inf if variance > 1e-9 else 0.0
     return stage.holding * variance / (2 * short) + stage.shortage * short
+
+
+def _cost_of_base_stock(stage: Stage) -> float:
+    """Return the newsvendor's cost per period at its level, without what orders cost."""
+    covered, level = stage.lead_time_demand, echelon_level(stage)
+    over = level - np.arange(covered.size)
+    costs = stage.holding * np.maximum(over, 0.0) + stage.shortage * np.maximum(-over, 0.0)
+    return float(costs @ covered)
 
 
 def _ideal(stage: Stage) -> float:
