@@ -102,6 +102,19 @@ WEEK = {"pattern": [1, 1, 1, 1, 1, 0.5, 1.5]}
             {"quantity": 3, "pattern": [0.5, 1.5], "shortage_cost": 49},
             {"work_centers": {"shop": {"time": 4}}},
         ),
+        # Its order was due only when stock and pipeline were empty: 9.0 and 3.4 times.
+        (
+            "linear-capped",
+            {"minimum_order": 10, "lead_time": 2},
+            {"quantity": 2, "unmet": "lost", "shortage_cost": 99},
+            {},
+        ),
+        (
+            "linear-capped",
+            {"lot_size": 24, "lead_time": 2},
+            {"quantity": 2, "unmet": "lost", "shortage_cost": 99},
+            {},
+        ),
     ],
 )
 def test_a_textbook_size_costs_about_as_much_as_base_stock(

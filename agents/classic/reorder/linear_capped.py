@@ -105,6 +105,9 @@ def _level(stage: Stage, weights: Array) -> float:
     coming = np.full(weights.size - 1, stage.requirement)
     stock = max(echelon_level(stage) - gap - coming.sum(), 0.0)
     w0 = gap + float(weights @ np.append(coming, stock))
+    if stage.smallest_order > 1:  # it is due when an empty pipeline leaves S less that much
+        least = stage.smallest_order
+        w0 = max(w0, least + float(weights[-1]) * max(echelon_level(stage) - least, 0.0))
     return round(max(w0, stage.smallest_order) / FINEST) * FINEST
 
 
