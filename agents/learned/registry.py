@@ -16,7 +16,8 @@ from jitgym.control import Policy
 from jitgym.documents import suggest
 from jitgym.scenario import Scenario
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "agents"
+PACKAGED = Path(__file__).resolve().parent / "configs"  # in an installed wheel
+CONFIGS = PACKAGED if PACKAGED.is_dir() else Path(__file__).resolve().parents[2] / "configs/agents"
 
 
 @dataclass(frozen=True)
