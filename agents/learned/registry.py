@@ -16,8 +16,7 @@ from jitgym.control import Policy
 from jitgym.documents import suggest
 from jitgym.scenario import Scenario
 
-PACKAGED = Path(__file__).resolve().parent / "configs"  # in an installed wheel
-CONFIGS = PACKAGED if PACKAGED.is_dir() else Path(__file__).resolve().parents[2] / "configs/agents"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "agents"
 
 
 @dataclass(frozen=True)
