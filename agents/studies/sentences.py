@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jitgym.evaluate import familywise, interval, paired
+from jitgym.evaluate import familywise, paired
 from jitgym.plant import KPIS, Kpi
 
 if TYPE_CHECKING:
     import pandas
 
 Frames = dict[str, "pandas.DataFrame"]
+
+EPISODE = ["split", "seed", "episode"]
 
 
 def sentences(
@@ -61,8 +63,12 @@ def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, K
         way = kpis[kpi].better
         is_better = (way == "high") == (gained.mean > 0)
         group = ("better" if is_better else "worse") if way else "different"
-        ours, theirs = (interval(frames[n][kpi].to_numpy()).mean for n in (best, reference))
-        groups[group].append(f"{kpis[kpi].title} ({ours:.4g} instead of {theirs:.4g})")
+        # The figures are of the same episodes as the difference: those where both are defined.
+        both = frames[reference].merge(frames[best], on=EPISODE, suffixes=("_0", "_1"))
+        both = both[[f"{kpi}_0", f"{kpi}_1"]].dropna()
+        theirs, ours = both.mean().tolist()
+        where = "" if len(both) == len(frames[best]) else ", where both are defined"
+        groups[group].append(f"{kpis[kpi].title} ({ours:.4g} instead of {theirs:.4g}{where})")
     named = [f"{group} in {', '.join(each)}" for group, each in groups.items() if each]
     compared = f"Compared with {_bare(reference)},"
     if not named:

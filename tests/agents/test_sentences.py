@@ -63,6 +63,16 @@ def test_kpis_are_better_or_worse_by_their_own_direction() -> None:
     assert told == "Compared with mrp, no KPI differs significantly."
 
 
+def test_figures_and_verdict_are_of_the_same_episodes() -> None:
+    """An episode in which one of the two is undefined must not turn the figures around."""
+    table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 8.0))
+    is_last = table["episode"] == 4
+    table.loc[is_last & (table["policy"] == "mrp (tuned)"), "average_inventory"] = np.nan
+    table.loc[is_last & (table["policy"] == "kanban (tuned)"), "average_inventory"] = 1000.0
+    told = sentences(table, ["mrp (tuned)"], ["average_inventory"])[-1]
+    assert "better in average inventory (7.987 instead of 10.01, where both are defined)" in told
+
+
 def test_nothing_is_said_without_a_rival() -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 10.0))
     assert sentences(table, ["mrp (tuned)", "kanban (tuned)"]) == []

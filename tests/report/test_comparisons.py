@@ -57,6 +57,11 @@ def table(rows):
     return comparison(rows, TUNED, 4.7, PLANT)
 
 
+@pytest.fixture(autouse=True)
+def _a_pipe_of_the_usual_width(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def printed(table, notes=(), scenario=PLANT):
     file = io.StringIO()
     tables.show(drawn(table, scenario, notes), file)
