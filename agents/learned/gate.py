@@ -28,7 +28,6 @@ import numpy.typing as npt
 
 from jitgym.control import Policy
 from jitgym.evaluate import Interval, lower_bound, rollout, skew_interval, upper_bound
-from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
 if TYPE_CHECKING:  # a slow import that is not needed at run time
@@ -153,7 +152,7 @@ class Gate:
     seed: int  # of the episodes of `validate`, usually the seed of the training
     verdicts: list[Verdict] = field(default_factory=list)  # of the gates so far
     rollout: Rollout = field(default=rollout, repr=False)
-    _looks: pandas.DataFrame | None = field(default=None, init=False, repr=False)
+    _looks: Array | None = field(default=None, init=False, repr=False)
 
     @property
     def number(self) -> int:
@@ -182,8 +181,8 @@ class Gate:
         looks has chosen on these episodes too; only `judge` decides.
         """
         if self._looks is None:
-            self._looks = self._run(self.incumbent, 0, LOOKS)
-        apart = differences(self._run(policy, 0, LOOKS), self._looks)
+            self._looks = self._costs(self.incumbent, 0, LOOKS)
+        apart = self._costs(policy, 0, LOOKS) - self._looks
         if not np.isfinite(apart).all():
             return Interval(math.nan, math.nan, apart.size, 0.95)
         return skew_interval(apart)
@@ -192,8 +191,8 @@ class Gate:
         """Run the next gate; if the policy passes, it is the incumbent from now on."""
         number, first, episodes = self.number + 1, self.next_episode, episodes_of(self.scenario)
         level = ERROR / 2 ** min(number, SMALLEST)
-        kept = self._run(self.incumbent, first, episodes)
-        apart = differences(self._run(policy, first, episodes), kept)
+        kept = self._costs(self.incumbent, first, episodes)
+        apart = self._costs(policy, first, episodes) - kept
         difference = _bounds(apart, level)
         verdict = Verdict(
             passed=difference.high < 0,  # not if it is nan
@@ -202,7 +201,7 @@ class Gate:
             episodes=episodes,
             level=level,
             number=number,
-            incumbent_cost=float(kept["cost"].mean()),
+            incumbent_cost=float(kept.mean()),
         )
         self.verdicts.append(verdict)
         if verdict.passed:
@@ -225,8 +224,10 @@ class Gate:
         verdicts = [Verdict.from_dict(verdict) for verdict in data["verdicts"]]
         return cls(scenario, incumbent, data["seed"], verdicts, rollout)
 
-    def _run(self, policy: Policy, first: int, episodes: int) -> pandas.DataFrame:
-        return self.rollout(policy, self.scenario, episodes, self.seed, "validate", first=first)
+    def _costs(self, policy: Policy, first: int, episodes: int) -> Array:
+        """Return the cost of each of these episodes of `validate`, in money."""
+        rows = self.rollout(policy, self.scenario, episodes, self.seed, "validate", first=first)
+        return rows["cost"].to_numpy(dtype=np.float64)
 
 
 def _bounds(apart: Array, level: float) -> Interval:
