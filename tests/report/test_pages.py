@@ -168,6 +168,17 @@ def test_a_drawing_is_the_same_each_time_and_names_every_item(name: str, tmp_pat
         assert f">{item.replace('_', ' ')}</text>" in first.decode()
 
 
+SHOP = """\
+# A shop of mine.
+name: lost-sales
+period: one day
+horizon: {ongoing: 50}
+items: {milk: {holding_cost: 1}}
+sources: {dairy: {makes: milk, lead_time: 1}}
+demands: {customers: {item: milk, quantity: {distribution: poisson, mean: 2}, unmet: lost,
+  shortage_cost: 4}}
+"""
+
 with_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 
 
@@ -218,13 +229,31 @@ def test_a_drawing_by_dot_is_valid_svg_whatever_the_labels(tmp_path: Path) -> No
 def test_document_lays_an_own_plant_out_by_dot_and_leaves_shipped_files_alone(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "shop.yaml").write_text((catalog.FOLDER / "lost-sales.yaml").read_text())
+    (tmp_path / "shop.yaml").write_text(SHOP)
     shipped = DOCS / "scenarios" / "lost-sales.svg"
     before = shipped.read_bytes()
     done = call(tmp_path, "document", "shop.yaml", "--layout", "dot")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lost-sales.svg").exists()
     assert shipped.read_bytes() == before
+
+
+def test_a_page_of_an_own_plant_speaks_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    before = {path: path.read_bytes() for path in DOCS.rglob("*.md")}
+    done = call(tmp_path, "document", "shop.yaml")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "lost-sales.md").read_text()
+    assert "A shop of mine." in text
+    assert 'gymnasium.make("jitgym/Plant-v0", scenario="shop.yaml")' in text
+    assert "compare.py shop.yaml" in text
+    assert "](../" not in text  # no results of the scenario that has the same name
+    assert before == {path: path.read_bytes() for path in DOCS.rglob("*.md")}
+
+
+def test_a_family_has_a_page_too() -> None:
+    text = pages.page(load("line", stations=2), "line.svg")
+    assert '`gymnasium.make("jitgym/Plant-v0", scenario="line")`' in text
 
 
 def test_without_dot_one_message_says_what_to_do_and_nothing_is_written(
