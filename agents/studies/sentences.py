@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jitgym.evaluate import Interval, familywise, paired
@@ -25,7 +24,7 @@ def gain(reference: pandas.DataFrame, rows: pandas.DataFrame, led: Leading = BY_
     more, less = (reference, rows) if led.better == "low" else (rows, reference)
     gained = paired(more, less, led.column)
     percent = 100.0 / abs(float(reference[led.column].mean()))
-    return replace(gained, mean=percent * gained.mean, half_width=percent * gained.half_width)
+    return gained.scaled(percent)
 
 
 def sentences(
