@@ -171,7 +171,15 @@ def two_level(costs: ArrayLike, level: float = 0.95, seed: int = 0) -> Interval:
     replacement; Owen 2007) gives the ends their shape: it may move an end outward where values are
     skewed. On its own it would be too short, because few seeds show too little of their variance.
 
-    TWOTABLE
+    Measured coverage of 95 % intervals with 5 seeds and 64 episodes, in percent (400 samples each;
+    standard error 1.1); the deviation of an episode and of the rest is 1:
+
+                                         t over seeds   bootstrap alone   this
+        seeds differ (deviation 1)               93.8              82.8   94.2
+        seeds differ little (1/8)                77.5              96.5   95.8
+        the same, episodes skewed                83.0              97.5   97.0
+        seeds do not differ                      70.5              96.5   95.0
+        neither seeds nor episodes differ        94.5             100.0   98.5
 
     With few seeds (5) this relies on seed means that are about normal: five seeds cannot show that
     one training in twenty fails. Raises ValueError for other shapes and values that are not finite.
