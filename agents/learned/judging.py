@@ -32,6 +32,7 @@ class Judgement:
     difference: Interval  # learned minus start, paired by episode
     gap: float | None  # exact cost over the exact optimum - 1; None where it cannot be had
     start_gap: float | None
+    optimum: float | None  # the exact optimum, or None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data; the keys are those of `scripts/train.py --json`."""
@@ -61,7 +62,7 @@ def judged(trained: Trained, scenario: Scenario, episodes: int = 256, seed: int 
     """Return the judgement on episodes 0 to `episodes` - 1 of a seed of `test`."""
     rows = rollout(trained.policy, scenario, episodes, seed)
     before = rollout(trained.start.policy, scenario, episodes, seed)
-    gap, start_gap = gaps(trained, scenario)
+    optimum, gap, start_gap = gaps(trained, scenario)
     return Judgement(
         trained,
         rows,
@@ -71,19 +72,22 @@ def judged(trained: Trained, scenario: Scenario, episodes: int = 256, seed: int 
         skew_interval(differences(rows, before)),
         gap,
         start_gap,
+        optimum,
     )
 
 
-def gaps(trained: Trained, scenario: Scenario) -> tuple[float | None, float | None]:
-    """Return the exact gaps of the learned policy and of its start, or None."""
+def gaps(
+    trained: Trained, scenario: Scenario
+) -> tuple[float | None, float | None, float | None]:
+    """Return the exact optimum and the exact gaps of the learned policy and its start, or None."""
     solution, _ = solved(scenario)
     if solution is None or not solution.cost:
-        return None, None
-    found = []
+        return None, None, None
+    found: list[float | None] = []
     for policy in (trained.policy, trained.start.policy):
         try:
             cost = exact.evaluate(policy, scenario, memory=MEMORY).cost
             found.append((cost - solution.cost) / abs(solution.cost))
         except (exact.NotFinite, exact.TooLarge):
             found.append(None)
-    return found[0], found[1]
+    return solution.cost, found[0], found[1]
