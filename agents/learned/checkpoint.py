@@ -32,7 +32,6 @@ from .session import Stored
 from .start import Start
 
 
-
 class Begun(Part):
     """The classic policy that the training starts from."""
 

@@ -76,9 +76,7 @@ def judged(trained: Trained, scenario: Scenario, episodes: int = 256, seed: int 
     )
 
 
-def gaps(
-    trained: Trained, scenario: Scenario
-) -> tuple[float | None, float | None, float | None]:
+def gaps(trained: Trained, scenario: Scenario) -> tuple[float | None, float | None, float | None]:
     """Return the exact optimum and the exact gaps of the learned policy and its start, or None."""
     solution, _ = solved(scenario)
     if solution is None or not solution.cost:

@@ -69,7 +69,9 @@ def untrained(mean: Matrix, deviation: Matrix, hidden: int, outputs: int, seed: 
 
 
 @kernel
-def layer(inputs: Numbers, weights: Numbers, bias: Numbers, outputs: Numbers, is_last: bool) -> None:
+def layer(
+    inputs: Numbers, weights: Numbers, bias: Numbers, outputs: Numbers, is_last: bool
+) -> None:
     """Write one layer's outputs of a row; inputs that are 0 cost nothing."""
     for j in range(outputs.size):
         outputs[j] = bias[j]
@@ -129,4 +131,14 @@ def ask_corrected(
             for column in (CARDS, LEVEL):
                 if numbers[k, column] < UNLIMITED:
                     numbers[k, column] += correction
-        ask_by_rule(plant, rule.asks, rule.cells, rule.weights[0], numbers, state[e], asked[e])
+        ask_by_rule(
+            plant,
+            rule.asks,
+            rule.cells,
+            rule.weights[0],
+            numbers,
+            rule.gates,
+            rule.thresholds[0],
+            state[e],
+            asked[e],
+        )

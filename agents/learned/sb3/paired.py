@@ -51,7 +51,9 @@ class Settings(Budgeted):
     states: Count  # of an update where the noise is small
     more_states: Count  # of an update elsewhere
     small_noise: Positive  # states: largest noise scale of the smaller updates
-    heavy_tail: Positive  # root mean square over median of differences from which nothing is clipped
+    heavy_tail: (
+        Positive  # root mean square over median of differences from which nothing is clipped
+    )
     between: Count  # periods that the herd runs between two updates
     deviation: Positive  # first standard deviation of the deviations, in steps
     last_deviation: Positive
@@ -204,7 +206,10 @@ class PairedPPO(PPO):
 
     def net(self) -> Net:
         """Return the net as data."""
-        first, second = self.policy.mlp_extractor.policy_net[0], self.policy.mlp_extractor.policy_net[2]
+        first, second = (
+            self.policy.mlp_extractor.policy_net[0],
+            self.policy.mlp_extractor.policy_net[2],
+        )
         last = self.policy.action_net
 
         def plain(weights: Tensor) -> Any:
