@@ -68,7 +68,7 @@ def rule_of(policy: Policy) -> Rule | None:
 
 @dataclass(frozen=True)
 class Features:
-    """What a net reads: the entries of the observation in natural units, then the classic's asks."""
+    """What a net reads: the observation's entries in natural units, then the classic's asks."""
 
     layout: Layout
     steps: Steps
@@ -163,7 +163,7 @@ def correct(
     asked: Array,
     outputs: npt.NDArray[Any],
 ) -> Array:
-    """Return the asks of a classic with outputs of a net, (batch, sources) in steps, as corrections.
+    """Return the asks of a classic that is corrected by outputs of a net, (batch, sources).
 
     `asked` is what the classic asks for without corrections, (batch, asked cells).
     """
