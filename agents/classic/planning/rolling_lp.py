@@ -41,9 +41,9 @@ from jitgym.scenario import Scenario, UpDown
 from jitgym.units import whole_up
 
 from ..adaptive import smoothed
-from ..base.acting import Acting, acting, remembered, shared
+from ..base.acting import acting, add_due, remembered, shared
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import Forecasts
+from ..base.forecasting import Forecasting
 from .mrp import good_share
 
 BEYOND = 6  # periods after the longest way to the customer
@@ -192,17 +192,11 @@ class Program:
 
     def due(self, state: Array) -> Array:
         """Return the units in process by the period they are due, (batch, items, periods)."""
-        scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
+        scenario, place = self.scenario, list(self.scenario.items).index
         found = np.zeros((len(state), len(scenario.items), self.periods))
         for k, (name, source) in enumerate(scenario.sources.items()):
-            part, item = parts[f"{name}.in_process"], list(scenario.items).index(source.makes)
-            share = good_share(scenario, name)
-            for age in range(1, part.size):
-                when = min(max(self.leads[k] - age, 1), self.periods - 1)
-                found[:, item, when] += share * state[:, part.start + age]
-            if unshipped := parts.get(f"{name}.unshipped"):  # it ships now
-                when = min(self.leads[k], self.periods - 1)
-                found[:, item, when] += share * state[:, unshipped.start]
+            due, share = found[:, place(source.makes)], good_share(scenario, name)
+            add_due(self.layout, state, name, due, self.leads[k], soonest=1, share=share)
         return found
 
     def time(self, state: Array) -> Array:
@@ -210,13 +204,13 @@ class Program:
 
         The effect of the present state (up or down) shrinks by (1 - fails - repaired) per period.
         """
-        scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
+        scenario = self.scenario
         found = np.empty((len(state), len(scenario.work_centers), self.periods))
         for k, (name, center) in enumerate(scenario.work_centers.items()):
             usual, _ = available_time(scenario, name)
             found[:, k] = usual
             if center.breakdown is not None:
-                up = state[:, parts[f"{name}.up"].start, np.newaxis]
+                up = state[:, self.layout.named[f"{name}.up"].start, np.newaxis]
                 whole = center.time.expectation
                 found[:, k] += (whole * up - usual) * forgotten(center.breakdown, self.periods)
         return found
@@ -249,25 +243,21 @@ class Program:
 
 
 @dataclass(frozen=True, eq=False)
-class RollingProgram(Acting):
+class RollingProgram(Forecasting):
     """The policy; its memory holds the forecasts, and `known` holds the plans made so far."""
 
     known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self._forecasts.start(batch)
-
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the first orders of the plans in whole lots, (batch, sources)."""
-        self._forecasts.revise(state, memory, np.zeros(1))
+        self.forecasts.revise(state, memory, np.zeros(1))
         program = self._program
-        expected = self._forecasts.ahead(memory, program.periods)
-        given = self._given(state, self._forecasts.shown(state, expected).swapaxes(1, 2))
+        expected = self.forecasts.ahead(memory, program.periods)
+        given = self._given(state, self.forecasts.shown(state, expected).swapaxes(1, 2))
         found = remembered(
             self.known, given, lambda new: np.array([program.solve(given[k]) for k in new])
         )
-        return rounded(found, self._lots, self._smallest)
+        return rounded(found, self.plan.lots, self._smallest)
 
     def _given(self, state: Array, expected: Array) -> Array:
         """Return what changes from plan to plan, a row per plan: see `Program.solve`."""
@@ -302,10 +292,6 @@ class RollingProgram(Acting):
         return Program(self.layout)
 
     @cached_property
-    def _forecasts(self) -> Forecasts:
-        return Forecasts(self.layout)
-
-    @cached_property
     def _is_upstream(self) -> npt.NDArray[np.bool_]:
         return np.isin(np.arange(len(self.layout.scenario.items)), self._program.upstream)
 
@@ -320,10 +306,6 @@ class RollingProgram(Acting):
                 demand = deviation_of(stage.surprise) ** 2 * (leads[stage.source] + 1)
                 found[k] = math.sqrt(demand + stage.queue * (stage.queue + 1))
         return found
-
-    @cached_property
-    def _lots(self) -> Array:
-        return np.array([stage.lot for stage in self.plan.stages])
 
     @cached_property
     def _smallest(self) -> Array:

@@ -35,7 +35,7 @@ from jitgym.control.sizing import available_time, stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, acting, in_scenario_order, shared
+from ..base.acting import Acting, acting, shared
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..pull.base_stock import BASE_STOCK
@@ -71,8 +71,7 @@ class Heijunka(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks, (batch, sources) in units."""
-        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
+        asked = self.plan.up_to_local(state, self.values["levels"])
         needs = np.zeros(asked.shape[1])
         for source, _ in self.plan.set_up:
             needs[source] = self.plan.stages[source].requirement

@@ -29,7 +29,7 @@ from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import Acting, acting
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..pull.base_stock import BASE_STOCK
@@ -47,8 +47,7 @@ class CanOrder(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the orders, (batch, sources) in units."""
-        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
+        asked = self.plan.up_to_local(state, self.values["levels"])
         for k, (sources, needs) in enumerate(self._crews):
             gaps = asked[:, sources]
             must = gaps >= np.maximum(self.values["must"][:, k : k + 1] * needs, 1e-9)
