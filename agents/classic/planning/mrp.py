@@ -126,7 +126,7 @@ class Mrp(Forecasting):
                     np.broadcast_to(periods, (batch,)),
                     source.lot_size,
                 )
-                planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
+                planned = whole_up(planned / (source.good_share or 1.0) / source.lot_size)
                 planned *= source.lot_size
                 least = self.plan.stages[k].smallest_order  # nothing below it would be granted
                 planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
@@ -199,12 +199,6 @@ def primary(scenario: Scenario, item: str) -> str:
             scenario.mean_lead_time(name),
         ),
     )
-
-
-def good_share(scenario: Scenario, source: str) -> float:
-    """Return the share of what a source makes that passes inspection; 1 if nothing passes."""
-    quality = scenario.sources[source].quality
-    return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes) or 1.0
 
 
 @compiled

@@ -44,7 +44,6 @@ from ..adaptive import smoothed
 from ..base.acting import acting, add_due, remembered, shared
 from ..base.declaration import Array, Classic, Parameter, parameter
 from ..base.forecasting import Forecasting
-from .mrp import good_share
 
 BEYOND = 6  # periods after the longest way to the customer
 WORK = 1e6  # largest number of variables in all plans of an episode
@@ -148,12 +147,12 @@ class Program:
                 safety[k, t, lacking[k, t]] = 1.0
                 if t:
                     balance[k, t, stocks[k, t - 1]] = taken[k, t, stocks[k, t - 1]] = -1.0
-            for k, (name, source) in enumerate(scenario.sources.items()):
-                made, lead = places(source.makes), self.leads[k]
+            for k, source in enumerate(scenario.sources.values()):
+                made, lead, good = places(source.makes), self.leads[k], source.good_share or 1.0
                 if t >= lead:
-                    balance[made, t, orders[k, t - lead]] -= good_share(scenario, name)
+                    balance[made, t, orders[k, t - lead]] -= good
                 if t >= lead > 0:
-                    taken[made, t, orders[k, t - lead]] -= good_share(scenario, name)
+                    taken[made, t, orders[k, t - lead]] -= good
                 for material, units in source.consumes.items():
                     balance[places(material), t, orders[k, t]] += units
                     taken[places(material), t, orders[k, t]] += units
@@ -195,7 +194,7 @@ class Program:
         scenario, place = self.scenario, list(self.scenario.items).index
         found = np.zeros((len(state), len(scenario.items), self.periods))
         for k, (name, source) in enumerate(scenario.sources.items()):
-            due, share = found[:, place(source.makes)], good_share(scenario, name)
+            due, share = found[:, place(source.makes)], source.good_share or 1.0
             add_due(self.layout, state, name, due, self.leads[k], soonest=1, share=share)
         return found
 
