@@ -154,15 +154,20 @@ def test_each_way_through_a_bill_of_materials_is_walked_once() -> None:
     assert echelon_matrix(scenario)[0, -1] == 2.0**58
 
 
-def test_a_chain_of_a_thousand_items_needs_no_deep_recursion() -> None:
-    data = plant(
-        items={f"item_{k}": {} for k in range(1_000)},
+def chain(length: int, units: float) -> dict[str, Any]:
+    """Return a plant of items that are each made of this many units of the item before."""
+    return plant(
+        items={f"item_{k}": {} for k in range(length)},
         sources={
-            f"make_{k}": {"makes": f"item_{k}", "consumes": {f"item_{k - 1}": 1} if k else {}}
-            for k in range(1_000)
+            f"make_{k}": {"makes": f"item_{k}", "consumes": {f"item_{k - 1}": units} if k else {}}
+            for k in range(length)
         },
-        demands={"all": {"item": "item_999", "quantity": 2, "unmet": "lost"}},
+        demands={"all": {"item": f"item_{length - 1}", "quantity": 2, "unmet": "lost"}},
     )
+
+
+def test_a_chain_of_a_thousand_items_needs_no_deep_recursion() -> None:
+    data = chain(1_000, units=1)
     scenario = Scenario.from_document(data)
     assert scenario.mean_requirement("item_0") == 2
     assert len(scenario.route("make_0")) == 1_000
@@ -172,18 +177,10 @@ def test_a_chain_of_a_thousand_items_needs_no_deep_recursion() -> None:
 
 
 def test_quantities_that_multiply_beyond_all_numbers_are_refused() -> None:
-    data = plant(
-        items={f"item_{k}": {} for k in range(30)},
-        sources={
-            f"make_{k}": {"makes": f"item_{k}", "consumes": {f"item_{k - 1}": 1e14} if k else {}}
-            for k in range(30)
-        },
-        demands={"all": {"item": "item_29", "quantity": 2, "unmet": "lost"}},
-    )
     with pytest.raises(
         ScenarioError, match=r"items\.item_\d+: goes .* with more than 1e\+100 units"
     ):
-        Scenario.from_document(data)
+        Scenario.from_document(chain(30, units=1e14))
 
 
 REGIMES = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from jitgym import ScenarioError
 from jitgym.distributions import Part, Positive
-from jitgym.documents import explain, read_file
+from jitgym.documents import read_as
 from jitgym.envs import Control
 from jitgym.errors import PlacedError
 from jitgym.scenario import Scenario
@@ -85,10 +84,4 @@ def suited(scenario: Scenario) -> Control:
 
 def read_settings(path: Path) -> Settings:
     """Read a file of hyperparameters. Raises ScenarioError with file, line and expectation."""
-    if not path.is_file():
-        raise ScenarioError(f"{path}: no such file; expected a YAML file of hyperparameters")
-    document = read_file(path)
-    try:
-        return Settings.model_validate(document.data)
-    except ValidationError as error:
-        raise explain(error, Settings, document) from None
+    return read_as(path, Settings, "a YAML file of hyperparameters")

@@ -426,16 +426,18 @@ DAMAGES = {
 }
 
 
+@pytest.fixture
+def stored(trained: tuple[Path, ppo.Trained], tmp_path: Path) -> Path:
+    """The folder of a trained agent, to be damaged."""
+    return Path(shutil.copytree(trained[0], tmp_path / "agent"))
+
+
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_agent_is_refused_with_its_file(
-    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
-) -> None:
-    folder = tmp_path / "agent"
-    shutil.copytree(trained[0], folder)
-    damage(folder)
+def test_a_damaged_agent_is_refused_with_its_file(damage: Any, stored: Path) -> None:
+    damage(stored)
     with pytest.raises(RunError) as caught:
-        agents.make("ppo", LOST_SALES, path=folder)
-    assert str(caught.value).startswith(str(folder))
+        agents.make("ppo", LOST_SALES, path=stored)
+    assert str(caught.value).startswith(str(stored))
     assert "\n" not in str(caught.value)
 
 
@@ -459,13 +461,9 @@ RESUMED = {
 
 
 @pytest.mark.parametrize("damage", RESUMED.values(), ids=RESUMED)
-def test_a_training_is_not_resumed_from_a_damaged_checkpoint(
-    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
-) -> None:
-    folder = tmp_path / "agent"
-    shutil.copytree(trained[0], folder)
-    damage(folder)
+def test_a_training_is_not_resumed_from_a_damaged_checkpoint(damage: Any, stored: Path) -> None:
+    damage(stored)
     with pytest.raises(RunError) as caught:
-        ppo.train(LOST_SALES, SMALL, folder, steps=30_000, resume=True)
-    assert str(caught.value).startswith(str(folder / "last.pt"))
+        ppo.train(LOST_SALES, SMALL, stored, steps=30_000, resume=True)
+    assert str(caught.value).startswith(str(stored / "last.pt"))
     assert "\n" not in str(caught.value)

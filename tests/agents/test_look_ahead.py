@@ -18,22 +18,13 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from tests.scenarios import plant
 
+from .test_classic import asked_at
+
 
 def brief(name: str, periods: int = 60, **given: Any) -> Scenario:
     return jitgym.load(
         name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
     )
-
-
-def asked(policy: Any, **cells: float) -> list[float]:
-    """Return the asks of a policy in a state of the plant."""
-    layout: Layout = policy.layout
-    state = layout.plant.initial[np.newaxis].copy()
-    for part in layout.state:
-        if part.name in cells:
-            state[:, part.start] = cells[part.name]
-    view = ViewLayout(layout).of(state)
-    return np.asarray(policy.act(view, policy.start(1)))[0, : len(layout.scenario.sources)].tolist()
 
 
 def test_it_orders_what_costs_least_by_hand() -> None:
@@ -48,9 +39,9 @@ def test_it_orders_what_costs_least_by_hand() -> None:
         demands={"all": {"item": "product", "quantity": 2, "unmet": "lost", "shortage_cost": 9}},
     )
     policy = agents.make("look-ahead:base-stock", scenario, level=1, paths=1, periods=3)
-    assert asked(policy) == [2]
-    assert asked(policy, **{"product.stock": 1}) == [1]
-    assert asked(policy, **{"product.stock": 2}) == [2]
+    assert asked_at(policy) == [2]
+    assert asked_at(policy, **{"product.stock": 1}) == [1]
+    assert asked_at(policy, **{"product.stock": 2}) == [2]
 
 
 def test_it_takes_four_fifths_of_the_gap_of_base_stock_on_lost_sales() -> None:
@@ -119,8 +110,8 @@ def test_a_season_ends_on_its_paths_too() -> None:
         horizon={"season": 4},
     )
     policy = agents.make("look-ahead:base-stock", scenario, level=2, paths=1)
-    assert asked(policy) == [2]
-    assert asked(policy, **{"clock.period": 3}) == [0]
+    assert asked_at(policy) == [2]
+    assert asked_at(policy, **{"clock.period": 3}) == [0]
 
 
 def test_the_base_is_tuned_in_its_place() -> None:

@@ -11,9 +11,10 @@ import agents
 import jitgym
 from jitgym import evaluate
 from jitgym.control import ViewLayout
-from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from tests.scenarios import plant
+
+from .test_classic import asked_at
 
 
 def asked(scenario: Scenario, safety: float = 0, **cells: float) -> list[float]:
@@ -21,14 +22,7 @@ def asked(scenario: Scenario, safety: float = 0, **cells: float) -> list[float]:
     given = {"safety": safety}
     if any(map(scenario.consumers_of, scenario.items)):
         given["safety_upstream"] = 0
-    policy = agents.make("rolling-lp", scenario, **given)
-    layout: Layout = policy.layout  # type: ignore[attr-defined]
-    state = layout.plant.initial[np.newaxis].copy()
-    for part in layout.state:
-        if part.name in cells:
-            state[:, part.start] = cells[part.name]
-    view = ViewLayout(layout).of(state)
-    return np.asarray(policy.act(view, policy.start(1)))[0].tolist()
+    return asked_at(agents.make("rolling-lp", scenario, **given), **cells)
 
 
 def waiting(quantity: Any, item: str = "product", cost: float = 9) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from jitgym.exact.bounds import first_backlogs, first_positions, given_box
 from jitgym.exact.chains import Chain, long_run
 from jitgym.exact.enumeration import Enumerated, enumerate_states
 from jitgym.exact.evaluation import Asking
-from jitgym.exact.model import Arrays, arrays_of
+from jitgym.exact.model import Arrays
 from jitgym.exact.noise import table
 from jitgym.plant import lay_out
+from tests.processes import arrays_of
 
 LINE = jitgym.load("line", stations=2, utilization=0.7)
 POLICIES = {

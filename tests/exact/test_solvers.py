@@ -5,7 +5,7 @@ import pytest
 
 from jitgym.exact import solvers
 from jitgym.exact.chains import long_run
-from jitgym.exact.model import arrays_of
+from tests.processes import arrays_of
 
 # A machine is good (0) or worn (1). Good costs 0 and wears with probability 1/2; worn either runs
 # on at a cost of 3, or is repaired at a cost of 4 and is good again. If it runs on, it is worn in
