@@ -60,12 +60,12 @@ RICHER = tuple(name for name, classic in CLASSICS.items() if classic.holds)
 PLANTS = (*LINES, "content-studio", "automotive-line", "joint-replenishment", "regime-switching")
 
 
-def test_every_policy_that_holds_another_is_tried() -> None:
+def test_every_policy_that_contains_another_is_tested_here() -> None:
     assert {param.values[0] for param in held_in(PLANTS, RICHER)} == set(RICHER)
 
 
 @pytest.mark.parametrize(("name", "held", "scenario"), held_in(PLANTS, RICHER))
-def test_a_policy_does_what_it_holds_as_a_special_case(
+def test_a_policy_can_act_as_each_policy_that_it_contains(
     name: str, held: Special, scenario: str
 ) -> None:
     plant = brief(scenario)
@@ -78,7 +78,9 @@ def test_a_policy_does_what_it_holds_as_a_special_case(
 
 
 @pytest.mark.parametrize(("name", "held", "scenario"), held_in(PLANTS, RICHER))
-def test_the_tuner_can_reach_what_a_policy_holds(name: str, held: Special, scenario: str) -> None:
+def test_the_tuner_can_reach_the_policies_that_a_policy_contains(
+    name: str, held: Special, scenario: str
+) -> None:
     plant = jitgym.load(scenario)
     space = Space(CLASSICS[name].parameters(plant), roles(plant))
     special = held.embed(plant, {p.name: p.textbook for p in held.classic.parameters(plant)})
@@ -91,7 +93,9 @@ def test_the_tuner_can_reach_what_a_policy_holds(name: str, held: Special, scena
 @pytest.mark.parametrize(
     ("name", "held", "scenario"), held_in(LINES, ("hybrid", "extended-kanban"))
 )
-def test_tuned_it_costs_no_more_than_what_it_holds(name: str, held: Special, scenario: str) -> None:
+def test_a_tuned_policy_costs_no_more_than_the_policies_that_it_contains(
+    name: str, held: Special, scenario: str
+) -> None:
     plant = brief(scenario, 100)
     general = agents.tune(name, plant, seed=2, episodes=4)
     simple = agents.tune(held.classic.name, plant, seed=2, episodes=4)
@@ -99,7 +103,7 @@ def test_tuned_it_costs_no_more_than_what_it_holds(name: str, held: Special, sce
     assert general.tuning.periods > simple.tuning.periods
 
 
-def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
+def test_extended_kanban_asks_for_the_smaller_of_cards_and_level() -> None:
     def asks(backlog: float, **given: Any) -> list[float]:
         policy = agents.make("extended-kanban", "tandem", **given)
         stocks = {"part.stock": 2.0, "product.stock": 0.0}
@@ -113,7 +117,7 @@ def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
     assert asks(0.0, cards=[3, 5], levels=[9, 1]) == [3 - 1, 1]
 
 
-def test_tandem_base_stock_is_the_extended_kanban_with_many_cards() -> None:
+def test_extended_kanban_with_many_cards_is_base_stock_on_the_tandem() -> None:
     with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
         row = next(csv.DictReader(stream))
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
@@ -123,7 +127,7 @@ def test_tandem_base_stock_is_the_extended_kanban_with_many_cards() -> None:
     assert cost == pytest.approx(float(row["base_stock_cost"]), rel=0.03)
 
 
-def test_bounds_hold_what_is_embedded() -> None:
+def test_the_bounds_of_a_policy_include_the_policies_that_it_contains() -> None:
     for module in (hybrid, extended_kanban):
         for name in ("kanban-line", "automotive-line"):
             plant = jitgym.load(name)

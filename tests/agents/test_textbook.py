@@ -222,11 +222,11 @@ def check_of(row: dict[str, str]) -> Callable[[], str]:
     [row for row in ROWS if row["model"] not in OTHERS],
     ids=lambda row: f"{row['model']} {row['instance']}".strip(),
 )
-def test_sizes_and_costs_are_those_that_are_printed(row: dict[str, str]) -> None:
+def test_sizes_and_costs_are_those_that_the_textbook_prints(row: dict[str, str]) -> None:
     printed = re.sub(r"\s*\(\*?[a-z4].*\)$", "", row["optimum"])  # a remark
     assert check_of(row)() == printed
 
 
-def test_every_row_has_its_check_or_its_reason() -> None:
+def test_every_textbook_row_is_checked_or_has_a_reason_why_not() -> None:
     named = {row["model"] for row in ROWS}
     assert named == {model for model, _ in CHECKS} | OTHERS.keys()

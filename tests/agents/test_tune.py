@@ -42,7 +42,9 @@ TUNED = [
 
 
 @pytest.mark.parametrize(("name", "scenario"), TUNED)
-def test_tuned_is_not_worse_than_textbook_on_fresh_episodes(name: str, scenario: str) -> None:
+def test_a_tuned_policy_is_no_worse_than_the_textbook_on_fresh_episodes(
+    name: str, scenario: str
+) -> None:
     plant = short(scenario, 40)
     policy = agents.tune(name, plant, seed=3, episodes=4)
     tuning = policy.tuning
@@ -58,7 +60,7 @@ def test_tuned_is_not_worse_than_textbook_on_fresh_episodes(name: str, scenario:
 
 
 @pytest.mark.parametrize("name", ["base-stock", "smoothed"])
-def test_the_same_seed_tunes_the_same(name: str) -> None:
+def test_the_same_seed_gives_the_same_tuned_parameters(name: str) -> None:
     first, again, other = (
         agents.tune(name, short("kanban-line"), seed=seed, episodes=4) for seed in (5, 5, 6)
     )
@@ -92,7 +94,7 @@ def test_tuning_never_sees_the_test_split(name: str) -> None:
     assert first.tuning.cost == second.tuning.cost
 
 
-def test_lost_sales_finds_the_best_level() -> None:
+def test_the_tuner_finds_the_best_level_of_lost_sales() -> None:
     """The best level is 25, which costs 5.197769; 24 and 26 cost 0.3 % more."""
     scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 1000, "horizon.warm_up": 200})
     policy = agents.tune("base-stock", scenario, seed=0)
@@ -101,7 +103,7 @@ def test_lost_sales_finds_the_best_level() -> None:
     assert cost == pytest.approx(5.197769, rel=0.005)
 
 
-def test_tandem_finds_the_best_cards() -> None:
+def test_the_tuner_finds_the_best_cards_of_the_tandem() -> None:
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 10_000, "horizon.warm_up": 1000})
     policy = agents.tune("kanban", scenario, seed=0, episodes=16)
     assert policy.parameters == {"cards": [3, 6]}
@@ -126,7 +128,7 @@ def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
 
 
 @pytest.mark.parametrize("best", [(7,), (-10, 33), (90, 0, 5), (1, 2, 3, 40), (20, -9, 3, 1, 5)])
-def test_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
+def test_the_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
     trial = bowl(jitgym.load("lost-sales"), best, high=100)
     rounds = list(search(trial, seed=0))
     assert trial.best(1) == [best]
@@ -134,7 +136,7 @@ def test_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
     assert len(trial.cost) < 1500
 
 
-def test_first_sample_holds_the_textbook_and_stays_within_bounds() -> None:
+def test_the_first_sample_contains_the_textbook_and_stays_within_bounds() -> None:
     for name in ("eoq", "smoothed"):
         parameters = CLASSICS[name].parameters(jitgym.load("kanban-line"))
         space = Space(parameters)
@@ -148,14 +150,14 @@ def test_first_sample_holds_the_textbook_and_stays_within_bounds() -> None:
                 assert (values[parameter.name] <= parameter.high).all()
 
 
-def test_moves_are_all_that_change_one_or_two_numbers() -> None:
+def test_the_moves_of_a_search_change_one_or_two_numbers() -> None:
     for numbers in (1, 2, 5):
         moves = moves_of(numbers)
         assert len({tuple(move) for move in moves.tolist()}) == len(moves) == 2 * numbers**2
         assert set(np.abs(moves).sum(axis=1)) <= {1, 2}
 
 
-def test_a_crowd_costs_what_its_policies_cost_one_by_one() -> None:
+def test_policies_simulated_as_one_batch_cost_the_same_as_one_by_one() -> None:
     plant = short("kanban-line", 30)
     weights = [0.05, 0.3, 0.9]
     policies = [agents.make("smoothed", plant, weight=weight) for weight in weights]
@@ -171,12 +173,12 @@ def test_a_crowd_costs_what_its_policies_cost_one_by_one() -> None:
 # --- what a user asks for -----------------------------------------------------------------------
 
 
-def test_progress_is_shown_on_the_error_stream_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_only_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     agents.tune("constant", short("lost-sales", 20), episodes=2, progress=True)
     assert capsys.readouterr().out == ""
 
 
-def test_no_episodes_are_refused() -> None:
+def test_tuning_on_no_episodes_is_refused() -> None:
     with pytest.raises(ScenarioError, match="episodes is 0; expected a whole number of at least 1"):
         agents.tune("kanban", "lost-sales", episodes=0)
 
