@@ -286,9 +286,7 @@ class Stage:
     @cached_property
     def surprises(self) -> Array:
         """Mass of the demand that must be covered if pattern and seasons are known and forecast."""
-        if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.lead_time_demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
+        return self._steady.lead_time_demand
 
     @cached_property
     def uncertainty(self) -> float:
@@ -316,9 +314,13 @@ class Stage:
     @cached_property
     def surprise(self) -> Array:
         """Mass of the demand of a period if pattern and seasons are known and forecast."""
+        return self._steady.demand
+
+    @cached_property
+    def _steady(self) -> Stage:
         if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
+            return self
+        return Stage(without_seasons(self.scenario), self.source, self.matrix)
 
     def _height_of_life(self, periods: int) -> Array:
         total = np.ones(1)

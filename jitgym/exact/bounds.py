@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Event, LifeCycle, Regimes
 from jitgym.plant import Layout
-from jitgym.scenario import Demand, Scenario
+from jitgym.scenario import Demand, Scenario, economic_order_quantity
 from jitgym.units import is_whole, whole, whole_up
 
 from .enumeration import flow_cells, key_cells
@@ -255,7 +255,7 @@ def _economic(scenario: Scenario, item: str, mean: float) -> float:
     carriers = {s.carrier for s in sources if s.carrier}
     fixed = max((s.shipment_cost + s.setup_cost for s in sources), default=0.0)
     fixed += max((scenario.carriers[name].cost for name in carriers), default=0.0)
-    return math.sqrt(2 * fixed * mean / holding) if holding > 0 else 0.0
+    return economic_order_quantity(fixed, mean, holding)
 
 
 def _limited(scenario: Scenario, name: str, wanted: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import pkgutil
 import re
 import subprocess
@@ -27,9 +26,9 @@ from jitgym.control.sizing import available_time, stages
 from jitgym.distributions import Deterministic, Poisson
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import plant, scenarios
+from tests.scenarios import brief, plant, scenarios
+from tests.tables import published
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 REFUSED = {(name, "tandem") for name in ("eoq", "constant", "smoothed", "mrp")}
 REFUSED |= {("constant", "kanban-line")}  # demand waits
 GENERAL = ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed", "mrp")
@@ -43,15 +42,9 @@ APPLICABLE = [pair for pair in PAIRS if pair not in REFUSED]
 
 def printed(model: str, instance: str = "") -> str:
     """The optimum of a row of the published textbook figures."""
-    with (PUBLISHED / "textbook.csv").open(newline="") as stream:
-        rows = [r for r in csv.DictReader(stream) if r["model"] == model]
+    rows = [row for row in published("textbook.csv") if row["model"] == model]
     (found,) = [r["optimum"] for r in rows if instance in r["instance"]]
     return found
-
-
-def short(name: str, periods: int = 40) -> Scenario:
-    """A scenario of the catalog with a short horizon."""
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 def single(quantity: Any, lead_time: Any = 0, holding: float = 1, shortage: float = 4) -> Scenario:
@@ -324,7 +317,7 @@ def assert_batches_equal_the_loop(policy: Policy, scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(("name", "scenario"), APPLICABLE)
 def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, scenario: str) -> None:
-    plant_ = short(scenario)
+    plant_ = brief(scenario, 40)
     policy = agents.make(name, plant_)
     assert (policy.rule is None) == (name in ("smoothed", "mrp"))
     assert_batches_equal_the_loop(policy, plant_)
@@ -341,8 +334,7 @@ def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, scenario: s
 def test_policies_of_the_tandem_cost_what_is_published(
     name: str, column: str, parameter: str
 ) -> None:
-    with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
-        row = next(csv.DictReader(stream))
+    row = published("two_station_tandem.csv")[0]
     key = f"{column}_{parameter}" if column else "conwip_cards"
     given_ = [int(x) for x in row[key].split(",")]
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
@@ -402,7 +394,7 @@ def test_a_card_stands_for_a_container() -> None:
 
 
 def test_kanban_conwip_and_base_stock_coincide_on_a_lost_sales_item() -> None:
-    scenario = short("lost-sales", 200)
+    scenario = brief("lost-sales", 200)
     costs = [
         evaluate.rollout(agents.make(name, scenario, **parameters), scenario, 8)["cost"].to_numpy()
         for name, parameters in (
@@ -417,7 +409,7 @@ def test_kanban_conwip_and_base_stock_coincide_on_a_lost_sales_item() -> None:
 
 @pytest.mark.parametrize("name", ["lost-sales", "kanban-line", "recorded-retail"])
 def test_a_forecast_that_never_moves_is_a_base_stock_policy(name: str) -> None:
-    scenario = short(name)
+    scenario = brief(name, 40)
     still = evaluate.rollout(agents.make("smoothed", scenario, weight=0), scenario, 8)
     fixed = evaluate.rollout(agents.make("base-stock", scenario), scenario, 8)
     np.testing.assert_allclose(still["cost"], fixed["cost"], rtol=1e-12)

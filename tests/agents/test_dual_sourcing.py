@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ from agents.classic.sourcing.dual_sourcing import expedited_position
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
+from tests.tables import published
 
 from .test_classic import asked_at
-
-PUBLISHED = Path(__file__).parents[1] / "published"
 
 # The parameters of lowest cost, found by search, by (regular lead time, expedited unit cost).
 BEST: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
@@ -48,11 +45,6 @@ BEST: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
 }
 
 
-def rows() -> list[dict[str, str]]:
-    with (PUBLISHED / "dual_sourcing.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
 def scenario_of(row: dict[str, str]) -> Scenario:
     names = ("regular_unit_cost", "expedited_unit_cost", "holding", "backorder")
     lead_times = ("regular_lead_time", "expedited_lead_time")
@@ -60,7 +52,9 @@ def scenario_of(row: dict[str, str]) -> Scenario:
     return jitgym.load("dual-sourcing", **given)
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
+@pytest.mark.parametrize(
+    "row", published("dual_sourcing.csv"), ids=lambda r: r["regular_lead_time"] + r["optimum_total"]
+)
 def test_gaps_of_dual_sourcing_are_the_published_ones(row: dict[str, str]) -> None:
     """Gaps are in percent of all costs, paired with the capped dual index on the same episodes."""
     scenario = scenario_of(row)
@@ -79,7 +73,9 @@ def test_gaps_of_dual_sourcing_are_the_published_ones(row: dict[str, str]) -> No
     )
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
+@pytest.mark.parametrize(
+    "row", published("dual_sourcing.csv"), ids=lambda r: r["regular_lead_time"] + r["optimum_total"]
+)
 @pytest.mark.parametrize("name", ["single-index", "dual-index", "tailored-base-surge"])
 def test_the_tuner_finds_the_best_parameters_of_dual_sourcing(
     name: str, row: dict[str, str]

@@ -15,16 +15,9 @@ from agents.studies import comparison
 from jitgym import ScenarioError, evaluate, exact
 from jitgym.control import ViewLayout
 from jitgym.plant import Layout
-from jitgym.scenario import Scenario
-from tests.scenarios import plant
+from tests.scenarios import brief, plant
 
 from .test_classic import asked_at
-
-
-def brief(name: str, periods: int = 60, **given: Any) -> Scenario:
-    return jitgym.load(
-        name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
-    )
 
 
 def test_look_ahead_orders_the_quantity_that_is_cheapest_by_hand() -> None:
@@ -115,7 +108,7 @@ def test_a_season_also_ends_on_the_paths_of_look_ahead() -> None:
 
 
 def test_tuning_look_ahead_tunes_its_base() -> None:
-    scenario = brief("lost-sales")
+    scenario = brief("lost-sales", 60)
     ahead = agents.tune("look-ahead", scenario, seed=1, episodes=4)
     base = agents.tune("base-stock", scenario, seed=1, episodes=4)
     assert ahead.parameters["level"] == base.parameters["level"]

@@ -16,14 +16,9 @@ from agents.classic.planning import silver_meal, wagner_whitin
 from agents.classic.pull.clark_scarf import echelon_base_stock, exact
 from jitgym import evaluate
 from jitgym.plant import lay_out
+from tests.scenarios import brief
 
 LOTS = ("wagner-whitin", "silver-meal")
-
-
-def brief(name: str, periods: int = 60, **given: Any) -> Any:
-    return jitgym.load(
-        name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
-    )
 
 
 # --- lots ---------------------------------------------------------------------------------------

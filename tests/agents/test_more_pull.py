@@ -14,13 +14,9 @@ from agents.classic.adaptive.intermittent import revise_croston, revise_tsb
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import Probe, plant
+from tests.scenarios import Probe, brief, plant
 
 from .test_classic import asked_at, row_at
-
-
-def brief(name: str, periods: int = 40) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 def two_stations(lead_time: int) -> Scenario:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +15,12 @@ from agents.classic.pull import extended_kanban, hybrid
 from agents.tuning.space import Space, roles
 from jitgym import evaluate
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario
+from tests.scenarios import brief
+from tests.tables import published
 
 from .test_classic import asked_at
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 LINES = ("tandem", "kanban-line", "serial-system")
-
-
-def brief(name: str, periods: int = 200) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 INEXACT = {
@@ -68,7 +62,7 @@ def test_every_policy_that_contains_another_is_tested_here() -> None:
 def test_a_policy_can_act_as_each_policy_that_it_contains(
     name: str, held: Special, scenario: str
 ) -> None:
-    plant = brief(scenario)
+    plant = brief(scenario, 200)
     layout = lay_out(plant)
     values = {p.name: p.textbook for p in held.classic.parameters(plant)}
     general = CLASSICS[name].build(name, layout, held.embed(plant, values))
@@ -118,8 +112,7 @@ def test_extended_kanban_asks_for_the_smaller_of_cards_and_level() -> None:
 
 
 def test_extended_kanban_with_many_cards_is_base_stock_on_the_tandem() -> None:
-    with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
-        row = next(csv.DictReader(stream))
+    row = published("two_station_tandem.csv")[0]
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
     levels = [int(level) for level in row["base_stock_levels"].split(",")]
     policy = agents.make("extended-kanban", scenario, cards=[200, 200], levels=levels)

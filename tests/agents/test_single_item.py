@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,21 +18,12 @@ from agents.classic.reorder.reorder_batch import best_batch, once_a_period
 from jitgym import evaluate, exact
 from jitgym.control.masses import mass
 from jitgym.distributions import Poisson
-from jitgym.scenario import Scenario
+from tests.scenarios import brief
+from tests.tables import published
 
 from .test_classic import asked_at, assert_batches_equal_the_loop
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 CATALOG = ("lost-sales", "fixed-cost", "kanban-line", "recorded-retail", "joint-replenishment")
-
-
-def brief(name: str, periods: int = 40) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
-
-
-def zheng_federgruen() -> list[dict[str, str]]:
-    with (PUBLISHED / "s_S_zheng_federgruen.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 # --- sizes that are printed ---------------------------------------------------------------------
@@ -50,7 +39,9 @@ def test_a_quantity_discount_never_raises_the_cost() -> None:
         assert costs[0] <= plain_cost + 1e-9
 
 
-@pytest.mark.parametrize("row", zheng_federgruen(), ids=lambda row: row["poisson_mean"])
+@pytest.mark.parametrize(
+    "row", published("s_S_zheng_federgruen.csv"), ids=lambda row: row["poisson_mean"]
+)
 def test_min_max_is_sized_as_zheng_and_federgruen_print(row: dict[str, str]) -> None:
     demand = mass(Poisson(mean=float(row["poisson_mean"])))
     given = [float(row[name]) for name in ("fixed_cost", "holding", "backorder")]
@@ -118,7 +109,7 @@ def test_periodic_review_with_interval_two_orders_only_in_every_second_period() 
 
 
 def test_periodic_review_with_interval_one_is_base_stock() -> None:
-    scenario = brief("lost-sales")
+    scenario = brief("lost-sales", 40)
     costs = [
         evaluate.rollout(policy, scenario, 8)["cost"]
         for policy in (
@@ -211,9 +202,9 @@ PAIRS = [
 def test_single_item_rules_give_the_same_rows_in_batches_and_in_the_loop(
     name: str, scenario: str
 ) -> None:
-    policy = agents.make(name, brief(scenario))
+    policy = agents.make(name, brief(scenario, 40))
     assert (policy.rule is None) == (name in ("R-S", "myopic", "myopic-2"))
-    assert_batches_equal_the_loop(policy, brief(scenario))
+    assert_batches_equal_the_loop(policy, brief(scenario, 40))
 
 
 @pytest.mark.parametrize("name", ["s-S", "r-nQ", "R-S", "myopic", "myopic-2"])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -28,9 +26,9 @@ from jitgym import exact
 from jitgym.control.masses import mass
 from jitgym.control.sizing import bounded_level
 from jitgym.distributions import Poisson
+from tests.tables import published
 
-with (Path(__file__).parents[1] / "published" / "textbook.csv").open(newline="") as stream:
-    ROWS = list(csv.DictReader(stream))
+ROWS = published("textbook.csv")
 
 OTHERS = {
     "beer game anchor-adjust": "a board game whose orders themselves take two weeks to travel",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +22,8 @@ from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-
-PUBLISHED = Path(__file__).parents[1] / "published"
-
-
-def short(name: str, periods: int = 60) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
-
+from tests.scenarios import brief
+from tests.tables import published
 
 TUNED = [
     (name, scenario)
@@ -45,7 +38,7 @@ TUNED = [
 def test_a_tuned_policy_is_no_worse_than_the_textbook_on_fresh_episodes(
     name: str, scenario: str
 ) -> None:
-    plant = short(scenario, 40)
+    plant = brief(scenario, 40)
     policy = agents.tune(name, plant, seed=3, episodes=4)
     tuning = policy.tuning
     assert tuning.cost <= tuning.textbook_cost
@@ -62,7 +55,7 @@ def test_a_tuned_policy_is_no_worse_than_the_textbook_on_fresh_episodes(
 @pytest.mark.parametrize("name", ["base-stock", "smoothed"])
 def test_the_same_seed_gives_the_same_tuned_parameters(name: str) -> None:
     first, again, other = (
-        agents.tune(name, short("kanban-line"), seed=seed, episodes=4) for seed in (5, 5, 6)
+        agents.tune(name, brief("kanban-line", 60), seed=seed, episodes=4) for seed in (5, 5, 6)
     )
     untimed = [dataclasses.replace(p.tuning, seconds=0) for p in (first, again, other)]
     assert first.parameters == again.parameters
@@ -70,7 +63,7 @@ def test_the_same_seed_gives_the_same_tuned_parameters(name: str) -> None:
 
 
 def test_the_record_counts_every_simulated_period() -> None:
-    plant = short("lost-sales", 50)
+    plant = brief("lost-sales", 50)
     tuning = agents.tune("base-stock", plant, episodes=6).tuning
     finalists = {FINALISTS, FINALISTS + 1}  # the textbook's may be one of the best
     assert tuning.periods in {
@@ -83,7 +76,7 @@ def test_the_record_counts_every_simulated_period() -> None:
 @pytest.mark.parametrize("name", ["eoq", "smoothed"])
 def test_tuning_never_sees_the_test_split(name: str) -> None:
     """Scenarios that differ only in their test weeks get the same parameters."""
-    plant = short("recorded-retail", 20)
+    plant = brief("recorded-retail", 20)
     path = "demands.customers.quantity.splits.test.from"
     other = jitgym.load(plant, **{path: datetime.date(2011, 3, 7)})
     textbook = agents.make(name, plant)
@@ -158,7 +151,7 @@ def test_the_moves_of_a_search_change_one_or_two_numbers() -> None:
 
 
 def test_policies_simulated_as_one_batch_cost_the_same_as_one_by_one() -> None:
-    plant = short("kanban-line", 30)
+    plant = brief("kanban-line", 30)
     weights = [0.05, 0.3, 0.9]
     policies = [agents.make("smoothed", plant, weight=weight) for weight in weights]
     together = mean_costs(lay_out(plant), policies, seed=2, episodes=5)
@@ -174,7 +167,7 @@ def test_policies_simulated_as_one_batch_cost_the_same_as_one_by_one() -> None:
 
 
 def test_progress_is_shown_only_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    agents.tune("constant", short("lost-sales", 20), episodes=2, progress=True)
+    agents.tune("constant", brief("lost-sales", 20), episodes=2, progress=True)
     assert capsys.readouterr().out == ""
 
 
@@ -184,13 +177,13 @@ def test_tuning_on_no_episodes_is_refused() -> None:
 
 
 def test_a_tuned_policy_is_refused_on_another_plant() -> None:
-    policy = agents.tune("kanban", short("lost-sales", 20), episodes=2)
+    policy = agents.tune("kanban", brief("lost-sales", 20), episodes=2)
     with pytest.raises(ValueError, match="lost-sales"):
-        evaluate.rollout(policy, short("tandem", 20), episodes=2)
+        evaluate.rollout(policy, brief("tandem", 20), episodes=2)
 
 
 def test_costs_are_finite_numbers_of_plain_python() -> None:
-    tuning = agents.tune("kanban", short("lost-sales", 20), episodes=2).tuning
+    tuning = agents.tune("kanban", brief("lost-sales", 20), episodes=2).tuning
     assert type(tuning.cost) is float
     assert math.isfinite(tuning.cost)
 
@@ -199,8 +192,7 @@ def test_costs_are_finite_numbers_of_plain_python() -> None:
 
 
 def poisson_rows() -> list[dict[str, str]]:
-    with (PUBLISHED / "lost_sales.csv").open(newline="") as stream:
-        return [row for row in csv.DictReader(stream) if row["demand"] == "poisson"]
+    return [row for row in published("lost_sales.csv") if row["demand"] == "poisson"]
 
 
 @pytest.mark.parametrize("row", poisson_rows(), ids=lambda r: f"p{r['penalty']}-L{r['lead_time']}")

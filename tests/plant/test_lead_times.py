@@ -11,7 +11,7 @@ from scipy import stats
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import Probe, plant
+from tests.scenarios import MADE_OF_MATERIAL, Probe, plant
 
 PLANTS = 400
 ORDERS = 80  # orders of each plant, so far apart that no two of them share a draw
@@ -137,11 +137,7 @@ def test_an_order_never_arrives_twice_and_always_arrives() -> None:
 
 def test_an_order_with_lead_time_zero_serves_demand_but_is_not_yet_material() -> None:
     scenario = plant(
-        items={"material": {}, "product": {}},
-        sources={
-            "supplier": {"makes": "material"},
-            "making": {"makes": "product", "consumes": {"material": 1}},
-        },
+        **MADE_OF_MATERIAL,
         demands={
             "customers": {"item": "product", "quantity": 1, "unmet": "lost"},
             "others": {"item": "material", "quantity": 1, "unmet": "lost"},

@@ -8,7 +8,7 @@ import pytest
 
 from jitgym.catalog import load
 from jitgym.scenario import Scenario
-from tests.scenarios import NOBODY, Probe, plant
+from tests.scenarios import MADE_OF_MATERIAL, NOBODY, Probe, plant
 
 
 def bought(**source: Any) -> Scenario:
@@ -173,14 +173,7 @@ def test_material_that_one_machine_cannot_use_goes_to_another() -> None:
 
 
 def test_no_material_that_arrives_in_this_period_can_be_used_in_it() -> None:
-    scenario = plant(
-        items={"material": {}, "product": {}},
-        sources={
-            "supplier": {"makes": "material"},
-            "making": {"makes": "product", "consumes": {"material": 1}},
-        },
-    )
-    probe = Probe(scenario)
+    probe = Probe(plant(**MADE_OF_MATERIAL))
     assert grants(probe.step(supplier=5, making=5), "supplier", "making") == [5, 0]
     assert grants(probe.step(making=5), "making") == [5]
 
