@@ -30,7 +30,6 @@ from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
 from ..adaptive import smoothed
-from ..adaptive.seasonal_base_stock import lasts
 from ..base.acting import acting
 from ..base.declaration import Array, Classic, Parameter
 from ..base.forecasting import LONGEST, Forecasting
@@ -103,7 +102,8 @@ def horizon(stage: Stage) -> int:
 
 def lead_time(stage: Stage) -> int:
     """Return how many whole periods pass before those that an order placed now can serve."""
-    return max(round(lasts(stage)) - 1, 0)
+    usual = mean_of(stage.demand)
+    return max(round(mean_of(stage.lead_time_demand) / usual) - 1, 0) if usual else 0
 
 
 def why_not(scenario: Scenario) -> str:
