@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +137,7 @@ def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> Interval:
     """Return the gain over a reference on the same episodes, in percent of its cost."""
     gained = paired(reference, rows)
     percent = 100.0 / abs(float(reference["cost"].mean()))
-    return replace(gained, mean=percent * gained.mean, half_width=percent * gained.half_width)
+    return gained.scaled(percent)
 
 
 def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Experiment) -> Table:
