@@ -75,8 +75,9 @@ def conduct(file: Path, scenarios: tuple[str, ...], out: Path | None) -> None:
         f"# {plan.title}",
         "",
         f"`python scripts/compare.py --experiment {file}` wrote this page. Gains are paired",
-        "differences of cost in percent of the reference's cost, with 95 % intervals. All policies",
-        "are tuned again for each plant and each mean demand.",
+        "differences in percent of the reference's cost, or of its profit where a table leads with",
+        "profit, with 95 % intervals. Above 0 the policy is better. All policies are tuned again",
+        "for each plant and each mean demand.",
         "",
     ]
     for name in scenarios or plan.scenarios:

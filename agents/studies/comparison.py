@@ -241,7 +241,6 @@ def effort(agent: str, steps: int, seconds: float) -> str:
 def cautions(scenario: Scenario) -> list[str]:
     """Return notes on what the intervals of this scenario do not cover."""
     found = [*scenario.cautions]
-    found += ["the reference is the tuned classic with the lowest cost on these episodes"]
     replayed = [
         name
         for name, demand in scenario.demands.items()

@@ -133,16 +133,18 @@ def skew_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 def upper_bound(values: ArrayLike, level: float = 0.95) -> float:
     """Return a cautious upper bound of the mean of independent values; it allows for skewness.
 
-    The mean is above the bound with probability 1 - level at most, as far as measured: at .9875,
-    it is above Student's bound in 9.1, 4.5 and 3.3 % and above this one in .6, .4 and 1.0 % of
-    lognormal samples of skewness 10 (n = 64, 256, 1,024), where 1.25 % would be right. The bound is the farthest of
-    three: Student's, that of `skew_interval`, and the same with twice the skewness of the sample,
-    because a sample shows too little of a long tail. So it suits a guard that must not err more
-    often than it says; with symmetric values it is Student's. nan and infinite values: as in
-    `interval`. The bound is nan where fewer than two values are defined.
+    The mean is above the bound with probability 1 - level at most, unless rare values are missing
+    from the sample. The bound is the farthest of three: Student's, that of `skew_interval`, and the
+    same with twice the skewness of the sample, because a sample shows too little of a long tail. So
+    it suits a guard that must not err more often than it says; with symmetric values it is
+    Student's. nan and infinite values: as in `interval`. The bound is nan where fewer than two
+    values are defined.
 
-    No bound knows what the sample does not show: an event that occurs in a share f of the episodes
-    is missing from n of them with probability (1 - f)^n.
+    Measured at level .9875, where 1.25 % is the target (2,000 samples of n = 64, 256, 1,024): the
+    mean of lognormal values of skewness 10 is above Student's bound in 9.1, 4.5 and 3.3 % and above
+    this one in .6, .4 and 1.0 %. No bound knows what the sample does not show: an event that occurs
+    in a share f of the episodes is missing from n of them with probability (1 - f)^n. If 1 % of the
+    values are far above the others, this bound errs in 28.6, 8.3 and .0 %.
     """
     _check_level(level)
     return _bound(_defined(values), level, 1, CAUTIOUS)
@@ -171,7 +173,15 @@ def two_level(costs: ArrayLike, level: float = 0.95, seed: int = 0) -> Interval:
     replacement; Owen 2007) gives the ends their shape: it may move an end outward where values are
     skewed. On its own it would be too short, because few seeds show too little of their variance.
 
-    TWOTABLE
+    Measured coverage of 95 % intervals with 5 seeds and 64 episodes, in percent (400 samples each;
+    standard error 1.1); the deviation of an episode and of the rest is 1:
+
+                                         t over seeds   bootstrap alone   this
+        seeds differ (deviation 1)               93.8              82.8   94.2
+        seeds differ little (1/8)                77.5              96.5   95.8
+        the same, episodes skewed                83.0              97.5   97.0
+        seeds do not differ                      70.5              96.5   95.0
+        neither seeds nor episodes differ        94.5             100.0   98.5
 
     With few seeds (5) this relies on seed means that are about normal: five seeds cannot show that
     one training in twenty fails. Raises ValueError for other shapes and values that are not finite.

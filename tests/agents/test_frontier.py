@@ -89,3 +89,16 @@ def test_the_figures_of_a_frontier_are_those_of_a_rollout(
     rate, stock = kanban.found[point]
     assert rows["fill_rate"].mean() == pytest.approx(rate)
     assert rows["average_inventory"].mean() == pytest.approx(stock)
+
+
+def test_the_second_run_of_the_best_candidates_shows_its_progress(
+    explored: list[frontier.Explored],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(frontier, "FINAL_EPISODES", 32)
+    monkeypatch.setattr("agents.progress.FIRST", 0.0)
+    frontier.matched(explored, 0.85, 0.97, count=1, progress=True)
+    told = capsys.readouterr()
+    assert told.err.startswith("run the best again on ")
+    assert told.out == ""

@@ -43,6 +43,7 @@ APPLIES = {
         "tandem",
     },
     "heijunka": {"automotive-line", "content-studio", "print-on-demand"},
+    "heijunka-milk-run": {"automotive-line"},
     "regime-base-stock": {"automotive-line", "content-studio", "kanban-line", "regime-switching"},
     "conwip-hot": {"content-studio"},
     "seasonal-base-stock": {"beer-game", "print-on-demand"},
@@ -67,6 +68,9 @@ APPLIES = {
 APPLIES["extended-kanban"] = APPLIES["hybrid"]
 PAIRS = [(name, scenario) for name, fitting in APPLIES.items() for scenario in sorted(fitting)]
 RULES = (
+    "heijunka",
+    "heijunka-milk-run",
+    "can-order",
     "hybrid",
     "extended-kanban",
     "regime-base-stock",

@@ -136,7 +136,12 @@ def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> 
         asks["weights"][k + 1 :] += 1
         asks["on_order"] += 1  # these rows follow the rows of all positions
         asks["on_order_end"] += 1
-    return Rule(asks, np.array(cells, dtype=np.int32), np.array([weights]), numbers)
+    return rule._replace(
+        asks=asks,
+        cells=np.array(cells, dtype=np.int32),
+        weights=np.array([weights]),
+        numbers=numbers,
+    )
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
