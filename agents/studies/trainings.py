@@ -20,8 +20,8 @@ from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
 from .. import learned
-from ..learned.judging import Judgement, judged
 from . import comparison
+from .judging import Judgement, judged
 
 if TYPE_CHECKING:
     import pandas
