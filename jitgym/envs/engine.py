@@ -320,7 +320,17 @@ def decode_row(
             for s in range(sources):
                 level += table.matrix[asks[k].source, s] * levels[s]
             numbers[k, table.column] = level
-        ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+        ask_by_rule(
+            plant,
+            asks,
+            table.rule.cells,
+            table.rule.weights[0],
+            numbers,
+            table.rule.gates,
+            table.rule.thresholds[0],
+            state,
+            asked,
+        )
     first = plant.sources.size if table.kind == LEVELS else 0
     for k in range(first, action.size):
         asked[table.cells[k]] = decoded(table, k, action)
