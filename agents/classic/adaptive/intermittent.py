@@ -32,7 +32,6 @@ from jitgym.control.masses import mass, mass_of
 from jitgym.scenario import Demand, Scenario
 
 from ..base.acting import acting
-from ..base.common import with_cheap_orders
 from ..base.declaration import Array, Classic
 from . import smoothed
 from .smoothed import OrderUpToForecast
@@ -110,7 +109,7 @@ def _is_random(demand: Demand) -> bool:
 CROSTON, TSB = (
     Classic(
         name,
-        with_cheap_orders(why_not),
+        why_not,
         smoothed.parameters,
         acting(OrderUpToIntermittent, revise=revise),
     )

@@ -36,7 +36,6 @@ from jitgym.control.sizing import Stage, echelon_level, local_levels, stages
 from jitgym.scenario import Scenario, Smoothing
 
 from ..base.acting import Acting, acting, in_scenario_order
-from ..base.common import with_cheap_orders
 from ..base.declaration import Array, Classic, Parameter, parameter
 
 WEIGHT = 0.2
@@ -176,4 +175,4 @@ def _factor(stage: Stage, level: float) -> float:
     return math.ceil(1e4 * (level - mean_of(covered) - mean_of(stage.below)) / deviation) / 1e4
 
 
-SMOOTHED = Classic("smoothed", with_cheap_orders(why_not), parameters, acting(OrderUpToForecast))
+SMOOTHED = Classic("smoothed", why_not, parameters, acting(OrderUpToForecast))

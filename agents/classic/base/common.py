@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -19,40 +19,6 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from .declaration import Array, Parameter, Values, parameter
-
-MOST_TIMES = 2.75  # how much dearer than batches orders in every period may be
-
-
-def dear_orders(scenario: Scenario) -> str:
-    """Return why a policy that orders in every period is out of place here, or nothing.
-
-    It pays the cost of an order, K, in each period with demand; batches of the economic order
-    quantity Q pay K D / Q and hold Q / 2. Both pay the newsvendor's cost of base-stock. The
-    formulas say too little about plants with several items, so these are not judged.
-    """
-    at = stages(scenario)
-    suppliers = outside_suppliers(scenario)
-    if len(scenario.items) > 1 or not suppliers:
-        return ""
-    stage = min((at[name] for name in suppliers), key=lambda each: each.fixed)
-    if not stage.fixed or not stage.requirement:
-        return ""
-    often = min(1.0 - float(stage.demand[0]), stage.requirement / stage.smallest_order)
-    batch = stage.order_quantity
-    orders = stage.fixed * often + newsvendor_cost(stage)
-    batches = stage.fixed * min(often, stage.requirement / batch) + newsvendor_cost(stage)
-    batches += stage.holding * max(batch - stage.requirement, 0.0) / 2
-    if orders <= MOST_TIMES * batches + 1e-9:
-        return ""
-    return (
-        f"an order from {stage.source} costs {stage.fixed:g}: orders in every period would cost "
-        f"{orders / batches:.2g} times as much as batches of {batch:g}, so use s-S"
-    )
-
-
-def with_cheap_orders(why_not: Callable[[Scenario], str]) -> Callable[[Scenario], str]:
-    """Return this reason of a policy that orders in every period, and else `dear_orders`."""
-    return lambda scenario: why_not(scenario) or dear_orders(scenario)
 
 
 def newsvendor_cost(stage: Stage) -> float:

@@ -38,7 +38,6 @@ from jitgym.scenario import Scenario
 from jitgym.units import whole
 
 from ..base.acting import Acting, acting
-from ..base.common import with_cheap_orders
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..planning.mrp import write_material_for
 from . import conwip
@@ -140,7 +139,7 @@ def of_conwip(scenario: Scenario, values: Values) -> Values:
 
 ADAPTIVE_KANBAN = Classic(
     "adaptive-kanban",
-    with_cheap_orders(why_not),
+    why_not,
     parameters,
     acting(AdaptiveKanban),
     holds=(Special(CONWIP, of_conwip),),

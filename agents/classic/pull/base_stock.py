@@ -33,7 +33,7 @@ from jitgym.distributions import Distribution
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
-from ..base.common import all_echelon_levels, dear_orders, level_parameter
+from ..base.common import all_echelon_levels, level_parameter
 from ..base.declaration import Classic, Parameter, Values, ruled
 
 
@@ -60,4 +60,4 @@ def rule(layout: Layout, values: Values) -> Rule:
     return pull_rule(layout, levels=all_echelon_levels(layout, local))
 
 
-BASE_STOCK = Classic("base-stock", dear_orders, parameters, ruled(rule))
+BASE_STOCK = Classic("base-stock", lambda scenario: "", parameters, ruled(rule))

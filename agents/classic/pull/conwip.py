@@ -24,7 +24,7 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.common import units_of_cards, with_cheap_orders
+from ..base.common import units_of_cards
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from .kanban import cards_of
 
@@ -65,4 +65,4 @@ def rule(layout: Layout, values: Values) -> Rule:
     return pull_rule(layout, levels=units_of_cards(layout, values["cards"], first), net=False)
 
 
-CONWIP = Classic("conwip", with_cheap_orders(why_not), parameters, ruled(rule))
+CONWIP = Classic("conwip", why_not, parameters, ruled(rule))

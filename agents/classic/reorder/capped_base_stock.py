@@ -37,7 +37,6 @@ from ..base.common import (
     all_echelon_levels,
     at_suppliers,
     level_parameter,
-    with_cheap_orders,
 )
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from . import eoq
@@ -103,6 +102,4 @@ def rule(layout: Layout, values: Values) -> Rule:
     return pull_rule(layout, levels=levels, caps=at_suppliers(layout, caps))
 
 
-CAPPED_BASE_STOCK = Classic(
-    "capped-base-stock", with_cheap_orders(eoq.why_not), parameters, ruled(rule)
-)
+CAPPED_BASE_STOCK = Classic("capped-base-stock", eoq.why_not, parameters, ruled(rule))

@@ -39,7 +39,6 @@ from ..base.common import (
     lots_of,
     newsvendor_cost,
     station_levels,
-    with_cheap_orders,
 )
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
@@ -143,4 +142,4 @@ def rule(layout: Layout, values: Values) -> Rule:
     )
 
 
-CONSTANT = Classic("constant", with_cheap_orders(why_not), parameters, ruled(rule))
+CONSTANT = Classic("constant", why_not, parameters, ruled(rule))

@@ -34,7 +34,7 @@ from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
 from ..base.acting import Acting, Positions, acting, in_scenario_order
-from ..base.common import all_echelon_levels, level_parameter, with_cheap_orders
+from ..base.common import all_echelon_levels, level_parameter
 from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
 from ..pull.base_stock import BASE_STOCK
 
@@ -160,7 +160,7 @@ def of_base_stock(scenario: Scenario, values: Values) -> Values:
 
 LINEAR = Classic(
     "linear",
-    with_cheap_orders(why_not),
+    why_not,
     parameters,
     acting(Linear),
     holds=(Special(BASE_STOCK, of_base_stock),),

@@ -36,7 +36,6 @@ from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
 from jitgym.units import whole
 
-from ..base.common import with_cheap_orders
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from .capped_base_stock import cap_sizes
 
@@ -128,4 +127,4 @@ def rule(layout: Layout, values: Values) -> Rule:
     return linear_rule(layout, [source], [position], [numbers])
 
 
-LINEAR_CAPPED = Classic("linear-capped", with_cheap_orders(why_not), parameters, ruled(rule))
+LINEAR_CAPPED = Classic("linear-capped", why_not, parameters, ruled(rule))

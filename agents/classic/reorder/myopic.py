@@ -33,7 +33,6 @@ from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
 from ..base.acting import Acting, acting, remembered
-from ..base.common import with_cheap_orders
 from ..base.declaration import Array, Classic, Parameter, parameter
 from . import linear_capped
 
@@ -181,4 +180,4 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     return (parameter("ratio", "share", ratio, of=of, high=0.9999, step=0.005, most=1.0),)
 
 
-MYOPIC = Classic("myopic", with_cheap_orders(why_not), parameters, acting(Myopic))
+MYOPIC = Classic("myopic", why_not, parameters, acting(Myopic))
