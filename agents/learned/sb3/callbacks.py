@@ -154,8 +154,7 @@ class Validation(BaseCallback):
     def _log(self, rows: pd.DataFrame) -> None:
         figures = {"cost/total": rows["cost"].mean()}
         figures |= {f"cost/{term}": rows[term].mean() for term in lay_out(self.scenario).terms}
-        kpis = (*kpis_of(self.scenario), "saturated")
-        figures |= {f"kpi/{name}": rows[name].mean() for name in kpis}
+        figures |= {f"kpi/{name}": rows[name].mean() for name in kpis_of(self.scenario)}
         figures |= {f"reference/{name}": cost for name, cost in self.references.items()}
         for name, figure in figures.items():
             if np.isfinite(figure):
