@@ -21,8 +21,9 @@ import torch
 from pydantic import Field, ValidationError
 
 from jitgym import ScenarioError, documents
+from jitgym.control.encodings import QUANTITY, ActionEntry, Control, Entry
+from jitgym.control.versions import mismatch, versions
 from jitgym.distributions import Part
-from jitgym.envs import Control
 from jitgym.envs.spaces import Spaces
 from jitgym.evaluate import RunError
 from jitgym.scenario import Scenario
@@ -37,6 +38,7 @@ class Record(Part):
     """The content of agent.yaml: what is trained, and what the net's inputs and outputs mean."""
 
     agent: str  # the learner's name
+    versions: dict[str, int] = Field(default={})  # of encodings and dynamics
     control: Control
     seed: Annotated[int, Field(ge=0)]
     settings: Settings
@@ -49,6 +51,7 @@ def described(agent: str, spaces: Spaces, settings: Mapping[str, Any], seed: int
     """Return the content of agent.yaml as plain data."""
     return {
         "agent": agent,
+        "versions": versions(),
         "control": spaces.control,
         "seed": seed,
         "settings": documents.tidy(settings),
@@ -60,9 +63,16 @@ def described(agent: str, spaces: Spaces, settings: Mapping[str, Any], seed: int
 
 def _meaning(entries: Any) -> list[Stored]:
     return [
-        documents.tidy({"entry": entry.name, "unit": entry.unit, "high": entry.high})
+        documents.tidy({"entry": entry.name, "unit": entry.unit, **_size(entry)})
         for entry in entries
     ]
+
+
+def _size(entry: Entry | ActionEntry) -> dict[str, float]:
+    """Return the size of an entry in natural units: of a quantity without bound, the usual one."""
+    if isinstance(entry, Entry) and entry.kind == QUANTITY:
+        return {"usual": entry.usual}
+    return {"high": entry.high}
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,8 @@ class Checkpoint:
             raise RunError(str(documents.explain(error, Record, document))) from None
         except ScenarioError as error:
             raise RunError(str(error)) from None
+        if other := mismatch(record.versions):
+            raise RunError(f"{self.record}: {other}; expected an agent trained with this version")
         needed = (name for name, about in Scenario.model_fields.items() if about.is_required())
         if missing := [name for name in needed if name not in record.scenario]:
             raise RunError(

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from jitgym import ScenarioError
+from jitgym.control.encodings import Control
 from jitgym.distributions import Part, Positive
 from jitgym.documents import explain, read_file
-from jitgym.envs import Control
 from jitgym.errors import PlacedError
 from jitgym.scenario import Scenario
 
@@ -32,7 +32,7 @@ class Validation(Part):
 class Settings(Part):
     """Hyperparameters of PPO (Schulman et al. 2017)."""
 
-    control: Literal["suited", "orders", "orders-discrete", "cards", "base-stock"]
+    control: Literal["suited", "corrections", "orders", "orders-discrete", "cards", "base-stock"]
     environments: Count
     periods: Count  # of each environment between two updates
     minibatch: Count  # steps

@@ -33,6 +33,7 @@ reads both encodings as tables (`table`); `decoding` turns an action into what i
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -79,6 +80,7 @@ CONTROLS: tuple[Control, ...] = (
 PRIORITIES = 100.0  # steps of a priority
 MOST_CHOICES = 128  # largest number of choices of one entry of a discrete action
 WIDTH = 2.0  # mean requirements of a period that a correction adds or takes away at most
+MOST_UNITS = 2e6  # of demand over a lead time; the textbook levels of more take minutes
 BEGINS = -1e-9  # added to the entry of a project, which begins above .5 and not at .5
 
 ENTRY = np.dtype([("cell", PLACE), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
@@ -415,18 +417,41 @@ class ActionEncoding:
 def textbook_levels(scenario: Scenario) -> dict[str, float]:
     """Return source -> echelon level of the textbook base-stock, which corrections start from.
 
-    No local level is above the storage, because orders above the storage are never granted. Raises
-    ScenarioError if the levels cannot be computed.
+    No local level is above the storage, because orders above the storage are never granted. The
+    levels of the last scenarios are kept, because many environments are made of one scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If the levels cannot be computed.
     """
+    for known, levels in _SIZED:
+        if known is scenario or known == scenario:
+            return levels
+    _expect_countable(scenario)
     try:
         at, local = stages(scenario), base_stock_levels(scenario)
-        levels = {name: min(local[name], at[name].storage) for name in at}
-        echelon = echelon_matrix(scenario) @ [levels[name] for name in scenario.sources]
+        within = [min(local[name], at[name].storage) for name in scenario.sources]
+        echelon = echelon_matrix(scenario) @ within
     except (ArithmeticError, MemoryError, ValueError) as error:
         raise ScenarioError(_unsized(scenario, str(error))) from None
     if not np.isfinite(echelon).all():
         raise ScenarioError(_unsized(scenario, "a level is not finite"))
-    return dict(zip(scenario.sources, echelon.tolist(), strict=True))
+    levels = dict(zip(scenario.sources, echelon.tolist(), strict=True))
+    _SIZED.append((scenario, levels))
+    return levels
+
+
+_SIZED: deque[tuple[Scenario, dict[str, float]]] = deque(maxlen=8)
+
+
+def _expect_countable(scenario: Scenario) -> None:
+    """Raise ScenarioError if a level covers more units than can be counted one by one in time."""
+    for name, source in scenario.sources.items():
+        covered = scenario.mean_requirement(source.makes) * (scenario.mean_lead_time(name) + 1.0)
+        if covered > MOST_UNITS:
+            reason = f"{name} covers {covered:g} units, more than {MOST_UNITS:g}"
+            raise ScenarioError(_unsized(scenario, reason))
 
 
 def _unsized(scenario: Scenario, reason: str) -> str:

@@ -113,8 +113,8 @@ def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] =
     lines += [
         "## Observation",
         "",
-        "A quantity x is shown as 1 - 1 / sqrt(1 + 3 x / usual): its usual size is 1/2, and the entry",
-        "grows without end toward 1. All other entries are divided by their largest value.",
+        "A quantity x is shown as 1 - 1 / sqrt(1 + 3 x / usual): its usual size is 1/2, and the",
+        "entry grows without end toward 1. All other entries are divided by their largest value.",
         "",
     ]
     lines += _table(

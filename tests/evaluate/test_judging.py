@@ -48,7 +48,7 @@ def assert_rows_are_those_of_the_environment(
     rows = rollout(policy, scenario, episodes=EPISODES, seed=7).to_dict("records")
     assert any(row["cost"] != rows[0]["cost"] for row in rows)
     for row, episode in zip(rows, stepped(model, scenario, control), strict=True):
-        for name in ("cost", *KPIS, "saturated"):
+        for name in ("cost", *KPIS):
             np.testing.assert_array_equal(row[name], episode[name])
         for name in lay_out(scenario).terms:
             assert row[name] == pytest.approx(episode[name])
