@@ -43,6 +43,7 @@ from .reorder.periodic_review import PERIODIC_REVIEW
 from .reorder.reorder_batch import REORDER_BATCH
 from .scheduling.c_mu import C_MU
 from .scheduling.heijunka import HEIJUNKA
+from .scheduling.heijunka_milk_run import HEIJUNKA_MILK_RUN
 from .scheduling.longest_queue import LONGEST_QUEUE
 from .sourcing.balanced import BALANCED
 from .sourcing.can_order import CAN_ORDER
@@ -66,6 +67,7 @@ CLASSICS: dict[str, Classic] = {
         MRP,
         HYBRID,
         HEIJUNKA,
+        HEIJUNKA_MILK_RUN,
         REGIME_BASE_STOCK,
         CONWIP_HOT,
         SEASONAL_BASE_STOCK,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.control import Policy
 from jitgym.evaluate import closed_loop
 from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys
@@ -93,10 +94,7 @@ class Trial:
         new = [point for point in dict.fromkeys(points) if point not in self.cost]
         if not new:
             return
-        policies = [
-            self.classic.build(self.classic.name, self.layout, self.space.values(point))
-            for point in new
-        ]
+        policies = [self.policy(point) for point in new]
         if self.aim is None:
             costs = mean_costs(self.layout, policies, self.seed, self.episodes)
             self.cost.update(zip(new, costs.tolist(), strict=True))
@@ -115,16 +113,21 @@ class Trial:
 
     def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
         """Return the KPIs and the stock of a candidate."""
-        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return figures(self.layout, sums[0], kpis)
+        return figures(self.layout, self._sums(point), kpis)
 
     def noise(self, point: Point) -> float:
         """Return the largest standard error of a candidate's KPIs, relative to their bounds."""
         assert self.aim is not None
-        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return noise(self.layout, sums[0], self.aim.targets)
+        return noise(self.layout, self._sums(point), self.aim.targets)
+
+    def policy(self, point: Point) -> Policy:
+        """Return a candidate as a policy."""
+        return self.classic.build(self.classic.name, self.layout, self.space.values(point))
+
+    def _sums(self, point: Point) -> Array:
+        """Flows of a candidate, summed over the measured periods, (episodes, flow cells)."""
+        _, sums = outcomes(self.layout, [self.policy(point)], self.seed, self.episodes, flows=True)
+        return sums[0]
 
     def add(self, other: Trial) -> None:
         """Add what another trial simulated to the counts of this one."""

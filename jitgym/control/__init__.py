@@ -2,7 +2,15 @@
 
 from .policy import FunctionPolicy, Policy, Printed, RulePolicy, as_policy
 from .positions import echelon, local
-from .rules import Rule, asking_order, echelon_matrix, linear_rule, pull_rule
+from .rules import (
+    Rule,
+    asking_order,
+    echelon_matrix,
+    linear_rule,
+    pull_rule,
+    with_joint_gate,
+    with_setup_gate,
+)
 from .view import View, ViewLayout
 
 __all__ = [
@@ -20,4 +28,6 @@ __all__ = [
     "linear_rule",
     "local",
     "pull_rule",
+    "with_joint_gate",
+    "with_setup_gate",
 ]

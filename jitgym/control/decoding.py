@@ -47,7 +47,17 @@ def decode_row(
             for s in range(sources):
                 level += table.matrix[asks[k].source, s] * levels[s]
             numbers[k, table.column] = level
-        ask_by_rule(plant, asks, table.rule.cells, table.rule.weights[0], numbers, state, asked)
+        ask_by_rule(
+            plant,
+            asks,
+            table.rule.cells,
+            table.rule.weights[0],
+            numbers,
+            table.rule.gates,
+            table.rule.thresholds[0],
+            state,
+            asked,
+        )
     first = 0 if table.kind == ASKED else sources
     for k in range(first, action.size):
         asked[table.cells[k]] = decoded(table, k, action)
@@ -67,7 +77,15 @@ def correct(plant: Plant, table: ActionTable, action: Row, state: Row, asked: Ro
         s = rule.asks[k].source
         one = rule.asks[k : k + 1]
         ask_by_rule(
-            plant, one, rule.cells, rule.weights[0], rule.numbers[0, k : k + 1], state, asked
+            plant,
+            one,
+            rule.cells,
+            rule.weights[0],
+            rule.numbers[0, k : k + 1],
+            rule.gates,
+            rule.thresholds[0],
+            state,
+            asked,
         )
         asked[s] = max(asked[s] + decoded(table, s, action), 0.0)
         if rule.asks[k].has_rivals:

@@ -142,5 +142,13 @@ def ask_batch(plant: Plant, rule: Rule, state: Array, asked: Array) -> None:
     """Write what the first rule of a population asks for in each state, (batch, asked cells)."""
     for e in range(state.shape[0]):
         ask_by_rule(
-            plant, rule.asks, rule.cells, rule.weights[0], rule.numbers[0], state[e], asked[e]
+            plant,
+            rule.asks,
+            rule.cells,
+            rule.weights[0],
+            rule.numbers[0],
+            rule.gates,
+            rule.thresholds[0],
+            state[e],
+            asked[e],
         )

@@ -11,11 +11,11 @@ weighted sum of the view's cells (the inventory position of `positions`, or any 
 the earlier orders of this period. If another source of the item is asked later, or shares its
 storage, no order exceeds what can be granted, and the other source gets the rest. A source with
 neither cards nor level pushes: it asks for all that its materials allow. If several sources share a
-work center, the higher priority runs first.
+work center, the higher priority runs first. Gates may then hold orders back (`gates`).
 
 Kanban, CONWIP, base-stock, hybrid and extended kanban, (s,S), (r,nQ), capped and linear-capped
 rules and single index are rows of numbers here (Buzacott and Shanthikumar 1993; Liberopoulos and
-Dallery 2000 for the lines). Quantities are in units.
+Dallery 2000 for the lines); heijunka and can-order have gates too. Quantities are in units.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from jitgym.plant.stock import on_hand
 from jitgym.plant.whole import at_least, whole, whole_lots, whole_units
 from jitgym.scenario import Scenario
 
+from .gates import GATE, hold_back
 from .positions import Cells, echelons, on_order, returning
 
 Array = npt.NDArray[np.float64]
@@ -73,6 +74,8 @@ class Rule(NamedTuple):
     cells: npt.NDArray[np.int32]
     weights: Array  # E, (population, weights)
     numbers: Array  # CARDS, LEVEL, CAP, BATCH, TRIGGER, PRIORITY of each ask, (population, asks, 6)
+    gates: npt.NDArray[Any]  # GATE in the order in which they act, (gates,)
+    thresholds: Array  # MUST, CAN, LOAD of each gate in units, (population, gates, 3)
 
     def stack(self, others: Sequence[Rule]) -> Rule:
         """Return one population of this rule and of others with the same structure."""
@@ -80,6 +83,7 @@ class Rule(NamedTuple):
         return self._replace(
             weights=np.concatenate([rule.weights for rule in rules]),
             numbers=np.concatenate([rule.numbers for rule in rules]),
+            thresholds=np.concatenate([rule.thresholds for rule in rules]),
         )
 
 
@@ -100,6 +104,8 @@ def ask_by_rule(
     cells: npt.NDArray[np.int32],
     weights: Row,
     numbers: Matrix,
+    gates: Records,
+    thresholds: Matrix,
     state: Row,
     asked: Row,
 ) -> None:
@@ -128,6 +134,7 @@ def ask_by_rule(
             if ask.has_rivals:
                 asked[ask.source] = most_granted(plant, ask.source, state, asked)
             asked[plant.sources.size + ask.source] = numbers[k, PRIORITY]
+    hold_back(gates, thresholds, state, asked)
 
 
 @kernel
@@ -302,6 +309,57 @@ def linear_rule(
         np.array([cell for row in rows for cell in row], dtype=np.int32),
         np.array([[w for row in rows for w in row.values()]], dtype=np.float64),
         np.array([[(*row, 0.0)[:6] for row in numbers]], dtype=np.float64),
+        np.zeros(0, dtype=GATE),
+        np.zeros((1, 0, 3)),
+    )
+
+
+def with_setup_gate(layout: Layout, rule: Rule, runs: Mapping[str, float]) -> Rule:
+    """Return a rule that asks for less than a run only from sources that are set up.
+
+    Parameters
+    ----------
+    layout, rule
+        The plant, and a population of one.
+    runs
+        The least order that is worth a setup, in units, of sources at work centers with setups.
+    """
+    center = {name: layout.scenario.sources[name].at for name in runs}
+    cells = {part.name: part.start for part in layout.state}
+    rows = [(layout.place_of_source[name], cells[f"{center[name]}.setup"], 0) for name in runs]
+    return _gated(rule, rows, [(run, UNLIMITED, UNLIMITED) for run in runs.values()])
+
+
+def with_joint_gate(
+    layout: Layout,
+    rule: Rule,
+    must: Mapping[str, float],
+    can: Mapping[str, float],
+    load: float = UNLIMITED,
+) -> Rule:
+    """Return a rule whose orders from some sources, those of one carrier, wait for each other.
+
+    Parameters
+    ----------
+    layout, rule
+        The plant, and a population of one.
+    must, can
+        The order of each source for which the carrier goes, and the least order that it takes
+        along, in units; both have the same sources.
+    load
+        The least total of the orders that can go for which the carrier also goes, in units.
+    """
+    end = len(rule.gates) + len(must)
+    rows = [(layout.place_of_source[name], NONE, 0 if k else end) for k, name in enumerate(must)]
+    return _gated(rule, rows, [(must[name], can[name], load) for name in must])
+
+
+def _gated(
+    rule: Rule, rows: list[tuple[int, int, int]], thresholds: list[tuple[float, float, float]]
+) -> Rule:
+    return rule._replace(
+        gates=np.concatenate([rule.gates, np.array(rows, dtype=GATE)]),
+        thresholds=np.concatenate([rule.thresholds, np.array([thresholds])], axis=1),
     )
 
 

@@ -57,11 +57,12 @@ def run_rules(
         np.zeros((*shape, layout.flow_cells if flows else 0)),
     )
     rule = lean(rule)
-    fixed: tuple[Any, ...] = (plant, rule.asks, rule.cells, not flows)
+    fixed: tuple[Any, ...] = (plant, rule.asks, rule.cells, rule.gates, not flows)
     rows = (layout.asked_cells, plant.channels.size, layout.flow_cells, len(layout.terms))
     given: tuple[Any, ...] = (
         _plain(rule.weights),
         _plain(rule.numbers),
+        _plain(rule.thresholds),
         _plain(keys),
         SPLITS.index(split),
         np.empty((BLOCK, layout.cells)),
@@ -94,6 +95,7 @@ def simulate(
     plant: Plant,
     asks: Records,
     cells: npt.NDArray[np.int32],
+    gates: Records,
     is_quick: bool,
     asked: Row,
     tape: Row,
@@ -101,6 +103,7 @@ def simulate(
     booked: Row,
     weights: Matrix,
     numbers: npt.NDArray[np.float64],
+    thresholds: npt.NDArray[np.float64],
     keys: npt.NDArray[np.uint64],
     split: int,
     state: Matrix,
@@ -126,7 +129,17 @@ def simulate(
             for t in range(plant.periods):
                 for e in range(first, end):
                     row = state[e - first]
-                    ask_by_rule(plant, asks, cells, weights[p], numbers[p], row, asked)
+                    ask_by_rule(
+                        plant,
+                        asks,
+                        cells,
+                        weights[p],
+                        numbers[p],
+                        gates,
+                        thresholds[p],
+                        row,
+                        asked,
+                    )
                     read_tape(plant, keys[e], split, t, tape)
                     step(plant, row, asked, tape, flows)
                     if not is_quick:

@@ -2,7 +2,18 @@
 
 from jitgym.distributions import SPLITS
 
-from .kpis import KPIS, USUAL, WITHIN, Kpi, headline_kpis, kpis, kpis_of, leading
+from .kpis import (
+    BY_COST,
+    KPIS,
+    USUAL,
+    WITHIN,
+    Kpi,
+    Leading,
+    headline_kpis,
+    kpis,
+    kpis_of,
+    leading,
+)
 from .layout import Layout, lay_out
 from .records import Plant
 from .rows import Slice
@@ -13,6 +24,7 @@ DYNAMICS_VERSION = 1
 another one is refused: nets, checkpoints and tables of optimal policies."""
 
 __all__ = [
+    "BY_COST",
     "DYNAMICS_VERSION",
     "KPIS",
     "SPLITS",
@@ -20,6 +32,7 @@ __all__ = [
     "WITHIN",
     "Kpi",
     "Layout",
+    "Leading",
     "Plant",
     "Slice",
     "episode_keys",

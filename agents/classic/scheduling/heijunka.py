@@ -27,17 +27,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from jitgym.control import Rule, pull_rule, with_setup_gate
 from jitgym.control.sizing import available_time, stages
+from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, acting, in_scenario_order, shared
-from ..base.common import level_parameter
-from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
+from ..base.acting import shared
+from ..base.common import all_echelon_levels, level_parameter
+from ..base.declaration import Classic, Parameter, Special, Values, parameter, ruled
 from ..pull.base_stock import BASE_STOCK
 
 ALLOWANCE = 0.10
@@ -65,19 +66,16 @@ def common_cycle(
     return math.sqrt(2 * math.fsum(setups) / held) if held > 0 else 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Heijunka(Acting):
-    """Echelon base-stock levels, and runs for an interval's need where there are setups."""
-
-    def asks(self, state: Array, memory: Array) -> Array:
-        """Return the asks, (batch, sources) in units."""
-        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
-        needs = np.zeros(asked.shape[1])
-        for source, _ in self.plan.set_up:
-            needs[source] = self.plan.stages[source].requirement
-        runs = np.floor(self.values["interval"] * needs / self.plan.lots + 0.5) * self.plan.lots
-        return self.plan.hold_back(state, asked, runs)
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return base-stock with these local levels, and runs for an interval's need."""
+    at, names = stages(layout.scenario), shared(layout.scenario)
+    runs = {
+        name: at[name].lot * math.floor(interval * at[name].requirement / at[name].lot + 0.5)
+        for interval in values["interval"].tolist()
+        for name in names
+    }
+    levels = all_echelon_levels(layout, values["levels"])
+    return with_setup_gate(layout, pull_rule(layout, levels=levels), runs)
 
 
 def why_not(scenario: Scenario) -> str:
@@ -91,8 +89,8 @@ def textbook_interval(scenario: Scenario) -> float:
     intervals = []
     for center in dict.fromkeys(scenario.sources[name].at for name in names):
         assert center is not None
-        crew = [s for s in scenario.sources.values() if s.at == center]
-        work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+        crew = [scenario.sources[name] for name in scenario.crew_of(center)]
+        _, work = scenario.needed_at(center)
         time, _ = available_time(scenario, center)
         cycle = common_cycle(
             [s.setup_cost for s in crew],
@@ -126,6 +124,6 @@ HEIJUNKA = Classic(
     "heijunka",
     why_not,
     parameters,
-    acting(Heijunka),
+    ruled(rule),
     holds=(Special(BASE_STOCK, of_base_stock),),
 )

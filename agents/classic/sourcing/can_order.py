@@ -20,18 +20,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from jitgym.control import Rule, pull_rule, with_joint_gate
 from jitgym.control.sizing import stages
+from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.acting import Acting, acting, in_scenario_order
-from ..base.common import level_parameter
-from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter
+from ..base.common import all_echelon_levels, level_parameter
+from ..base.declaration import Array, Classic, Parameter, Special, Values, parameter, ruled
 from ..pull.base_stock import BASE_STOCK
 
 
@@ -41,30 +40,20 @@ def truck_interval(trip: float, items: Sequence[float], holding: Sequence[float]
     return math.sqrt(2 * (trip + math.fsum(items)) / total) if total else 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class CanOrder(Acting):
-    """Base-stock levels with `must` and `can`, carrier by carrier."""
-
-    def asks(self, state: Array, memory: Array) -> Array:
-        """Return the orders, (batch, sources) in units."""
-        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
-        for k, (sources, needs) in enumerate(self._crews):
-            gaps = asked[:, sources]
-            must = gaps >= np.maximum(self.values["must"][:, k : k + 1] * needs, 1e-9)
-            can = gaps >= self.values["can"][:, k : k + 1] * needs
-            goes = must.any(axis=1, keepdims=True)
-            asked[:, sources] = np.where(goes & (must | can), gaps, 0.0)
-        return asked
-
-    @cached_property
-    def _crews(self) -> list[tuple[list[int], Array]]:
-        """The sources of each carrier, and their mean needs per period."""
-        scenario = self.layout.scenario
-        place = list(scenario.sources).index
-        crews = [[place(name) for name in crew] for crew in carried(scenario).values()]
-        needs = np.array([stage.requirement for stage in self.plan.stages])
-        return [(crew, needs[crew]) for crew in crews]
+def rule(layout: Layout, values: Values) -> Rule:
+    """Return base-stock with these local levels, and a joint gate for each carrier."""
+    rule = pull_rule(layout, levels=all_echelon_levels(layout, values["levels"]))
+    at, crews = stages(layout.scenario), carried(layout.scenario).values()
+    gaps = zip(crews, values["must"].tolist(), values["can"].tolist(), strict=True)
+    for crew, must, can in gaps:
+        needs = {name: at[name].requirement for name in crew}
+        rule = with_joint_gate(
+            layout,
+            rule,
+            must={name: must * need for name, need in needs.items()},
+            can={name: can * need for name, need in needs.items()},
+        )
+    return rule
 
 
 def carried(scenario: Scenario) -> dict[str, list[str]]:
@@ -129,6 +118,6 @@ CAN_ORDER = Classic(
     "can-order",
     why_not,
     parameters,
-    acting(CanOrder),
+    ruled(rule),
     holds=(Special(BASE_STOCK, of_base_stock),),
 )
