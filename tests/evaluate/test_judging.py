@@ -166,7 +166,7 @@ def test_a_recurrent_model_keeps_its_state() -> None:
         memory["steps"] += 1
         return action[0]
 
-    policy = net_policy(model, ONE)
+    policy = net_policy(model, ONE, control="orders")
     assert policy.start(4).shape == (4, 1 + 6 + 1)
     assert_rows_are_those_of_the_environment(policy, acts, ONE, "orders")
     with pytest.raises(exact.NotFinite, match="memory"):
