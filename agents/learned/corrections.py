@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, Printed, View, ViewLayout
+from jitgym.control.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
 from jitgym.control.net import Net, ask_corrected, outputs_of
 from jitgym.control.rules import BATCH, Rule
-from jitgym.envs.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
 from jitgym.plant import Layout
 
 from ..branches import Asking

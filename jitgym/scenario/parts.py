@@ -483,13 +483,20 @@ def is_latent(quantity: object) -> bool:
     return not isinstance(quantity, Recorded | Event | Regimes | LifeCycle | PartOf)
 
 
+TRAINING = 256
+"""Most periods of an episode of `train` if the scenario states none. A learner that orders too much
+at first fills the plant with stock; in an episode of thousands of periods it would stay there, and
+never see the states that a good policy visits. Stock and pipeline are used up within tens of
+periods, so that 256 are long enough to see what an order leads to."""
+
+
 class Horizon(Part):
     """The length of an episode: `ongoing` periods, with warm-up, or a `season` that ends."""
 
     ongoing: Periods | None = None
     season: Annotated[int, Field(ge=1, le=LONGEST_SEASON)] | None = None
     warm_up: Whole = 0  # first periods, not counted in cost and KPIs
-    training: Periods | None = None  # periods of an episode of `train`
+    training: Periods | None = None  # periods of an episode of `train`; see `TRAINING`
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -517,11 +524,12 @@ class Horizon(Part):
         """Return the number of periods of an episode of this split, and of its warm-up.
 
         Evaluation of a slow plant needs long episodes, but learning needs many short ones. So
-        episodes of `train` may be shorter, with a warm-up in proportion.
+        episodes of `train` may be shorter, with a warm-up in proportion. By default they are no
+        longer than `TRAINING`, if the horizon is ongoing.
         """
-        if split != "train" or self.training is None:
+        if split != "train" or self.ends:
             return self.periods, self.warm_up
-        periods = min(self.training, self.periods)
+        periods = min(self.training or TRAINING, self.periods)
         return periods, self.warm_up * periods // self.periods
 
     @property

@@ -14,12 +14,15 @@ from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym.catalog import load
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout
+from jitgym.plant import lay_out
 from tests.envs.test_envs import WORKSHOP, assert_same, random_actions
 
 ENVS = 3
 STEPS = 12  # past the end of an episode
 SAME_STEP = gymnasium.vector.AutoresetMode.SAME_STEP
 ONE_ITEM = load("lost-sales", **{"horizon.ongoing": 9, "horizon.warm_up": 3})
+
+STATES = np.zeros((ENVS, lay_out(WORKSHOP).cells))
 
 RESETS: dict[str, dict[str, Any]] = {
     "a negative seed": {"seed": -1},
@@ -44,9 +47,22 @@ RESETS: dict[str, dict[str, Any]] = {
     "a good option beside a wrong seed": {"seed": -5, "options": {"split": "test"}},
     "options that are no dict": {"options": [("split", "test")]},
     "options that are a text": {"options": "test"},
+    "a text as state": {"options": {"state": "full"}},
+    "a state of another width": {"options": {"state": np.zeros(3)}},
+    "a number as state": {"options": {"state": 5.0}},
+    "a state that is no number": {"options": {"state": STATES * np.nan}},
+    "an infinite state": {"options": {"state": STATES + np.inf}},
+    "a negative state": {"options": {"state": STATES - 1.0}},
+    "a setup for no source": {"options": {"state": STATES + 9.0}},
+    "half a breakdown": {"options": {"state": STATES + 0.5}},
+    "a good state beside a wrong split": {"options": {"state": STATES, "split": "testing"}},
+    "a wrong state beside a good split": {"options": {"state": -STATES - 1.0, "split": "test"}},
 }
 RESETS_OF_A_VECTOR: dict[str, dict[str, Any]] = {
     "a last seed beyond 64 bits": {"seed": 2**63 - 1},
+    "too few states": {"options": {"state": STATES[:2]}},
+    "one state for all": {"options": {"state": STATES[0]}},
+    "states in layers": {"options": {"state": STATES[np.newaxis]}},
     "too few seeds": {"seed": [1, 2]},
     "a fraction among seeds": {"seed": [1, 2.5, 3]},
     "a negative seed among seeds": {"seed": [1, 2, -3]},
@@ -106,6 +122,7 @@ def wrong_resets(kind: type) -> dict[str, dict[str, Any]]:
         "a mask": {"options": {"reset_mask": np.array([True])}},
         "a list of seeds": {"seed": [[1]]},
         "episodes of a vector": {"options": {"episode": [1, 2]}},
+        "states of a vector": {"options": {"state": STATES}},
     }
 
 

@@ -48,7 +48,7 @@ def assert_rows_are_those_of_the_environment(
     rows = rollout(policy, scenario, episodes=EPISODES, seed=7).to_dict("records")
     assert any(row["cost"] != rows[0]["cost"] for row in rows)
     for row, episode in zip(rows, stepped(model, scenario, control), strict=True):
-        for name in ("cost", *KPIS, "saturated"):
+        for name in ("cost", *KPIS):
             np.testing.assert_array_equal(row[name], episode[name])
         for name in lay_out(scenario).terms:
             assert row[name] == pytest.approx(episode[name])
@@ -166,7 +166,7 @@ def test_a_recurrent_model_keeps_its_state() -> None:
         memory["steps"] += 1
         return action[0]
 
-    policy = net_policy(model, ONE)
+    policy = net_policy(model, ONE, control="orders")
     assert policy.start(4).shape == (4, 1 + 6 + 1)
     assert_rows_are_those_of_the_environment(policy, acts, ONE, "orders")
     with pytest.raises(exact.NotFinite, match="memory"):

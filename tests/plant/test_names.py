@@ -20,7 +20,7 @@ from jitgym.scenario import Scenario
 from jitgym.scenario.model import LONGEST_WAIT
 from tests.scenarios import plant, scenarios
 
-ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost", "saturated")
+ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost")
 """What else a row says."""
 
 
