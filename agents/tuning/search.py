@@ -20,7 +20,8 @@ does, the next best are tried, and the last steps are done on those episodes.
 For a policy that improves another by simulation (`look_ahead`), the other one is tuned instead.
 
 If there are more than six numbers, groups of them move (`space`): the first sample scales groups,
-and moves that helped alone are then tried together. A search ends when its budget is used up.
+and moves that helped alone are then tried together. All but the finest steps then run on fewer
+episodes. A search ends when its budget is used up.
 """
 
 from __future__ import annotations
@@ -356,23 +357,36 @@ def ranks(scores: Array) -> Array:
 
 
 def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
-    """Search by pattern search; yield after the sample and after each size of steps."""
-    trial.run(first_sample(trial, seed))
-    (best,) = trial.best(1)
+    """Search by pattern search; yield after the sample and after each size of steps.
+
+    If there are many numbers, all but the finest steps run on fewer episodes.
+    """
+    at = trial.rough()
+    at.run([*trial.cost, *first_sample(at, seed)])
     yield
-    steps, moves = trial.space.coarse, trial.space.moves
-    for _ in range(trial.space.halvings):
-        moved = not trial.is_spent
-        while moved:
-            tried = np.array(best) + moves * steps
-            trial.run(trial.space.clipped(tried))
-            if FEW_NUMBERS < steps.size <= MANY_NUMBERS:
-                trial.run(together(trial, best, steps))
-            moved = trial.best(1) != [best] and not trial.is_spent
-            (best,) = trial.best(1)
+    steps, last = trial.space.coarse, trial.space.halvings - 1
+    for k in range(trial.space.halvings):
+        if k == last and at is not trial:
+            trial.add(at)
+            trial.run(at.best(trial.finalists))
+            at = trial
+        while not at.is_spent and moved(at, steps):
+            pass
         steps = np.maximum(steps // 2, 1)
         yield
     return trial.best(trial.finalists)
+
+
+def moved(trial: Trial, steps: npt.NDArray[np.int64]) -> bool:
+    """Try all neighbors of the best candidate at this distance; return whether one is better."""
+    (best,) = trial.best(1)
+    for pattern in trial.space.patterns:
+        trial.run(trial.space.clipped(np.array(best) + pattern * steps))
+        if FEW_NUMBERS < steps.size <= MANY_NUMBERS:
+            trial.run(together(trial, best, steps))
+        if trial.best(1) != [best]:
+            return True
+    return False
 
 
 def first_sample(trial: Trial, seed: int) -> list[Point]:
