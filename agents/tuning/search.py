@@ -63,6 +63,7 @@ FINAL_EPISODES = 4  # episodes of a finalist, as a multiple of those of the sear
 TARGET_EPISODES = 8  # the least multiple if there is a target
 MOST_TARGET_EPISODES = 32  # the largest multiple if there is a target
 PRECISION = 0.001  # wanted standard error of a target's KPI, relative to its bound
+SHARES = (0.25, 0.5, 1.0)  # of the way to the bottoms of all parabolas
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 
 
@@ -407,7 +408,10 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
-    """Return two points: all moves of single numbers that helped, and the better half of them."""
+    """Return points that move many numbers at once, from the moves of one at a time.
+
+    These are all moves of single numbers that helped, the better half of them, and `bottoms`.
+    """
     helped: list[tuple[Score, int, int]] = []
     for k, step in enumerate(steps.tolist()):
         for way in (step, -step):
@@ -420,4 +424,25 @@ def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Po
         for _, k, way in sorted(helped)[:count]:
             moved[k] += way
         found.append(moved)
+    numbers, groups = np.arange(steps.size), trial.space.groups
+    for part in (numbers, groups):
+        found += bottoms(trial, best, steps, part)
     return trial.space.clipped(np.array(found))
+
+
+def bottoms(
+    trial: Trial, best: Point, steps: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Return points on the way to where parabolas through the moves of each group are lowest.
+
+    Noise decides whether a small move helps, but it moves the bottom of a parabola only a little.
+    """
+    shift = np.zeros(steps.size)
+    for k in range(int(groups.max()) + 1):
+        way = np.where(groups == k, steps, 0)
+        (up,), (down,) = (trial.space.clipped(np.array([best]) + move) for move in (way, -way))
+        rise = (trial.cost[up] - trial.cost[down]) / 2
+        bend = (trial.cost[up] + trial.cost[down]) / 2 - trial.cost[best]
+        share = -rise / (2 * bend) if bend > 0 else -np.sign(rise)
+        shift += min(max(share, -1.0), 1.0) * way
+    return [np.array(best) + np.rint(share * shift).astype(np.int64) for share in SHARES]

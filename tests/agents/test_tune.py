@@ -18,7 +18,7 @@ import jitgym
 from agents.classic import CLASSICS
 from agents.classic.base.declaration import Classic
 from agents.classic.base.declaration import parameter as sized
-from agents.tuning.search import FINAL_EPISODES, FRESH, search
+from agents.tuning.search import FINAL_EPISODES, FRESH, bottoms, search, together
 from agents.tuning.space import Space, moves_of, roles
 from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
 from jitgym import ScenarioError, evaluate
@@ -144,6 +144,25 @@ def test_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
     assert trial.best(1) == [best]
     assert len(rounds) == 1 + trial.space.halvings  # what the progress bar promises
     assert len(trial.cost) < 1500
+
+
+def test_many_numbers_move_at_once_to_the_bottoms_of_their_parabolas() -> None:
+    wanted = (3, -2, 8, 1, -6, 7, 5, -8)
+    trial = bowl(jitgym.load("lost-sales"), wanted, high=100)
+    steps = np.full(len(wanted), 8)
+
+    def separable(points: Any) -> None:
+        for point in points:
+            away = np.array(point) - np.array(wanted)
+            trial.cost[point] = 100.0 + float(away @ away)
+
+    trial.run = separable  # type: ignore[method-assign]
+    trial.run(trial.space.clipped(np.vstack([np.zeros((1, 8)), 8 * moves_of(8)]).astype(np.int64)))
+    found = bottoms(trial, trial.space.origin, steps, np.arange(8))
+    assert tuple(found[-1].tolist()) == wanted
+    halfway = np.rint(np.array(wanted) / 2).tolist()
+    assert found[1].tolist() == halfway
+    assert wanted in together(trial, trial.space.origin, steps)
 
 
 def test_first_sample_holds_the_textbook_and_stays_within_bounds() -> None:
