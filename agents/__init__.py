@@ -99,12 +99,16 @@ def train(
     settings: str | Path | None = None,
     **options: Any,
 ) -> Any:
-    """Train a learner by name in a folder, and return the result: `.policy`, `.cost`, ...
+    """Train a learner by name in a folder, and return the result: `.policy`, `.start`, `.kept`, ...
+
+    The learner starts from the tuned classic with the lowest cost. Its policy replaces the classic
+    only if it is better on fresh episodes of the split `validate` (the gate); else the result is
+    the classic itself.
 
     Parameters
     ----------
     name
-        One of `LEARNERS`.
+        One of `LEARNERS`; `learned` chooses the learner that suits the plant.
     scenario
         The plant: a Scenario, a name of the catalog, or a path.
     folder
@@ -112,14 +116,18 @@ def train(
     settings
         A YAML file of hyperparameters; the default is the file in `configs/agents/`.
     options
-        `steps=` or `minutes=` (at least one), `seed=`, `resume=`, `progress=`.
+        `periods=`, the budget in simulated periods (the settings state the default); `minutes=`
+        stops earlier; `seed=`, `resume=`, `progress=`. The same arguments give the same policy to
+        the last bit, unless `minutes` stops it.
 
     Raises
     ------
     jitgym.ScenarioError
-        If there is no such learner, the scenario or the settings are wrong, or no limit is given.
+        If there is no such learner, or the scenario, the settings or an option are wrong.
     evaluate.RunError
         If the folder already holds an agent or, with `resume`, does not hold this one.
+    KeyboardInterrupt
+        After Ctrl-C, once the checkpoint is written.
     """
     learner = find(name)
     return learner.train(

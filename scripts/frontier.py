@@ -48,7 +48,7 @@ def main(
         searches = [
             frontier.explore(name, plant, low, high, seed, progress=True) for name in policies
         ]
-        explored, rates = frontier.matched(searches, low, high, count)
+        explored, rates = frontier.matched(searches, low, high, count, progress=True)
         why = f"one of the policies has no fill rate from {low:g} to {high:g}"
         common.expect(bool(rates), f"{why}; widen the range with --low and --high")
         meetings = [

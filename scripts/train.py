@@ -1,4 +1,4 @@
-"""Train an agent on a scenario, and compare it with the classics on the same episodes."""
+"""Train a learned policy on a scenario, and judge it beside the classic that it starts from."""
 
 from __future__ import annotations
 
@@ -12,22 +12,32 @@ from tyro.conf import arg
 
 import agents
 from agents import learned
-from agents.studies import comparison
+from agents.studies import comparison, trainings
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
-RIVALS = "classics to compare with, separated by commas; default: the three that suit the plant"
+AGENT = "the learner; `learned` chooses the one that suits the plant"
+PERIODS = "the budget of a training, in simulated periods; default: stated in configs/agents/"
+MINUTES = "stop earlier, after this time, between two looks at the policy"
+SEEDS = "number of trainings, with the seeds --seed, --seed + 1, ..."
+RIVALS = (
+    "classics to compare with, separated by commas; default: the three that suit the plant, or "
+    "none with --json"
+)
 CONFIG = "file of hyperparameters; the default files are in configs/agents/"
+WORKERS = "trainings at the same time, each in a process of its own"
 
 
 def main(
     scenario: common.ScenarioName,
     *,
-    agent: Annotated[str, arg(help="the learner")] = "ppo",
-    minutes: Annotated[float | None, arg(help="minutes of training; 3 without --steps")] = None,
-    steps: Annotated[int | None, arg(help="steps of training, over all environments")] = None,
+    agent: Annotated[str, arg(help=AGENT)] = "learned",
+    periods: Annotated[int | None, arg(help=PERIODS)] = None,
+    minutes: Annotated[float | None, arg(help=MINUTES)] = None,
     given: common.Given = (),
     seed: common.Seed = 0,
+    seeds: Annotated[int, arg(help=SEEDS)] = 1,
+    workers: Annotated[int, arg(help=WORKERS)] = 1,
     episodes: common.Episodes = 256,
     config: Annotated[Path | None, arg(help=CONFIG)] = None,
     out: common.Out = None,
@@ -35,50 +45,41 @@ def main(
     resume: common.Resume = False,
     json_: common.Json = False,
 ) -> None:
-    """Train an agent, then compare it with some classics, textbook and tuned.
+    """Train a learned policy, then judge it on the split `test`, beside its start and rivals.
 
-    The agent learns on the split `train`. Its best policy on `validate` is kept and compared with
-    the classics on `test`. The folder of the run holds run.json, rows.csv, report.md (the whole
-    table), the agent (agent.yaml, best.pt, last.pt) and TensorBoard's curves.
+    The learner starts from the tuned classic with the lowest cost, learns on the split `train`, and
+    replaces the classic only if it is better on fresh episodes of `validate`. The folder of the run
+    holds run.json, rows.csv, report.md, a folder for each training and TensorBoard's curves.
     """
     learner = learned.find(agent)
     plant = common.scenario(scenario, given)
     common.expect_sample(seed, episodes)
-    common.expect(steps is None or steps >= 1, f"--steps is {steps}; expected at least 1")
+    common.expect(periods is None or periods >= 1, f"--periods is {periods}; expected at least 1")
     common.expect(minutes is None or minutes > 0, f"--minutes is {minutes}; expected more than 0")
+    common.expect(seeds >= 1, f"--seeds is {seeds}; expected at least 1")
+    common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
     settings = learner.read_settings(config)
-    minutes = 3.0 if minutes is None and steps is None else minutes
-    learned.expect_folder(out, resume)
-    names = [name for name in rivals.split(",") if name] or comparison.rivals(plant)
+    usual = [] if json_ else comparison.rivals(plant)
+    names = [name for name in rivals.split(",") if name] or usual
     for name in names:
         agents.expect_name(name)
-    limits = {"steps": steps, "minutes": minutes, "episodes": episodes}
+    limits = {"periods": periods, "minutes": minutes, "episodes": episodes}
     options = {"scenario": plant, "agent": agent, "settings": settings, "rivals": names} | limits
-    seeds = {"all": seed}
+    given_seeds = {"first": seed, "count": seeds}
     with Run(
-        "train", plant.name, configuration=options, seeds=seeds, out=out, resume=resume
+        "train", plant.name, configuration=options, seeds=given_seeds, out=out, resume=resume
     ) as run:
         print(f"TensorBoard: tensorboard --logdir {run.folder}", file=sys.stderr)
-        trained = learner.train(
-            plant, settings, run.folder, steps=steps, minutes=minutes, seed=seed, resume=resume,
-            references=comparison.textbook_costs(names, plant, seed), progress=True,
-        )  # fmt: skip
+        plan = trainings.Plan(agent, plant, config, run.folder, periods, minutes, episodes, resume)
+        found = trainings.conduct(plan, seed, seeds, workers, progress=not json_)
         classics = comparison.classics(plant, names, seed, progress=True)
-        entrants = [*classics.entrants, trained.policy]
-        rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
+        rows = trainings.rows(found, classics, plant, episodes, seed)
         run.save(rows)
-        optimum = plant.known_optimum.cost if plant.known_optimum else None
-        compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
-        said = comparison.effort(agent, trained.steps, trained.seconds)
-        notes = [*comparison.cautions(plant), said]
-        notes += classics.notes
-        parameters = comparison.parameters_of(entrants)
-        whole = comparisons.table(compared, plant, notes, parameters)
-        run.report(tables.markdown(whole))
+        compared = comparisons.comparison(rows, classics.tuned_names, found.optimum, plant)
+        notes = [*comparison.cautions(plant), *found.notes, *classics.notes]
+        run.report(tables.markdown(comparisons.table(compared, plant, notes)))
     if json_:
-        (own,) = comparisons.as_json([r for r in compared if agent in r.names])["policies"]
-        effort = {"steps": trained.steps, "seconds": trained.seconds, "folder": str(run.folder)}
-        print(json.dumps(own | effort | comparisons.as_json(compared)))
+        print(json.dumps(found.as_json()))
     else:
         notes.append(f"The whole table, the rows, the settings and the checkpoints: {run.folder}")
         notes.append(f"Curves: tensorboard --logdir {run.folder}")

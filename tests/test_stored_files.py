@@ -157,7 +157,7 @@ def test_a_table_of_other_numbers_is_refused(table: Path) -> None:
             agents.make("optimal", jitgym.load(SMALL, **change), path=table)
 
 
-def test_a_table_is_written_whole_or_not_at_all(
+def test_a_table_is_written_completely_or_not_at_all(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = OptimalPolicy.load(table, lay_out(SMALL))

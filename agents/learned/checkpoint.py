@@ -22,46 +22,62 @@ from pydantic import Field, ValidationError
 
 from jitgym import ScenarioError, documents
 from jitgym.distributions import Part
-from jitgym.envs import Control
-from jitgym.envs.spaces import Spaces
+from jitgym.envs import ObservationEncoding
 from jitgym.evaluate import RunError
+from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.stored import UNREADABLE, expect_file, reason
 
-from .settings import Settings
+from .session import Stored
+from .start import Start
 
-Stored = dict[str, Any]
+
+class Begun(Part):
+    """The classic policy that the training starts from."""
+
+    name: str
+    parameters: dict[str, Any]
 
 
 class Record(Part):
-    """The content of agent.yaml: what is trained, and what the net's inputs and outputs mean."""
+    """The content of agent.yaml: what is trained, and what the net's inputs mean."""
 
-    agent: str  # the learner's name
-    control: Control
+    agent: str  # the name that was asked for
     seed: Annotated[int, Field(ge=0)]
-    settings: Settings
+    periods: int | None  # of simulation that were asked for
+    start: Begun
+    learners: dict[str, dict[str, Any]]  # those that are tried, with their settings
     observation: list[dict[str, str | float | None]]
-    action: list[dict[str, str | float | None]]
     scenario: dict[str, Any]
 
 
-def described(agent: str, spaces: Spaces, settings: Mapping[str, Any], seed: int) -> Stored:
+def described(
+    agent: str,
+    layout: Layout,
+    start: Start,
+    learners: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    periods: int | None,
+) -> Stored:
     """Return the content of agent.yaml as plain data."""
-    return {
-        "agent": agent,
-        "control": spaces.control,
-        "seed": seed,
-        "settings": documents.tidy(settings),
-        "observation": _meaning(spaces.observation_entries),
-        "action": _meaning(spaces.action_entries),
-        "scenario": spaces.layout.scenario.document(),
-    }
+    tidy: Stored = documents.tidy(
+        {
+            "agent": agent,
+            "seed": seed,
+            "periods": periods,
+            "start": {"name": start.name, "parameters": dict(start.parameters)},
+            "learners": {name: dict(settings) for name, settings in learners.items()},
+            "observation": observation(layout),
+        }
+    )
+    return tidy | {"scenario": layout.scenario.document()}
 
 
-def _meaning(entries: Any) -> list[Stored]:
+def observation(layout: Layout) -> list[Stored]:
+    """Return name and unit of each entry that a net reads."""
     return [
         documents.tidy({"entry": entry.name, "unit": entry.unit, "high": entry.high})
-        for entry in entries
+        for entry in ObservationEncoding(layout).entries
     ]
 
 
@@ -115,6 +131,14 @@ class Checkpoint:
     def read(self) -> Record:
         """Return the record of this training. Raises RunError if there is none."""
         return self._checked()[1]
+
+    def expect_scenario(self, layout: Layout) -> None:
+        """Raise RunError unless the plant has the entries that the net of this folder reads."""
+        if self.read_record()["observation"] != observation(layout):
+            raise RunError(
+                f"{self.folder}: its agent was trained with another observation than "
+                f"{layout.scenario.name} has; expected the scenario of its training"
+            )
 
     def _checked(self) -> tuple[Stored, Record]:
         if not self.record.is_file():

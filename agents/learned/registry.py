@@ -1,7 +1,8 @@
 """The learners by name: the module of each, and its default hyperparameters.
 
-A learner is a module with `train`, `load` and `read_settings` (see `sb3/ppo.py`), and one line in
-`LEARNERS`. The module is imported on first use, because torch takes seconds to import.
+A learner is a module with `begin`, `restored` and `Settings` (see `session`), and one line in
+`LEARNERS`. The module is imported on first use, because torch takes seconds to import. `learned`
+chooses among them by written rules.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from jitgym.control import Policy
 from jitgym.documents import suggest
 from jitgym.scenario import Scenario
 
+from .settings import read_settings, settings_from
+
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "agents"
+LEARNED = "learned"
+"""The name of the learner that suits the plant."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Learner:
     """A learner that can be trained and loaded by its name."""
 
     name: str
-    module: str  # relative to this package
+    place: str  # its module, relative to this package
 
     @property
     def config(self) -> Path:
@@ -33,23 +38,37 @@ class Learner:
 
     def read_settings(self, file: Path | None = None) -> Any:
         """Return the hyperparameters of a file, or the default ones. Raises ScenarioError."""
-        return self._code.read_settings(file or self.config)
+        return read_settings(file or self.config, self.module.Settings)
+
+    def settings_from(self, data: dict[str, Any], file: Path) -> Any:
+        """Return hyperparameters that a training has stored. Raises RunError."""
+        return settings_from(data, self.module.Settings, file)
 
     def train(self, scenario: Scenario, settings: Any, folder: str | Path, **options: Any) -> Any:
-        """Train it in a folder; see the module's `train` for the options and the result."""
-        return self._code.train(scenario, settings, folder, **options)
+        """Train it in a folder; see `training.train` for the options and the result."""
+        from .training import train
+
+        return train(self, scenario, settings, folder, **options)
 
     def load(self, folder: str | Path, scenario: Scenario) -> Policy:
-        """Return the best policy of a training. Raises RunError if the folder holds none."""
-        policy: Policy = self._code.load(folder, scenario)
-        return policy
+        """Return the policy of a training. Raises RunError if the folder holds none."""
+        from .training import load
+
+        return load(folder, scenario)
 
     @property
-    def _code(self) -> Any:
-        return import_module(self.module, __package__)
+    def module(self) -> Any:
+        """Its code."""
+        return import_module(self.place, __package__)
 
 
-LEARNERS = {learner.name: learner for learner in (Learner("ppo", ".sb3.ppo"),)}
+LEARNERS = {
+    learner.name: learner
+    for learner in (
+        Learner(LEARNED, ".choice"),
+        Learner("paired-ppo", ".sb3.paired"),
+    )
+}
 
 
 def find(name: str) -> Learner:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from jitgym import ScenarioError
 from jitgym.control import Policy
 from jitgym.distributions import Part, Positive
-from jitgym.documents import explain, read_file
+from jitgym.documents import read_as
 from jitgym.errors import PlacedError
-from jitgym.evaluate import Interval, Run, interval, paired, step_response
+from jitgym.evaluate import Interval, Run, interval, step_response
 from jitgym.evaluate.steadiness import GROWS
-from jitgym.plant import KPIS, Kpi, headline_kpis, kpis_of
+from jitgym.plant import BY_COST, KPIS, Kpi, Leading, headline_kpis, kpis_of, leading
 from jitgym.report.tables import KEPT, Column, Table, markdown
 from jitgym.scenario import Scenario, with_demand
 
 from .. import classic
 from . import comparison
-from .sentences import sentences
+from .sentences import gain, sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -69,9 +68,12 @@ class Experiment(Part):
         return self
 
     def kpis_of(self, scenario: Scenario) -> list[str]:
-        """The KPIs of a scenario's table: the scenario's own first, then the experiment's."""
+        """The KPIs of a scenario's table: the scenario's own first, then the experiment's.
+
+        The figure that the table leads with is not among them.
+        """
         own = headline_kpis(scenario) if scenario.words or scenario.within else ()
-        return list(dict.fromkeys((*own, *self.kpis)))
+        return leading(scenario).beside((*own, *self.kpis))
 
     @property
     def gains_over(self) -> list[str]:
@@ -89,13 +91,7 @@ def _expect_policy(name: str, *place: str | int) -> None:
 
 def read_experiment(path: Path) -> Experiment:
     """Read an experiment file. Raises ScenarioError with file, line and expectation."""
-    if not path.is_file():
-        raise ScenarioError(f"{path}: no such file; expected an experiment in YAML")
-    document = read_file(path)
-    try:
-        return Experiment.model_validate(document.data)
-    except ValidationError as error:
-        raise explain(error, Experiment, document) from None
+    return read_as(path, Experiment, "an experiment in YAML")
 
 
 def kpi_table(
@@ -103,19 +99,20 @@ def kpi_table(
     kpis: Sequence[str],
     references: Sequence[str],
     named: Mapping[str, Kpi] = KPIS,
+    led: Leading = BY_COST,
 ) -> Table:
-    """Return a table of each policy's cost, its gain over each reference, and its KPIs.
+    """Return a table of each policy's cost or profit, its gain over each reference, and its KPIs.
 
-    A gain is the paired difference in cost, reference minus policy, in percent of the reference's
-    cost, with its 95 % interval; above 0 the policy is cheaper. `named` holds the KPIs with the
-    names that the scenario gives them.
+    A gain is the paired difference to the reference in percent of the reference's cost (or profit),
+    with its 95 % interval; above 0 the policy is better. `named` holds the KPIs with the names that
+    the scenario gives them.
     """
     frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
     growing = set(rows.loc[rows[GROWS], "policy"]) if GROWS in rows else set()
     bare = [name.removesuffix(" (tuned)") for name in references]
     columns = (
         Column("policy", importance=KEPT, align="left"),
-        Column("cost", importance=KEPT),
+        Column(led.column, importance=KEPT),
         *(Column(f"gain over {name} (%)", importance=KEPT, form=".2f", sign="+") for name in bare),
         *(Column(k, named[k].title, named[k].unit, form="4") for k in kpis),
     )
@@ -123,12 +120,12 @@ def kpi_table(
     def gained(name: str, over: str) -> Interval | str | None:
         if name == over:
             return "reference"
-        return None if growing & {name, over} else gain(frames[over], frames[name])
+        return None if growing & {name, over} else gain(frames[over], frames[name], led)
 
     lines = [
         (
             name,
-            UNSTEADY if name in growing else interval(frame["cost"].to_numpy()),
+            UNSTEADY if name in growing else interval(frame[led.column].to_numpy()),
             *(gained(name, over) for over in references),
             *(interval(frame[kpi].to_numpy()).mean for kpi in kpis),
         )
@@ -140,19 +137,17 @@ def kpi_table(
 UNSTEADY = "no steady state"
 
 
-def gain(reference: pandas.DataFrame, rows: pandas.DataFrame) -> Interval:
-    """Return the gain over a reference on the same episodes, in percent of its cost."""
-    gained = paired(reference, rows)
-    percent = 100.0 / abs(float(reference["cost"].mean()))
-    return replace(gained, mean=percent * gained.mean, half_width=percent * gained.half_width)
-
-
 def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Experiment) -> Table:
-    """Return a table of each policy's response to each step in demand."""
+    """Return a table of each policy's response to each step in demand.
+
+    A scenario that leads with its profit has the profit here too, which is minus the cost.
+    """
+    led = leading(scenario)
+    sign = 1.0 if led.better == "low" else -1.0
     columns = (
         Column("policy", importance=KEPT, align="left"),
         Column("step", importance=KEPT),
-        *(Column(name, form="4") for name in ("cost before", "cost settled")),
+        *(Column(name, form="4") for name in (f"{led.column} before", f"{led.column} settled")),
         *(Column(name, form="4") for name in ("periods to settle", "area")),
     )
     lines = []
@@ -161,9 +156,9 @@ def step_table(policies: Sequence[Policy], scenario: Scenario, experiment: Exper
             found = step_response(
                 policy, scenario, factor, episodes=experiment.step_episodes, seed=experiment.seed
             )
-            before = UNSTEADY if scenario.cautions else found.before
-            settled = UNSTEADY if found.is_growing else found.settled
-            cells = (before, settled, found.periods, found.area)
+            before = UNSTEADY if scenario.cautions else sign * found.before
+            settled = UNSTEADY if found.is_growing else sign * found.settled
+            cells = (before, settled, found.periods, sign * found.area)
             lines.append((policy.name, f"{factor - 1:+.0%}", *cells))
     return Table(columns, lines)
 
@@ -176,7 +171,8 @@ def conduct(experiment: Experiment, scenario: Scenario, run: Run, *, progress: b
     import pandas
 
     lines = [f"## {scenario.title or scenario.name}", ""]
-    lines += [f"`{scenario.name}`; cost: {scenario.yardstick}; {experiment.episodes} episodes."]
+    led = leading(scenario)
+    lines += [f"`{scenario.name}`; {led.column}: {led.title}; {experiment.episodes} episodes."]
     saved = []
     for factor in experiment.demand:
         plant = scenario if factor == 1.0 else with_demand(scenario, factor)
@@ -201,12 +197,12 @@ def judge(
     )
     references = [f"{known} (tuned)" for known in experiment.gains_over]
     references = [known for known in references if known in found.tuned_names]
-    named = kpis_of(scenario)
+    named, led = kpis_of(scenario), leading(scenario)
     kpis = experiment.kpis_of(scenario)
     lines = [
         "",
-        markdown(kpi_table(rows, kpis, references, named)),
-        " ".join(sentences(rows, references, kpis, named)),
+        markdown(kpi_table(rows, kpis, references, named, led)),
+        " ".join(sentences(rows, references, kpis, named, led)),
     ]
     if experiment.steps and not scenario.horizon.ends:
         lines += ["", markdown(step_table(found.tuned, scenario, experiment))]

@@ -70,13 +70,13 @@ def table(
     """Return the results as a table, with the parameters of each policy below it."""
     aim = aim_of(request.target, request.least, scenario)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
-    named, (figure, yardstick) = kpis_of(scenario), leading(scenario)
-    judged = {str(name): interval(frame[figure]) for name, frame in rows.groupby("policy")}
+    named, led = kpis_of(scenario), leading(scenario)
+    judged = {str(name): interval(frame[led.column]) for name, frame in rows.groupby("policy")}
     growing = set(rows.loc[rows[GROWS], "policy"])
     columns = (
         Column("policy", importance=KEPT, align="left"),
-        Column(f"textbook_{figure}", importance=40),
-        Column(f"tuned_{figure}", importance=KEPT),
+        Column(f"textbook_{led.column}", importance=40),
+        Column(f"tuned_{led.column}", importance=KEPT),
         Column(STOCK, named[STOCK].title, importance=30 if aim is None else KEPT),
         *(Column(kpi, named[kpi].title, importance=KEPT) for kpi in kpis),
         Column("seconds", unit="CPU", importance=10, form=".1f"),
@@ -87,7 +87,7 @@ def table(
         cells = [line[column] for column in (STOCK, *kpis, "seconds")]
         shown = [UNSTEADY if p.name in growing else judged[p.name] for p in (textbook, tuned)]
         lines.append([line["policy"] + missed, *shown, *cells])
-    title = f"{scenario.title or scenario.name}: {yardstick}, split test"
+    title = f"{scenario.title or scenario.name}: {led.title}, split test"
     notes = ["±: half-width of the 95 % interval", *scenario.cautions]
     notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
     if aim is not None:

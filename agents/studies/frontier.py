@@ -199,7 +199,12 @@ def meet(
 
 
 def matched(
-    explored: Sequence[Explored], low: float, high: float, count: int
+    explored: Sequence[Explored],
+    low: float,
+    high: float,
+    count: int,
+    *,
+    progress: bool = False,
 ) -> tuple[list[Explored], list[float]]:
     """Return the candidates near fill rates that all policies reach, run again, and the rates.
 
@@ -213,10 +218,16 @@ def matched(
     chosen = np.linspace(0, len(rates) - 1, min(count, len(rates))).round().astype(int)
     rates = [rates[k] for k in chosen.tolist()]
     places = {rate: p for p, (rate, _) in fewest.found.items() if rate in rates}
-    again = fewest.again(rates)
-    again.run(places.values())
-    rates = [again.found[places[rate]][0] for rate in rates]
-    return [again if each is fewest else each.again(rates) for each in explored], rates
+    title = f"run the best again on {fewest.layout.scenario.name}"
+    with Progress(title, len(explored), shown=progress) as bar:
+        again = fewest.again(rates)
+        again.run(places.values())
+        rates = [again.found[places[rate]][0] for rate in rates]
+        found = []
+        for each in explored:
+            found.append(again if each is fewest else each.again(rates))
+            bar.advance()
+        return found, rates
 
 
 def page(meetings: Sequence[Sequence[Meeting]]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jitgym.evaluate import familywise, paired
-from jitgym.plant import KPIS, Kpi
+from jitgym.evaluate import Interval, familywise, paired
+from jitgym.plant import BY_COST, KPIS, Kpi, Leading
 
 if TYPE_CHECKING:
     import pandas
@@ -16,41 +16,55 @@ Frames = dict[str, "pandas.DataFrame"]
 EPISODE = ["split", "seed", "episode"]
 
 
+def gain(reference: pandas.DataFrame, rows: pandas.DataFrame, led: Leading = BY_COST) -> Interval:
+    """Return the gain over a reference on the same episodes, in percent of its leading figure.
+
+    Above 0 the policy is better: it has a lower cost, or a higher profit.
+    """
+    more, less = (reference, rows) if led.better == "low" else (rows, reference)
+    gained = paired(more, less, led.column)
+    percent = 100.0 / abs(float(reference[led.column].mean()))
+    return gained.scaled(percent)
+
+
 def sentences(
     rows: pandas.DataFrame,
     references: Sequence[str],
     kpis: Sequence[str] = (),
     named: Mapping[str, Kpi] = KPIS,
+    led: Leading = BY_COST,
 ) -> list[str]:
     """Return sentences that compare the best alternative with each reference, also by KPIs.
 
-    The best alternative is the policy with the lowest cost that is not a reference. A difference is
-    reported if its paired 95 % interval does not contain 0; for KPIs, the intervals hold for all of
-    them together (Bonferroni). The list is empty if every policy is a reference.
+    The best alternative is the policy with the best leading figure (the lowest cost, or the highest
+    profit) that is not a reference. A difference is reported if its paired 95 % interval does not
+    contain 0; for KPIs, the intervals hold for all of them together (Bonferroni). The list is empty
+    if every policy is a reference.
     """
     frames: Frames = {str(name): frame for name, frame in rows.groupby("policy", sort=False)}
     others = [name for name in frames if name not in references]
     if not others or not references:
         return []
-    best = min(others, key=lambda name: float(frames[name]["cost"].mean()))
+    means = {name: float(frames[name][led.column].mean()) for name in others}
+    best = (min if led.better == "low" else max)(others, key=means.__getitem__)
     name = _bare(best)
-    found = [f"{name[:1].upper()}{name[1:]} has the lowest cost of the alternatives."]
-    found += [_cost_beside(frames, best, reference) for reference in references]
+    found = [f"{name[:1].upper()}{name[1:]} has the {led.best} of the alternatives."]
+    found += [_figure_beside(frames, best, reference, led) for reference in references]
     if kpis:
         beside = {kpi: named[kpi] for kpi in kpis}
         found.append(_kpis_beside(frames, best, references[0], beside))
     return found
 
 
-def _cost_beside(frames: Frames, best: str, reference: str) -> str:
-    gained = paired(frames[reference], frames[best])
-    percent = 100.0 / abs(float(frames[reference]["cost"].mean()))
-    amount = f"{abs(gained.mean) * percent:.1f} ± {gained.half_width * percent:.1f} %"
-    if gained.low > 0:
-        return f"It costs {amount} less than {_bare(reference)}."
-    if gained.high < 0:
-        return f"It costs {amount} more than {_bare(reference)}."
-    return f"Its cost does not differ significantly from that of {_bare(reference)} ({amount})."
+def _figure_beside(frames: Frames, best: str, reference: str, led: Leading) -> str:
+    gained = gain(frames[reference], frames[best], led)
+    amount, than = f"{abs(gained.mean):.1f} ± {gained.half_width:.1f} %", _bare(reference)
+    if not (gained.low > 0 or gained.high < 0):
+        return f"Its {led.column} does not differ significantly from that of {than} ({amount})."
+    if led.column == "cost":
+        return f"It costs {amount} {'less' if gained.low > 0 else 'more'} than {than}."
+    way = "higher" if (led.better == "high") == (gained.low > 0) else "lower"
+    return f"Its {led.column} is {amount} {way} than that of {than}."
 
 
 def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, Kpi]) -> str:

@@ -75,14 +75,10 @@ class Trial:
         Without it, the budget would end before the search: a candidate of a large plant takes as
         many periods as any other, but many numbers need many candidates.
         """
-        is_rule = self.build(self.space.origin).rule is not None
+        is_rule = self.policy(self.space.origin).rule is not None
         if self.space.size <= FEW_NUMBERS or self.classic.is_slow or not is_rule:
             return self
         return replace(self.thinned(ROUGH), share=ROUGH_BUDGET)
-
-    def build(self, point: Point) -> Policy:
-        """Return the policy with the values of a candidate."""
-        return self.classic.build(self.classic.name, self.layout, self.space.values(point))
 
     def asking(self, more: Array) -> Trial:
         """Return a trial with the same candidates whose targets require extra reserves."""
@@ -112,7 +108,7 @@ class Trial:
         new = [point for point in dict.fromkeys(points) if point not in self.cost]
         if not new:
             return
-        policies = [self.build(point) for point in new]
+        policies = [self.policy(point) for point in new]
         if self.aim is None:
             costs = mean_costs(self.layout, policies, self.seed, self.episodes)
             self.cost.update(zip(new, costs.tolist(), strict=True))
@@ -131,14 +127,21 @@ class Trial:
 
     def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
         """Return the KPIs and the stock of a candidate."""
-        _, sums = outcomes(self.layout, [self.build(point)], self.seed, self.episodes, flows=True)
-        return figures(self.layout, sums[0], kpis)
+        return figures(self.layout, self._sums(point), kpis)
 
     def noise(self, point: Point) -> float:
         """Return the largest standard error of a candidate's KPIs, relative to their bounds."""
         assert self.aim is not None
-        _, sums = outcomes(self.layout, [self.build(point)], self.seed, self.episodes, flows=True)
-        return noise(self.layout, sums[0], self.aim.targets)
+        return noise(self.layout, self._sums(point), self.aim.targets)
+
+    def policy(self, point: Point) -> Policy:
+        """Return a candidate as a policy."""
+        return self.classic.build(self.classic.name, self.layout, self.space.values(point))
+
+    def _sums(self, point: Point) -> Array:
+        """Flows of a candidate, summed over the measured periods, (episodes, flow cells)."""
+        _, sums = outcomes(self.layout, [self.policy(point)], self.seed, self.episodes, flows=True)
+        return sums[0]
 
     def add(self, other: Trial) -> None:
         """Add what another trial simulated to the counts of this one."""

@@ -220,10 +220,9 @@ class Stage:
         if source.at is None or source.time_per_unit == 0 or self.requirement == 0:
             return 0.0
         time, variance = available_time(self.scenario, source.at)
-        work = self._work_at(source.at)
-        crew = [name for name, other in self.scenario.sources.items() if other.at == source.at]
+        _, work = self.scenario.needed_at(source.at)
         per_demand = dict.fromkeys(self.scenario.demands, 0.0)
-        for name in crew:
+        for name in self.scenario.crew_of(source.at):
             for demand, units in Stage(self.scenario, name, self.matrix).units.items():
                 per_demand[demand] += units * self.scenario.sources[name].time_per_unit
         variance += math.fsum(
@@ -233,14 +232,6 @@ class Stage:
         waiting = variance / (2 * max(time - work, LEAST_SLACK * work))
         # This source's share of the waiting work, in its units.
         return min(waiting / work, LONGEST_WAIT) * self.requirement
-
-    def _work_at(self, center: str) -> float:
-        """Mean work that comes to a center, in units of its time per period."""
-        return math.fsum(
-            self.scenario.mean_requirement(source.makes) * source.time_per_unit
-            for source in self.scenario.sources.values()
-            if source.at == center
-        )
 
     @property
     def flow_time(self) -> float:
@@ -295,9 +286,7 @@ class Stage:
     @cached_property
     def surprises(self) -> Array:
         """Mass of the demand that must be covered if pattern and seasons are known and forecast."""
-        if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.lead_time_demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
+        return self._steady.lead_time_demand
 
     @cached_property
     def uncertainty(self) -> float:
@@ -325,9 +314,13 @@ class Stage:
     @cached_property
     def surprise(self) -> Array:
         """Mass of the demand of a period if pattern and seasons are known and forecast."""
+        return self._steady.demand
+
+    @cached_property
+    def _steady(self) -> Stage:
         if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
+            return self
+        return Stage(without_seasons(self.scenario), self.source, self.matrix)
 
     def _height_of_life(self, periods: int) -> Array:
         total = np.ones(1)
@@ -504,20 +497,12 @@ def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
     """
     about = scenario.work_centers[center]
     mean, variance = about.time.expectation, about.time.variance
-    broken = about.breakdown
-    if broken is None or broken.fails == 0:
+    if about.breakdown is None or about.breakdown.fails == 0:
         return mean, variance
-    fails = broken.fails
-    if broken.per == "unit":
-        made = math.fsum(
-            scenario.mean_requirement(source.makes)
-            for source in scenario.sources.values()
-            if source.at == center
-        )
-        fails = 1 - (1 - fails) ** made
+    broken = about.breakdown.per_period(scenario.needed_at(center)[0])
     if broken.repaired == 0:
         return 0.0, 0.0
-    up = broken.repaired / (fails + broken.repaired)
-    correlation = 1 - fails - broken.repaired
+    up = broken.up_share
+    correlation = 1 - broken.fails - broken.repaired
     lasting = (1 + correlation) / (1 - correlation)
     return up * mean, up * variance + mean**2 * up * (1 - up) * lasting

@@ -127,8 +127,7 @@ class ObservationEncoding:
         what = part.what
         if what == "setup":
             place = {name: 1.0 + k for k, name in enumerate(scenario.sources)}
-            crew = [name for name, source in scenario.sources.items() if source.at == part.owner]
-            return _categories(cell, {name: place[name] for name in crew})
+            return _categories(cell, {name: place[name] for name in scenario.crew_of(part.owner)})
         if what == "regime":
             quantity = scenario.demands[part.owner].quantity
             regimes = quantity.regimes if isinstance(quantity, Regimes) else {}

@@ -29,6 +29,8 @@ def rollout(
     seed: int = 0,
     split: str = "test",
     frozen: bool | None = None,
+    *,
+    first: int = 0,
 ) -> pandas.DataFrame:
     """Run a policy on episodes 0 to `episodes` - 1 of a seed; every policy faces the same world.
 
@@ -55,13 +57,14 @@ def rollout(
     Raises
     ------
     ValueError
-        If `episodes` or `seed` is not a whole number, the split is unknown, the policy was made for
-        a plant with other cells, or what it asks for has a wrong shape or is not finite.
+        If `episodes`, `seed` or `first` is not a whole number, the split is unknown, the policy was
+        made for a plant with other cells, or what it asks for has a wrong shape or is not finite.
     """
     import pandas  # a slow import, so only here
 
     episodes = whole_number("episodes", episodes, least=1)
     seed = whole_number("seed", seed, 0, MOST_SEED)
+    first = whole_number("first", first, 0, MOST_SEED - episodes)
     expect_split(split)
     scenario = load(scenario)
     policy = as_policy(policy)
@@ -78,12 +81,13 @@ def rollout(
             f"policy {policy.name!r} was made for other lots or another bill of materials than "
             f"{scenario.name!r} has; expected a policy made for this scenario"
         )
-    keys = episode_keys(split, seed, np.arange(episodes))
+    numbers = np.arange(first, first + episodes)
+    keys = episode_keys(split, seed, numbers)
     saturated = np.full(episodes, np.nan)
     if policy.rule is not None:
         outcome = run_rules(layout, policy.rule, keys, split, is_frozen=frozen)
     else:
-        outcome, saturated = _run_batch(layout, policy, seed, split, episodes)
+        outcome, saturated = _run_batch(layout, policy, seed, split, numbers)
     if not hasattr(policy, "control"):  # it sees the view itself, where no entry saturates
         saturated[:] = np.nan
     columns: dict[str, object] = {
@@ -91,7 +95,7 @@ def rollout(
         "policy": policy.name,
         "split": split,
         "seed": seed,
-        "episode": np.arange(episodes),
+        "episode": numbers,
         "cost": outcome.cost[0],
     }
     columns |= {term: outcome.terms[0, :, k] for k, term in enumerate(layout.terms)}
@@ -107,9 +111,10 @@ def _shape(scenario: Scenario) -> list[tuple[object, ...]]:
 
 
 def _run_batch(
-    layout: Layout, policy: Policy, seed: int, split: str, episodes: int
+    layout: Layout, policy: Policy, seed: int, split: str, numbers: npt.NDArray[np.int64]
 ) -> tuple[Outcome, npt.NDArray[np.float64]]:
-    engine = closed_loop.at_start(layout, split, seed, np.arange(episodes))
+    episodes = numbers.size
+    engine = closed_loop.at_start(layout, split, seed, numbers)
     decide = closed_loop.deciding(policy, layout, episodes)
     plant = engine.plant
     cost = np.zeros((1, episodes))

@@ -1,8 +1,12 @@
-"""The precision of simulated figures: Student-t intervals, paired differences, familywise levels.
+"""The precision of simulated figures: intervals, paired differences, familywise levels.
 
 A row is one episode. Episodes are independent, so their means have Student-t intervals. Two
 policies on the same tape are compared by their differences, episode by episode: the interval of
 these is much narrower than that of either cost (common random numbers; Law 2015, chapter 11).
+
+Where rare events decide the cost, values are skewed, and the Student-t interval misses too often on
+the side of the long tail: `skew_interval` allows for this. A policy that is trained also differs
+between training seeds: `two_level` covers both seeds and episodes.
 """
 
 from __future__ import annotations
@@ -18,31 +22,50 @@ if TYPE_CHECKING:  # a slow import that is not needed at run time
     import pandas as pd
     from numpy.typing import ArrayLike
 
+Row = np.ndarray[tuple[int], np.dtype[np.float64]]
+Grid = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+PLAIN = (0.0, 1.0)  # Student's bound and Hall's, by the factor of the skewness
+CAUTIOUS = (0.0, 1.0, 2.0)  # also Hall's with twice the skewness
+DRAWS = 1000  # of a bootstrap: it gives only the shape of an interval, not its size
 SIGNIFICANT_DIGITS = 6  # largest number of digits of a printed mean
 TAPE = ("split", "seed", "episode")  # the columns that identify the episode of a row
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its confidence interval, in the unit of the values."""
+    """A mean and its confidence interval, in the unit of the values.
+
+    The interval is symmetric, mean ± half-width, unless `ends` are given.
+    """
 
     mean: float  # nan where no value is defined
-    half_width: float  # nan where fewer than two values are defined
+    half_width: float  # half the length; nan where fewer than two values are defined
     n: int  # number of values of the mean
     level: float  # confidence, such as .95
+    ends: tuple[float, float] | None = None  # of an asymmetric interval
 
     @property
     def low(self) -> float:
         """The lower end."""
-        return self.mean - self.half_width
+        return self.ends[0] if self.ends else self.mean - self.half_width
 
     @property
     def high(self) -> float:
         """The upper end."""
-        return self.mean + self.half_width
+        return self.ends[1] if self.ends else self.mean + self.half_width
+
+    def scaled(self, factor: float) -> Interval:
+        """Return the interval of a multiple of the values, such as a share in percent."""
+        ends = None
+        if self.ends:
+            some, other = factor * self.ends[0], factor * self.ends[1]
+            ends = (min(some, other), max(some, other))
+        width = abs(factor) * self.half_width
+        return Interval(factor * self.mean, width, self.n, self.level, ends)
 
     def __repr__(self) -> str:
-        """Return the mean and the half-width, rounded to two digits of the half-width.
+        """Return mean and half-width, rounded to two digits of the half-width, or both ends.
 
         >>> Interval(mean=9.21731, half_width=0.03814, n=256, level=0.95)
         9.217 ± 0.038
@@ -50,11 +73,15 @@ class Interval:
         37321 ± 1234
         >>> Interval(mean=9.21731, half_width=math.nan, n=1, level=0.95)
         9.21731 ± n/a
+        >>> Interval(mean=9.21731, half_width=0.05, n=256, level=0.95, ends=(9.18731, 9.28731))
+        9.217 [9.187, 9.287]
         """
         width = self.half_width
         if not 0.0 < width < math.inf:
             return f"{self.mean:.6g} ± {'n/a' if math.isnan(width) else f'{width:g}'}"
         decimals = max(0, 1 - int(f"{width:.1e}".partition("e")[2]))  # of the rounded width
+        if self.ends:
+            return f"{self.mean:.{decimals}f} [{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
         return f"{self.mean:.{decimals}f} ± {width:.{decimals}f}"
 
 
@@ -68,18 +95,185 @@ def interval(values: ArrayLike, level: float = 0.95) -> Interval:
     infinite value.
     """
     _check_level(level)
+    defined = _defined(values)
+    return Interval(_mean(defined), _half_width(defined, level), len(defined), level)
+
+
+def skew_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Return an interval of the mean of independent values that allows for skewness.
+
+    Each end is the farther of Student's and Hall's, which inverts a monotone cubic transformation
+    of the studentized mean (Hall 1992, section 3.10, after Johnson 1978). The upper end of Hall's:
+
+        mean + s / sqrt(n) * (1 - cbrt(1 - a (t + a / 6))) * 3 / a,
+        a = skewness / sqrt(n), t = t(n - 1, (1 + level) / 2)
+
+    with the standard deviation s and the bias-corrected skewness; the lower end mirrors it. nan and
+    infinite values: as in `interval`.
+
+    Measured coverage of 95 % intervals, in percent (2,000 samples each; standard error .5):
+
+                                             n = 64        n = 256       n = 1,024
+                                             t    this     t    this     t    this
+        normal                              94.6  94.8    95.6  95.7    95.3  95.3
+        exponential (skewness 2)            93.2  96.0    93.8  95.1    95.6  96.0
+        lognormal (skewness 10)             86.8  94.0    92.8  96.0    94.2  95.5
+        normal, 1 % far above (skewness 10) 64.2  64.6    86.9  90.4    92.5  97.4
+
+    The last row: more than half of the samples of 64 and 8 % of those of 256 hold none of the rare
+    values, and no method that knows only the sample can then cover the mean.
+    """
+    _check_level(level)
+    defined = _defined(values)
+    mean = _mean(defined)
+    low, high = (_bound(defined, (1 + level) / 2, side, PLAIN) for side in (-1, 1))
+    return Interval(mean, (high - low) / 2, len(defined), level, (low, high))
+
+
+def upper_bound(values: ArrayLike, level: float = 0.95) -> float:
+    """Return a cautious upper bound of the mean of independent values; it allows for skewness.
+
+    The mean is above the bound with probability 1 - level at most, unless rare values are missing
+    from the sample. The bound is the farthest of three: Student's, that of `skew_interval`, and the
+    same with twice the skewness of the sample, because a sample shows too little of a long tail. So
+    it suits a guard that must not err more often than it says; with symmetric values it is
+    Student's. nan and infinite values: as in `interval`. The bound is nan where fewer than two
+    values are defined.
+
+    Measured at level .9875, where 1.25 % is the target (2,000 samples of n = 64, 256, 1,024): the
+    mean of lognormal values of skewness 10 is above Student's bound in 9.1, 4.5 and 3.3 % and above
+    this one in .6, .4 and 1.0 %. No bound knows what the sample does not show: an event that occurs
+    in a share f of the episodes is missing from n of them with probability (1 - f)^n. If 1 % of the
+    values are far above the others, this bound errs in 28.6, 8.3 and .0 %.
+    """
+    _check_level(level)
+    return _bound(_defined(values), level, 1, CAUTIOUS)
+
+
+def lower_bound(values: ArrayLike, level: float = 0.95) -> float:
+    """Return a lower bound of the mean of independent values; see `upper_bound`."""
+    _check_level(level)
+    return _bound(_defined(values), level, -1, CAUTIOUS)
+
+
+def two_level(costs: ArrayLike, level: float = 0.95, seed: int = 0) -> Interval:
+    """Return the interval of the mean cost of a learner over its training seeds.
+
+    `costs` are costs or paired differences, (training seeds, episodes), in money; every seed is
+    judged on the same episodes, as `rollout` does. The result is an interval for the mean over all
+    training seeds and all episodes, not for the next single training; `n` is the number of seeds.
+
+    The variance of the mean is that between seeds plus that between episodes, less their common
+    rest, which both contain:
+
+        V = var(seed means) / S + var(episode means) / E - var(rest) / (S E)
+
+    Its t quantile has Satterthwaite's degrees of freedom. The interval is at least Student's over
+    the seed means alone. A two-level bootstrap (training seeds, then episodes, both drawn with
+    replacement; Owen 2007) gives the ends their shape: it may move an end outward where values are
+    skewed. On its own it would be too short, because few seeds show too little of their variance.
+
+    Measured coverage of 95 % intervals with 5 seeds and 64 episodes, in percent (400 samples each;
+    standard error 1.1); the deviation of an episode and of the rest is 1:
+
+                                         t over seeds   bootstrap alone   this
+        seeds differ (deviation 1)               93.8              82.8   94.2
+        seeds differ little (1/8)                77.5              96.5   95.8
+        the same, episodes skewed                83.0              97.5   97.0
+        seeds do not differ                      70.5              96.5   95.0
+        neither seeds nor episodes differ        94.5             100.0   98.5
+
+    With few seeds (5) this relies on seed means that are about normal: five seeds cannot show that
+    one training in twenty fails. Raises ValueError for other shapes and values that are not finite.
+    """
+    _check_level(level)
+    grid = np.asarray(costs, dtype=np.float64)
+    if grid.ndim != 2 or min(grid.shape) < 1 or not np.isfinite(grid).all():
+        raise ValueError(
+            f"costs of shape {grid.shape}; expected finite numbers, (training seeds, episodes)"
+        )
+    seeds, episodes = grid.shape
+    mean = float(grid.mean())
+    if min(seeds, episodes) < 2:  # one seed does not show how much seeds differ
+        return Interval(mean, math.nan, seeds, level)
+    from scipy import stats  # a slow import, so only here
+
+    of_seeds, of_episodes = grid.mean(axis=1), grid.mean(axis=0)
+    rest = grid - of_seeds[:, np.newaxis] - of_episodes + mean
+    between = float(of_seeds.var(ddof=1)) / seeds
+    within = float(of_episodes.var(ddof=1)) / episodes
+    twice = float((rest**2).sum()) / ((seeds - 1) * (episodes - 1)) / grid.size  # it is in both
+    total = max(between, within, between + within - twice)
+    if total == 0:
+        return Interval(mean, 0.0, seeds, level, (mean, mean))
+    freedom = (between + within) ** 2 / (
+        between**2 / (seeds - 1) + within**2 / (episodes - 1)
+    )  # Satterthwaite
+    tail = (1 - level) / 2
+    width = max(
+        float(stats.t.isf(tail, freedom)) * math.sqrt(total),
+        float(stats.t.isf(tail, seeds - 1)) * math.sqrt(between),
+    )
+    drawn = _resampled(grid, np.random.default_rng(seed)) - mean
+    below, above = np.quantile(drawn, (tail, 1 - tail)) / float(drawn.std())
+    stretch = width / float(stats.norm.isf(tail))  # the bootstrap gives the shape, this the size
+    low = mean + min(-width, stretch * float(below))
+    high = mean + max(width, stretch * float(above))
+    return Interval(mean, (high - low) / 2, seeds, level, (low, high))
+
+
+def _resampled(grid: Grid, generator: np.random.Generator) -> Row:
+    """Return means with training seeds and episodes both drawn with replacement, (draws,)."""
+    seeds, episodes = grid.shape
+    first = generator.multinomial(seeds, np.full(seeds, 1 / seeds), DRAWS) / seeds
+    second = generator.multinomial(episodes, np.full(episodes, 1 / episodes), DRAWS) / episodes
+    means: Row = ((first @ grid) * second).sum(axis=1)
+    return means
+
+
+def _bound(values: Row, level: float, side: int, factors: Sequence[float]) -> float:
+    """Return the upper (side 1) or lower (side -1) one-sided bound of the mean, the farthest.
+
+    Each factor multiplies the skewness of the sample; with 0 the bound is Student's.
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan
+    from scipy import special  # a slow import, so only here
+
+    mean, spread = float(values.mean()), float(values.std(ddof=1))
+    if spread == 0:
+        return mean
+    quantile = float(special.stdtrit(n - 1, level))
+    skewness = n * float((((values - mean) / spread) ** 3).sum()) / ((n - 1) * max(n - 2, 1))
+    slant = side * skewness / math.sqrt(n)
+    reach = max(_untransformed(quantile, factor * slant) for factor in factors)
+    return mean + side * reach * spread / math.sqrt(n)
+
+
+def _untransformed(quantile: float, slant: float) -> float:
+    """Return the number of standard errors from the mean to its bound, for this skewness."""
+    if abs(slant) < 1e-6:  # the limit
+        return quantile
+    return (1 - float(np.cbrt(1 - slant * (quantile + slant / 6)))) * 3 / slant
+
+
+def _defined(values: ArrayLike) -> Row:
+    """Return the values that are not nan. Raises ValueError for an infinite one."""
     numbers = np.asarray(values, dtype=np.float64).ravel()
     if np.isinf(numbers).any():
         raise ValueError("infinite values have no interval; expected finite values, or nan")
-    defined = numbers[~np.isnan(numbers)]
-    n = len(defined)
-    mean = float(defined.mean()) if n > 0 else math.nan
-    return Interval(mean, _half_width(defined, level), n, level)
+    return numbers[~np.isnan(numbers)]
+
+
+def _mean(values: Row) -> float:
+    return float(values.mean()) if len(values) > 0 else math.nan
 
 
 def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> list[str]:
-    """Return each as "mean ± half-width", all with the same decimals, so that a column lines up.
+    """Return each as "mean ± half-width" or "mean [low, high]".
 
+    All have the same decimals, so that a column lines up.
     The narrowest half-width has two digits, but no mean has more than the significant digits: the
     large cost of a policy that fails must not hide the digits of the others. A `form`, such as
     ".2f", overrides this.
@@ -93,7 +287,12 @@ def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> li
         size = max(abs(one.mean), one.half_width if math.isfinite(one.half_width) else 0.0)
         most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
         shown = form or f".{max(0, min(wanted, most))}f"
-        texts.append(f"{number(one.mean, shown, sign)} ± {number(one.half_width, shown)}")
+        mean = number(one.mean, shown, sign)
+        if one.ends and math.isfinite(one.half_width):
+            low, high = (number(end, shown, sign) for end in one.ends)
+            texts.append(f"{mean} [{low}, {high}]")
+        else:
+            texts.append(f"{mean} ± {number(one.half_width, shown)}")
     return texts
 
 
@@ -117,7 +316,7 @@ def _exponent(value: float) -> int:
     return math.floor(math.log10(value)) if math.isfinite(value) and value > 0 else 0
 
 
-def _half_width(values: np.ndarray[tuple[int], np.dtype[np.float64]], level: float) -> float:
+def _half_width(values: Row, level: float) -> float:
     if len(values) < 2:
         return math.nan  # one value does not show the spread: it is unknown, not 0
     from scipy import stats  # a slow import, so only here
@@ -141,20 +340,38 @@ def by_episode(rows: pd.DataFrame, column: str = "cost") -> pd.Series[float]:
     return values
 
 
-def paired(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
-    """Return the interval of the mean of `a - b`, by episode, of two policies on the same tape.
+def differences(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost") -> Row:
+    """Return `a - b`, episode by episode, of two policies on the same tape, (episodes,).
 
-    The order of the rows does not matter. A pair with a nan is left out. Raises ValueError if the
-    two do not hold the same episodes (split, seed, episode).
+    The order of the rows does not matter. Raises ValueError if the two do not hold the same
+    episodes (split, seed, episode).
     """
     left, right = by_episode(a, column), by_episode(b, column)
-    unmatched = left.index.symmetric_difference(right.index)
-    if len(unmatched) > 0:
+    if not left.index.equals(right.index):
+        unmatched = left.index.symmetric_difference(right.index)
         raise ValueError(
             f"{len(unmatched)} episodes are in only one of the two, first {_episode(unmatched[0])};"
             " expected both on the same tape (equal split, seed and episodes)"
         )
-    return interval(left.to_numpy() - right.to_numpy(), level)
+    return np.asarray(left.to_numpy() - right.to_numpy(), dtype=np.float64)
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
+    """Return the interval of the mean of `a - b`, by episode, of two policies on the same tape.
+
+    A pair with a nan is left out. Raises ValueError as `differences` does.
+    """
+    return interval(differences(a, b, column), level)
+
+
+def skew_paired(
+    a: pd.DataFrame, b: pd.DataFrame, column: str = "cost", level: float = 0.95
+) -> Interval:
+    """Return the interval of the mean of `a - b`, by episode, that allows for skewness.
+
+    A pair with a nan is left out. Raises ValueError as `differences` does.
+    """
+    return skew_interval(differences(a, b, column), level)
 
 
 def familywise(level: float, k: int) -> float:

@@ -2,19 +2,32 @@
 
 from jitgym.distributions import SPLITS
 
-from .kpis import KPIS, USUAL, WITHIN, Kpi, headline_kpis, kpis, kpis_of, leading
+from .kpis import (
+    BY_COST,
+    KPIS,
+    USUAL,
+    WITHIN,
+    Kpi,
+    Leading,
+    headline_kpis,
+    kpis,
+    kpis_of,
+    leading,
+)
 from .layout import Layout, lay_out
 from .records import Plant
 from .rows import Slice
 from .tape import episode_keys
 
 __all__ = [
+    "BY_COST",
     "KPIS",
     "SPLITS",
     "USUAL",
     "WITHIN",
     "Kpi",
     "Layout",
+    "Leading",
     "Plant",
     "Slice",
     "episode_keys",

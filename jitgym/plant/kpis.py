@@ -6,9 +6,10 @@ is not defined (no demand, no work center) is nan, never 0 or infinity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -126,15 +127,35 @@ def headline_kpis(scenario: Scenario) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*scenario.words, *_asked_within(scenario)))) or USUAL
 
 
-def leading(scenario: Scenario) -> tuple[str, str]:
-    """Return the column of rows that the tables of a scenario lead with, and what it is called.
+class Leading(NamedTuple):
+    """The figure that the tables of a scenario lead with."""
+
+    column: str  # of rows: "cost" or "profit"
+    title: str  # in the words of the scenario
+    better: str  # "low" or "high"
+
+    @property
+    def best(self) -> str:
+        """What the best policy has: "lowest cost" or "highest profit"."""
+        return f"{self.better}est {self.column}"
+
+    def beside(self, kpis: Iterable[str]) -> list[str]:
+        """Return these KPIs, each once, without the leading figure itself."""
+        return [name for name in dict.fromkeys(kpis) if name != self.column]
+
+
+BY_COST = Leading("cost", "cost", "low")
+
+
+def leading(scenario: Scenario) -> Leading:
+    """Return the figure that the tables of a scenario lead with.
 
     That is the cost, or the profit if the scenario has a word for it: a plant that sells earns more
     than it spends, so its cost is negative and says little to a reader.
     """
     if "profit" in scenario.words and _has_prices(scenario):
-        return "profit", scenario.words["profit"]
-    return "cost", scenario.yardstick
+        return Leading("profit", scenario.words["profit"], "high")
+    return BY_COST._replace(title=scenario.yardstick)
 
 
 def _asked_within(scenario: Scenario) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jitgym.evaluate.results import plain
 from jitgym.evaluate.statistics import Interval, by_episode, interval, paired
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
-from jitgym.plant import USUAL, Kpi, headline_kpis, kpis_of, leading
+from jitgym.plant import USUAL, Kpi, Leading, headline_kpis, kpis_of, leading
 from jitgym.scenario import Scenario
 
 from .tables import KEPT, Column, Table
@@ -69,7 +69,7 @@ def comparison(
     steady = {names: not _grows(frames[names[0]]) for names in groups}
     tuned = [names for names in cheapest_first if set(names) & set(tuned_classics)]
     reference = next((names for names in tuned if steady[names]), ())
-    column, _ = leading(scenario)
+    column = leading(scenario).column
     kpis = dict.fromkeys((*headline_kpis(scenario), *USUAL))
 
     def compared(names: tuple[str, ...]) -> ComparisonRow:
@@ -171,13 +171,13 @@ def table(
 
     With `parameters` (policy -> name -> value) there is one more column, for a report.
     """
-    named, (column, yardstick) = kpis_of(scenario), leading(scenario)
-    shown = [name for name in headline_kpis(scenario) if name != column]
+    named, led = kpis_of(scenario), leading(scenario)
+    shown = led.beside(headline_kpis(scenario))
     most = DIFFERENCE - 1 if shown == list(USUAL) else DIFFERENCE + FIRST
     differences = any(row.difference for row in compared)
     columns = [
         Column("policy", importance=KEPT, align="left"),
-        Column(column, f"{yardstick} ± half-width", importance=KEPT),
+        Column(led.column, f"{led.title} ± half-width", importance=KEPT),
         Column(
             "difference",
             "difference to best tuned classic",
@@ -203,7 +203,7 @@ def table(
     ]
     title = scenario.title or scenario.name
     units = _units([named[name] for name in shown])
-    return Table(tuple(columns), rows, title, [*_legend(compared), *units, *notes])
+    return Table(tuple(columns), rows, title, [*_legend(compared, led), *units, *notes])
 
 
 def _kpi_column(kpi: Kpi, importance: int) -> Column:
@@ -225,11 +225,13 @@ def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]])
     )
 
 
-def _legend(compared: Sequence[ComparisonRow]) -> list[str]:
+def _legend(compared: Sequence[ComparisonRow], led: Leading) -> list[str]:
     if not compared:
         return []
     level, episodes = compared[0].cost.level, compared[0].episodes
     found = [f"±: {100 * level:g} % interval over {episodes} episodes; differences are paired."]
+    if any(row.difference for row in compared):
+        found.append(f"The reference is the tuned classic with the {led.best} on these episodes.")
     growing = [row.policy for row in compared if not row.is_steady]
     if growing:
         found.append(f"{'; '.join(growing)}: {NO_STEADY_STATE}.")

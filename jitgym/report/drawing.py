@@ -7,6 +7,9 @@ overlaps another. An arrow that passes a column has its own place there (Sugiyam
 with many boxes, similar ones (their neighbors are of the same kinds) share one box.
 
     scenario -> boxes and links -> Picture (places, nothing overlaps) -> SVG
+
+This layout is the same on every machine. Where Graphviz is installed, `dot` can lay out the graph
+instead; the boxes, their labels and colors are the same.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from jitgym.scenario import Scenario
 
+from . import dot
 from .wording import words_of_demand, words_of_item, words_of_source, words_of_work_center
 
 Point = tuple[float, float]
+Layout = Literal["own", "dot"]
 
 PALETTE = ("#1f6fb2", "#c2571a", "#2c7d4f", "#8a3f9e", "#a3342f", "#5b6770")
 OUTSIDE = "#333333"
@@ -83,22 +89,25 @@ class Link:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow with its path: points, joined by straight lines or (if bent) by curves."""
+    """An arrow with its path: a chain of straight lines and cubic Bezier curves."""
 
     link: Link
-    points: tuple[Point, ...]
+    start: Point
+    pieces: tuple[tuple[Point, ...], ...]  # a line is its end; a curve two controls and its end
 
     def samples(self, steps: int = 20) -> Iterator[Point]:
         """Yield points along it."""
-        for (x0, y0), (x1, y1) in pairwise(self.points):
+        first = self.start
+        for *controls, last in self.pieces:
             for k in range(steps + 1):
                 t = k / steps
-                middle = 0.5 * (x0 + x1)
-                if y0 == y1 or x0 == x1:
-                    yield x0 + t * (x1 - x0), y0 + t * (y1 - y0)
-                    continue
+                (bx, by), (cx, cy) = controls or (first, last)
                 a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
-                yield a * x0 + (b + c) * middle + d * x1, (a + b) * y0 + (c + d) * y1
+                yield (
+                    a * first[0] + b * bx + c * cx + d * last[0],
+                    a * first[1] + b * by + c * cy + d * last[1],
+                )
+            first = last
 
 
 @dataclass(frozen=True)
@@ -111,15 +120,28 @@ class Picture:
     height: float
 
 
-def draw(scenario: Scenario, path: Path) -> None:
-    """Write the drawing as SVG; the same scenario always gives the same file."""
-    path.write_text(as_svg(picture(scenario), scenario.title or scenario.name), encoding="utf-8")
+def draw(scenario: Scenario, path: Path, layout: Layout = "own") -> None:
+    """Write the drawing as SVG; in our own layout, the same scenario always gives the same file."""
+    found = picture(scenario, layout)
+    path.write_text(as_svg(found, scenario.title or scenario.name), encoding="utf-8")
 
 
-def picture(scenario: Scenario) -> Picture:
-    """Return the drawing of a scenario, with every box and arrow in its place."""
-    graph = Graph(*_put_together(*_parts(scenario)))
-    return graph.picture([*_work_centers(scenario), *_projects(scenario)])
+def picture(scenario: Scenario, layout: Layout = "own") -> Picture:
+    """Return the drawing of a scenario, with every box and arrow in its place.
+
+    Raises ScenarioError if the layout is "dot" and this program is not installed.
+    """
+    boxes, links = _put_together(*_parts(scenario))
+    below = [*_work_centers(scenario), *_projects(scenario)]
+    if layout == "dot":
+        return by_dot(boxes, links, below)
+    return Graph(boxes, links).picture(below)
+
+
+def expect_layout(layout: Layout) -> None:
+    """Raise ScenarioError if this layout needs a program that is not installed."""
+    if layout == "dot":
+        dot.program()
 
 
 # --- what is drawn --------------------------------------------------------------------------------
@@ -267,17 +289,12 @@ class Graph:
         self._stack()
         boxes, left, right = self._place()
         floor = max(box.y + box.height for box in boxes.values()) + GAP
-        arrows = [Arrow(link, self._way(link, boxes, left, right)) for link in self.ways]
+        arrows = [_bent(link, self._way(link, boxes, left, right)) for link in self.ways]
         for k, link in enumerate(self.returns):
             lane = floor + LANE * k
-            arrows.append(Arrow(link, self._way_back(link, boxes, left, right, lane)))
+            arrows.append(_bent(link, self._way_back(link, boxes, left, right, lane)))
         floor += LANE * len(self.returns)
-        width = right[-1]
-        placed = list(_rows(below, floor, max(width, 500.0)))
-        bottom = max([floor, *(box.y + box.height for box in placed)])
-        width = max([width, *(box.x + box.width for box in placed)])
-        everything = (*boxes.values(), *placed)
-        return Picture(everything, tuple(arrows), width + MARGIN, bottom + MARGIN)
+        return _framed(boxes.values(), arrows, below, right[-1], floor)
 
     def _rank(self) -> None:
         """Choose a column for each box, and give a passing arrow a passage in each between."""
@@ -505,6 +522,46 @@ def _rows(boxes: Iterable[Box], top: float, width: float) -> Iterator[Box]:
         tallest = max(tallest, box.text_height)
 
 
+def _bent(link: Link, points: Sequence[Point]) -> Arrow:
+    """Join points by straight lines, or by curves where neither x nor y stays the same."""
+
+    def piece(one: Point, other: Point) -> tuple[Point, ...]:
+        (x0, y0), (x1, y1) = one, other
+        middle = 0.5 * (x0 + x1)
+        is_straight = y0 == y1 or x0 == x1
+        return (other,) if is_straight else ((middle, y0), (middle, y1), other)
+
+    return Arrow(link, points[0], tuple(piece(one, other) for one, other in pairwise(points)))
+
+
+def _framed(
+    boxes: Iterable[Box], arrows: Iterable[Arrow], below: Sequence[Box], width: float, floor: float
+) -> Picture:
+    """Return the picture of a graph that ends at this width and floor, with boxes below it."""
+    placed = list(_rows(below, floor, max(width, 500.0)))
+    bottom = max([floor, *(box.y + box.height for box in placed)])
+    width = max([width, *(box.x + box.width for box in placed)])
+    return Picture((*boxes, *placed), tuple(arrows), width + MARGIN, bottom + MARGIN)
+
+
+def by_dot(boxes: Mapping[str, Box], links: Sequence[Link], below: Sequence[Box]) -> Picture:
+    """Return the picture of a graph that `dot` lays out, with the given boxes below it."""
+    sizes = {key: (box.text_width, box.text_height) for key, box in boxes.items()}
+    found = dot.lay_out(sizes, [(link.start, link.end) for link in links], GAP, GUTTER)
+    placed = []
+    for key, box in boxes.items():
+        (x, y), (width, height) = found.middles[key], sizes[key]
+        x, y = x + MARGIN - width / 2, y + MARGIN - height / 2
+        placed.append(replace(box, x=x, y=y, width=width, height=height))
+    arrows = []
+    for link, way in zip(links, found.ways, strict=True):
+        start, *rest = ((x + MARGIN, y + MARGIN) for x, y in way)
+        curves = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        arrows.append(Arrow(link, start, tuple(curves)))
+    width, height = found.size
+    return _framed(placed, arrows, below, width + MARGIN, height + MARGIN + GAP)
+
+
 # --- SVG ------------------------------------------------------------------------------------------
 
 
@@ -535,20 +592,17 @@ DASHES = {"solid": "", "dotted": ' stroke-dasharray="2 3"', "dashed": ' stroke-d
 
 
 def _arrow_as_svg(arrow: Arrow, head: str) -> str:
-    (x, y), *rest = arrow.points
-    way = [f"M{x:.1f},{y:.1f}"]
-    for x1, y1 in rest:
-        if y == y1 or x == x1:
-            way.append(f"L{x1:.1f},{y1:.1f}")
-        else:
-            middle = 0.5 * (x + x1)
-            way.append(f"C{middle:.1f},{y:.1f} {middle:.1f},{y1:.1f} {x1:.1f},{y1:.1f}")
-        x, y = x1, y1
+    way = [f"M{_coordinates([arrow.start])}"]
+    way += [f"{'C' if len(piece) > 1 else 'L'}{_coordinates(piece)}" for piece in arrow.pieces]
     color, dashes = arrow.link.color, DASHES[arrow.link.style]
     return (
         f'<path d="{" ".join(way)}" fill="none" stroke="{color}" stroke-width="1.3"'
         f'{dashes} marker-end="url(#{head})"/>'
     )
+
+
+def _coordinates(points: Iterable[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _box_as_svg(box: Box) -> list[str]:

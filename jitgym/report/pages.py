@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jitgym import catalog
+from jitgym import catalog, documents
 from jitgym._register import environment_id
 from jitgym.distributions import Distribution
 from jitgym.envs import CONTROLS
@@ -37,9 +37,12 @@ NO_RESULTS = ("cases.md", "glossary.md", "view.md")
 def results(name: str, folder: Path) -> list[tuple[str, str]]:
     """Return the pages in a folder that report on a scenario, as (title, link from a subfolder).
 
-    The link leads to the first section that names the scenario, or else to the page.
+    The link leads to the first section that names the scenario, or else to the page. No page
+    reports on a plant outside the catalog.
     """
-    found = []
+    found: list[tuple[str, str]] = []
+    if name not in catalog.names():
+        return found
     for path in sorted(set(folder.glob("*.md")) - {folder / page for page in NO_RESULTS}):
         title, anchor = "", ""
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -76,15 +79,15 @@ def slug(heading: str) -> str:
 
 
 def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the page of a catalog scenario as Markdown.
+    """Return the page of a scenario as Markdown.
 
     `drawing` is the file name of the picture; `reported` has (title, link) of pages with results.
     """
     layout = lay_out(scenario)
     lines = [f"# {scenario.title or scenario.name}", ""]
-    lines += [_header(scenario.name), ""]
+    lines += [*_header(scenario), ""]
     lines += [f"![The plant as a graph]({drawing})", ""]
-    lines += [f"- environment: `{environment_id(scenario.name)}`"]
+    lines += [f"- environment: {_environment(scenario)}"]
     lines += [f"- period: {scenario.period}; horizon: {_horizon(scenario)}"]
     lines += [f"- yardstick: {scenario.yardstick}; terms: {', '.join(layout.terms)}"]
     lines += [f"- tags: {', '.join(scenario.tags)}"]
@@ -135,7 +138,7 @@ def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] =
 
 
 def _reported(scenario: Scenario, reported: Sequence[tuple[str, str]]) -> list[str]:
-    own = f"`python scripts/compare.py {scenario.name}` compares policies on this plant."
+    own = f"`python scripts/compare.py {_given(scenario)}` compares policies on this plant."
     links = [f"- [{title}]({link})" for title, link in reported]
     return ["## Results", "", own, "", *([*links, ""] if links else [])]
 
@@ -152,11 +155,30 @@ def _words(scenario: Scenario) -> list[str]:
     return ["## How it is judged", "", *_table(head, rows)]
 
 
-def _header(name: str) -> str:
-    """The comment at the top of a scenario's file, as a paragraph."""
-    text = catalog.text(name).splitlines()
-    head = [line.removeprefix("#").strip() for line in text if line.startswith("#")]
-    return "\n".join(head)
+def _is_shipped(scenario: Scenario) -> bool:
+    return scenario.file in catalog.names()
+
+
+def _given(scenario: Scenario) -> str:
+    """What a user writes for this scenario: its name, or its file in the current folder."""
+    return Path(scenario.file).name
+
+
+def _environment(scenario: Scenario) -> str:
+    if _is_shipped(scenario):
+        return f"`{environment_id(scenario.name)}`"
+    return f'`gymnasium.make("jitgym/Plant-v0", scenario="{_given(scenario)}")`'
+
+
+def _header(scenario: Scenario) -> list[str]:
+    """The comments that begin in the first column of a scenario's file, as a paragraph."""
+    if _is_shipped(scenario):
+        text = catalog.text(scenario.file)
+    elif Path(scenario.file).is_file():
+        text = documents.read_text(Path(scenario.file))
+    else:
+        return []  # a family has no file
+    return [line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#")]
 
 
 def _horizon(scenario: Scenario) -> str:

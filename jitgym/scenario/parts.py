@@ -85,6 +85,11 @@ class UpDown(Part):
     fails: Probability
     repaired: Probability
 
+    @property
+    def up_share(self) -> float:
+        """The long-run share of periods in which it is up: r / (f + r)."""
+        return 1.0 if self.fails == 0 else self.repaired / (self.fails + self.repaired)
+
 
 class Quality(Part):
     """The quality of units that arrive; they are inspected on arrival.
@@ -101,6 +106,11 @@ class Quality(Part):
     drifted_defects: Probability = 1.0
     escapes: Probability = 0.0
     by_product: str | None = None
+
+    @property
+    def found(self) -> float:
+        """The share of units that inspection finds defective, without drift."""
+        return self.defects * (1.0 - self.escapes)
 
 
 class Partial(Part):
@@ -162,6 +172,11 @@ class Source(Part):
     partial: Partial | None = None
     commitment: Commitment | None = None
     pays_after: Nonnegative = 0.0  # periods until the supplier is paid
+
+    @property
+    def good_share(self) -> float:
+        """The mean share of the units that arrive that passes inspection, without drift."""
+        return 1.0 if self.quality is None else 1.0 - self.quality.found
 
     @property
     def smallest_order(self) -> float:
@@ -229,6 +244,12 @@ class Breakdown(UpDown):
     """
 
     per: Literal["period", "unit"] = "period"
+
+    def per_period(self, units: float) -> UpDown:
+        """Return the process with probabilities per period in which this many units are made."""
+        if self.per == "period":
+            return self
+        return UpDown(fails=1.0 - (1.0 - self.fails) ** units, repaired=self.repaired)
 
 
 class Overtime(Part):

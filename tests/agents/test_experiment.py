@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas
 import pytest
 
 from agents.studies import experiment as experiments
-from jitgym import ScenarioError
+from jitgym import ScenarioError, catalog
 from jitgym.catalog import load
 from jitgym.evaluate import Run
+from jitgym.plant import headline_kpis, kpis_of, leading
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = """\
@@ -44,7 +46,7 @@ def test_every_experiment_in_the_repository_can_be_read(file: Path) -> None:
         ("title: Small", "tile: Small", "line 1: tile: unknown key"),
     ],
 )
-def test_a_wrong_experiment_is_told_with_its_line(
+def test_a_wrong_experiment_is_refused_with_its_line(
     before: str, after: str, message: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "wrong.yaml"
@@ -72,7 +74,7 @@ def test_an_experiment_gives_gains_kpis_and_steps(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "rows.csv").exists()
 
 
-def test_a_gain_is_in_percent_of_each_references_cost_at_each_demand(tmp_path: Path) -> None:
+def test_a_gain_is_in_percent_of_the_cost_of_each_reference_at_each_demand(tmp_path: Path) -> None:
     file = tmp_path / "demands.yaml"
     file.write_text(
         SMALL.replace("steps: [1.3]", "demand: [1, 1.5]")
@@ -99,3 +101,30 @@ def test_a_gain_is_in_percent_of_each_references_cost_at_each_demand(tmp_path: P
                 else:
                     expected = 100 * (base - cost[name]) / abs(base)
                     assert float(shown.split("±")[0]) == pytest.approx(expected, abs=0.006)
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_the_table_of_an_experiment_leads_with_what_a_comparison_leads_with(name: str) -> None:
+    scenario = load(name)
+    led = leading(scenario)
+    plan = experiments.read_experiment(ROOT / "configs" / "experiments" / "tension.yaml")
+    kpis = plan.kpis_of(scenario)
+    one = pandas.DataFrame({"split": "test", "seed": 0, "episode": np.arange(4)})
+    one = one.assign(**dict.fromkeys(kpis, 0.5), cost=[-9.0, -11.0, -10.0, -10.0])
+    one = one.assign(profit=-one["cost"])
+    rows = pandas.concat([one.assign(policy="a (tuned)"), one.assign(policy="b (tuned)")])
+    found = experiments.kpi_table(rows, kpis, ["a (tuned)"], kpis_of(scenario), led)
+    names = [column.name for column in found.columns]
+    assert names[:2] == ["policy", led.column]
+    assert names.count(led.column) == 1
+    assert "cost" not in names[2:]
+    asked = {*headline_kpis(scenario), *plan.kpis} if scenario.words else {*plan.kpis}
+    assert set(names[3:]) == asked - {led.column}
+    assert found.rows[0][1].mean == (10.0 if led.column == "profit" else -10.0)
+
+
+def test_a_season_with_prices_leads_with_profit_margin_and_sell_through() -> None:
+    scenario = load("fast-fashion")
+    plan = experiments.read_experiment(ROOT / "configs" / "experiments" / "tension.yaml")
+    assert leading(scenario) == ("profit", "profit of the season", "high")
+    assert plan.kpis_of(scenario)[:2] == ["margin", "sell_through"]

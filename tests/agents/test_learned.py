@@ -53,7 +53,7 @@ def adapter(scenario: Any, number: int, control: Control = "orders") -> PlantVec
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_adapter_is_what_single_environments_in_stable_baselines_own_are(control: Control) -> None:
+def test_the_adapter_behaves_as_single_environments_in_dummy_vec_env(control: Control) -> None:
     scenario = jitgym.load("kanban-line", **SHORT)
     theirs = DummyVecEnv([lambda: Monitor(PlantEnv(scenario, control)) for _ in range(3)])
     ours = adapter(scenario, 3, control)
@@ -81,7 +81,7 @@ def assert_infos_agree(theirs: list[dict[str, Any]], ours: list[dict[str, Any]])
             assert {n: b["episode"][n] for n in a["kpi"]} == pytest.approx(a["kpi"], nan_ok=True)
 
 
-def test_adapter_answers_what_stable_baselines_asks() -> None:
+def test_the_adapter_answers_the_calls_of_stable_baselines() -> None:
     environments = adapter("lost-sales", 4)
     assert environments.get_attr("render_mode") == [None] * 4
     assert environments.get_attr("reward_scale", indices=[0, 2]) == [20.0, 20.0]
@@ -97,13 +97,13 @@ def test_adapter_answers_what_stable_baselines_asks() -> None:
     assert environments.plants.engine.split == "validate"
 
 
-def test_adapter_refuses_environments_that_reset_a_step_later() -> None:
+def test_the_adapter_refuses_environments_that_reset_a_step_later() -> None:
     with pytest.raises(ValueError, match="SAME_STEP"):
         PlantVecEnv(VectorPlant("lost-sales", 2))
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_policy_asks_for_what_its_net_gets_in_the_environment(control: Control) -> None:
+def test_a_learned_policy_asks_for_the_same_as_its_net_in_the_environment(control: Control) -> None:
     scenario = jitgym.load("kanban-line", **SHORT)
     spaces = Spaces(lay_out(scenario), control)
     policy = LearnedPolicy("ppo", spaces, decided_net(spaces))
@@ -140,7 +140,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ppo.Trained
     return folder, ppo.train(LOST_SALES, SMALL, folder, steps=20_000, references=references)
 
 
-def test_training_learns(trained: tuple[Path, ppo.Trained]) -> None:
+def test_a_training_lowers_the_cost(trained: tuple[Path, ppo.Trained]) -> None:
     _, found = trained
     layout = found.policy.layout
     spaces = Spaces(layout, found.policy.control)
@@ -153,7 +153,7 @@ def test_training_learns(trained: tuple[Path, ppo.Trained]) -> None:
     assert found.steps >= 20_000
 
 
-def test_loaded_policy_is_the_trained_one(trained: tuple[Path, ppo.Trained]) -> None:
+def test_a_loaded_policy_is_the_trained_one(trained: tuple[Path, ppo.Trained]) -> None:
     folder, found = trained
     policy = ppo.load(folder, LOST_SALES)
     rows = rollout(policy, LOST_SALES, episodes=8, split="validate")
@@ -161,7 +161,7 @@ def test_loaded_policy_is_the_trained_one(trained: tuple[Path, ppo.Trained]) -> 
     assert rows["cost"].mean() == found.cost
 
 
-def test_checkpoints_are_data(trained: tuple[Path, ppo.Trained]) -> None:
+def test_checkpoints_hold_only_data(trained: tuple[Path, ppo.Trained]) -> None:
     folder, _ = trained
     assert {path.name for path in folder.iterdir()} == {
         "agent.yaml", "best.pt", "last.pt", "tensorboard",
@@ -185,7 +185,7 @@ def test_tensorboard_shows_costs_kpis_and_references(trained: tuple[Path, ppo.Tr
     assert "custom_scalars__config__" in events.Tags()["tensors"]
 
 
-def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
+def test_a_training_that_is_interrupted_and_resumed_equals_an_uninterrupted_one(
     trained: tuple[Path, ppo.Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupting(*arguments: Any, **options: Any) -> Any:
@@ -209,7 +209,9 @@ def test_training_that_was_interrupted_and_resumed_is_the_uninterrupted_one(
             assert torch.equal(tensor, theirs[part][name]), name
 
 
-def test_training_does_not_begin_where_another_was(trained: tuple[Path, ppo.Trained]) -> None:
+def test_a_training_does_not_begin_in_the_folder_of_another(
+    trained: tuple[Path, ppo.Trained],
+) -> None:
     folder, _ = trained
     with pytest.raises(RunError, match="expected --resume, or a new folder"):
         ppo.train(LOST_SALES, SMALL, folder, steps=1)
@@ -217,7 +219,7 @@ def test_training_does_not_begin_where_another_was(trained: tuple[Path, ppo.Trai
         ppo.train(LOST_SALES, SMALL, folder, steps=30_000, seed=1, resume=True)
 
 
-def test_agent_is_refused_where_its_entries_mean_something_else(
+def test_an_agent_is_refused_where_its_entries_mean_something_else(
     trained: tuple[Path, ppo.Trained],
 ) -> None:
     folder, _ = trained
@@ -226,7 +228,7 @@ def test_agent_is_refused_where_its_entries_mean_something_else(
         ppo.load(folder, jitgym.load("lost-sales", lead_time=2))
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"agent\.yaml: no such file"):
         ppo.load(tmp_path, LOST_SALES)
     with pytest.raises(RunError, match=r"last\.pt: no such file"):
@@ -244,7 +246,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         ("minibatch: ", "minibatch: 7", "expected a divisor of environments x periods"),
     ],
 )
-def test_wrong_hyperparameters_are_told_with_their_line(
+def test_wrong_hyperparameters_are_refused_with_their_line(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     text = (ROOT / "configs/agents/ppo.yaml").read_text()
@@ -253,12 +255,12 @@ def test_wrong_hyperparameters_are_told_with_their_line(
         ppo.read_settings(tmp_path / "ppo.yaml")
 
 
-def test_settings_of_a_training_need_an_end(tmp_path: Path) -> None:
+def test_a_training_without_an_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(jitgym.ScenarioError, match="neither steps nor minutes"):
         ppo.train(LOST_SALES, SMALL, tmp_path)
 
 
-def test_import_of_agents_loads_no_torch() -> None:
+def test_importing_agents_loads_no_torch() -> None:
     program = "import agents, sys; print({'torch', 'stable_baselines3'} & set(sys.modules))"
     output = subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT)
     assert output.strip() == "set()"
@@ -284,7 +286,7 @@ def small_config(folder: Path) -> Path:
     return path
 
 
-def test_script_prints_one_json_object_and_keeps_its_run(
+def test_the_training_script_prints_one_json_object_and_keeps_its_run(
     script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -308,7 +310,7 @@ def test_script_prints_one_json_object_and_keeps_its_run(
     assert json.loads(capsys.readouterr().out)["steps"] >= 3000
 
 
-def test_script_trains_where_no_optimum_is_known(
+def test_the_training_script_works_where_no_optimum_is_known(
     script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--steps", 1, "--episodes", 8, "--config", small_config(tmp_path), "--json")
@@ -326,7 +328,7 @@ def test_script_trains_where_no_optimum_is_known(
         (["--resume", "--out", "runs/nowhere"], "last.pt: no such file"),
     ],
 )
-def test_script_tells_what_is_wrong_in_one_message(
+def test_the_training_script_reports_wrong_input_in_one_message(
     script: Any, options: list[object], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -426,16 +428,18 @@ DAMAGES = {
 }
 
 
+@pytest.fixture
+def stored(trained: tuple[Path, ppo.Trained], tmp_path: Path) -> Path:
+    """The folder of a trained agent, to be damaged."""
+    return Path(shutil.copytree(trained[0], tmp_path / "agent"))
+
+
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_agent_is_refused_with_its_file(
-    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
-) -> None:
-    folder = tmp_path / "agent"
-    shutil.copytree(trained[0], folder)
-    damage(folder)
+def test_a_damaged_agent_is_refused_with_its_file(damage: Any, stored: Path) -> None:
+    damage(stored)
     with pytest.raises(RunError) as caught:
-        agents.make("ppo", LOST_SALES, path=folder)
-    assert str(caught.value).startswith(str(folder))
+        agents.make("ppo", LOST_SALES, path=stored)
+    assert str(caught.value).startswith(str(stored))
     assert "\n" not in str(caught.value)
 
 
@@ -459,13 +463,9 @@ RESUMED = {
 
 
 @pytest.mark.parametrize("damage", RESUMED.values(), ids=RESUMED)
-def test_a_training_is_not_resumed_from_a_damaged_checkpoint(
-    damage: Any, trained: tuple[Path, ppo.Trained], tmp_path: Path
-) -> None:
-    folder = tmp_path / "agent"
-    shutil.copytree(trained[0], folder)
-    damage(folder)
+def test_a_training_is_not_resumed_from_a_damaged_checkpoint(damage: Any, stored: Path) -> None:
+    damage(stored)
     with pytest.raises(RunError) as caught:
-        ppo.train(LOST_SALES, SMALL, folder, steps=30_000, resume=True)
-    assert str(caught.value).startswith(str(folder / "last.pt"))
+        ppo.train(LOST_SALES, SMALL, stored, steps=30_000, resume=True)
+    assert str(caught.value).startswith(str(stored / "last.pt"))
     assert "\n" not in str(caught.value)

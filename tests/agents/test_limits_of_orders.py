@@ -65,7 +65,7 @@ def judged(scenario: Scenario) -> dict[str, tuple[float, float]]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_textbook_policy_is_absurd_where_orders_are_limited(seed: int) -> None:
+def test_no_textbook_policy_costs_three_times_the_best_where_orders_are_limited(seed: int) -> None:
     """None costs more than three times the best of them, and none has fill rate 0."""
     scenario = single(seed)
     found = judged(scenario)
@@ -124,7 +124,7 @@ def test_a_textbook_size_costs_about_as_much_as_base_stock(
     assert cost(name, scenario) <= 1.5 * cost("base-stock", scenario)
 
 
-def test_a_constant_order_is_one_that_can_be_placed() -> None:
+def test_a_constant_order_can_be_placed() -> None:
     """The nearest whole lots to 9.97 were 8, below the minimum of 10: nothing was ever granted."""
     customers = GEOMETRIC | {"unmet": "lost", "shortage_cost": 19}
     source = {"lot_size": 4, "minimum_order": 10, "lead_time": 2}
@@ -145,7 +145,7 @@ def test_a_constant_order_is_refused_where_base_stock_costs_far_less() -> None:
     assert not agents.why_not("constant", shop(source, customers | {"shortage_cost": 19}))
 
 
-def test_a_largest_order_that_is_seldom_needed_delays_no_plan() -> None:
+def test_a_maximum_order_that_is_rarely_reached_does_not_delay_the_plan() -> None:
     """MRP planned two periods instead of one, for units that hardly ever wait: 3.3 times."""
     source, customers = {"maximum_order": 36}, {"quantity": {"distribution": "poisson", "mean": 12}}
     scenario = shop(source, customers | {"shortage_cost": 4})
@@ -192,7 +192,7 @@ def best_level(scenario: Scenario, levels: range) -> float:
         {"partial": {"share": 0.4, "rest": "later"}},
     ],
 )
-def test_a_base_stock_level_covers_what_a_limit_of_orders_leaves_open(
+def test_a_base_stock_level_allows_for_limits_of_orders(
     source: dict[str, Any],
 ) -> None:
     """The level is within 15 % of the best one: before, lot 24 cost 73.7 instead of 12.6."""
@@ -200,14 +200,14 @@ def test_a_base_stock_level_covers_what_a_limit_of_orders_leaves_open(
     assert cost("base-stock", scenario) <= 1.15 * best_level(scenario, range(10, 60))
 
 
-def test_a_largest_order_is_sized_as_the_work_center_that_it_is() -> None:
+def test_a_maximum_order_is_sized_like_a_work_center_of_that_capacity() -> None:
     at_a_center = shop({"at": "shop", "time_per_unit": 1}, work_centers={"shop": {"time": 6}})
     same = agents.make("base-stock", at_a_center).parameters
     assert agents.make("base-stock", shop({"maximum_order": 6})).parameters == same
 
 
 @pytest.mark.parametrize("name", ["mrp", "conwip", "adaptive-kanban", "kanban", "constant"])
-def test_whoever_applies_orders_at_least_the_minimum(name: str) -> None:
+def test_every_policy_that_applies_orders_at_least_the_minimum(name: str) -> None:
     scenario = shop({"minimum_order": 20})
     if CLASSICS[name].why_not(scenario):
         assert name == "constant"
@@ -215,7 +215,7 @@ def test_whoever_applies_orders_at_least_the_minimum(name: str) -> None:
     assert cost(name, scenario) <= 2 * best_level(scenario, range(20, 45, 5))
 
 
-def test_a_salvage_value_of_nothing_is_one() -> None:
+def test_a_salvage_value_that_is_not_stated_counts_as_zero() -> None:
     """One season of Poisson 15, price 10, cost 4: F(S) = 6 / 10, so S is 16."""
     customers = {"unmet": "lost", "price": 10, "shortage_cost": 0}
     season = {"quantity": {"distribution": "poisson", "mean": 15}} | customers
@@ -224,7 +224,7 @@ def test_a_salvage_value_of_nothing_is_one() -> None:
     assert agents.make("base-stock", one).parameters == {"level": 16}
 
 
-def test_a_season_of_many_periods_loses_what_is_left_once() -> None:
+def test_a_unit_left_after_a_long_season_loses_its_value_once() -> None:
     """The holding cost is h + (c - v) / T: a unit that is left loses c - v once in T periods."""
     source = {"unit_cost": 4, "lead_time": 0}
     customers = {"unmet": "lost", "price": 10, "shortage_cost": 0}
@@ -234,7 +234,7 @@ def test_a_season_of_many_periods_loses_what_is_left_once() -> None:
     assert found[level] <= min(found.values()) + 0.02 * abs(min(found.values()))
 
 
-def test_a_ratio_above_9_999_is_no_other_ratio() -> None:
+def test_a_cost_ratio_above_9999_does_not_change_the_holding_cost() -> None:
     """h is 1, b is 90,000: the holding cost does not grow with the shortage cost."""
     fixed = {"shipment_cost": 64, "lead_time": 0}
     dear, dearer = (shop(fixed, {"shortage_cost": b}) for b in (9_000, 90_000))

@@ -115,7 +115,7 @@ def row_of(info: dict[str, Any], row: int) -> dict[str, Any]:
 @pytest.mark.parametrize("batch", [1, 7, 256])
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", SHORT)
-def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
+def test_environment_i_of_a_batch_is_the_single_environment_with_its_seed(
     name: str, control: str, batch: int
 ) -> None:
     steps = 2 * PERIODS + 3  # past the ends of two episodes
@@ -150,7 +150,9 @@ def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("control", CONTROLS)
-def test_the_vector_env_resets_as_gymnasiums_own(control: str, mode: AutoresetMode) -> None:
+def test_the_vector_environment_resets_as_those_of_gymnasium(
+    control: str, mode: AutoresetMode
+) -> None:
     ours = VectorPlant(WORKSHOP, num_envs=3, control=control, autoreset_mode=mode)
     theirs = SyncVectorEnv([lambda: PlantEnv(WORKSHOP, control=control)] * 3, autoreset_mode=mode)
     assert ours.action_space == theirs.action_space
@@ -212,7 +214,7 @@ def test_the_last_step_of_an_episode_is_the_same_in_both_autoreset_modes(
             np.testing.assert_array_equal(observation[i], single.reset()[0])
 
 
-def test_infos_become_lists_by_gymnasiums_wrapper() -> None:
+def test_the_wrapper_of_gymnasium_turns_infos_into_lists() -> None:
     envs = DictInfoToList(VectorPlant(WORKSHOP, num_envs=2))
     single = PlantEnv(WORKSHOP)
     envs.reset(seed=4)
@@ -222,7 +224,7 @@ def test_infos_become_lists_by_gymnasiums_wrapper() -> None:
         assert_same(infos[0], single.step(action[0])[-1])
 
 
-def test_a_mean_over_envs_does_not_depend_on_how_they_are_batched() -> None:
+def test_a_mean_over_environments_does_not_depend_on_how_they_are_batched() -> None:
     envs, halves = VectorPlant(WORKSHOP, num_envs=8), VectorPlant(WORKSHOP, num_envs=4)
     actions = random_actions(envs.single_action_space, 5, 8)
     envs.reset(seed=20)
@@ -252,7 +254,7 @@ def test_every_further_reset_is_the_next_episode_of_the_seed() -> None:
     assert played(env, seed=6) == episodes[0]
 
 
-def test_a_split_is_a_world_of_its_own_and_stays_until_another_is_given() -> None:
+def test_a_split_has_its_own_draws_and_stays_until_another_is_given() -> None:
     env = PlantEnv(WORKSHOP)
     worlds = {
         split: played(env, seed=6, options={"split": split})
@@ -283,7 +285,7 @@ def test_a_vector_reset_means_what_a_single_reset_means(seed: Any, options: dict
         assert rewards[:, i].tolist() == [single.step(action[i])[1] for action in actions]
 
 
-def test_without_a_seed_two_environments_live_in_different_worlds() -> None:
+def test_two_environments_without_a_seed_have_different_draws() -> None:
     assert played(PlantEnv(WORKSHOP)) != played(PlantEnv(WORKSHOP))
 
 
@@ -344,7 +346,7 @@ def arrays_in(outcome: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-def test_returned_arrays_are_the_callers_own(mode: AutoresetMode) -> None:
+def test_the_caller_owns_the_arrays_of_the_vector_environment(mode: AutoresetMode) -> None:
     env, touched = (VectorPlant(WORKSHOP, num_envs=3, autoreset_mode=mode) for _ in range(2))
     kept = [env.reset(seed=1)]
     touched.reset(seed=1)
@@ -365,7 +367,7 @@ def test_returned_arrays_are_the_callers_own(mode: AutoresetMode) -> None:
             np.testing.assert_array_equal(array, then)
 
 
-def test_the_single_envs_arrays_are_the_callers_own() -> None:
+def test_the_caller_owns_the_arrays_of_the_single_environment() -> None:
     env = PlantEnv(WORKSHOP)
     kept = [env.reset(seed=1)]
     before = copy.deepcopy(kept)
@@ -543,7 +545,7 @@ def test_more_than_128_choices_step_in_equal_multiples_of_lots(
 
 
 @pytest.mark.parametrize("control", ["cards", "base-stock"])
-def test_levels_are_one_local_level_a_source(control: str) -> None:
+def test_the_control_by_levels_has_one_local_level_per_source(control: str) -> None:
     scenario = SHORT["kanban-line"]
     env = PlantEnv(scenario, control=control)
     highs = [entry.high for entry in env.action_entries]
@@ -569,20 +571,20 @@ def test_a_source_that_is_asked_beyond_its_own_maximum_is_granted_its_maximum() 
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_gymnasiums_checker_passes(name: str, control: str) -> None:
+def test_the_checker_of_gymnasium_passes(name: str, control: str) -> None:
     check_env(gymnasium.make(name, control=control).unwrapped)
 
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_stable_baselines_checker_passes(name: str, control: str) -> None:
+def test_the_checker_of_stable_baselines_passes(name: str, control: str) -> None:
     from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
     check_env_of_sb3(gymnasium.make(name, control=control))
 
 
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_make_vec_makes_the_native_vector_env(name: str) -> None:
+def test_make_vec_makes_the_native_vector_environment(name: str) -> None:
     for mode in ("NextStep", "SameStep"):
         envs = gymnasium.make_vec(name, num_envs=2, autoreset_mode=AutoresetMode(mode))
         assert isinstance(envs.unwrapped, VectorPlant)
@@ -614,7 +616,7 @@ def test_an_unknown_reset_option_is_refused(make: Any, options: dict[str, Any]) 
         make(WORKSHOP).reset(seed=0, options=options)
 
 
-def test_what_cannot_be_made_is_refused() -> None:
+def test_an_environment_with_wrong_arguments_is_refused() -> None:
     with pytest.raises(jitgym.ScenarioError, match="orders-discrete"):
         PlantEnv(WORKSHOP, control="orders-box")
     with pytest.raises(ValueError, match="NEXT_STEP"):
@@ -634,7 +636,7 @@ def test_a_step_before_the_first_reset_is_refused(make: Any) -> None:
         env.step(env.action_space.sample())
 
 
-def test_render_shows_every_cell_of_the_view() -> None:
+def test_rendering_shows_every_cell_of_the_view() -> None:
     env = gymnasium.make("jitgym/KanbanLine-v0", render_mode="ansi")
     env.reset(seed=0)
     text = env.render()
@@ -647,7 +649,7 @@ def test_render_shows_every_cell_of_the_view() -> None:
 @pytest.mark.parametrize("name", SHORT)
 @pytest.mark.parametrize("store", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 @pytest.mark.parametrize("make", [PlantEnv, VectorPlant])
-def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: str) -> None:
+def test_a_stored_environment_continues_where_it_was(make: Any, store: Any, name: str) -> None:
     env = make(SHORT[name])
     batched = isinstance(env, VectorPlant)
     space = env.single_action_space if batched else env.action_space
@@ -715,7 +717,7 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: str) -> None:
+def test_an_action_that_is_not_a_number_is_refused_before_anything_changes(control: str) -> None:
     env = PlantEnv("lost-sales", control=control)
     env.reset(seed=1)
     before = env.engine.state.copy()
@@ -746,6 +748,6 @@ def test_a_refused_reset_option_changes_nothing() -> None:
         assert env.engine.split == "train"
 
 
-def test_units_are_no_control_of_an_environment() -> None:
+def test_units_are_refused_as_control_of_an_environment() -> None:
     with pytest.raises(jitgym.ScenarioError, match="control 'asked' is unknown"):
         PlantEnv("lost-sales", control="asked")

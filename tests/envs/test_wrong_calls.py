@@ -145,7 +145,7 @@ def test_a_refused_step_changes_nothing(kind: type, scenario: Any, control: str)
     assert_undisturbed(env, twin, actions)
 
 
-def test_one_wrong_row_moves_no_other() -> None:
+def test_one_wrong_row_changes_no_other_row() -> None:
     env, twin, actions = made(VectorPlant, WORKSHOP, "orders")
     assert_same(env.reset(seed=11), twin.reset(seed=11))
     for row in range(ENVS):
@@ -167,7 +167,7 @@ def test_one_wrong_row_moves_no_other() -> None:
         {"no_such_parameter": 1},
     ],
 )
-def test_what_cannot_be_made_is_refused_by_make_vec(given: dict[str, Any]) -> None:
+def test_make_vec_refuses_wrong_arguments(given: dict[str, Any]) -> None:
     given = {"num_envs": 2} | given
     with pytest.raises(ValueError, match="expected"):
         gymnasium.make_vec("jitgym/LostSales-v0", **given)
@@ -178,7 +178,7 @@ def test_what_cannot_be_made_is_refused_by_make_vec(given: dict[str, Any]) -> No
     "name",
     ["scenario", "layout", "spaces", "engine", "reward_scale", "observation_names"],
 )
-def test_what_an_environment_is_made_of_cannot_be_set(kind: type, name: str) -> None:
+def test_scenario_and_control_of_an_environment_cannot_be_replaced(kind: type, name: str) -> None:
     env, twin, actions = made(kind, WORKSHOP, "orders")
     assert_same(env.reset(seed=11), twin.reset(seed=11))
     with pytest.raises(
@@ -190,7 +190,7 @@ def test_what_an_environment_is_made_of_cannot_be_set(kind: type, name: str) -> 
 
 
 @pytest.mark.parametrize("kind", [PlantEnv, VectorPlant])
-def test_the_largest_seeds_and_episodes_are_worlds_like_any_other(kind: type) -> None:
+def test_the_largest_seeds_and_episodes_work_like_any_other(kind: type) -> None:
     env, _, actions = made(kind, WORKSHOP, "orders")
     most = 2**63 - 1 if kind is PlantEnv else 2**63 - ENVS
     first, _ = env.reset(seed=most, options={"episode": 2**62})
@@ -200,7 +200,7 @@ def test_the_largest_seeds_and_episodes_are_worlds_like_any_other(kind: type) ->
     assert_same(env.reset(seed=most, options={"episode": 2**62})[0], first)
 
 
-def test_numpy_numbers_are_numbers() -> None:
+def test_numpy_numbers_are_accepted_as_numbers() -> None:
     env = PlantEnv(WORKSHOP)
     assert_same(env.reset(seed=np.int64(4)), PlantEnv(WORKSHOP).reset(seed=4))
     envs = VectorPlant(WORKSHOP, num_envs=np.int32(2))
@@ -279,7 +279,7 @@ def test_a_refused_call_of_the_adapter_changes_nothing() -> None:
         {"split": None},
     ],
 )
-def test_a_rollout_names_what_it_cannot_take(call: dict[str, Any]) -> None:
+def test_a_rollout_names_the_argument_that_it_refuses(call: dict[str, Any]) -> None:
     def nothing(view: np.ndarray) -> np.ndarray:
         return np.zeros((len(view), len(WORKSHOP.sources)))
 

@@ -24,7 +24,7 @@ ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost", "saturated")
 """What else a row says."""
 
 
-def test_no_term_is_named_as_a_kpi_or_as_another_column() -> None:
+def test_no_term_has_the_name_of_a_kpi_or_of_another_column() -> None:
     scenario = plant(within=list(range(LONGEST_WAIT + 1)))
     assert len(kpis_of(scenario)) == len(KPIS) + LONGEST_WAIT + 1
     names = Counter([*TERMS, *kpis_of(scenario), *ABOUT])

@@ -67,14 +67,8 @@ class OrderUpToForecast(Acting):
     def up_to_forecast(self, state: Array, forecasts: Array) -> Array:
         """Return the asks with these forecasts of demand per period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
-        levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
+        levels = order_up_to(forecasts @ self.plan.units, self._periods, safety, self._deviations)
         return self.plan.up_to(state, levels + self._below)
-
-    @cached_property
-    def _units(self) -> Array:
-        """Units of each source's item per unit of each demand, (demands, sources)."""
-        demands = self.layout.scenario.demands
-        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
     @cached_property
     def _periods(self) -> Array:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -41,9 +41,9 @@ from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
 from ..adaptive.smoothed import weight_parameter, why_not
-from ..base.acting import Acting, acting
+from ..base.acting import acting, add_due
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import LONGEST, Forecasts
+from ..base.forecasting import LONGEST, Forecasting
 
 SAFETY = 1.64
 
@@ -89,18 +89,8 @@ def releases(
 
 
 @dataclass(frozen=True, eq=False)
-class Mrp(Acting):
+class Mrp(Forecasting):
     """The plan of every item; the memory holds the forecasts."""
-
-    forecasts: Forecasts = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the forecasts of this plant."""
-        object.__setattr__(self, "forecasts", Forecasts(self.layout))
-
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self.forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Update the forecasts, make the plan, and return what it releases now."""
@@ -136,7 +126,7 @@ class Mrp(Acting):
                     np.broadcast_to(periods, (batch,)),
                     source.lot_size,
                 )
-                planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
+                planned = whole_up(planned / (source.good_share or 1.0) / source.lot_size)
                 planned *= source.lot_size
                 least = self.plan.stages[k].smallest_order  # nothing below it would be granted
                 planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
@@ -148,17 +138,13 @@ class Mrp(Acting):
     def _due(self, state: Array, item: str, asked: Array) -> Array:
         """Units of an item that were ordered, or are reworked now, by the period they are due."""
         scenario = self.layout.scenario
-        parts = {part.name: part for part in self.layout.state}
         due = np.zeros((len(state), self._horizon))
         for name in scenario.sources_of(item):
-            lead, part = self._leads[name], parts[f"{name}.in_process"]
-            for age in range(1, part.size):
-                when = min(max(lead - age, 0), self._horizon - 1)
-                due[:, when] += state[:, part.start + age]
-            whole = min(lead, self._horizon - 1)
-            due[:, whole] += self.plan.total(state, f"{name}.unshipped")
+            lead = self._leads[name]
+            add_due(self.layout, state, name, due, lead)
             if name in scenario.rework and name != primary(scenario, item):
-                due[:, whole] += asked[:, list(scenario.sources).index(name)]
+                when = min(lead, self._horizon - 1)
+                due[:, when] += asked[:, list(scenario.sources).index(name)]
         return due
 
     @cached_property
@@ -213,12 +199,6 @@ def primary(scenario: Scenario, item: str) -> str:
             scenario.mean_lead_time(name),
         ),
     )
-
-
-def good_share(scenario: Scenario, source: str) -> float:
-    """Return the share of what a source makes that passes inspection; 1 if nothing passes."""
-    quality = scenario.sources[source].quality
-    return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes) or 1.0
 
 
 @compiled

@@ -64,7 +64,7 @@ def why_not(scenario: Scenario) -> str:
 
 def cells_of(layout: Layout) -> dict[str, dict[int, float]]:
     """Return cell of the rule -> {cell of the state: units}, latest order to oldest stock."""
-    parts = {part.name: part for part in layout.state}
+    parts = layout.named
     (item,), (source,) = layout.scenario.items, layout.scenario.sources
     coming, stock = parts[f"{source}.in_process"], parts[f"{item}.stock"]
     cells = {}

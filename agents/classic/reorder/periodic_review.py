@@ -26,7 +26,7 @@ from jitgym.control.masses import compound
 from jitgym.control.sizing import Stage, bounded_level, outside_suppliers, stages
 from jitgym.scenario import Scenario, economic_order_quantity
 
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import Acting, acting
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 from . import eoq
@@ -51,8 +51,7 @@ class PeriodicReview(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the orders, (batch, sources) in units; without a review they are 0."""
-        levels = in_scenario_order(self.layout, self._levels) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
+        asked = self.plan.up_to_local(state, self._levels)
         every = self.values["interval"]
         asked[:, self._suppliers] *= np.mod(memory, every) == 0
         memory += 1

@@ -1,0 +1,187 @@
+"""The start of a learner: the tuned classic policy with the lowest cost on the split `tune`.
+
+Candidates are policies whose levels, cards or batches a net can correct, the most specialized ones
+first (`SUITED`). Those that cost more than `WORST` times the cheapest by textbook sizing are left
+out, at most five are tuned, and the tuned ones run again on episodes that no tuning has used; the
+cheapest one there is the start. Policies whose orders are themselves limited or fitted (caps,
+constant orders, linear rules, myopic orders) are rivals in a table but no start: where a cap
+decides, a moved level changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jitgym.control import Policy
+from jitgym.documents import write_whole
+from jitgym.evaluate import rollout
+from jitgym.plant import lay_out
+from jitgym.plant.machine_code import cache_folder
+from jitgym.scenario import Scenario
+
+from .. import classic
+from ..tuning.search import tune
+
+SUITED = (
+    "regime-base-stock",
+    "conwip-hot",
+    "heijunka-milk-run",
+    "heijunka",
+    "can-order",
+    "seasonal-base-stock",
+    "bayesian-base-stock",
+    "capped-dual-index",
+    "dual-index",
+    "extended-kanban",
+    "s-S",
+    "r-nQ",
+    "eoq",
+    "base-stock",
+)
+"""The candidates: policies for what is special about a plant come before general ones."""
+
+FOR_FIXED_COSTS = ("s-S", "r-nQ", "eoq")
+"""Candidates only where an order has a fixed cost; elsewhere they are base-stock."""
+
+WORST = 3.0  # times the cheapest: textbook sizes above it do not become the best by tuning
+MOST = 5  # candidates that are tuned
+SCREENED = 20_000  # periods of each candidate with textbook sizes
+JUDGED = 200_000  # periods of each tuned candidate, on episodes that no tuning has used
+FRESH = 3_000_017  # added to the seed for these episodes; tuning uses the seed and + 1,000,003
+
+
+@dataclass(frozen=True)
+class Start:
+    """The classic policy that a learner starts from."""
+
+    policy: Policy
+    name: str  # in the registry of classics
+    parameters: dict[str, Any]
+    tried: dict[str, float]  # tuned candidate -> its cost on the fresh episodes of `tune`
+    periods: int  # simulated to find it
+    seconds: float  # CPU seconds to find it
+
+
+def find(scenario: Scenario, seed: int = 0, *, progress: bool = False) -> Start:
+    """Return the start of a scenario; it is kept on disk and found at once the next time."""
+    place = _place(scenario, seed)
+    if (known := _read(place, scenario)) is not None:
+        return known
+    began, periods, tried = time.process_time(), 0, {}
+    found: dict[str, dict[str, Any]] = {}
+    for name in candidates(scenario, seed):
+        tuned = tune(name, scenario, seed, progress=progress)
+        periods += tuned.tuning.periods
+        tried[name] = _cost(tuned, scenario, seed + FRESH, JUDGED)
+        periods += JUDGED
+        found[name] = tuned.parameters
+    best = min(tried, key=lambda name: tried[name])
+    start = Start(
+        made(best, scenario, found[best]),
+        best,
+        found[best],
+        tried,
+        periods,
+        time.process_time() - began,
+    )
+    _write(place, start)
+    return start
+
+
+def candidates(scenario: Scenario, seed: int = 0) -> list[str]:
+    """Return the candidates that are tuned, at most five."""
+    plain = not any(s.shipment_cost or s.setup_cost or s.carrier for s in scenario.sources.values())
+    fitting = [
+        name
+        for name in SUITED
+        if not (plain and name in FOR_FIXED_COSTS) and not classic.find(name).why_not(scenario)
+    ]
+    costs = {
+        name: _cost(classic.make(name, scenario, {}), scenario, seed + FRESH, SCREENED)
+        for name in fitting
+    }
+    least = min(costs.values())
+    reach = least + (WORST - 1.0) * abs(least)
+    return [name for name in fitting if costs[name] <= reach][:MOST]
+
+
+def _cost(policy: Policy, scenario: Scenario, seed: int, periods: int) -> float:
+    episodes = max(2, periods // scenario.horizon.of_split("tune")[0])
+    return float(rollout(policy, scenario, episodes, seed, "tune")["cost"].mean())
+
+
+def made(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
+    """Return a tuned classic from its parameters. Raises ScenarioError if they do not fit."""
+    found = classic.applicable(name, scenario)
+    values = classic.values_of(name, found.parameters(scenario), parameters)
+    return found.build(f"{name} (tuned)", lay_out(scenario), values)
+
+
+def _place(scenario: Scenario, seed: int) -> Path | None:
+    """Return the file of a start: named after the scenario, the seed, and the code that tunes."""
+    if (folder := cache_folder()) is None:
+        return None
+    written = json.dumps(scenario.document(), sort_keys=True, default=str)
+    digest = hashlib.sha256(f"{written}{seed}{_code()}".encode()).hexdigest()
+    return folder / "starts" / f"{digest[:32]}.json"
+
+
+@cache
+def _code() -> str:
+    """Return the digest of all code on which a start depends."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for folder in ("jitgym", "agents/classic", "agents/tuning", "agents/learned/start.py"):
+        place = root / folder
+        files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+        for file in files:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(place: Path | None, scenario: Scenario) -> Start | None:
+    if place is None:
+        return None
+    try:
+        data = json.loads(place.read_text(encoding="utf-8"))
+        policy = made(data["name"], scenario, data["parameters"])
+        tried = {str(name): float(cost) for name, cost in data["tried"].items()}
+        return Start(
+            policy,
+            str(data["name"]),
+            data["parameters"],
+            tried,
+            int(data["periods"]),
+            float(data["seconds"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _write(place: Path | None, start: Start) -> None:
+    if place is None:
+        return
+    data = {
+        "name": start.name,
+        "parameters": start.parameters,
+        "tried": start.tried,
+        "periods": start.periods,
+        "seconds": start.seconds,
+    }
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, json.dumps(data, default=_plain))
+    except OSError:
+        return  # a start that cannot be kept is found again
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -1,0 +1,91 @@
+"""How a training is judged: once, on the split `test`, beside the classic that it started from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jitgym import exact
+from jitgym.evaluate import Interval, rollout, skew_interval
+from jitgym.evaluate.statistics import differences
+from jitgym.scenario import Scenario
+
+from ..learned.training import Trained
+from .comparison import solved
+
+if TYPE_CHECKING:
+    import pandas
+
+MEMORY = 500e6
+"""Bytes that the exact cost of a learned policy may take."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A training on the split `test`."""
+
+    trained: Trained
+    rows: pandas.DataFrame  # of the learned policy
+    start_rows: pandas.DataFrame
+    cost: Interval  # by the scenario's yardstick, in money
+    start_cost: Interval
+    difference: Interval  # learned minus start, paired by episode
+    gap: float | None  # exact cost over the exact optimum - 1; None where it cannot be had
+    start_gap: float | None
+    optimum: float | None  # the exact optimum, or None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data; the keys are those of `scripts/train.py --json`."""
+        trained = self.trained
+        return {
+            "policy": trained.policy.name,
+            "start": trained.start.name,
+            "start_parameters": trained.start.parameters,
+            "start_cost": self.start_cost.mean,
+            "cost": self.cost.mean,
+            "interval": [self.cost.low, self.cost.high],
+            "difference": self.difference.mean,
+            "difference_interval": [self.difference.low, self.difference.high],
+            "gap": self.gap,
+            "start_gap": self.start_gap,
+            "kept": trained.kept,
+            "headroom": trained.headroom,
+            "gates": [verdict.as_dict() for verdict in trained.verdicts],
+            "periods": trained.periods,
+            "seconds": trained.seconds,
+            "tuning_seconds": trained.start.seconds,
+            "folder": None if trained.folder is None else str(trained.folder),
+        }
+
+
+def judged(trained: Trained, scenario: Scenario, episodes: int = 256, seed: int = 0) -> Judgement:
+    """Return the judgement on episodes 0 to `episodes` - 1 of a seed of `test`."""
+    rows = rollout(trained.policy, scenario, episodes, seed)
+    before = rollout(trained.start.policy, scenario, episodes, seed)
+    optimum, gap, start_gap = gaps(trained, scenario)
+    return Judgement(
+        trained,
+        rows,
+        before,
+        skew_interval(rows["cost"]),
+        skew_interval(before["cost"]),
+        skew_interval(differences(rows, before)),
+        gap,
+        start_gap,
+        optimum,
+    )
+
+
+def gaps(trained: Trained, scenario: Scenario) -> tuple[float | None, float | None, float | None]:
+    """Return the exact optimum and the exact gaps of the learned policy and its start, or None."""
+    solution, _ = solved(scenario)
+    if solution is None or not solution.cost:
+        return None, None, None
+    found: list[float | None] = []
+    for policy in (trained.policy, trained.start.policy):
+        try:
+            cost = exact.evaluate(policy, scenario, memory=MEMORY).cost
+            found.append((cost - solution.cost) / abs(solution.cost))
+        except (exact.NotFinite, exact.TooLarge):
+            found.append(None)
+    return solution.cost, found[0], found[1]
