@@ -213,7 +213,7 @@ def test_many_numbers_of_a_rule_are_searched_coarsely_on_fewer_episodes(
                     self.tried.add(point)
                 self.cost[point] = float(np.abs(point).sum())
 
-    plant = brief(scenario)
+    plant = brief(scenario, 60)
     layout, classic = lay_out(plant), CLASSICS[name]
     space = Space(classic.parameters(plant), roles(plant))
     list(search(Counted(classic, layout, space, 0, 10), seed=0))
