@@ -20,8 +20,9 @@ does, the next best are tried, and the last steps are done on those episodes.
 For a policy that improves another by simulation (`look_ahead`), the other one is tuned instead.
 
 If there are more than six numbers, groups of them move (`space`): the first sample scales groups,
-and moves that helped alone are then tried together. All but the finest steps then run on fewer
-episodes. A search ends when its budget is used up.
+and one group or one number moves before pairs of groups do. Then numbers move together: those whose
+own moves helped, and all of them toward the bottoms of parabolas through their moves. All but the
+finest steps of a compiled rule run on fewer episodes. A search ends when its budget is used up.
 """
 
 from __future__ import annotations
