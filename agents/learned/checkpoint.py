@@ -202,7 +202,7 @@ def read_tensors(path: Path) -> Stored:
     return stored
 
 
-def expect_like(stored: object, known: object, path: Path, *place: object) -> None:
+def expect_like(stored: object, known: object, path: Path | str, *place: object) -> None:
     """Raise RunError unless `stored` has the same parts, shapes and types as `known`.
 
     Numbers must be finite, except for those that are infinite in `known`.

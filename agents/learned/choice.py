@@ -24,4 +24,4 @@ class Settings(Budgeted):
 def choose(problem: Problem, settings: Settings) -> list[Learning]:
     """Return the learners to try, in order."""
     found = [find(name) for name in settings.learners]
-    return [Learning(each.name, each.module, each.read_settings()) for each in found]
+    return [Learning(each, each.read_settings()) for each in found]

@@ -64,7 +64,7 @@ class SeasonalBaseStock(Acting):
         safety = in_scenario_order(self.layout, self.values["safety"], self._moved)
         mean = self._means[periods_passed(self.layout, state) % len(self._means)]
         deviation = self._deviations * np.sqrt(mean / np.maximum(self._means.mean(axis=0), 1e-9))
-        levels = mean + safety * deviation + self._least
+        levels = mean + safety * deviation + self._peaks + self._least
         local = self.values.get("levels", np.zeros((1, 0)))
         stay = in_scenario_order(self.layout, local, self._made) @ self.plan.to_echelon
         return np.where(self._is_made, stay, levels)
@@ -89,6 +89,11 @@ class SeasonalBaseStock(Acting):
     @cached_property
     def _deviations(self) -> Array:
         return np.array([stage.uncertainty for stage in self.plan.stages])
+
+    @cached_property
+    def _peaks(self) -> Array:
+        """Units that must be ordered ahead of known peaks above the capacity, (sources,)."""
+        return np.array([stage.peak_wait for stage in self.plan.stages])
 
     @cached_property
     def _means(self) -> Array:

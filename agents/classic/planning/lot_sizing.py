@@ -103,7 +103,12 @@ def horizon(stage: Stage) -> int:
 def lead_time(stage: Stage) -> int:
     """Return how many whole periods pass before those that an order placed now can serve."""
     usual = mean_of(stage.demand)
-    return max(round(mean_of(stage.lead_time_demand) / usual) - 1, 0) if usual else 0
+    if not usual:
+        return 0
+    periods = mean_of(stage.lead_time_demand) / usual - 1
+    # Without safety stock, the plan has to cover all of a wait that is certain.
+    is_covered = stage.uncertainty > 1e-9
+    return max(round(periods) if is_covered else int(whole_up(periods)), 0)
 
 
 def why_not(scenario: Scenario) -> str:

@@ -12,9 +12,9 @@ several sources, the plan uses the cheapest. Rework is pushed whenever there is 
 
 Textbook sizing: the planned lead time is the mean lead time and the mean wait for the work center
 (`Stage.queue`). Safety stock is z times the standard deviation of demand over this time and one
-period. For sold items z is 1.64 (95 %), or more where base-stock holds more because a shortage is
-expensive; for other items z is 0. An order from an outside supplier covers as many periods as the
-economic order quantity does. Quantities are in units.
+period. For sold items z is 1.64 (95 %), but between the safety factor of base-stock, which depends
+on the cost of a shortage, and 1 above it; for other items z is 0. An order from an outside supplier
+covers as many periods as the economic order quantity does. Quantities are in units.
 
 >>> net, release = plan([20, 20, 20, 20], on_hand=30, receipts=[0, 15], lead_time=1, periods=2)
 >>> net
@@ -183,7 +183,7 @@ def planned_lead_time(stage: Stage) -> int:
     least = 1 if stage.scenario.consumers_of(stage.item) else 0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     wait = stage.flow_time - 1.0 - lead_time
-    if stage.scenario.sources[stage.source].at is None:
+    if stage.scenario.sources[stage.source].at is None and stage.uncertainty > 1e-9:
         wait = round(wait)  # behind a largest order most units wait for none
     return max(int(whole_up(lead_time + wait)), least)
 
@@ -229,13 +229,16 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _safety(stage: Stage) -> float:
-    """Return the safety factor for 95 %, or that of the base-stock level if it is higher."""
+    """Return the safety factor for 95 %, between that of the base-stock level and 1 above it."""
     lead_time = planned_lead_time(stage)
     deviation = _deviation(stage, lead_time)
     if deviation < 1e-9:
         return SAFETY
     level = bounded_level(stage.surprises, *stage.ratios)
-    return max(SAFETY, round((level - stage.requirement * (lead_time + 1)) / deviation, 2))
+    factor = round((level - stage.requirement * (lead_time + 1)) / deviation, 2)
+    if stage.scenario.is_made_to_order(stage.item):
+        return max(SAFETY, factor)
+    return max(min(SAFETY, factor + 1.0), factor)
 
 
 def _lasts(stage: Stage) -> float:

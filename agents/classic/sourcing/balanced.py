@@ -25,6 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
+from jitgym.control.costs import NEARLY_ALL
 from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
@@ -138,7 +139,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     from scipy.special import ndtri  # imported here, because it is slow
 
     at = stages(scenario)
-    ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, 0.99)) for name in at}
+    ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, NEARLY_ALL)) for name in at}
     stores = [name for name in at if scenario.sources[name].consumes]
     z = float(ndtri(np.mean([ratios[name] for name in at if name not in stores])))
     z_store = float(ndtri(np.mean([ratios[name] for name in stores])))

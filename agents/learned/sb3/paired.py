@@ -409,8 +409,9 @@ class PairedSession:
         }  # fmt: skip
 
     def restore(self, stored: Stored) -> None:
-        """Go on from a snapshot."""
+        """Go on from a snapshot. Raises RunError if it does not fit."""
         model = self.model
+        expect_like(stored, self._known(), "session")
         model.policy.load_state_dict(stored["policy"])
         model.policy.optimizer.load_state_dict(stored["optimizer"])
         herd = {name: part.numpy() for name, part in stored["herd"].items()}
@@ -425,6 +426,25 @@ class PairedSession:
         model.scale, model.periods = stored["scale"], stored["periods"]
         model.num_timesteps, model._n_updates = stored["steps"], stored["model_updates"]
         self.updates = stored["updates"]
+
+    def _known(self) -> Stored:
+        """Return a snapshot like those that are stored, after the first step of Adam."""
+        policy: Any = self.model.policy
+        trained = {
+            id(weight)
+            for part in (policy.mlp_extractor.policy_net, policy.action_net)
+            for weight in part.parameters()
+        }
+        groups = policy.optimizer.param_groups
+        weights = [weight for group in groups for weight in group["params"]]
+        one = {"step": torch.tensor(0.0)}
+        state = {
+            k: one | {"exp_avg": weight.detach(), "exp_avg_sq": weight.detach()}
+            for k, weight in enumerate(weights)
+            if id(weight) in trained
+        }
+        known = self.snapshot()
+        return known | {"optimizer": known["optimizer"] | {"state": state}}
 
 
 def numpy_state() -> Stored:
