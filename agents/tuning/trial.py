@@ -32,6 +32,8 @@ PERIODS = 100_000  # periods per candidate in the search; fewer with more than F
 FEW_SOURCES = 4
 FINER = 2.0  # factor of the periods if the numbers are real
 SLOWER = 0.4  # factor of the periods if the policy is not a compiled rule
+ROUGH = 0.4  # factor of the periods for the coarse steps of a rule with many numbers
+ROUGH_BUDGET = 0.6  # share of the budget for these steps
 BUDGET = 120e6  # periods x sources of a search with many numbers
 MORE = 4.0  # factor of the budget with a target, because its edge takes small steps
 SLOW_PERIODS = 1000  # periods per candidate of a slow policy
@@ -55,6 +57,7 @@ class Trial:
     standing: dict[Point, Standing] = field(default_factory=dict)  # only with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
+    share: float = 1.0  # of the budget, see `is_spent`
 
     def of(self, classic: Classic) -> Trial:
         """Return a new trial of another policy on the same episodes."""
@@ -64,7 +67,18 @@ class Trial:
     def thinned(self, share: float) -> Trial:
         """Return a new trial of this policy on the first part of the episodes."""
         episodes = math.ceil(share * self.episodes)
-        return Trial(self.classic, self.layout, self.space, self.seed, episodes, self.aim)
+        return replace(self, episodes=episodes, cost={}, standing={}, periods=0, tried=set())
+
+    def rough(self) -> Trial:
+        """Return a new trial for coarse steps: fewer episodes where there are many numbers.
+
+        Without it, the budget would end before the search: a candidate of a large plant takes as
+        many periods as any other, but many numbers need many candidates.
+        """
+        is_rule = self.policy(self.space.origin).rule is not None
+        if self.space.size <= FEW_NUMBERS or self.classic.is_slow or not is_rule:
+            return self
+        return replace(self.thinned(ROUGH), share=ROUGH_BUDGET)
 
     def asking(self, more: Array) -> Trial:
         """Return a trial with the same candidates whose targets require extra reserves."""
@@ -151,7 +165,7 @@ class Trial:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
         is_whole = self.aim is not None and not self.aim.more  # not one of the last rounds
-        budget = MORE * BUDGET if is_whole else BUDGET
+        budget = self.share * (MORE * BUDGET if is_whole else BUDGET)
         return many and self.periods * len(self.layout.scenario.sources) > budget
 
     @property

@@ -16,8 +16,8 @@ import jitgym
 from agents.classic import CLASSICS
 from agents.classic.base.declaration import Classic
 from agents.classic.base.declaration import parameter as sized
-from agents.tuning.search import FINAL_EPISODES, FRESH, search
-from agents.tuning.space import Space, moves_of
+from agents.tuning.search import FINAL_EPISODES, FRESH, bottoms, search, together
+from agents.tuning.space import Space, moves_of, roles
 from agents.tuning.trial import FINALISTS, SAMPLE, Trial, mean_costs
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
@@ -108,7 +108,7 @@ def test_the_tuner_finds_the_best_cards_of_the_tandem() -> None:
 def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
     """A trial with a known cost: a bowl with its bottom `best` steps from the textbook's."""
     numbers = len(best)
-    levels = sized("levels", "units", 10.0, of="abcdef"[:numbers], high=high)
+    levels = sized("levels", "units", 10.0, of="abcdefghij"[:numbers], high=high)
 
     class Bowl(Trial):
         def run(self, points: Any) -> None:
@@ -116,17 +116,48 @@ def bowl(scenario: Scenario, best: tuple[int, ...], high: int) -> Trial:
                 away = np.array(point) - np.array(best)
                 self.cost[point] = float(away @ away + 0.9 * abs(away.sum()))
 
-    classic = Classic("bowl", lambda _: "", lambda _: (levels,), CLASSICS["kanban"].build)
+    policy = agents.make("kanban", scenario)
+    classic = Classic("bowl", lambda _: "", lambda _: (levels,), lambda *_: policy)
     return Bowl(classic, lay_out(scenario), Space((levels,)), 0, 1)
 
 
-@pytest.mark.parametrize("best", [(7,), (-10, 33), (90, 0, 5), (1, 2, 3, 40), (20, -9, 3, 1, 5)])
+@pytest.mark.parametrize(
+    "best",
+    [
+        (7,),
+        (-10, 33),
+        (90, 0, 5),
+        (1, 2, 3, 40),
+        (20, -9, 3, 1, 5),
+        (9, 4, -7, 30, 1, 0, 12),
+        (3, -2, 8, 1, -6, 14, 5, -9, 2, 0),
+    ],
+)
 def test_the_search_finds_the_bottom_of_a_bowl(best: tuple[int, ...]) -> None:
     trial = bowl(jitgym.load("lost-sales"), best, high=100)
     rounds = list(search(trial, seed=0))
     assert trial.best(1) == [best]
     assert len(rounds) == 1 + trial.space.halvings  # what the progress bar promises
     assert len(trial.cost) < 1500
+
+
+def test_many_numbers_move_at_once_to_the_bottoms_of_their_parabolas() -> None:
+    wanted = (3, -2, 8, 1, -6, 7, 5, -8)
+    trial = bowl(jitgym.load("lost-sales"), wanted, high=100)
+    steps = np.full(len(wanted), 8)
+
+    def separable(points: Any) -> None:
+        for point in points:
+            away = np.array(point) - np.array(wanted)
+            trial.cost[point] = 100.0 + float(away @ away)
+
+    trial.run = separable  # type: ignore[method-assign]
+    trial.run(trial.space.clipped(np.vstack([np.zeros((1, 8)), 8 * moves_of(8)]).astype(np.int64)))
+    found = bottoms(trial, trial.space.origin, steps, np.arange(8))
+    assert tuple(found[-1].tolist()) == wanted
+    halfway = np.rint(np.array(wanted) / 2).tolist()
+    assert found[1].tolist() == halfway
+    assert wanted in together(trial, trial.space.origin, steps)
 
 
 def test_the_first_sample_contains_the_textbook_and_stays_within_bounds() -> None:
@@ -148,6 +179,49 @@ def test_the_moves_of_a_search_change_one_or_two_numbers() -> None:
         moves = moves_of(numbers)
         assert len({tuple(move) for move in moves.tolist()}) == len(moves) == 2 * numbers**2
         assert set(np.abs(moves).sum(axis=1)) <= {1, 2}
+
+
+@pytest.mark.parametrize("name", ["can-order", "kanban"])  # 24 and 20 numbers
+def test_one_group_or_one_number_moves_before_pairs_of_groups_do(name: str) -> None:
+    scenario = jitgym.load("online-retail")
+    space = Space(CLASSICS[name].parameters(scenario), roles(scenario))
+    alone, pairs = space.patterns
+    assert sorted([*alone.tolist(), *pairs.tolist()]) == sorted(space.moves.tolist())
+    for move in alone:
+        moved = np.flatnonzero(move)
+        assert len(set(move[moved])) == 1
+        is_group = moved.tolist() in [
+            np.flatnonzero(space.groups == k).tolist() for k in range(space.groups.max() + 1)
+        ]
+        assert is_group or moved.size == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario", "is_thinned"),
+    [("can-order", "automotive-line", True), ("kanban", "kanban-line", False)],
+)
+def test_many_numbers_of_a_rule_are_searched_coarsely_on_fewer_episodes(
+    name: str, scenario: str, is_thinned: bool
+) -> None:
+    ran: list[tuple[int, int]] = []
+
+    class Counted(Trial):
+        def run(self, points: Any) -> None:
+            for point in points:
+                if point not in self.cost:
+                    ran.append((self.episodes, self.layout.cells))
+                    self.tried.add(point)
+                self.cost[point] = float(np.abs(point).sum())
+
+    plant = brief(scenario, 60)
+    layout, classic = lay_out(plant), CLASSICS[name]
+    space = Space(classic.parameters(plant), roles(plant))
+    list(search(Counted(classic, layout, space, 0, 10), seed=0))
+    episodes = [count for count, _ in ran]
+    assert set(episodes) == ({4, 10} if is_thinned else {10})
+    assert episodes[0] == episodes[-1] == 10  # the starts, and the finest steps
+    if is_thinned:
+        assert episodes.count(4) > episodes.count(10)
 
 
 def test_policies_simulated_as_one_batch_cost_the_same_as_one_by_one() -> None:
