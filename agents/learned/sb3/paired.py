@@ -59,7 +59,7 @@ class Settings(Budgeted):
     last_deviation: Positive
     together: Count  # numbers that deviate together
     cap: Count  # periods after which a pair is stopped
-    learning_rate: Positive  # at the start; it falls linearly to 0
+    learning_rate: Positive  # at the start, over the number of sources; it falls linearly to 0
     epochs: Count
     minibatch: Count
     clip: Positive
@@ -250,10 +250,11 @@ class Noise:
 
 def make(base: Corrected, herd: Herd, settings: Settings, heavy: bool, seed: int) -> PairedPPO:
     """Return the learner, whose untrained policy is the classic."""
+    rate = settings.learning_rate / base.steps.lot.size
     model = PairedPPO(
         DeviatingPolicy,
         Shell(herd.size, base.features.width, base.steps.lot.size),
-        learning_rate=lambda rest: settings.learning_rate * rest,
+        learning_rate=lambda rest: rate * rest,
         n_steps=2,
         batch_size=2 * herd.size if heavy else min(settings.minibatch, 2 * herd.size),
         n_epochs=1 if heavy else settings.epochs,
