@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, ViewLayout
+from jitgym.control.net import Corrector
 from jitgym.control.policy import ask_batch
 from jitgym.evaluate.closed_loop import checked
 from jitgym.plant import SPLITS, Layout, episode_keys
@@ -40,6 +41,12 @@ class Asking:
         else:
             asked = np.asarray(inner.act(ViewLayout(self.layout).of(state), memory), np.float64)
         return checked(asked, state.shape[0], self.layout, self.policy.name)
+
+    @property
+    def as_data(self) -> Corrector | None:
+        """The policy as data for compiled code, if it is a rule that a net corrects."""
+        found: Corrector | None = getattr(self.policy, "as_data", None)
+        return found
 
     def start(self, batch: int) -> Array:
         """Return the memory at the start of an episode, (batch, width)."""
