@@ -3,8 +3,8 @@
     reward = (cost of the shadow - cost of the plant) / scale
 
 The actor reads the plant alone; the critic reads the plant and how it differs from its shadow. The
-last layer of the actor begins at 0, so the untrained policy is the classic. The trained actor runs in
-machine code (`jitgym.control.net`).
+last layer of the actor begins at 0, so the untrained policy is the classic. The trained actor runs
+in machine code (`jitgym.control.net`).
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ difference under random corrections, measured once over a counted number of peri
 
 An action is one correction per source, in steps (`corrections`), or the number of a row of
 `choices`. The observation is what the net reads, standardized and clipped; for a critic, the
-difference to the shadow's follows behind it. A policy that is used later has no shadow, so its actor
-must not read that half.
+difference to the shadow's follows behind it. A policy in use has no shadow, so its actor must not
+read that half.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from jitgym.control.net import MOST
 
 from ...branches import Herd
 from ..corrections import Array, Corrected
-from ..session import Problem
 
 STAGGER = 300  # periods between the first and the last plant at the start, as of paired branches
 MEASURED = 64  # periods of each plant in which the scale is measured
@@ -88,7 +87,7 @@ class Shadowed(VecEnv):
         self.reset()
 
     def _measured(self, deviation: float, seed: int) -> float:
-        """Return the root mean square of the cost differences under random corrections, in money."""
+        """Return the root mean square of the reward under random corrections, in money."""
         noise = np.random.default_rng([seed, 4])
         total, count = 0.0, 0
         for _ in range(MEASURED):
@@ -200,5 +199,3 @@ def action_space(base: Corrected, most: float, choices: Array | None) -> gymnasi
     if choices is not None:
         return gymnasium.spaces.Discrete(len(choices))
     return gymnasium.spaces.Box(-most, most, (base.steps.lot.size,), np.float32)
-
-

@@ -1,7 +1,7 @@
 """A training of any learner of stable-baselines3 that takes steps beside a shadow (`shadow`).
 
-Each update collects steps and trains, by the algorithm's own `collect_rollouts` and `train`. All that
-changes is stored in a snapshot, the replay buffer included, so that every such training resumes to
+Each update collects steps and trains, by the algorithm's own `collect_rollouts` and `train`. A
+snapshot holds all that changes, the replay buffer included, so that every such training resumes to
 the last bit.
 """
 
@@ -29,7 +29,14 @@ from .shadow import STAGGER, Shadowed
 HERD = 256
 """Plants whose states give the moments of the features."""
 
-COUNTERS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "_current_progress_remaining")
+COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_n_calls",
+    "_episode_num",
+    "_current_progress_remaining",
+    "exploration_rate",
+)
 LAST = ("_last_obs", "_last_original_obs", "_last_episode_starts")
 BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
