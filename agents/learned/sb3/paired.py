@@ -113,7 +113,7 @@ class DeviatingPolicy(ActorCriticPolicy):
     def evaluate_actions(self, obs: Any, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return values (0), the log-probabilities of the entries that deviate, and no entropy."""
         features = self.extract_features(obs)
-        latent = self.mlp_extractor.forward_actor(features)
+        latent: Tensor = self.mlp_extractor.policy_net(features)
         mean = self.action_net(latent)
         spread = self.log_std.exp()
         deviates = ~torch.isnan(actions)
@@ -132,9 +132,10 @@ class PairedPPO(PPO):
         self.scale = 0.0  # root mean square of differences, in money
         self.periods = 0
         self.unmet = 0.0
+        last: Any = self.policy.action_net
         with torch.no_grad():
-            self.policy.action_net.weight.zero_()
-            self.policy.action_net.bias.zero_()
+            last.weight.zero_()
+            last.bias.zero_()
         self.policy.log_std.requires_grad_(False)
         self.set_logger(configure(None, []))
         self._callback = Nothing()
@@ -209,7 +210,7 @@ class PairedPPO(PPO):
         return net_of(self.policy, self.base.net)
 
 
-def net_of(policy: ActorCriticPolicy, like: Net) -> Net:
+def net_of(policy: Any, like: Net) -> Net:
     """Return the actor of a policy with two hidden layers as data, with the moments of a net."""
     hidden = policy.mlp_extractor.policy_net
 
@@ -372,13 +373,14 @@ class PairedSession:
             self.model.update(self.share)
             self.updates += 1
             keep = self.settings.average
-            for mean, part in zip(self.average, self.model.net(), strict=True):
+            now: Any = self.model.net()
+            for mean, part in zip(self.average, now, strict=True):
                 mean *= keep
                 mean += (1.0 - keep) * part
 
     def candidate(self) -> tuple[Policy, Stored]:
         """Return the policy with the averaged weights."""
-        like = self.model.net()
+        like: Any = self.model.net()
         net = Net(*(m.astype(p.dtype) for m, p in zip(self.average, like, strict=True)))
         return self.base.with_net(net), stored_net(net)
 
@@ -421,7 +423,7 @@ class PairedSession:
         herd["keys"] = herd["keys"].astype(np.uint64)
         model.herd.restore(herd)
         self.average = [part.numpy().copy() for part in stored["average"]]
-        generator = model.noise.bit_generator
+        generator: Any = model.noise.bit_generator
         state = {name: int(value) for name, value in stored["noise"].items()}
         generator.state = generator.state | {"state": state}
         torch.set_rng_state(stored["torch"])

@@ -64,9 +64,12 @@ class Halves(MlpExtractor):
 class BesideShadow(ActorCriticPolicy):
     """An actor of the plant, and a critic of the plant and its difference to the shadow."""
 
+    action_net: torch.nn.Linear
+
     def _build_mlp_extractor(self) -> None:
-        both = self.features_dim
-        self.mlp_extractor = Halves(both, both // 2, self.net_arch, self.activation_fn)
+        both, layers = self.features_dim, self.net_arch
+        assert isinstance(layers, list)
+        self.mlp_extractor = Halves(both, both // 2, layers, self.activation_fn)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)

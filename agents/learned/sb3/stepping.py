@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -48,14 +47,14 @@ class Stepping(Protocol):
 
 
 class SteppingSession:
-    """A training that takes steps; `candidate` makes its policy from the learner."""
+    """A training that takes steps; `candidate` makes its policy from the learner `model`."""
 
     def __init__(
         self,
         problem: Problem,
         settings: Stepping,
         base: Corrected,
-        model: BaseAlgorithm,
+        model: Any,
         candidate: Callable[[], tuple[Policy, Stored]],
     ) -> None:
         self.problem, self.settings, self.base, self.model = problem, settings, base, model
@@ -92,7 +91,6 @@ class SteppingSession:
             model.collect_rollouts(env, self._callback, model.rollout_buffer, model.n_steps)
             model.train()
             return
-        assert isinstance(model, OffPolicyAlgorithm)
         model.collect_rollouts(
             env, self._callback, model.train_freq, model.replay_buffer,
             model.action_noise, model.learning_starts,
@@ -124,7 +122,7 @@ class SteppingSession:
             "updates": self.updates,
         }
         if isinstance(model, OffPolicyAlgorithm):
-            buffer = model.replay_buffer
+            buffer: Any = model.replay_buffer
             filled = buffer.buffer_size if buffer.full else buffer.pos
             stored["buffer"] = {name: getattr(buffer, name)[:filled] for name in BUFFER}
             stored["place"] = [buffer.pos, buffer.full]
@@ -143,15 +141,15 @@ class SteppingSession:
         for name, value in {**stored["counters"], **as_arrays(stored["last"])}.items():
             setattr(model, name, value)
         if stored["memory"] is not None:
-            kind = type(model._last_lstm_states)  # type: ignore[attr-defined]
+            kind = type(model._last_lstm_states)
             pairs = (tuple(part.clone() for part in pair) for pair in stored["memory"])
-            model._last_lstm_states = kind(*pairs)  # type: ignore[attr-defined]
+            model._last_lstm_states = kind(*pairs)
         torch.set_rng_state(stored["torch"])
         restore_numpy(stored["numpy"])
         restore_generator(model.action_space.np_random, stored["sampling"])
         self.updates = stored["updates"]
         if isinstance(model, OffPolicyAlgorithm):
-            buffer = model.replay_buffer
+            buffer: Any = model.replay_buffer
             for name, rows in as_arrays(stored["buffer"]).items():
                 getattr(buffer, name)[: len(rows)] = rows
             buffer.pos, buffer.full = stored["place"]
@@ -169,12 +167,12 @@ def falling(rate: float) -> Callable[[float], float]:
     return lambda rest: rate * max(rest, 0.0)
 
 
-def _variables(model: BaseAlgorithm) -> list[str]:
+def _variables(model: Any) -> list[str]:
     """Return the names of the tensors that are not part of a net, such as SAC's entropy weight."""
-    return model._get_torch_save_params()[1]
+    return list(model._get_torch_save_params()[1])
 
 
-def _variable(model: BaseAlgorithm, name: str) -> Any:
+def _variable(model: Any, name: str) -> Any:
     found: Any = model
     for part in name.split("."):
         found = getattr(found, part)
@@ -190,10 +188,11 @@ def generator_state(generator: np.random.Generator) -> Stored:
 
 def restore_generator(generator: np.random.Generator, stored: Stored) -> None:
     """Restore the state of a generator."""
+    bits: Any = generator.bit_generator
     has, value = stored["rest"]
     numbers = {name: int(number) for name, number in stored["numbers"].items()}
     parts = {"state": numbers, "has_uint32": has, "uinteger": value}
-    generator.bit_generator.state = generator.bit_generator.state | parts
+    bits.state = bits.state | parts
 
 
 def as_stored(data: Any) -> Any:

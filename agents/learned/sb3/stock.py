@@ -227,6 +227,7 @@ def choices_of(sources: int) -> Array:
 
 def begin_at_classic(policy: Any, settings: Settings) -> None:
     """Make the last layers 0, so that the most likely correction is 0 everywhere."""
+    last: list[Any]
     if isinstance(policy, SACPolicy):
         last = [policy.actor.mu, policy.actor.log_std]
     elif isinstance(policy, TD3Policy):
