@@ -75,7 +75,7 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     assert "eoq (tuned): quantity " in report
 
 
-def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
+def test_tuning_stores_its_table_with_named_parameters(plants: Path) -> None:
     out, _ = succeeds(
         plants, 80, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--out", "run"
     )
@@ -85,7 +85,9 @@ def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
     assert "±" in report
 
 
-def test_an_overloaded_plant_is_told_when_loaded_compared_and_tuned(plants: Path) -> None:
+def test_a_caution_for_an_overloaded_plant_is_printed_by_load_compare_and_tune(
+    plants: Path,
+) -> None:
     options = ("slow.yaml", "--agents", "base-stock", "--episodes", "20", "--out", "run")
     out, err = succeeds(plants, 80, "compare", *options)
     assert "slow.yaml: work_centers.machine: demand needs 10 units of time per period" in err

@@ -214,6 +214,31 @@ def test_ppo_saves_on_lost_sales() -> None:
     assert saved > 0.02 * costs(problem.start.policy, problem, 64)
 
 
+@pytest.mark.parametrize("learner", ["ppo", "td3"])
+def test_snapshots_that_are_damaged_are_refused(learner: str) -> None:
+    session = begun(learner, problem_of("lost-sales", **SHORT))
+    session.advance()
+    optimizer = next(name for name in session.snapshot()["parameters"] if "optimizer" in name)
+
+    def lose_a_part(stored: Any) -> None:
+        del stored["environments"]["shadow"]
+
+    def spoil_weights(stored: Any) -> None:
+        next(iter(stored["parameters"]["policy"].values())).fill_(float("nan"))
+
+    def spoil_optimizer(stored: Any) -> None:
+        stored["parameters"][optimizer]["state"][0]["exp_avg"].fill_(float("nan"))
+
+    def change_shape(stored: Any) -> None:
+        stored["last"]["_last_obs"] = stored["last"]["_last_obs"][:1]
+
+    for damage in (lose_a_part, spoil_weights, spoil_optimizer, change_shape):
+        stored = session.snapshot()
+        damage(stored)
+        with pytest.raises(RunError, match="session"):
+            session.restore(stored)
+
+
 def test_choices_change_one_source_and_begin_with_none() -> None:
     assert choices_of(1).ravel().tolist() == [0, 1, -1, 2, -2]
     several = choices_of(3)

@@ -136,8 +136,8 @@ class Shadowed(VecEnv):
     def _ended(self, rows: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
         """Return the infos of a step in which the episodes of these rows end."""
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        herds = (self.plant, self.shadow)
-        self._asked = tuple(self.base.asking(herd.state, herd.memory.copy()) for herd in herds)
+        ask, herds = self.base.asking, (self.plant, self.shadow)
+        self._asked = tuple(ask(herd.state, herd.memory.copy()) for herd in herds)
         last, is_cut = self._observation(rows), not self.base.layout.scenario.horizon.ends
         for row, seen in zip(rows, last, strict=True):
             infos[row] = {"terminal_observation": seen, "TimeLimit.truncated": is_cut}
@@ -163,15 +163,16 @@ class Shadowed(VecEnv):
         return {
             "plant": self.plant.snapshot(),
             "shadow": self.shadow.snapshot(),
-            "asked": [asked.copy() for asked in self._asked],
+            "asked": {"plant": self._asked[0].copy(), "shadow": self._asked[1].copy()},
             "periods": self.periods,
         }
 
     def restore(self, stored: dict[str, Any]) -> None:
         """Go on from a snapshot."""
-        self.plant.restore(stored["plant"])
-        self.shadow.restore(stored["shadow"])
-        self._asked = tuple(np.array(asked) for asked in stored["asked"])
+        for name, herd in (("plant", self.plant), ("shadow", self.shadow)):
+            herd.restore(stored[name] | {"keys": stored[name]["keys"].astype(np.uint64)})
+        asked = stored["asked"]
+        self._asked = (np.array(asked["plant"]), np.array(asked["shadow"]))
         self.periods = stored["periods"]
 
     def close(self) -> None:

@@ -18,8 +18,10 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from jitgym.control import Policy
+from jitgym.evaluate import RunError
 
 from ...branches import Asking, Herd
+from ..checkpoint import expect_like
 from ..corrections import Corrected
 from ..session import Problem, Stored
 from .paired import Nothing, classic_with_net, numpy_state, restore_numpy
@@ -36,7 +38,7 @@ COUNTERS = (
     "_current_progress_remaining",
     "exploration_rate",
 )
-LAST = ("_last_obs", "_last_original_obs", "_last_episode_starts")
+LAST = ("_last_obs", "_last_episode_starts")
 BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -109,40 +111,42 @@ class SteppingSession:
     def snapshot(self) -> Stored:
         """Return all that changes."""
         model = self.model
-        stored: Stored = {
-            "parameters": model.get_parameters(),
+        arrays: Stored = {
             "variables": {name: _variable(model, name) for name in _variables(model)},
             "environments": self.env.snapshot(),
-            "counters": {name: getattr(model, name) for name in COUNTERS if hasattr(model, name)},
-            "last": {name: getattr(model, name, None) for name in LAST},
+            "last": {name: getattr(model, name) for name in LAST},
             "memory": getattr(model, "_last_lstm_states", None),
+            "buffer": {},
+        }
+        place: Stored = {}
+        if isinstance(model, OffPolicyAlgorithm):
+            buffer: Any = model.replay_buffer
+            filled = buffer.buffer_size if buffer.full else buffer.pos
+            arrays["buffer"] = {name: getattr(buffer, name)[:filled] for name in BUFFER}
+            place = {"next": buffer.pos, "full": buffer.full}
+        return as_stored(copy.deepcopy(arrays)) | {
+            "parameters": copy.deepcopy(model.get_parameters()),
+            "counters": {name: getattr(model, name) for name in COUNTERS if hasattr(model, name)},
+            "place": place,
             "torch": torch.get_rng_state(),
             "numpy": numpy_state(),
             "sampling": generator_state(model.action_space.np_random),
             "updates": self.updates,
         }
-        if isinstance(model, OffPolicyAlgorithm):
-            buffer: Any = model.replay_buffer
-            filled = buffer.buffer_size if buffer.full else buffer.pos
-            stored["buffer"] = {name: getattr(buffer, name)[:filled] for name in BUFFER}
-            stored["place"] = [buffer.pos, buffer.full]
-        return as_stored(copy.deepcopy(stored))
 
     def restore(self, stored: Stored) -> None:
-        """Go on from a snapshot."""
+        """Go on from a snapshot. Raises RunError if it does not fit."""
         model = self.model
+        self._expect(stored)
         model.set_parameters(stored["parameters"], exact_match=True)
         for name in _variables(model):
             _variable(model, name).data.copy_(stored["variables"][name])
-        environments = as_arrays(stored["environments"])
-        for herd in ("plant", "shadow"):
-            environments[herd]["keys"] = environments[herd]["keys"].astype(np.uint64)
-        self.env.restore(environments)
+        self.env.restore(as_arrays(stored["environments"]))
         for name, value in {**stored["counters"], **as_arrays(stored["last"])}.items():
             setattr(model, name, value)
         if stored["memory"] is not None:
             kind = type(model._last_lstm_states)
-            pairs = (tuple(part.clone() for part in pair) for pair in stored["memory"])
+            pairs = (tuple(pair.values()) for pair in stored["memory"].values())
             model._last_lstm_states = kind(*pairs)
         torch.set_rng_state(stored["torch"])
         restore_numpy(stored["numpy"])
@@ -152,7 +156,23 @@ class SteppingSession:
             buffer: Any = model.replay_buffer
             for name, rows in as_arrays(stored["buffer"]).items():
                 getattr(buffer, name)[: len(rows)] = rows
-            buffer.pos, buffer.full = stored["place"]
+            buffer.pos, buffer.full = stored["place"]["next"], stored["place"]["full"]
+
+    def _expect(self, stored: Stored) -> None:
+        """Raise RunError unless a snapshot has the parts, shapes and types of this training."""
+        known = self.snapshot()
+        found = dict(stored)
+        known["parameters"], found["parameters"] = (
+            {name: part for name, part in each["parameters"].items() if "optimizer" not in name}
+            for each in (known, stored)
+        )
+        known["buffer"], found["buffer"] = (
+            {name: rows[:0] for name, rows in each["buffer"].items()} for each in (known, stored)
+        )
+        expect_like(found, known, "session")
+        optimizers = {name: stored["parameters"][name] for name in self.model.get_parameters()}
+        if not _is_finite([optimizers, stored["buffer"]]):
+            raise RunError("session: holds numbers that are not finite; expected finite numbers")
 
 
 def corrections_of(problem: Problem, hidden: int) -> Corrected:
@@ -179,6 +199,15 @@ def _variable(model: Any, name: str) -> Any:
     return found
 
 
+def _is_finite(data: Any) -> bool:
+    """Return whether all tensors of nested data are finite."""
+    if isinstance(data, dict):
+        data = list(data.values())
+    if isinstance(data, list):
+        return all(map(_is_finite, data))
+    return not isinstance(data, torch.Tensor) or bool(torch.isfinite(data).all())
+
+
 def generator_state(generator: np.random.Generator) -> Stored:
     """Return the state of a generator; its numbers have 128 bits, so they are text."""
     state: Any = generator.bit_generator.state
@@ -196,11 +225,11 @@ def restore_generator(generator: np.random.Generator, stored: Stored) -> None:
 
 
 def as_stored(data: Any) -> Any:
-    """Return nested data with tensors in place of arrays."""
+    """Return nested data with tensors in place of arrays, and numbered parts in place of lists."""
     if isinstance(data, dict):
         return {name: as_stored(part) for name, part in data.items()}
     if isinstance(data, list | tuple):
-        return [as_stored(part) for part in data]
+        return {str(k): as_stored(part) for k, part in enumerate(data)}
     if isinstance(data, np.ndarray):
         return torch.from_numpy(data.astype(np.int64) if data.dtype == np.uint64 else data)
     return data.detach() if isinstance(data, torch.Tensor) else data
@@ -210,6 +239,4 @@ def as_arrays(data: Any) -> Any:
     """Return nested data with arrays in place of tensors."""
     if isinstance(data, dict):
         return {name: as_arrays(part) for name, part in data.items()}
-    if isinstance(data, list):
-        return [as_arrays(part) for part in data]
     return data.numpy().copy() if isinstance(data, torch.Tensor) else data
