@@ -81,10 +81,13 @@ class Herd:
         return int(self.period.size)
 
     def begin(self, asking: Asking, stagger: int) -> None:
-        """Begin the first episodes; plant e has then run e * stagger / plants periods."""
+        """Begin the first episodes; plant e has then run e * stagger / plants periods.
+
+        `stagger` is cut at the length of an episode.
+        """
         begin_all(self.plant, self.state, self.keys)
         self.memory = asking.start(self.size)
-        ahead = (np.arange(self.size) * stagger) // self.size
+        ahead = (np.arange(self.size) * min(stagger, self.plant.periods)) // self.size
         for t in range(int(ahead.max(initial=0))):
             rows = np.flatnonzero(ahead > t)
             state, memory = self.state[rows], self.memory[rows]
@@ -95,10 +98,17 @@ class Herd:
         costs = np.empty((periods, self.size))
         for t in range(periods):
             asked = asking(self.state, self.memory)
-            self._step(slice(None), self.state, self.memory, asked)
+            self.run(asked)
             costs[t] = self.cost
             self.begin_next(asking)
         return costs
+
+    def run(self, asked: Array) -> None:
+        """Run one period of every plant with these asks, (plants, asked cells); see `cost`.
+
+        No next episode begins: `begin_next` does that.
+        """
+        self._step(slice(None), self.state, self.memory, asked)
 
     def begin_next(self, asking: Asking) -> npt.NDArray[np.bool_]:
         """Begin the next episode of the plants whose episode is over; return which ones."""

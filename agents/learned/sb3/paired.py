@@ -206,18 +206,21 @@ class PairedPPO(PPO):
 
     def net(self) -> Net:
         """Return the net as data."""
-        hidden: Any = self.policy.mlp_extractor.policy_net
-        first, second = hidden[0], hidden[2]
-        last: Any = self.policy.action_net
+        return net_of(self.policy, self.base.net)
 
-        def plain(weights: Tensor) -> Any:
-            return np.ascontiguousarray(weights.detach().numpy().T)
 
-        return self.base.net._replace(
-            first=plain(first.weight), first_bias=plain(first.bias),
-            second=plain(second.weight), second_bias=plain(second.bias),
-            last=plain(last.weight), last_bias=plain(last.bias),
-        )  # fmt: skip
+def net_of(policy: Any, like: Net) -> Net:
+    """Return the actor of a policy with two hidden layers as data, with the moments of a net."""
+    hidden = policy.mlp_extractor.policy_net
+
+    def plain(weights: Tensor) -> Any:
+        return np.ascontiguousarray(weights.detach().numpy().T).copy()
+
+    return like._replace(
+        first=plain(hidden[0].weight), first_bias=plain(hidden[0].bias),
+        second=plain(hidden[2].weight), second_bias=plain(hidden[2].bias),
+        last=plain(policy.action_net.weight), last_bias=plain(policy.action_net.bias),
+    )  # fmt: skip
 
 
 def standardized(net: Net, features: Any) -> Any:
