@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 REACH = 0.5  # a reference costs at most this share of the start's cost more than the start
 SOLVED = 20e6  # bytes: solving a plant exactly takes about a second then
-VALUED = 8e6  # bytes: the exact cost of a policy takes some tenths of a second then
+VALUED = 20e6  # bytes: the exact cost of a policy takes some tenths of a second then
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def optimum(scenario: Scenario, solution: exact.Solution | None) -> float | None
 def gap(policy: Policy, scenario: Scenario, optimum: float) -> float | None:
     """Return how far the exact cost of a policy is above the optimum, in %.
 
-    None if the policy cannot be evaluated exactly, or reaches too many states to do that at every
-    look. That is counted in memory and not in time, so that it is the same on every machine.
+    None if the policy cannot be evaluated exactly, or reaches too many states to do that on the
+    way. That is counted in memory and not in time, so that it is the same on every machine.
     """
     try:
         cost = exact.evaluate(policy, scenario, memory=VALUED).cost

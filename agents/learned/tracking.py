@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.histogram.summary_v2 import histogram_pb
-from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+import numpy.typing as npt
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb  # type: ignore[import-untyped]
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import custom_scalars, hparams
 
@@ -33,20 +34,26 @@ from jitgym.control import Policy
 from jitgym.evaluate import Interval
 from jitgym.plant import headline_kpis, kpis_of
 from jitgym.report import paths
+from jitgym.report.paths import SamplePath
 
 from . import references
 from .gate import Gate, Verdict
 from .references import Reference
-from .samples import sample
+from .samples import Sample, sample
 from .session import Problem
 
 if TYPE_CHECKING:
     import pandas
 
+Array = npt.NDArray[np.float64]
+
 MOST_HISTOGRAMS = 12  # sources, and items, that have histograms
-PICTURES = 8  # sample paths on the way; TensorBoard keeps ten pictures of a tag
+MOST_CHARTS = 4  # of the overview: as many as a window shows at once
+SELDOM = 8  # sample paths and exact gaps after the first: TensorBoard keeps ten pictures of a tag
+MOST_BUCKETS = 60  # of a histogram of whole units, one for each number
+BUCKETS = 30  # of other histograms
 WHERE = "mean over the episodes 0 to 63 of the split `validate`"
-TOTAL, GAP, FINAL = "cost/total", "gap/above the optimum (%)", "gate/difference"
+TOTAL, GAP, FINAL = "cost/total", "gap/percent", "gate/difference"
 MEAN, LOW, HIGH = "difference/mean", "difference/low", "difference/high"
 ABOUT = {
     GAP: "Exact cost of the policy over the exact optimum, less 1, in %. Nothing is simulated.",
@@ -92,7 +99,7 @@ class Tracker:
         self.settings, self.log, self.begun = settings, log, begun
         self.references: list[Reference] = []
         self.optimum: float | None = None
-        self.pictures = 0
+        self.seldom = 0
         self._runs: dict[str, SummaryWriter] = {}
         self._shown: set[str] = set()
         self._about = dict(ABOUT)
@@ -128,8 +135,11 @@ class Tracker:
             self._figures(self.writer, self.gate.rows_of_look, periods)
         for name, value in figures.items():
             self._scalar(self.writer, f"learner/{name}", value, periods)
-        self._gap(self.writer, policy, periods)
-        self._sample(policy, periods)
+        found = self._sample(policy, periods)
+        if (due := self._due(periods)) > self.seldom:
+            self.seldom = due
+            self._gap(self.writer, policy, periods)
+            self._picture(found.path("learned"), periods)
         self._lines(periods)
         self._flush()
         self.log(
@@ -153,16 +163,23 @@ class Tracker:
         self.references = [references.start(problem, rows)]
         cost = self.references[0].cost
         self._about[TOTAL] = f"{scenario.yardstick}, in money, {WHERE}."
+        for term in problem.layout.terms:
+            self._about[f"cost/{term}"] = (
+                f"This part of the {scenario.yardstick}, in money, {WHERE}."
+            )
         if self.begun is None:
             self._difference(Interval(0.0, 0.0, len(rows), 0.95), 0)
             self._figures(self.writer, rows, 0)
-            self._sample(problem.start.policy, 0)
+            self.starts_path = self._sample(problem.start.policy, 0).path(problem.start.policy.name)
+            self._picture(self.starts_path, 0)
             self._flush()
             self.log(
                 f"0 periods: starts from {problem.start.policy}; {scenario.yardstick} {cost:.6g}"
             )
         else:
-            self.pictures = self._due(self.begun)
+            found = sample(problem.start.policy, problem.layout, problem.seed)
+            self.starts_path = found.path(problem.start.policy.name)
+            self.seldom = self._due(self.begun)
             self.log(f"resumed after {self.begun:,} periods")
         solution = references.solved(scenario)
         self.references += references.others(problem, cost, solution)
@@ -173,10 +190,9 @@ class Tracker:
         self._gap(self.writer, problem.start.policy, 0)
         self._lines(0)
         self.writer.add_text("about", self._introduction(), 0)
-        writer = self.writer.file_writer
         for summary in hparams(self._hyperparameters(), dict.fromkeys(self._metrics(), 0.0)):
-            writer.add_summary(summary)
-        writer.add_summary(custom_scalars(self._layout()))
+            _add(self.writer, summary, 0)
+        _add(self.writer, custom_scalars(self._layout()), 0)
         self._flush()
 
     def _kpi_tags(self) -> dict[str, str]:
@@ -203,7 +219,9 @@ class Tracker:
             "| --- | --- | --- |",
         ]
         lines += [f"| {each.name} | {each.title} | {each.cost:.6g} |" for each in self.references]
-        lines += ["", f"All are measured on the same episodes: {WHERE}."]
+        if self.optimum is not None:
+            lines += ["", f"The exact optimum is {self.optimum:.6g}."]
+        lines += ["", f"The lines are measured on the same episodes: {WHERE}."]
         return "\n".join(lines)
 
     def _hyperparameters(self) -> dict[str, Any]:
@@ -240,16 +258,17 @@ class Tracker:
                 [MEAN, LOW, HIGH],
             ],
         }
-        overview |= {_title(tag): ["Multiline", [_exactly(tag)]] for tag in leading}
-        if GAP in self._shown:
-            overview["gap to the optimum, exact (%)"] = ["Multiline", [_exactly(GAP)]]
+        has_gap = GAP in self._shown
+        charts = [(_title(tag), tag) for tag in leading[: MOST_CHARTS - 2 - has_gap]]
+        charts += [("gap to the optimum, exact (%)", GAP)] if has_gap else []
+        overview |= {title: ["Multiline", [_exactly(tag)]] for title, tag in charts}
         terms = [f"cost/{term}" for term in self.problem.layout.terms]
         costs = {_title(tag): ["Multiline", [_exactly(tag)]] for tag in terms if tag in self._shown}
-        rest = [tag for tag in kpis.values() if tag not in leading]
+        ordered = [*leading, *(tag for tag in kpis.values() if tag not in leading)]
         pages = {
             "overview": overview,
             "costs by term": costs,
-            "other KPIs": {_title(tag): ["Multiline", [_exactly(tag)]] for tag in rest},
+            "KPIs": {_title(tag): ["Multiline", [_exactly(tag)]] for tag in ordered},
         }
         return {name: charts for name, charts in pages.items() if charts}
 
@@ -286,13 +305,13 @@ class Tracker:
         if found is not None:
             self._scalar(writer, GAP, found, periods, always=True)
 
-    def _sample(self, policy: Policy, periods: int) -> None:
-        """Write histograms of a short run, and at some looks the picture of a path."""
+    def _sample(self, policy: Policy, periods: int) -> Sample:
+        """Write histograms of a short run, and return the run."""
         scenario = self.problem.scenario
         found = sample(policy, self.problem.layout, self.problem.seed)
         parts = (
-            ("asked", found.asked, scenario.sources, "Units that the policy asks for per period"),
-            ("granted", found.granted, scenario.sources, "Units granted per period"),
+            ("orders asked", found.asked, scenario.sources, "Asked for per period"),
+            ("orders granted", found.granted, scenario.sources, "Granted per period"),
             ("stock", found.stock, scenario.items, "Stock less backlog at the start of a period"),
         )
         for kind, values, names, about in parts:
@@ -300,32 +319,24 @@ class Tracker:
                 tag = f"{kind}/{name}"
                 if tag in self._shown or values[..., k].any():
                     self._shown.add(tag)
-                    summary = histogram_pb(tag, values[..., k], description=f"{about}.")
-                    self.writer.file_writer.add_summary(summary, periods)
-        if periods == 0:
-            self.path = found.path(self.problem.start.policy.name)
-            self._picture(paths.draw(scenario, self.path), 0)
-        elif self._due(periods) > self.pictures:
-            self.pictures = self._due(periods)
-            self._picture(paths.draw(scenario, found.path("learned"), self._path_of_start), periods)
-
-    @property
-    def _path_of_start(self) -> paths.SamplePath:
-        if not hasattr(self, "path"):
-            start = self.problem.start.policy
-            found = sample(start, self.problem.layout, self.problem.seed)
-            self.path = found.path(start.name)
-        return self.path
+                    text = f"{about}, in {scenario.unit}; 32 plants, up to 120 periods."
+                    each = values[..., k]
+                    summary = histogram_pb(tag, each, buckets=_buckets(each), description=text)
+                    _add(self.writer, summary, periods)
+        return found
 
     def _due(self, periods: int) -> int:
-        """Return the number of pictures that are due after these periods."""
-        return int(PICTURES * periods / self.problem.periods)
+        """Return how often pictures and exact gaps are due in these periods."""
+        return int(SELDOM * periods / self.problem.periods)
 
-    def _picture(self, png: bytes, periods: int) -> None:
+    def _picture(self, path: SamplePath, periods: int) -> None:
+        """Write the picture of a sample path, beside that of the start."""
+        beside = None if path is self.starts_path else self.starts_path
+        png = paths.draw(self.problem.scenario, path, beside)
         picture = Summary.Image(encoded_image_string=png)
         picture.width, picture.height = paths.WIDTH, paths.HEIGHT
         value = Summary.Value(tag="sample path", image=picture)
-        self.writer.file_writer.add_summary(Summary(value=[value]), periods)
+        _add(self.writer, Summary(value=[value]), periods)
 
     def _lines(self, periods: int) -> None:
         """Go on with the line of each reference."""
@@ -341,8 +352,10 @@ class Tracker:
     # --- writing ----------------------------------------------------------------------------------
 
     def _new(self, folder: Path) -> SummaryWriter:
-        # What an interrupted training wrote after its last checkpoint is written again.
-        return SummaryWriter(str(folder), purge_step=None if self.begun is None else self.begun + 1)
+        # What an interrupted training wrote after its last checkpoint is written again. TensorBoard
+        # drops it at the second session of a run, so the first one is marked as well.
+        step = 0 if self.begun is None else self.begun + 1
+        return SummaryWriter(str(folder), purge_step=step)
 
     def _scalar(
         self, writer: SummaryWriter, tag: str, value: float, periods: int, *, always: bool = False
@@ -352,11 +365,22 @@ class Tracker:
             return
         self._shown.add(tag)
         summary = scalar_pb(tag, value, description=self._about.get(tag))
-        writer.file_writer.add_summary(summary, periods)
+        _add(writer, summary, periods)
 
     def _flush(self) -> None:
         for writer in (self.writer, *self._runs.values()):
             writer.flush()
+
+
+def _add(writer: SummaryWriter, summary: Any, periods: int) -> None:
+    writer._get_file_writer().add_summary(summary, periods)
+
+
+def _buckets(values: Array) -> int:
+    """Return the number of buckets of a histogram: one for each whole number, if that is few."""
+    numbers = int(values.max() - values.min()) + 1
+    is_whole = bool((values == np.rint(values)).all())
+    return numbers if is_whole and numbers <= MOST_BUCKETS else BUCKETS
 
 
 def _plain(value: Any) -> float | str:

@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 MOST_LINES = 6  # items, and sources, that are drawn; more lines cannot be told apart
 FEW_LINES = 2  # up to so many, a second policy is drawn beside the first
-WIDTH, HEIGHT = 800, 440  # pixels
-DOTS = 80  # per inch
+WIDTH, HEIGHT = 640, 420  # pixels
+DOTS = 90  # per inch
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS, layout="constrained")
+    figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS)
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True)
+    figure.subplots_adjust(left=0.11, right=0.98, top=0.98, bottom=0.12, hspace=0.08)
     items, sources = list(scenario.items), list(scenario.sources)
     unit = scenario.unit
     _lines(above, items, path, path.stock, beside, None if beside is None else beside.stock)
@@ -50,6 +51,7 @@ def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None)
     above.axhline(0.0, color="0.6", linewidth=0.8)
     waits = any(demand.waits for demand in scenario.demands.values())
     above.set_ylabel(f"stock less backlog ({unit})" if waits else f"stock ({unit})")
+    below.set_ylim(bottom=0.0)
     below.set_ylabel(f"orders granted ({unit})")
     period = f", one period is {scenario.period}" if scenario.period else ""
     below.set_xlabel(f"period of the episode{period}")
