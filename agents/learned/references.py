@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REACH = 0.5  # a reference costs at most this share of the start's cost more than the start
 SOLVED = 20e6  # bytes: solving a plant exactly takes about a second then
 VALUED = 20e6  # bytes: the exact cost of a policy takes some tenths of a second then
+LONGEST = 5000  # periods of an episode up to which the optimal policy, a table, is simulated
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def others(problem: Problem, least: float, solution: exact.Solution | None) -> l
     if getattr(textbook, "parameters", {}) != problem.start.parameters:
         found.append(_run("textbook", textbook.name, textbook, problem))
     known = problem.scenario.known_optimum
-    if solution is not None:
+    if solution is not None and problem.scenario.horizon.of_split("validate")[0] > LONGEST:
+        found.append(Reference("optimum", "the optimum (exact)", solution.cost, None))
+    elif solution is not None:
         found.append(_run("optimum", "the optimal policy", solution.policy, problem))
     elif known is not None:
         found.append(Reference("optimum", f"the optimum ({known.source})", known.cost, None))

@@ -100,13 +100,17 @@ class Tracker:
         self.references: list[Reference] = []
         self.optimum: float | None = None
         self.seldom = 0
+        self.end = problem.periods  # where the lines of the references end
         self._runs: dict[str, SummaryWriter] = {}
         self._shown: set[str] = set()
         self._about = dict(ABOUT)
         self._titles = self._kpi_tags()
 
     def __enter__(self) -> Tracker:
-        self.writer = self._new(self.folder)
+        # What an interrupted training wrote after its last checkpoint is written again. TensorBoard
+        # drops it at the second session of a run, so the first one is marked as well.
+        purge = 0 if self.begun is None else self.begun + 1
+        self.writer = SummaryWriter(str(self.folder), purge_step=purge)
         try:
             self._begin()
         except BaseException:
@@ -140,7 +144,8 @@ class Tracker:
             self.seldom = due
             self._gap(self.writer, policy, periods)
             self._picture(found.path("learned"), periods)
-        self._lines(periods)
+        if periods > self.end:
+            self._lines(periods)
         self._flush()
         self.log(
             f"{periods:,} periods: difference {difference.mean:+.4g} "
@@ -189,6 +194,7 @@ class Tracker:
             return
         self._gap(self.writer, problem.start.policy, 0)
         self._lines(0)
+        self._lines(self.end)
         self.writer.add_text("about", self._introduction(), 0)
         for summary in hparams(self._hyperparameters(), dict.fromkeys(self._metrics(), 0.0)):
             _add(self.writer, summary, 0)
@@ -339,23 +345,22 @@ class Tracker:
         _add(self.writer, Summary(value=[value]), periods)
 
     def _lines(self, periods: int) -> None:
-        """Go on with the line of each reference."""
+        """Draw the line of each reference on to these periods.
+
+        It has two points: charts leave out the extreme five percent of all points. With many points
+        on lines that do not move, those of the learned policy would be the extreme ones.
+        """
+        self.end = max(self.end, periods)
         for each in self.references:
             writer = self._runs.get(each.name)
             if writer is None:
-                writer = self._runs[each.name] = self._new(self.folder / each.name)
+                writer = self._runs[each.name] = SummaryWriter(str(self.folder / each.name))
             if each.rows is None:
                 self._scalar(writer, TOTAL, each.cost, periods)
             else:
                 self._figures(writer, each.rows, periods)
 
     # --- writing ----------------------------------------------------------------------------------
-
-    def _new(self, folder: Path) -> SummaryWriter:
-        # What an interrupted training wrote after its last checkpoint is written again. TensorBoard
-        # drops it at the second session of a run, so the first one is marked as well.
-        step = 0 if self.begun is None else self.begun + 1
-        return SummaryWriter(str(folder), purge_step=step)
 
     def _scalar(
         self, writer: SummaryWriter, tag: str, value: float, periods: int, *, always: bool = False

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-MOST_LINES = 6  # items, and sources, that are drawn; more lines cannot be told apart
-FEW_LINES = 2  # up to so many, a second policy is drawn beside the first
+FEW = 2  # items, or sources, up to which lines are drawn, also of a second policy; above it, rows
+MOST = 14  # items, and sources, that are drawn
 WIDTH, HEIGHT = 640, 420  # pixels
 DOTS = 90  # per inch
 
@@ -35,7 +35,8 @@ class SamplePath:
 def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None) -> bytes:
     """Return the picture of a path as PNG: stock above, granted orders below.
 
-    A second path of the same episode is drawn dotted beside it, if there are few items and sources.
+    With one or two items and sources these are lines, and those of a second policy in the same
+    episode are dotted beside them. With more, each is a row whose color is the quantity.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -43,49 +44,70 @@ def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None)
     figure = Figure(figsize=(WIDTH / DOTS, HEIGHT / DOTS), dpi=DOTS)
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True)
-    figure.subplots_adjust(left=0.11, right=0.98, top=0.98, bottom=0.12, hspace=0.08)
-    items, sources = list(scenario.items), list(scenario.sources)
-    unit = scenario.unit
-    _lines(above, items, path, path.stock, beside, None if beside is None else beside.stock)
-    _lines(below, sources, path, path.granted, beside, None if beside is None else beside.granted)
-    above.axhline(0.0, color="0.6", linewidth=0.8)
+    many = max(len(scenario.items), len(scenario.sources)) > FEW
+    left, right = (0.22, 1.03) if many else (0.1, 0.98)
+    figure.subplots_adjust(left=left, right=right, top=0.93, bottom=0.12, hspace=0.25)
     waits = any(demand.waits for demand in scenario.demands.values())
-    above.set_ylabel(f"stock less backlog ({unit})" if waits else f"stock ({unit})")
-    below.set_ylim(bottom=0.0)
-    below.set_ylabel(f"orders granted ({unit})")
-    period = f", one period is {scenario.period}" if scenario.period else ""
-    below.set_xlabel(f"period of the episode{period}")
+    stock = f"stock less backlog ({scenario.unit})" if waits else f"stock ({scenario.unit})"
+    both = [path] if beside is None else [path, beside]
+    panels = (
+        (above, stock, [*scenario.items], [each.stock for each in both]),
+        (
+            below,
+            f"orders granted ({scenario.unit})",
+            [*scenario.sources],
+            [p.granted for p in both],
+        ),
+    )
+    for axes, title, names, values in panels:
+        shown = [name.replace("_", " ") for name in names]
+        left_out = f", {len(names) - MOST} more are not drawn" if len(names) > MOST else ""
+        axes.set_title(f"{path.policy}: {title}{left_out}", fontsize=8, loc="left")
+        axes.tick_params(labelsize=8)
+        if many:
+            _rows(axes, shown[:MOST], path.first, values[0][:, :MOST])
+        else:
+            _lines(axes, shown, both, values)
+    below.set_xlabel(f"period of the episode (one period: {scenario.period})", fontsize=8)
     file = BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
 
-def _lines(
-    axes: Axes,
-    names: list[str],
-    path: SamplePath,
-    values: Floats,
-    beside: SamplePath | None,
-    others: Floats | None,
-) -> None:
-    """Draw a line for each of the first names, and dotted ones for the second path."""
-    periods = path.first + np.arange(values.shape[0])
-    few = len(names) <= FEW_LINES
-    for k, name in enumerate(names[:MOST_LINES]):
-        label = name.replace("_", " ")
-        if few and beside is not None and others is not None:
+def _lines(axes: Axes, names: list[str], paths: list[SamplePath], values: list[Floats]) -> None:
+    """Draw a line for each name, and dotted ones for the second policy."""
+    for path, lines, style in zip(paths, values, ("-", ":"), strict=False):
+        periods = path.first + np.arange(lines.shape[0])
+        for k, name in enumerate(names):
+            label = name if style == "-" else f"dotted: {path.policy}"
             axes.step(
-                beside.first + np.arange(others.shape[0]),
-                others[:, k],
+                periods,
+                lines[:, k],
+                style,
                 where="post",
                 color=f"C{k}",
-                linestyle=":",
                 linewidth=1.2,
-                label=f"{label}: {beside.policy}",
+                label=label if style == "-" or k == 0 else None,
             )
-            label = f"{label}: {path.policy}"
-        axes.step(periods, values[:, k], where="post", color=f"C{k}", linewidth=1.4, label=label)
-    left_out = len(names) - MOST_LINES
-    title = f"and {left_out} more, not drawn" if left_out > 0 else None
-    axes.legend(loc="upper right", fontsize=8, ncols=3, framealpha=0.8, title=title)
+    axes.set_ylim(bottom=min(0.0, *(float(lines.min(initial=0.0)) for lines in values), 0.0))
     axes.margins(x=0.01)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), fontsize=7, ncols=4, frameon=False)
+
+
+def _rows(axes: Axes, names: list[str], first: int, values: Floats) -> None:
+    """Draw a row for each name; the color is the quantity, red below 0."""
+    ends = (first, first + values.shape[0], len(names) - 0.5, -0.5)
+    most, least = float(values.max(initial=1.0)), float(values.min(initial=0.0))
+    size = max(most, -least)
+    colors, low, high = ("RdBu", -size, size) if least < 0 else ("Blues", 0.0, most)
+    drawn = axes.imshow(
+        values.T,
+        aspect="auto",
+        interpolation="nearest",
+        extent=ends,
+        cmap=colors,
+        vmin=low,
+        vmax=high,
+    )
+    axes.set_yticks(range(len(names)), names)
+    axes.figure.colorbar(drawn, ax=axes, pad=0.01).ax.tick_params(labelsize=7)

@@ -140,7 +140,7 @@ def test_no_card_shows_a_line_at_0_only(folder, run):
 def test_references_are_lines_beside_the_learned_policy(folder, events):
     for run in ("start", "textbook", "optimum"):
         line = Events(folder / "tensorboard" / run)
-        assert line.steps("cost/total") == events.steps("cost/total")
+        assert line.steps("cost/total")[:2] == [0, PERIODS]
         assert len(set(line.values("cost/total"))) == 1
         assert line.values("cost/total")[0] <= 1.5 * events.values("cost/total")[0]
 
@@ -212,7 +212,7 @@ def test_curves_go_on_after_a_resume_and_hold_nothing_twice(tmp_path):
     found = Events(tmp_path)
     for tag in ("cost/total", "difference/mean", "stock/product"):
         assert found.steps(tag) == [0, 100, 200, 300]
-    assert Events(tmp_path / "start").steps("cost/total") == [0, 100, 200, 300]
+    assert Events(tmp_path / "start").steps("cost/total") == [0, 1000]
     assert "resumed after 100 periods" in (tmp_path / "log").read_text()
 
 
