@@ -53,7 +53,7 @@ def test_a_policy_prints_its_name_its_plant_and_its_parameters(name: str) -> Non
         assert parameter in text
 
 
-def test_what_is_tuned_solved_and_evaluated_prints_in_a_line_or_two() -> None:
+def test_results_of_tuning_solving_and_evaluating_print_in_one_or_two_lines() -> None:
     tuned = agents.tune("base-stock", SMALL, episodes=8)
     assert re.fullmatch(
         r"base-stock \(tuned\) on lost-sales: level \d+\n"

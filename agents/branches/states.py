@@ -51,14 +51,14 @@ class Herd:
 
     The plants are staggered, so that together they are everywhere in an episode at any time.
     Episodes are numbered from `first_episode`; plant e runs the episodes first + e, first + e +
-    batch, ...
+    batch, ... They are as long as those of the other splits, so that most states are stationary.
     """
 
     def __init__(
         self, layout: Layout, batch: int, seed: int, split: str = "train", first_episode: int = 0
     ) -> None:
         self.layout, self.split, self.seed = layout, split, seed
-        self.plant = layout.plant_in(split)
+        self.plant = layout.plant_in(split)._replace(periods=layout.scenario.horizon.periods)
         self.state = np.tile(layout.plant.initial, (batch, 1))
         self.memory = np.empty((batch, 0))
         self.period = np.zeros(batch, dtype=np.int64)
@@ -75,7 +75,7 @@ class Herd:
 
     def begin(self, asking: Asking, stagger: int) -> None:
         """Begin the first episodes; plant e has then run e * stagger / plants periods."""
-        begin_all(self.layout.plant, self.state, self.keys)
+        begin_all(self.plant, self.state, self.keys)
         self.memory = asking.start(self.size)
         ahead = (np.arange(self.size) * stagger) // self.size
         for t in range(int(ahead.max(initial=0))):
@@ -101,7 +101,7 @@ class Herd:
             self.episode[rows] += self.size
             self.keys[rows] = episode_keys(self.split, self.seed, self.episode[rows])
             state = self.state[rows]
-            begin_all(self.layout.plant, state, self.keys[rows])
+            begin_all(self.plant, state, self.keys[rows])
             self.state[rows] = state
             self.memory[rows] = asking.start(rows.size)
             self.period[rows] = 0

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, Printed, View, ViewLayout
+from jitgym.control.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
 from jitgym.control.net import Net, ask_corrected, outputs_of
 from jitgym.control.rules import BATCH, Rule
-from jitgym.envs.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
 from jitgym.plant import Layout
 
 from ..branches import Asking
@@ -68,7 +68,7 @@ def rule_of(policy: Policy) -> Rule | None:
 
 @dataclass(frozen=True)
 class Features:
-    """What a net reads: the entries of the observation in natural units, then the classic's asks."""
+    """What a net reads: the observation's entries in natural units, then the classic's asks."""
 
     layout: Layout
     steps: Steps
@@ -163,7 +163,7 @@ def correct(
     asked: Array,
     outputs: npt.NDArray[Any],
 ) -> Array:
-    """Return the asks of a classic with outputs of a net, (batch, sources) in steps, as corrections.
+    """Return the asks of a classic that is corrected by outputs of a net, (batch, sources).
 
     `asked` is what the classic asks for without corrections, (batch, asked cells).
     """

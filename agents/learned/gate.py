@@ -227,11 +227,11 @@ class Gate:
         scenario: Scenario,
         incumbent: Policy,
         data: Mapping[str, Any],
-        rollout: Rollout = rollout,
+        run: Rollout | None = None,
     ) -> Gate:
         """Return the gate that `as_dict` described, with the policy that is the incumbent now."""
         verdicts = [Verdict.from_dict(verdict) for verdict in data["verdicts"]]
-        return cls(scenario, incumbent, data["seed"], verdicts, rollout)
+        return cls(scenario, incumbent, data["seed"], verdicts, run or rollout)
 
     def _rows(self, policy: Policy, first: int, episodes: int) -> pandas.DataFrame:
         """Return the rows of these episodes of `validate`."""

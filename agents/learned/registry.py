@@ -54,7 +54,7 @@ class Learner:
         """Return the policy of a training. Raises RunError if the folder holds none."""
         from .training import load
 
-        return load(folder, scenario)
+        return load(folder, scenario, find)
 
     @property
     def module(self) -> Any:

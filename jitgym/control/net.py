@@ -1,11 +1,12 @@
 """A net as data: a small network that reads features of the state, run row by row in machine code.
 
-    x = clip((features - mean) / deviation, -6, 6)      outputs = relu(relu(x W1 + b1) W2 + b2) W3 + b3
+    x = clip((features - mean) / deviation, -6, 6)
+    outputs = relu(relu(x W1 + b1) W2 + b2) W3 + b3
 
 The features are the entries of the observation in natural units, followed by what a classic policy
-asks in this state, in steps. Every sum is added up in a fixed order, so that the outputs for a state
-do not depend on the other rows of a batch. An output of 0 leaves the classic policy as it is: a net
-whose last layer is 0 *is* the classic policy.
+asks in this state, in steps. Every sum is added up in a fixed order, so that the outputs for a
+state do not depend on the other rows of a batch. An output of 0 leaves the classic policy as it is:
+a net whose last layer is 0 *is* the classic policy.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MOST = 6.0
 
 
 class Net(NamedTuple):
-    """A network with two hidden layers. Weights are stored by input: row i holds those of input i."""
+    """A network with two hidden layers; row i of the weights holds those of input i."""
 
     mean: npt.NDArray[np.float64]  # of each feature, (features,)
     gain: npt.NDArray[np.float64]  # 1 / standard deviation of each feature, (features,)
@@ -50,7 +51,7 @@ def untrained(mean: Matrix, deviation: Matrix, hidden: int, outputs: int, seed: 
 
     def drawn(inputs: int, width: int) -> Numbers:
         spread = np.sqrt(2.0 / max(inputs, 1))
-        return (spread * generator.standard_normal((inputs, width))).astype(np.float32)
+        return np.asarray(spread * generator.standard_normal((inputs, width)), dtype=np.float32)
 
     def none(*shape: int) -> Numbers:
         return np.zeros(shape, dtype=np.float32)
@@ -107,7 +108,7 @@ def think(
 
 
 def outputs_of(net: Net, features: Matrix) -> Numbers:
-    """Return the outputs of the net for a batch of features, (batch, features) -> (batch, outputs)."""
+    """Return the outputs for a batch, (batch, features) -> (batch, outputs)."""
     outputs = np.empty((features.shape[0], net.outputs), dtype=np.float32)
     one, two = np.empty_like(net.first_bias), np.empty_like(net.second_bias)
     think(net, features, np.empty(net.mean.size, dtype=np.float32), one, two, outputs)
@@ -120,8 +121,8 @@ def ask_corrected(
 ) -> None:
     """Write what a rule asks for if its levels and cards are moved, (batch, asked cells).
 
-    `corrections` are in units, (batch, sources); they move both the level and the cards of a source.
-    A source that has neither is not corrected. `numbers` is a working matrix, (asks, 6).
+    `corrections` are in units, (batch, sources); they move the level and the cards of a source. A
+    source that has neither is not corrected. `numbers` is a working matrix, (asks, 6).
     """
     for e in range(state.shape[0]):
         for k in range(numbers.shape[0]):
