@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.learned.sb3 import ppo
+from agents.studies import trainings
 from agents.tuning import trial
 from tests.calls import call
 
@@ -106,7 +106,7 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(ROOT / "scripts")
     script = importlib.import_module("train")
     done = []
-    monkeypatch.setattr(ppo, "train", lambda *_, **__: done.append("train") or sys.exit())
+    monkeypatch.setattr(trainings, "conduct", lambda *_, **__: done.append("train") or sys.exit())
     monkeypatch.setattr(script.comparison, "classics", lambda *_, **__: done.append("classics"))
     with pytest.raises(SystemExit):
         script.main(str(plants / "shop.yaml"), out=plants / "run")
@@ -114,11 +114,11 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
 
 
 def test_train_has_the_rivals_that_are_named(plants: Path) -> None:
-    options = ("shop.yaml", "--steps", "2048", "--episodes", "20", "--rivals", "kanban,constant")
+    options = ("shop.yaml", "--periods", "9", "--episodes", "20", "--rivals", "kanban,constant")
     out, err = succeeds(plants, 80, "train", *options, "--out", "run")
     assert "tensorboard --logdir run" in err
-    assert "base-stock" not in out
-    for name in ("ppo", "kanban (tuned)", "constant (tuned)"):
+    assert "base-stock (textbook)" not in out
+    for name in ("learned (paired-ppo)", "kanban (tuned)", "constant (tuned)"):
         assert name in out
     assert max(map(len, out.splitlines())) <= 80
     assert (plants / "run" / "report.md").is_file()

@@ -18,11 +18,14 @@ import numpy.typing as npt
 
 from jitgym.plant import SPLITS
 
+from .compiled import run_pairs
 from .rows import Keys, Places, advance_rows, compare_rows
 from .states import Array, Asking, working_rows
 
 CAP = 100
 """Largest number of periods that a pair runs; of most plants, nearly all pairs meet before."""
+
+MOST_PERIODS = 1 << 40  # an ongoing horizon has no end
 
 ROWS = 4096
 """Rows that run together: enough to hide the cost of a call, few enough for the cache."""
@@ -96,10 +99,30 @@ def branch(
     for first in range(0, moved.size, share):
         some = moved[first : first + share]
         groups, own = np.unique(of[some], return_inverse=True)
-        part = _run(asking, points.at(groups), varied[some], own.astype(np.int64), split, cap)
+        run = _run if asking.as_data is None else _run_compiled
+        part = run(asking, points.at(groups), varied[some], own.astype(np.int64), split, cap)
         difference[some], has_met[some] = part.difference, part.has_met
         done += part.periods
     return Branches(difference, has_met, done)
+
+
+def _run_compiled(
+    asking: Asking, points: Points, varied: Array, of: Places, split: str, cap: int
+) -> Branches:
+    layout, policy = asking.layout, asking.as_data
+    assert policy is not None
+    plant = layout.plant_in(split)
+    tape, flows = working_rows(layout)
+    most = 1 + int(np.bincount(of).max())
+    difference, has_met = np.zeros(of.size), np.zeros(of.size, dtype=np.bool_)
+    done = run_pairs(
+        plant, tape, flows, policy, SPLITS.index(split), points.keys, points.periods,
+        points.state, points.asked, varied, of, layout.key_cells,
+        plant.periods if layout.scenario.horizon.ends else MOST_PERIODS, cap,
+        np.empty((most, layout.cells)), np.empty((most, layout.asked_cells)),
+        np.empty(most, dtype=np.bool_), difference, has_met,
+    )  # fmt: skip
+    return Branches(difference, has_met, int(done))
 
 
 def _run(

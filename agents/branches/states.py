@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, ViewLayout
+from jitgym.control.net import Corrector
 from jitgym.control.policy import ask_batch
 from jitgym.evaluate.closed_loop import checked
 from jitgym.plant import SPLITS, Layout, episode_keys
@@ -41,6 +42,12 @@ class Asking:
             asked = np.asarray(inner.act(ViewLayout(self.layout).of(state), memory), np.float64)
         return checked(asked, state.shape[0], self.layout, self.policy.name)
 
+    @property
+    def as_data(self) -> Corrector | None:
+        """The policy as data for compiled code, if it is a rule that a net corrects."""
+        found: Corrector | None = getattr(self.policy, "as_data", None)
+        return found
+
     def start(self, batch: int) -> Array:
         """Return the memory at the start of an episode, (batch, width)."""
         return np.array(self.policy.start(batch), dtype=np.float64)
@@ -51,14 +58,14 @@ class Herd:
 
     The plants are staggered, so that together they are everywhere in an episode at any time.
     Episodes are numbered from `first_episode`; plant e runs the episodes first + e, first + e +
-    batch, ...
+    batch, ... They are as long as those of the other splits, so that most states are stationary.
     """
 
     def __init__(
         self, layout: Layout, batch: int, seed: int, split: str = "train", first_episode: int = 0
     ) -> None:
         self.layout, self.split, self.seed = layout, split, seed
-        self.plant = layout.plant_in(split)
+        self.plant = layout.plant_in(split)._replace(periods=layout.scenario.horizon.periods)
         self.state = np.tile(layout.plant.initial, (batch, 1))
         self.memory = np.empty((batch, 0))
         self.period = np.zeros(batch, dtype=np.int64)
@@ -78,7 +85,7 @@ class Herd:
 
         `stagger` is cut at the length of an episode.
         """
-        begin_all(self.layout.plant, self.state, self.keys)
+        begin_all(self.plant, self.state, self.keys)
         self.memory = asking.start(self.size)
         ahead = (np.arange(self.size) * min(stagger, self.plant.periods)) // self.size
         for t in range(int(ahead.max(initial=0))):
@@ -111,7 +118,7 @@ class Herd:
             self.episode[rows] += self.size
             self.keys[rows] = episode_keys(self.split, self.seed, self.episode[rows])
             state = self.state[rows]
-            begin_all(self.layout.plant, state, self.keys[rows])
+            begin_all(self.plant, state, self.keys[rows])
             self.state[rows] = state
             self.memory[rows] = asking.start(rows.size)
             self.period[rows] = 0

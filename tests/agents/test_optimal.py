@@ -42,7 +42,7 @@ def test_the_optimal_policy_is_an_agent_that_can_be_stored(tmp_path: Path) -> No
             {"path": "here"},
             "base-stock: a path is given, but a classic policy takes no path",
         ),
-        ("ppo", {}, "ppo: no path is given; expected the folder of a trained agent"),
+        ("paired-ppo", {}, "paired-ppo: no path is given; expected the folder of a trained agent"),
     ],
 )
 def test_an_agent_with_wrong_arguments_is_refused(name: str, given: dict, message: str) -> None:

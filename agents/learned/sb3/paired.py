@@ -60,6 +60,7 @@ class Settings(Budgeted):
     together: Count  # numbers that deviate together
     cap: Count  # periods after which a pair is stopped
     learning_rate: Positive  # at the start, over the number of sources; it falls linearly to 0
+    more_rate: Positive  # the same for larger updates
     epochs: Count
     minibatch: Count
     clip: Positive
@@ -253,7 +254,7 @@ class Noise:
 
 def make(base: Corrected, herd: Herd, settings: Settings, heavy: bool, seed: int) -> PairedPPO:
     """Return the learner, whose untrained policy is the classic."""
-    rate = settings.learning_rate / base.steps.lot.size
+    rate = (settings.more_rate if heavy else settings.learning_rate) / base.steps.lot.size
     model = PairedPPO(
         DeviatingPolicy,
         Shell(herd.size, base.features.width, base.steps.lot.size),
