@@ -3,7 +3,8 @@
     agent.yaml    what is trained: scenario, control, hyperparameters, seed, meaning of every entry
     last.pt       the state of the training: weights, optimizer, environments, random numbers
     best.pt       weights of the policy with the lowest cost on the split `validate`
-    tensorboard/  curves
+    tensorboard/  curves (see `tracking`)
+    train.log     a line per look
 
 Every file is written under a temporary name and then renamed: a reader finds a whole file or none.
 """
@@ -104,6 +105,11 @@ class Checkpoint:
     def last(self) -> Path:
         """The file with the state of the training."""
         return self.folder / "last.pt"
+
+    @property
+    def log(self) -> Path:
+        """The file with a line per look."""
+        return self.folder / "train.log"
 
     @property
     def best(self) -> Path:

@@ -40,7 +40,7 @@ from .interrupts import postponed_interrupt
 from .policy import one_thread
 from .session import Problem, Session, Stored
 from .start import Start
-from .tracking import Tracker
+from .tracking import Log, Tracker
 
 MOST_SEED = 2**62
 KEPT = "start"
@@ -144,6 +144,8 @@ def train(
     expect_folder(Path(folder), resume)
     checkpoint = Checkpoint(Path(folder))
     layout = lay_out(scenario)
+    log = Log(checkpoint.log)
+    log(f"{learner.name} on {scenario.name}, seed {seed}: tunes classics to find the start")
     with one_thread(), postponed_interrupt() as interrupt:
         start = starts.find(scenario, seed, progress=progress)
         problem = Problem(scenario, layout, start, seed, periods or settings.periods)
@@ -207,7 +209,7 @@ class Loop:
     def run(self) -> Trained:
         """Try the learners one after the other until one passes the gate."""
         title = f"train {self.options.agent} on {self.problem.scenario.name}"
-        tracker = Tracker(self.checkpoint.folder / "tensorboard", self.problem)
+        tracker = self._tracker()
         with Progress(title, total=1.0, shown=self.options.progress) as bar, tracker:
             while self.phase < len(self.learnings):
                 learning = self.learnings[self.phase]
@@ -233,6 +235,12 @@ class Loop:
                     break
         return self._result()
 
+    def _tracker(self) -> Tracker:
+        settings = {each.name: each.settings.model_dump() for each in self.learnings}
+        begun = None if self.session is None else self.periods + self.session.periods
+        folder, log = self.checkpoint.folder / "tensorboard", Log(self.checkpoint.log)
+        return Tracker(folder, self.problem, self.gate, settings, log, begun)
+
     def _learner(self, name: str) -> Any:
         return next(each.learner for each in self.learnings if each.name == name)
 
@@ -249,7 +257,8 @@ class Loop:
         if look.mean < self.best.difference:
             self.best = Best(look.mean, self.intervals, stored)
         self.figures = session.figures()
-        tracker.look(policy, look, self.figures, self.periods + session.periods)
+        periods, best = self.periods + session.periods, self.best.difference
+        tracker.look(policy, look, self.figures, periods, best)
         write_tensors(self.checkpoint.last, self._snapshot(session))
 
     def _line(self, learning: Learning) -> str:
