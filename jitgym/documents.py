@@ -506,6 +506,8 @@ def _complaint(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "union_tag_invalid":
         what = context["discriminator"].strip("'")
         return f"unknown {what} {cut(repr(context['tag']))}; expected {context['expected_tags']}"
+    if kind == "too_short" and context["min_length"] > 1:
+        return f"is {_shown(given)}; expected at least {context['min_length']} entries"
     if kind in _EXPECTED:
         expected = _EXPECTED[kind]
         return f"is {_shown(given)}; expected {expected}{_mended(given, expected)}"

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 import jitgym
 from agents.studies import evidence, trainings
 
-PLAN = "a file such as configs/experiments/learning.yaml"
+PLAN = "a file such as configs/studies/learning.yaml"
 OUT = "the folder of all trainings; plants that are done there are not trained again"
 
 

@@ -102,7 +102,7 @@ def test_a_step_response_and_a_function_print_short() -> None:
         return 25 - view["product.stock"]
 
     assert assert_short(evaluate.net_policy(lambda o: np.zeros(1), SMALL, name="nothing")) == (
-        "nothing on lost-sales: control orders"
+        "nothing on lost-sales: control corrections"
     )
     from jitgym.control import as_policy
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line for kind, text in BLOCKS if not kind for line in text.splitlines()]
-TAKES_MINUTES = ("--minutes", "--target")
+TAKES_MINUTES = ("train.py", "--target")
 
 
 def in_copy(folder: Path) -> dict[str, str]:

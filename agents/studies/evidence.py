@@ -2,7 +2,7 @@
 
     plants x training seeds -> one table, with verdicts that hold together
 
-A plan is a YAML file (configs/experiments/learning.yaml). All trainings of a plant are judged on
+A plan is a YAML file (configs/studies/learning.yaml). All trainings of a plant are judged on
 the same episodes of the split `test`. That a final policy costs more than its start by more than a
 margin is tested for every training, and all tests together err in 5 % at most (Holm 1979).
 """

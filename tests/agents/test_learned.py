@@ -202,7 +202,10 @@ def test_a_file_that_is_not_a_checkpoint_is_refused(config: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
-    [("epochs:", "epoch:", "unknown key"), ("layers: [64, 64]", "layers: [64]", "at least 2")],
+    [
+        ("epochs:", "epoch:", "unknown key"),
+        ("layers: [64, 64]", "layers: [64]", "at least 2 entries"),
+    ],
 )
 def test_wrong_hyperparameters_are_refused_with_their_line(
     tmp_path: Path, old: str, new: str, said: str
