@@ -3,9 +3,9 @@
 Candidates are policies whose levels, cards or batches a net can correct, the most specialized ones
 first (`SUITED`). Those that cost more than `WORST` times the cheapest by textbook sizing are left
 out, at most five are tuned, and the tuned ones run again on episodes that no tuning has used; the
-cheapest one there is the start. It is the same for every training seed. Policies whose orders are themselves limited or fitted (caps,
-constant orders, linear rules, myopic orders) are rivals in a table but no start: where a cap
-decides, a moved level changes nothing.
+cheapest one there is the start. It is the same for every training seed. Policies whose orders are
+themselves limited or fitted (caps, constant orders, linear rules, myopic orders) are rivals in a
+table but no start: where a cap decides, a moved level changes nothing.
 """
 
 from __future__ import annotations
