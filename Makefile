@@ -16,7 +16,8 @@ setup: $(STAMP) ## make .venv with all packages that constraints.txt pins
 
 compare: $(STAMP) ## compare a learned policy with the tuned classics on four plants
 	$(BIN)/python scripts/compare.py lost-sales content-studio kanban-line recorded-retail \
-		--agents kanban conwip base-stock conwip-hot eoq constant smoothed learned
+		--agents kanban conwip base-stock conwip-hot eoq constant smoothed learned \
+		--periods 4000000
 
 test: lint ## check style, types and imports, then run all tests
 	$(BIN)/pytest -n 2
