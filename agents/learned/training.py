@@ -35,7 +35,7 @@ from jitgym.scenario import Scenario
 from ..progress import Progress
 from . import start as starts
 from .checkpoint import Checkpoint, described, expect_folder, read_tensors, write_tensors
-from .gate import Gate, Verdict
+from .gate import LOOKS, Gate, Verdict
 from .interrupts import postponed_interrupt
 from .policy import one_thread
 from .session import Problem, Session, Stored
@@ -118,7 +118,7 @@ class Best:
     """The candidate with the lowest cost in the looks of one learner."""
 
     difference: float = 0.0  # to the start, on the episodes of the looks, in money
-    interval: int = -1  # after which it was looked at; -1: there is none below 0
+    interval: int = -1  # after which it was looked at; -1: there is none yet
     stored: Stored = field(default_factory=dict)
 
 
@@ -188,7 +188,7 @@ class Loop:
         self.ends = None if minutes is None else time.monotonic() + 60.0 * minutes
         self.began = time.process_time()
         self.earlier, self.phase, self.intervals, self.periods = 0.0, 0, 0, 0
-        self.best = Best()
+        self.best, self.looks = Best(), 0
         self.figures: dict[str, float] = {}
         self.gate = Gate(problem.scenario, problem.start.policy, problem.seed)
         self.session: Session | None = None
@@ -254,7 +254,8 @@ class Loop:
         policy, stored = session.candidate()
         look = self.gate.look(policy)
         self.intervals += 1
-        if look.mean < self.best.difference:
+        self.looks += 1
+        if self.best.interval < 0 or look.mean < self.best.difference:
             self.best = Best(look.mean, self.intervals, stored)
         self.figures = session.figures()
         periods, best = self.periods + session.periods, self.best.difference
@@ -285,8 +286,9 @@ class Loop:
         kept = self.gate.passed == 0
         learner = self.learnings[min(self.phase, len(self.learnings) - 1)].name
         policy = load(folder, self.problem.scenario, self._learner)
-        looks = self.gate.periods // 2  # a gate's periods are those of two policies
-        measured = self.periods + len(self.gate.verdicts) * 2 * looks
+        length, _ = self.problem.scenario.horizon.of_split("validate")
+        measured = self.periods + len(self.gate.verdicts) * self.gate.periods
+        measured += (self.looks + 1) * LOOKS * length
         return Trained(
             policy=policy,
             start=self.problem.start,
@@ -305,6 +307,7 @@ class Loop:
             "phase": self.phase,
             "intervals": self.intervals,
             "periods": self.periods,
+            "looks": self.looks,
             "seconds": self.seconds,
             "best": {
                 "difference": self.best.difference,
@@ -323,6 +326,7 @@ class Loop:
             session = self._session(learning)
             session.restore(stored["session"])
             self.intervals, self.periods = int(stored["intervals"]), int(stored["periods"])
+            self.looks = int(stored["looks"])
             self.earlier = float(stored["seconds"])
             self.best = Best(**stored["best"])
             self.gate = Gate.from_dict(
