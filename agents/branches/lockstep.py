@@ -55,6 +55,8 @@ def branch(
     *,
     split: str = "train",
     cap: int = CAP,
+    later: Asking | None = None,
+    switch: int = CAP,
 ) -> Branches:
     """Run variants against incumbents, and return what each variant costs more.
 
@@ -74,6 +76,9 @@ def branch(
         The split that the keys belong to.
     cap
         The largest number of periods of a pair.
+    later, switch
+        From period `switch` on, all follow `later` instead, if it is given. Pairs that follow a
+        simple rule meet sooner than pairs that follow a net.
     """
     difference, has_met = np.zeros(of.size), np.ones(of.size, dtype=np.bool_)
     moved = np.flatnonzero((varied != asked[of]).any(axis=1))
@@ -85,6 +90,7 @@ def branch(
         part = _run(
             layout, asking, state[groups], memory[groups], keys[groups], periods[groups],
             asked[groups], varied[some], own.astype(np.int64), split, cap,
+            later or asking, switch,
         )  # fmt: skip
         difference[some], has_met[some] = part.difference, part.has_met
         done += part.periods
@@ -103,6 +109,8 @@ def _run(
     of: Places,
     split: str,
     cap: int,
+    later: Asking,
+    switch: int,
 ) -> Branches:
     plant = layout.plant_in(split)
     ends = plant.periods if layout.scenario.horizon.ends else None
@@ -118,7 +126,7 @@ def _run(
     weight, done = 1.0, 0
     for t in range(cap):
         if t > 0:
-            asked = asking(state, memory)
+            asked = (asking if t < switch else later)(state, memory)
         cost = np.empty(state.shape[0])
         advance_rows(plant, tape, flows, split_number, keys, periods, state, asked, cost)
         done += state.shape[0]

@@ -59,7 +59,7 @@ def check(problem: Problem, plants: int = PLANTS, tapes: int = TAPES) -> Headroo
         periods += plants * BETWEEN + labels.periods
     of_plants = np.mean(gains, axis=0)
     cost = max(float(np.abs(np.concatenate(costs).mean())), 1e-12)
-    error = float(of_plants.std(ddof=1)) / np.sqrt(plants)
+    error = float(of_plants.std(ddof=1) / np.sqrt(plants))
     return Headroom(float(of_plants.mean()) / cost, error / cost, periods)
 
 

@@ -67,6 +67,7 @@ LEARNERS = {
     for learner in (
         Learner(LEARNED, ".choice"),
         Learner("paired-ppo", ".sb3.paired"),
+        Learner("improve", ".improvement.session"),
     )
 }
 

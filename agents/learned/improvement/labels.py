@@ -20,6 +20,7 @@ import numpy.typing as npt
 from jitgym.plant import episode_keys
 
 from ...branches import Asking, Herd, branch
+from ...branches.rows import Keys
 from .candidates import Places, vary
 from .picking import Picking
 
@@ -27,6 +28,9 @@ Array = npt.NDArray[np.float64]
 
 FAR = 2**40
 """The first episode of the tapes of labels: no herd gets so far."""
+
+FOLLOW = 16
+"""..."""
 
 AT_ONCE = 2**15
 """Variants that are prepared together: a bound on memory."""
@@ -48,6 +52,16 @@ class Labels:
         return np.asarray(self.of_tapes.mean(axis=1))
 
 
+@dataclass(frozen=True)
+class Values:
+    """What candidates cost more than what is picked."""
+
+    of_tapes: Array  # in money, nan where nothing was simulated, (states, tapes, candidates)
+    periods: int
+    pairs: int
+    unmet: int  # pairs that were stopped at the cap
+
+
 def label(policy: Picking, herd: Herd, tapes: int, cap: int, first: int) -> Labels:
     """Return the labels of the states that the herd is in.
 
@@ -62,46 +76,85 @@ def label(policy: Picking, herd: Herd, tapes: int, cap: int, first: int) -> Labe
     first
         The number of tapes that were drawn before; the tapes here are the next states x tapes.
     """
-    layout, candidates = policy.layout, policy.candidates
     state, memory = herd.state, herd.memory.copy()
     base = policy.asking(state, memory)
     features = policy.features(state, base)
+    picked = picks_of(policy, state, base)
+    episodes = FAR + first + np.arange(state.shape[0] * tapes)
+    keys = episode_keys(herd.split, herd.seed, episodes).reshape(-1, tapes)
+    found = valued(
+        policy, base, picked, state, memory, herd.period, keys, split=herd.split, cap=cap
+    )
+    unmet = found.unmet / found.pairs if found.pairs else 0.0
+    return Labels(features, picked, found.of_tapes, found.periods, unmet)
+
+
+def picks_of(policy: Picking, state: Array, base: Array) -> Places:
+    """Return what a policy picks in states where its classic asks for `base`, (states, sources)."""
     if policy.is_classic:
-        picked = np.tile(candidates.first[:-1], (state.shape[0], 1))
-    else:
-        picked = policy.picks(state, base.copy())
-    count = candidates.count
-    varied = np.empty((state.shape[0], count + 1, base.shape[1]))
-    same = np.empty((state.shape[0], count), dtype=np.int64)
+        return np.tile(policy.candidates.first[:-1], (state.shape[0], 1))
+    return policy.picks(state, base.copy())
+
+
+def valued(
+    policy: Picking,
+    base: Array,
+    picked: Places,
+    state: Array,
+    memory: Array,
+    periods: Places,
+    keys: Keys,
+    *,
+    split: str,
+    cap: int,
+    tried: npt.NDArray[np.bool_] | None = None,
+) -> Values:
+    """Return what candidates cost more than what is picked.
+
+    Parameters
+    ----------
+    policy
+        What all follow after the first period.
+    base, picked
+        What the classic asks for, (states, asked cells), and the picks, (states, sources).
+    state, memory, periods
+        The states, (states, cells), the memories after the decision, and the number of the period.
+    keys
+        The tapes of each state, (states, tapes).
+    tried
+        The candidates to try, (states, candidates); None for all.
+    """
+    candidates, count, tapes = policy.candidates, policy.candidates.count, keys.shape[1]
+    varied = np.empty((len(base), count + 1, base.shape[1]))
+    same = np.empty((len(base), count), dtype=np.int64)
     vary(candidates, base, picked, varied, same)
-    episodes = FAR + first + np.arange(state.shape[0] * tapes).reshape(-1, tapes)
-    keys = episode_keys(herd.split, herd.seed, episodes.ravel()).reshape(-1, tapes)
-    found = np.full((state.shape[0], tapes, count), np.nan)
-    periods, pairs, unmet = 0, 0, 0.0
+    found = np.full((len(base), tapes, count), np.nan)
     new = same == np.arange(count)
+    if tried is not None:
+        new &= tried
+    classic = policy.asking
+    asking = classic if policy.is_classic else Asking(policy, policy.layout)
+    done, pairs, unmet = 0, 0, 0
     for some in _portions(new.sum(axis=1) * tapes):
-        rows, tried = np.nonzero(new[some])
-        # Incumbents: state by state, tape by tape; variants by incumbent.
+        rows, own = np.nonzero(new[some])
+        # Incumbents: state by state, tape by tape. Variants: by incumbent.
         number = np.bincount(rows, minlength=some.size)
         of = np.repeat(np.arange(some.size * tapes), np.repeat(number, tapes))
-        begins = np.concatenate([[0], np.cumsum(number)])
-        places = np.concatenate(
-            [np.tile(np.arange(begins[r], begins[r + 1]), tapes) for r in range(some.size)]
-        ).astype(np.int64)
-        own = np.repeat(some, tapes)
+        ends = np.cumsum(number)
+        parts = [np.tile(np.arange(e - n, e), tapes) for e, n in zip(ends, number, strict=True)]
+        places = np.concatenate(parts).astype(np.int64)
+        each = np.repeat(some, tapes)
         run = branch(
-            layout, Asking(policy.base if policy.is_classic else policy, layout),
-            state[own], memory[own], keys[some].ravel(), herd.period[own],
-            varied[own, count], varied[some[rows[places]], tried[places]], of,
-            split=herd.split, cap=cap,
+            policy.layout, asking, state[each], memory[each], keys[some].ravel(), periods[each],
+            varied[each, count], varied[some[rows[places]], own[places]], of,
+            split=split, cap=cap, later=classic, switch=FOLLOW,
         )  # fmt: skip
-        found[own[of], of % tapes, tried[places]] = run.difference
-        periods += run.periods
-        pairs += of.size
-        unmet += run.unmet * of.size
+        found[each[of], of % tapes, own[places]] = run.difference
+        done, pairs = done + run.periods, pairs + of.size
+        unmet += int((~run.has_met).sum())
     rows, doubled = np.nonzero((same != np.arange(count)) & (same != count))
     found[rows, :, doubled] = found[rows, :, same[rows, doubled]]
-    return Labels(features, picked, found, periods, unmet / pairs if pairs else 0.0)
+    return Values(found, done, pairs, unmet)
 
 
 def _portions(work: Places) -> list[Places]:
