@@ -1,4 +1,4 @@
-"""The headroom check: what one change of one source per period could save, in seconds.
+"""The headroom check: what one change per period could save, in seconds.
 
     headroom = mean over states of the saving of the picked candidate / mean cost per period
 
@@ -54,7 +54,7 @@ def check(problem: Problem, plants: int = PLANTS, tapes: int = TAPES) -> Headroo
     gains = []
     for visit in range(VISITS):
         costs.append(herd.follow(asking, BETWEEN))
-        labels = label(policy, herd, tapes, CAP, visit * plants * tapes)
+        labels = label(policy, herd, tapes, CAP, visit * plants)
         gains.append(revalued(labels))
         periods += plants * BETWEEN + labels.periods
     of_plants = np.mean(gains, axis=0)
@@ -68,7 +68,7 @@ def unimproved(problem: Problem) -> Picking:
     layout, base = problem.layout, problem.start.policy
     blank = untrained(np.zeros(1), np.ones(1), 1, 1, 0)
     policy = Picking("improved", layout, base, blank, np.empty((1, 0)))
-    return policy.with_margins(np.full(policy.candidates.source.size, np.inf))
+    return policy.with_margins(np.full(policy.candidates.groups, np.inf))
 
 
 def revalued(labels: Labels) -> Array:

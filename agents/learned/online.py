@@ -1,15 +1,16 @@
 """Online rollout: decide by simulation as it goes, and measure what one step of improvement gives.
 
-At every decision, source by source from the customer upward, each candidate of `improvement` is run
+At every decision, group by group from the customer upward, each candidate of `improvement` is run
 against what the policy would ask, on fresh tapes, until their states are equal. A candidate that
 looks cheaper on the first tapes meets more of them; it is picked if it saves more than `sure`
-standard errors of all its tapes together. Afterwards both follow the policy (rollout, one source at
+standard errors of all its tapes together. Afterwards both follow the policy (rollout, one agent at
 a time: Bertsekas 2020, chapters 2 and 3).
 
-There is nothing to train, and a decision takes 10 to 100 milliseconds: too slow to judge on hundreds
-of episodes, so it is not a learner of the registry. `measure` states what it gains on a few episodes
-of `test`, and how many periods of simulation that took. The gain is a yardstick for policies that
-learn the same picks: it counts each saving once, where the headroom check may count it twice.
+There is nothing to train, and a decision takes 10 to 100 milliseconds: too slow to judge on
+hundreds of episodes, so it is not a learner of the registry. `measure` states what it gains on a
+few episodes of `test`, and how many periods of simulation that took. The gain is a yardstick for
+policies that learn the same picks: it counts each saving once, where the headroom check may count
+it twice.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Rollout:
     def asks(
         self, state: Array, memory: Array, periods: Places, number: int
     ) -> tuple[Array, Places, int]:
-        """Return asks, (batch, asked cells), picks, (batch, sources), and simulated periods.
+        """Return asks, (batch, asked cells), picks, (batch, groups), and simulated periods.
 
         `number` is the number of the decision; each has tapes of its own.
         """
@@ -62,7 +63,7 @@ class Rollout:
         episodes = FAR + number * batch * each + np.arange(batch * each)
         keys = episode_keys("train", self.seed + OTHER, episodes).reshape(batch, each)
         done = 0
-        for j in range(candidates.source.size):
+        for j in range(candidates.groups):
             tried = np.zeros((batch, candidates.count), dtype=np.bool_)
             tried[:, candidates.first[j] : candidates.first[j + 1]] = True
             parts = []
@@ -93,7 +94,7 @@ class Measured:
 
     difference: Interval  # cost per period with online decisions minus that of the policy, paired
     cost: float  # of the policy, per period
-    picks: float  # share of the decisions, source by source, that differ from the policy's
+    picks: float  # share of the decisions, group by group, that differ from the policy's
     decisions: int
     periods: int  # of simulation, for all decisions
 

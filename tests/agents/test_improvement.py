@@ -16,12 +16,12 @@ import jitgym
 from agents.branches import Asking, Herd
 from agents.branches.rows import advance_rows
 from agents.branches.states import working_rows
+from agents.branches.strata import BLOCK, WINDOW, chance_of, draw_strata, rare_channels
 from agents.learned import online
 from agents.learned.headroom import check, unimproved
 from agents.learned.improvement import margins, session
 from agents.learned.improvement.candidates import (
     ECONOMIC,
-    NAMES,
     NOTHING,
     RUN,
     STOP,
@@ -37,7 +37,7 @@ from agents.learned.start import Start
 from jitgym import ScenarioError
 from jitgym.control.net import untrained
 from jitgym.evaluate import rollout
-from jitgym.plant import SPLITS, episode_keys, lay_out
+from jitgym.plant import SPLITS, episode_keys, lay_out, tape
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"horizon": {"ongoing": 120, "warm_up": 20}}
@@ -50,13 +50,13 @@ SETTINGS = session.Settings.model_validate(
         "episodes": 16,
         "epochs": 8,
         "minibatch": 128,
-        "interval": 0.25,
+        "interval": 0.1,
     }
 )
 
 
 def problem_of(
-    scenario: Any, policy: str = "base-stock", periods: int = 1_500_000, **parameters: Any
+    scenario: Any, policy: str = "base-stock", periods: int = 800_000, **parameters: Any
 ) -> Problem:
     scenario = jitgym.load(scenario, **SHORT)
     base = agents.make(policy, scenario, **parameters)
@@ -79,7 +79,7 @@ def wild(problem: Problem, margin: float = 0.0) -> Picking:
     net = untrained(seen.mean(axis=0), seen.std(axis=0) + 0.1, 8, policy.candidates.count, 1)
     last = np.random.default_rng(2).standard_normal(net.last.shape).astype(np.float32)
     return replace(policy, net=net._replace(last=last)).with_margins(
-        np.full(policy.candidates.source.size, margin)
+        np.full(policy.candidates.groups, margin)
     )
 
 
@@ -96,7 +96,8 @@ def test_labels_are_the_differences_of_plants_that_run_alone(name: str, of_net: 
     count = policy.candidates.count
     varied, same = np.empty((states, count + 1, base.shape[1])), np.empty((states, count), int)
     vary(policy.candidates, base, picked, varied, same)
-    keys = episode_keys("train", problem.seed, FAR + 5 + np.arange(states * tapes))
+    blocks = FAR + BLOCK * (5 + np.arange(states))[:, np.newaxis] + np.arange(tapes)
+    keys = episode_keys("train", problem.seed, blocks.ravel())
 
     def alone(row: int, tape: int, entry: int) -> float:
         plant = problem.layout.plant_in("train")
@@ -148,19 +149,19 @@ def test_candidates_of_a_line_with_setups_and_a_milk_run() -> None:
         np.empty((1, candidates.count), int),
     )  # fmt: skip
     found = {
-        (names[candidates.source[j]], kind): dict(zip(names, varied[0, c], strict=False))
-        for c, (j, kind) in enumerate(zip(candidates.owner, candidates.kind, strict=True))
+        (names[s], kind): dict(zip(names, varied[0, c], strict=False))
+        for c, (s, kind) in enumerate(zip(candidates.source, candidates.kind, strict=True))
     }
     usual = dict.fromkeys(names, 8.0)
     assert found["assemble_a", TWICE_MORE] == usual | {"assemble_a": 16.0}
     assert found["cast_a", NOTHING] == usual | {"cast_a": 0.0}
     assert found["cast_a", RUN] == usual | {"cast_a": 12.0, "cast_b": 0.0}
+    assert [len(names) for names in (candidates.first, names)] == [5, 8]  # four groups
     assert found["cast_b", STOP] == usual | {"cast_a": 0.0, "cast_b": 0.0}
-    assert found["iron_supply", STOP] == usual | {"iron_supply": 0.0, "valve_supply": 0.0}
+    assert found["valve_supply", STOP] == usual | {"iron_supply": 0.0, "valve_supply": 0.0}
     assert found["cast_a", ECONOMIC]["cast_a"] > 12.0
     assert ("machine_a", RUN) not in found
     assert ("iron_supply", RUN) not in found
-    assert len(NAMES) == RUN + 1
 
 
 @pytest.mark.parametrize("name", ["lost-sales", "automotive-line"])
@@ -266,3 +267,43 @@ def test_online_decisions_refuse_a_plant_that_hides_something() -> None:
     hiding = Problem(scenario, lay_out(scenario), problem.start, 0, 1)
     with pytest.raises(ScenarioError, match="hides"):
         online.measure(hiding)
+
+
+def uniforms(keys: Any, period: int, numbers: Any) -> Any:
+    """Return the uniforms of channels in a period, (keys, channels), written in numpy."""
+    return np.array([[float(tape.uniform(k, np.uint64(period), n)) for n in numbers] for k in keys])
+
+
+def test_strata_are_unbiased_and_hold_what_they_say() -> None:
+    layout = lay_out(jitgym.load("automotive-line"))
+    numbers, chances = rare_channels(layout)
+    assert chances.tolist() == [0.002]
+    states, tapes, rare = 200, 3, 2
+    periods = np.arange(states) % 7
+    drawn = draw_strata(layout, "train", 1, FAR, periods, tapes, rare)
+    assert np.unique(drawn.keys).size == drawn.keys.size
+    assert drawn.weights.sum(axis=1) == pytest.approx(np.ones(states))
+    events, other = np.zeros(drawn.keys.shape), np.zeros(drawn.keys.shape)
+    ordinary = next(c["number"] for c in layout.plant.channels if c["number"] != numbers[0])
+    for e, period in enumerate(periods):
+        for t in range(WINDOW):
+            u = uniforms(drawn.keys[e], period + t, [numbers[0], ordinary])
+            events[e] += u[:, 0] < chances[0]
+            other[e] += u[:, 1] / WINDOW
+    assert (events[:, :tapes] == 0).all()
+    assert (events[:, tapes:] >= 1).all()
+    mean = (drawn.weights * events).sum(axis=1)
+    plain = WINDOW * chances[0] / tapes  # variance of as many ordinary tapes
+    assert mean.mean() == pytest.approx(WINDOW * chances[0], abs=4 * mean.std() / states**0.5)
+    assert mean.var() < 0.1 * plain
+    mean = (drawn.weights * other).sum(axis=1)
+    assert mean.mean() == pytest.approx(0.5, abs=4 * mean.std() / states**0.5)
+    assert chance_of(chances) == pytest.approx(1 - 0.998**WINDOW)
+
+
+def test_plants_without_rare_events_have_ordinary_tapes() -> None:
+    layout = lay_out(jitgym.load("kanban-line"))  # a failure in 33 to 100 periods
+    plain = draw_strata(layout, "train", 1, 0, np.zeros(3, np.int64), 2, 5)
+    assert plain.weights.tolist() == [[0.5, 0.5]] * 3
+    expected = episode_keys("train", 1, [0, 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])
+    np.testing.assert_array_equal(plain.keys.ravel(), expected)

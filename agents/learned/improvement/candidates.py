@@ -1,23 +1,24 @@
-"""Candidates: what else a source could ask for, around what it asks for now.
+"""Candidates: what else the sources could ask for, around what they ask for now.
 
-For each source, from the customer upward:
+Sources that share a work center or a carrier are one group, because what one of them gets, the
+others do not get: in each period, at most one candidate of a group is picked. Every other source is
+a group of its own. Groups come in the asking order, from the customer upward. Their candidates:
 
     keep                what is asked now
     nothing             0
     more, twice more    one and two units more; a unit is the step of the source in whole lots
     less, twice less    one and two units less, at least 0
     economic lot        only where an order has a fixed cost
-    stop                only in a group: all of its sources ask for nothing
-    run                 only at a work center with setups: this source asks for what a period can
-                        make, and the others of the work center for nothing
+    run                 what a period can make, and nothing from the others of the group: only at a
+                        work center with setups
+    stop                nothing from the whole group: only there and on a carrier
 
-A group is the sources that share a work center with setups, or else a carrier that is paid per trip.
 "A full run of the other product" is the `run` of that other source.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,83 +31,81 @@ from jitgym.plant.records import Matrix, Row
 from ..corrections import Steps
 
 KEEP, NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS, ECONOMIC, STOP, RUN = range(9)
-NAMES = (
-    "keep",
-    "nothing",
-    "more",
-    "twice more",
-    "less",
-    "twice less",
-    "economic lot",
-    "stop",
-    "run",
-)
 
 Places = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 class Candidates(NamedTuple):
-    """The candidates of all sources, one after the other; the first of each source is `keep`."""
+    """The candidates of all groups, one after the other; the first of each group is `keep`."""
 
-    source: Places  # the source at each place of the asking order, (sources,)
-    first: Places  # its first candidate, and the end of the last one, (sources + 1,)
+    first: Places  # first candidate of each group, and the end of the last one, (groups + 1,)
+    source: Places  # of each candidate, (candidates,)
     kind: Places  # of each candidate, (candidates,)
+    group: Places  # of each source, (sources,)
     unit: Row  # of each source, in units, (sources,)
-    economic: Row  # economic lot, (sources,)
-    run: Row  # units that a period can make, (sources,)
-    group: Places  # of each source, or -1, (sources,)
+    economic: Row  # economic lot of each source, in units, (sources,)
+    run: Row  # what each source can make in a period, in units, (sources,)
 
     @property
     def count(self) -> int:
-        """Number of candidates of all sources together."""
+        """Number of candidates of all groups together."""
         return int(self.kind.size)
 
     @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return int(self.first.size) - 1
+
+    @property
     def owner(self) -> Places:
-        """The place in the asking order that each candidate belongs to, (candidates,)."""
-        return np.repeat(np.arange(self.source.size), np.diff(self.first))
+        """The group of each candidate, (candidates,)."""
+        return np.repeat(np.arange(self.groups), np.diff(self.first))
 
 
 def candidates_of(layout: Layout, steps: Steps) -> Candidates:
     """Return the candidates of a plant; `steps` are those of the policy that is improved."""
     scenario = layout.scenario
     names, at = list(scenario.sources), stages(scenario)
-    order = [names.index(name) for name in scenario.asking_order]
-    groups = _groups(layout)
-    kinds: list[list[int]] = []
-    for s in order:
-        source = scenario.sources[names[s]]
-        own = [KEEP, NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS]
-        if source.shipment_cost or source.setup_cost:
-            own.append(ECONOMIC)
-        if groups[s] >= 0:
-            own.append(STOP)
-        if groups[s] >= 0 and source.at is not None:
-            own.append(RUN)
-        kinds.append(own)
+    members: dict[str, list[str]] = {}
+    for name in scenario.asking_order:
+        members.setdefault(_shares(layout, name), []).append(name)
+    first, found = [0], []
+    for group in members.values():
+        found.append((names.index(group[0]), KEEP))
+        has_setups = any(
+            scenario.sources[name].setup_time or scenario.sources[name].setup_cost for name in group
+        )
+        has_carrier = scenario.sources[group[0]].carrier is not None
+        for name in group:
+            source = scenario.sources[name]
+            kinds = [NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS]
+            if source.shipment_cost or source.setup_cost:
+                kinds.append(ECONOMIC)
+            if source.at is not None and has_setups and len(group) > 1:
+                kinds.append(RUN)
+            found += [(names.index(name), kind) for kind in kinds]
+        if len(group) > 1 and (has_setups or has_carrier):
+            found.append((names.index(group[0]), STOP))
+        first.append(len(found))
+    group_of = {name: k for k, group in enumerate(members.values()) for name in group}
+    source_of, kind_of = np.array(found, dtype=np.int64).T
     return Candidates(
-        np.array(order, dtype=np.int64),
-        np.concatenate([[0], np.cumsum([len(own) for own in kinds])]).astype(np.int64),
-        np.array([kind for own in kinds for kind in own], dtype=np.int64),
+        np.array(first, dtype=np.int64),
+        source_of.copy(),
+        kind_of.copy(),
+        np.array([group_of[name] for name in names], dtype=np.int64),
         steps.lot * np.maximum(np.floor(steps.step / steps.lot + 0.5), 1.0),
         np.array([at[name].order_quantity for name in names]),
         np.array([_run(layout, name) for name in names]),
-        groups,
     )
 
 
-def _groups(layout: Layout) -> Places:
-    """Return the group of each source, numbered from 0, or -1, (sources,)."""
-    scenario = layout.scenario
-    sources = list(scenario.sources.values())
-    with_setups = {s.at for s in sources if s.at is not None and (s.setup_time or s.setup_cost)}
-    keys = [
-        s.at if s.at in with_setups else s.carrier if s.at is None and s.carrier else None
-        for s in sources
-    ]
-    shared = [key for key in dict.fromkeys(keys) if key is not None and keys.count(key) > 1]
-    return np.array([shared.index(key) if key in shared else -1 for key in keys], dtype=np.int64)
+def _shares(layout: Layout, name: str) -> str:
+    """Return the name of what a source shares with others: a key of its group."""
+    source = layout.scenario.sources[name]
+    if source.at is not None:
+        return f"work center {source.at}"
+    return f"source {name}" if source.carrier is None else f"carrier {source.carrier}"
 
 
 def _run(layout: Layout, name: str) -> float:
@@ -121,9 +120,9 @@ def _run(layout: Layout, name: str) -> float:
 
 
 @kernel
-def asks_for(candidates: Candidates, j: int, kind: int, asked: Row) -> None:
-    """Change the asks of a row into those of a candidate of the source at place j."""
-    s = candidates.source[j]
+def asks_for(candidates: Candidates, c: int, asked: Row) -> None:
+    """Change the asks of a row into those of candidate c."""
+    s, kind = candidates.source[c], candidates.kind[c]
     if kind == NOTHING:
         asked[s] = 0.0
     elif kind == MORE:
@@ -145,12 +144,10 @@ def asks_for(candidates: Candidates, j: int, kind: int, asked: Row) -> None:
 
 
 @kernel
-def changes(candidates: Candidates, j: int, kind: int, asked: Row) -> bool:
-    """Return whether a candidate of the source at place j differs from what a row asks now."""
-    s = candidates.source[j]
-    if kind == KEEP:
-        return False
-    if kind == NOTHING or kind == LESS or kind == TWICE_LESS:
+def changes(candidates: Candidates, c: int, asked: Row) -> bool:
+    """Return whether candidate c differs from what a row asks now."""
+    s, kind = candidates.source[c], candidates.kind[c]
+    if kind in (NOTHING, LESS, TWICE_LESS):
         return bool(asked[s] > 0.0)
     if kind == ECONOMIC:
         return bool(asked[s] != candidates.economic[s])
@@ -161,7 +158,7 @@ def changes(candidates: Candidates, j: int, kind: int, asked: Row) -> bool:
                 if asked[other] != wanted:
                     return True
         return False
-    return True
+    return bool(kind != KEEP)
 
 
 @compiled
@@ -172,35 +169,37 @@ def pick(
     asked: Matrix,
     picks: Places,
 ) -> None:
-    """Pick a candidate per source, (rows, sources), and change the asks, (rows, asked cells).
+    """Pick a candidate per group, (rows, groups), and change the asks, (rows, asked cells).
 
-    `values` are expected costs of the candidates, (rows, candidates), in the scale of the source;
+    `values` are expected costs of the candidates, (rows, candidates), in the scale of the group;
     only their differences count. A candidate is picked where it is cheapest and cheaper than `keep`
-    by more than the margin of its source, (rows or 1, sources).
+    by more than the margin of its group, (rows or 1, groups).
     """
     for e in range(asked.shape[0]):
         m = min(e, margins.shape[0] - 1)
-        for j in range(candidates.source.size):
+        for j in range(margins.shape[1]):
             keep = candidates.first[j]
             best, least = keep, values[e, keep] - margins[m, j]
             if margins[m, j] < np.inf:
                 for c in range(keep + 1, candidates.first[j + 1]):
-                    if values[e, c] < least and changes(
-                        candidates, j, candidates.kind[c], asked[e]
-                    ):
+                    if values[e, c] < least and changes(candidates, c, asked[e]):
                         best, least = c, float(values[e, c])
             picks[e, j] = best
-            asks_for(candidates, j, candidates.kind[best], asked[e])
+            asks_for(candidates, best, asked[e])
 
 
 @compiled
 def vary(
-    candidates: Candidates, base: Matrix, picks: Places, varied: Any, same: Places
+    candidates: Candidates,
+    base: Matrix,
+    picks: Places,
+    varied: npt.NDArray[np.float64],
+    same: Places,
 ) -> None:
-    """Write the asks of every candidate where the other sources keep their picks.
+    """Write the asks of every candidate where the other groups keep their picks.
 
-    `base` is what the classic asks for, (rows, asked cells), `picks` the candidates that are picked,
-    (rows, sources), `varied` the result, (rows, candidates + 1, asked cells); its last entry holds
+    `base` is what the classic asks for, (rows, asked cells), `picks` the picked candidates,
+    (rows, groups), `varied` the result, (rows, candidates + 1, asked cells); its last entry holds
     the asks of the picks themselves. `same` (rows, candidates) is the first entry with equal asks,
     `candidates` if they equal those of the picks, and the candidate itself if it is new.
     """
@@ -210,11 +209,11 @@ def vary(
             row = varied[e, entry]
             for cell in range(base.shape[1]):
                 row[cell] = base[e, cell]
-            for j in range(candidates.source.size):
+            for j in range(picks.shape[1]):
                 chosen = picks[e, j]
                 if candidates.first[j] <= entry < candidates.first[j + 1]:
                     chosen = entry
-                asks_for(candidates, j, candidates.kind[chosen], row)
+                asks_for(candidates, chosen, row)
         for c in range(count):
             same[e, c] = c
             for earlier in range(-1, c):

@@ -1,9 +1,9 @@
 """The fit: a regression of the paired differences on the features of a state.
 
-    y(candidate) - y(picked)  ~  clip(difference / scale of the source, -3, 3)
+    y(candidate) - y(picked)  ~  clip(difference / scale of the group, -3, 3)
 
-The outputs y are expected costs up to a constant per source; only their differences are fitted, to
-every candidate that was simulated, with equal weights. The scale of a source is the root mean
+The outputs y are expected costs up to a constant per group; only their differences are fitted, to
+every candidate that was simulated, with equal weights. The scale of a group is the root mean
 square of its differences. Regression of the advantage, and not a classification of the winners:
 where candidates are nearly as good as each other, which of them wins is noise, and counts little.
 """
@@ -18,6 +18,7 @@ import torch
 
 from jitgym.control.net import MOST, Net, untrained
 
+from ..policy import one_thread
 from .candidates import Candidates, Places
 
 Array = npt.NDArray[np.float64]
@@ -28,7 +29,7 @@ class Data:
     """The labels of all generations."""
 
     features: npt.NDArray[np.float32]  # (states, features)
-    picked: Places  # (states, sources)
+    picked: Places  # (states, groups)
     difference: npt.NDArray[np.float32]  # in money, nan where a candidate changes nothing
 
     @classmethod
@@ -36,7 +37,7 @@ class Data:
         """Return data without states."""
         return cls(
             np.empty((0, features), dtype=np.float32),
-            np.empty((0, candidates.source.size), dtype=np.int64),
+            np.empty((0, candidates.groups), dtype=np.int64),
             np.empty((0, candidates.count), dtype=np.float32),
         )
 
@@ -53,8 +54,8 @@ class Data:
 
 
 def scales(data: Data, candidates: Candidates) -> Array:
-    """Return the root mean square of the differences of each source, in asking order, in money."""
-    found = np.ones(candidates.source.size)
+    """Return the root mean square of the differences of each group, in money, (groups,)."""
+    found = np.ones(candidates.groups)
     for j in range(found.size):
         own = data.difference[:, candidates.first[j] : candidates.first[j + 1]]
         known = own[np.isfinite(own)].astype(np.float64)
@@ -63,6 +64,7 @@ def scales(data: Data, candidates: Candidates) -> Array:
     return found
 
 
+@one_thread()
 def fitted(
     data: Data,
     candidates: Candidates,
@@ -87,10 +89,7 @@ def fitted(
     x, y = torch.from_numpy(inputs), torch.from_numpy(np.where(known, wanted, 0.0))
     mask = torch.from_numpy(known)
     picked = torch.from_numpy(data.picked[:, owner])  # the incumbent's candidate beside each
-    weights = [
-        torch.from_numpy(np.array(part)).requires_grad_()
-        for part in (net.first, net.first_bias, net.second, net.second_bias, net.last, net.last_bias)
-    ]
+    weights = [torch.from_numpy(np.array(part)).requires_grad_() for part in net[2:]]
     batches = max(-(-data.states // minibatch), 1)
     optimizer = torch.optim.Adam(weights, lr=learning_rate)
     total, done = epochs * batches, 0

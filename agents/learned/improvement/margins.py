@@ -1,8 +1,8 @@
-"""Margins: how much a candidate must save before it is picked, source by source.
+"""Margins: how much a candidate must save before it is picked, group by group.
 
 They are the trust region of an improvement: the largest expected saving among many candidates is
 partly noise, and without a margin the policy follows the noise. All options run side by side on the
-same episodes of `validate`. First one margin for all sources is chosen, then that of each source in
+same episodes of `validate`. First one margin for all groups is chosen, then that of each group in
 turn. A margin moves only if the cost falls by more than one standard error.
 """
 
@@ -25,7 +25,7 @@ SPLIT = "validate"
 def costs(policy: Picking, margins: Array, episodes: int, seed: int) -> Array:
     """Return the cost of the policy with each of these margins, (options, episodes).
 
-    `margins` is (options, sources). The episodes are 0 to `episodes` - 1 of the split `validate`,
+    `margins` is (options, groups). The episodes are 0 to `episodes` - 1 of the split `validate`,
     and the cost is the scenario's yardstick.
     """
     layout = policy.layout
@@ -51,19 +51,19 @@ def costs(policy: Picking, margins: Array, episodes: int, seed: int) -> Array:
 def chosen(
     policy: Picking, options: list[float], episodes: int, rounds: int, seed: int
 ) -> tuple[Array, int]:
-    """Return the margins of the sources, (1, sources), and the number of simulated periods."""
-    sources = policy.candidates.source.size
+    """Return the margins of the groups, (1, groups), and the number of simulated periods."""
+    groups = policy.candidates.groups
     each = episodes * policy.layout.plant_in(SPLIT).periods
     tried = np.array([np.inf, *options])
-    found = np.full(sources, np.inf)
-    apart = costs(policy, np.repeat(tried[:, np.newaxis], sources, axis=1), episodes, seed)
+    found = np.full(groups, np.inf)
+    apart = costs(policy, np.repeat(tried[:, np.newaxis], groups, axis=1), episodes, seed)
     periods = tried.size * each
     now, best = apart[0], _better(apart[1:], apart[0])
     if best >= 0:
         found[:], now = options[best], apart[1 + best]
     for _ in range(rounds):
         before = found.copy()
-        for j in range(sources):
+        for j in range(groups):
             others = tried[tried != found[j]]
             margins = np.tile(found, (others.size, 1))
             margins[:, j] = others

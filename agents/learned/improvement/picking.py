@@ -1,11 +1,11 @@
-"""Picking: a classic policy, and a net that picks a candidate for each source, state by state.
+"""Picking: a classic policy, and a net that picks a candidate for each group, state by state.
 
-    ask = classic's ask;  for each source, from the customer upward:
-    ask = the candidate with the lowest expected cost, if it saves more than the margin of the source
+    ask = what the classic asks;  then for each group of sources, from the customer upward:
+    ask = that of the candidate with the lowest expected cost, if it saves more than the margin
 
 The net reads the features of corrections and gives an expected cost for every candidate, in the
-scale of its source. A margin of infinity keeps what the classic asks: with infinite margins for all
-sources the policy *is* the classic.
+scale of its group. A margin of infinity keeps what the classic asks: with infinite margins for all
+groups the policy *is* the classic.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Picking(Printed):
     layout: Layout
     base: Policy
     net: Net
-    margins: Array  # of each source in asking order, in the scale of the source, (rows or 1, sources)
+    margins: Array  # of each group, in the scale of the group, (rows or 1, groups)
     rule: None = None
 
     @property
@@ -85,12 +85,12 @@ class Picking(Printed):
         return asked
 
     def picks(self, state: Array, asked: Array) -> Places:
-        """Change the classic's asks into its own; return its picks, (batch, sources)."""
-        found = np.empty((state.shape[0], self.candidates.source.size), dtype=np.int64)
+        """Change the classic's asks into its own; return its picks, (batch, groups)."""
+        found = np.empty((state.shape[0], self.candidates.groups), dtype=np.int64)
         values = outputs_of(self.net, self.features(state, asked))
         pick(self.candidates, values, self.margins, asked, found)
         return found
 
     def with_margins(self, margins: Array) -> Picking:
-        """Return the same policy with other margins, (sources,) or (rows, sources)."""
+        """Return the same policy with other margins, (groups,) or (rows, groups)."""
         return replace(self, margins=np.atleast_2d(np.asarray(margins, dtype=np.float64)))

@@ -3,7 +3,7 @@
     generation 1, 2, ...:
         labels   states of a herd that follows the policy; what each candidate costs more (`labels`)
         fit      a regression of the labels of all generations so far (`fit`)
-        margins  how much a candidate must save before it is picked, by source (`margins`)
+        margins  how much a candidate must save before it is picked, by group (`margins`)
 
 The policy of generation 0 is the start. Nearly all of the time goes into labels, so that they are
 what the budget is counted in: a generation ends at its share of the budget.
@@ -32,7 +32,6 @@ from .labels import label
 from .margins import chosen
 from .picking import Picking
 
-
 GENERATIONS = 100  # at most: seeds of the fits of one training
 
 
@@ -42,15 +41,16 @@ class Settings(Budgeted):
     plants: Annotated[int, Field(ge=2)]  # of the herd: states that are labelled together
     between: Count  # periods between two labelled states of a plant
     tapes: Count  # per state
+    rare_tapes: Annotated[int, Field(ge=0, le=1000)]  # more of them, with a rare event
     cap: Count  # periods after which a pair is stopped
-    generations: Annotated[list[Share], Field(min_length=1)]  # share of the budget at the end of each
-    margins: Annotated[list[Positive], Field(min_length=1)]  # beside infinity, in the sources' scale
+    generations: Annotated[list[Share], Field(min_length=1)]  # budget used at the end of each
+    margins: Annotated[list[Positive], Field(min_length=1)]  # beside infinity, in the groups' scale
     episodes: Annotated[int, Field(ge=2, le=64)]  # of `validate`, on which margins are chosen
-    rounds: Count  # turns through all sources, at most
+    rounds: Count  # turns through all groups, at most
     epochs: Count
     minibatch: Count
     learning_rate: Positive  # at the start; it falls linearly to 0
-    clip: Positive  # of the differences, in the source's scale
+    clip: Positive  # of the differences, in the group's scale
     layers: Annotated[list[Width], Field(min_length=2, max_length=2)]
     interval: Share  # share of the budget between two looks
 
@@ -64,8 +64,8 @@ class ImproveSession:
         self.policy = self.start
         self.data = Data.empty(self.start.features.width, self.start.candidates)
         self.herd = Herd(problem.layout, settings.plants, problem.seed)
-        self.generation, self.drawn, self.pairs = 0, 0, 0
-        self.unmet, self.headroom, self.periods = 0.0, Headroom(0.0, 0.0, 0), 0
+        self.generation, self.unmet = 0, 0.0
+        self.headroom, self.periods = Headroom(0.0, 0.0, 0), 0
         self._shown: tuple[Policy, Stored] = (problem.start.policy, {})
 
     @property
@@ -97,8 +97,9 @@ class ImproveSession:
     def _label(self) -> None:
         settings, herd = self.settings, self.herd
         herd.follow(Asking(self.policy, self.problem.layout), settings.between)
-        labels = label(self.policy, herd, settings.tapes, settings.cap, self.drawn)
-        self.drawn += herd.size * settings.tapes
+        labels = label(
+            self.policy, herd, settings.tapes, settings.cap, self.data.states, settings.rare_tapes
+        )
         self.data.add(labels.features, labels.picked, labels.difference)
         self.periods += labels.periods + herd.size * settings.between
         self.unmet = labels.unmet
@@ -130,8 +131,8 @@ class ImproveSession:
     @property
     def _periods_of_margins(self) -> int:
         settings, plant = self.settings, self.problem.layout.plant_in("validate")
-        sources, options = self.start.candidates.source.size, len(settings.margins)
-        return settings.episodes * plant.periods * (options * sources + options + 1)
+        groups, options = self.start.candidates.groups, len(settings.margins)
+        return settings.episodes * plant.periods * (options * groups + options + 1)
 
     def _become(self, policy: Picking) -> None:
         self.policy = policy
@@ -150,9 +151,10 @@ class ImproveSession:
             "labelled states": float(self.data.states),
             "unmet pairs": self.unmet,
         }
-        names = list(self.problem.scenario.sources)
-        for j, s in enumerate(self.start.candidates.source):
-            found[f"margin of {names[s]}"] = float(self.policy.margins[0, j])
+        names, candidates = list(self.problem.scenario.sources), self.start.candidates
+        for j, c in enumerate(candidates.first[:-1]):
+            name = f"margin of {names[candidates.source[c]]}"
+            found[name] = float(self.policy.margins[0, j])
         return found
 
     def snapshot(self) -> Stored:
@@ -166,7 +168,6 @@ class ImproveSession:
             "data": {name: torch.from_numpy(part.copy()) for name, part in vars(self.data).items()},
             "policy": self._shown[1],
             "generation": self.generation,
-            "drawn": self.drawn,
             "unmet": self.unmet,
             "headroom": [self.headroom.gain, self.headroom.error, self.headroom.periods],
             "periods": self.periods,
@@ -178,7 +179,7 @@ class ImproveSession:
         herd["keys"] = herd["keys"].view(np.uint64)
         self.herd.restore(herd)
         self.data = Data(**{name: part.numpy().copy() for name, part in stored["data"].items()})
-        self.generation, self.drawn = int(stored["generation"]), int(stored["drawn"])
+        self.generation = int(stored["generation"])
         self.unmet, self.periods = float(stored["unmet"]), int(stored["periods"])
         gain, error, periods = stored["headroom"]
         self.headroom = Headroom(float(gain), float(error), int(periods))
@@ -211,9 +212,7 @@ def restored(problem: Problem, settings: Settings, stored: Stored, path: Path) -
     """Return the policy of a stored net. Raises RunError if it does not fit the plant."""
     start = unimproved(problem)
     width = start.features.width
-    net = untrained(
-        np.zeros(width), np.ones(width), settings.layers[0], start.candidates.count, 0
-    )
+    net = untrained(np.zeros(width), np.ones(width), settings.layers[0], start.candidates.count, 0)
     known: Any = stored_policy(Picking("improved", start.layout, start.base, net, start.margins))
     expect_like(stored, known, path, "policy")
     return made(problem, stored)
