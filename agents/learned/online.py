@@ -64,7 +64,7 @@ class Rollout:
         keys = episode_keys("train", self.seed + OTHER, episodes).reshape(batch, each)
         done = 0
         for j in range(candidates.groups):
-            tried = np.zeros((batch, candidates.count), dtype=np.bool_)
+            tried = np.zeros((batch, candidates.total), dtype=np.bool_)
             tried[:, candidates.first[j] : candidates.first[j + 1]] = True
             parts = []
             for some in (keys[:, : self.tapes], keys[:, self.tapes :]):
@@ -83,8 +83,8 @@ class Rollout:
             best = cost.argmin(axis=1)
             better = cost[np.arange(batch), best] < 0.0
             picked[better, j] = best[better]
-        varied = np.empty((batch, candidates.count + 1, base.shape[1]))
-        vary(candidates, base, picked, varied, np.empty((batch, candidates.count), np.int64))
+        varied = np.empty((batch, candidates.total + 1, base.shape[1]))
+        vary(candidates, base, picked, varied, np.empty((batch, candidates.total), np.int64))
         return varied[:, -1].copy(), picked, done
 
 

@@ -76,7 +76,7 @@ def wild(problem: Problem, margin: float = 0.0) -> Picking:
     policy = unimproved(problem)
     herd = herd_of(problem, policy, 32)
     seen = policy.features(herd.state, policy.asking(herd.state, herd.memory.copy()))
-    net = untrained(seen.mean(axis=0), seen.std(axis=0) + 0.1, 8, policy.candidates.count, 1)
+    net = untrained(seen.mean(axis=0), seen.std(axis=0) + 0.1, 8, policy.candidates.total, 1)
     last = np.random.default_rng(2).standard_normal(net.last.shape).astype(np.float32)
     return replace(policy, net=net._replace(last=last)).with_margins(
         np.full(policy.candidates.groups, margin)
@@ -93,7 +93,7 @@ def test_labels_are_the_differences_of_plants_that_run_alone(name: str, of_net: 
     found = label(policy, herd, tapes, cap, first=5)
     base = policy.asking(herd.state, herd.memory.copy())
     picked = picks_of(policy, herd.state, base)
-    count = policy.candidates.count
+    count = policy.candidates.total
     varied, same = np.empty((states, count + 1, base.shape[1])), np.empty((states, count), int)
     vary(policy.candidates, base, picked, varied, same)
     blocks = FAR + BLOCK * (5 + np.arange(states))[:, np.newaxis] + np.arange(tapes)
@@ -132,7 +132,7 @@ def test_asks_of_picks_are_those_that_are_simulated(name: str) -> None:
     herd = herd_of(problem, policy, 32)
     base = policy.asking(herd.state, herd.memory.copy())
     picked = picks_of(policy, herd.state, base)
-    count = policy.candidates.count
+    count = policy.candidates.total
     assert np.unique(policy.candidates.kind[picked]).size >= 3
     varied, same = np.empty((32, count + 1, base.shape[1])), np.empty((32, count), int)
     vary(policy.candidates, base, picked, varied, same)
@@ -143,10 +143,10 @@ def test_candidates_of_a_line_with_setups_and_a_milk_run() -> None:
     policy = unimproved(problem_of("automotive-line"))
     candidates, names = policy.candidates, list(policy.layout.scenario.sources)
     base = np.full((1, policy.layout.asked_cells), 8.0)
-    varied = np.empty((1, candidates.count + 1, base.shape[1]))
+    varied = np.empty((1, candidates.total + 1, base.shape[1]))
     vary(
         candidates, base, candidates.first[np.newaxis, :-1].copy(), varied,
-        np.empty((1, candidates.count), int),
+        np.empty((1, candidates.total), int),
     )  # fmt: skip
     found = {
         (names[s], kind): dict(zip(names, varied[0, c], strict=False))
@@ -196,7 +196,7 @@ def test_fit_finds_the_cheaper_candidate_of_each_state() -> None:
     policy = unimproved(problem_of("lost-sales"))
     candidates, generator = policy.candidates, np.random.default_rng(0)
     features = generator.standard_normal((2000, 3))
-    truth = np.where(features[:, :1] > 0, 1.0, -1.0) * np.linspace(-1, 1, candidates.count)
+    truth = np.where(features[:, :1] > 0, 1.0, -1.0) * np.linspace(-1, 1, candidates.total)
     difference = truth - truth[:, :1] + generator.standard_normal(truth.shape)
     difference[:, 0] = np.nan
     data = Data.empty(3, candidates)

@@ -9,6 +9,7 @@ a group of its own. Groups come in the asking order, from the customer upward. T
     more, twice more    one and two units more; a unit is the step of the source in whole lots
     less, twice less    one and two units less, at least 0
     economic lot        only where an order has a fixed cost
+    first               the same, before the others of the group: only at a shared work center
     run                 what a period can make, and nothing from the others of the group: only at a
                         work center with setups
     stop                nothing from the whole group: only there and on a carrier
@@ -30,7 +31,7 @@ from jitgym.plant.records import Matrix, Row
 
 from ..corrections import Steps
 
-KEEP, NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS, ECONOMIC, STOP, RUN = range(9)
+KEEP, NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS, ECONOMIC, FIRST, STOP, RUN = range(10)
 
 Places = npt.NDArray[np.int64]
 
@@ -47,7 +48,7 @@ class Candidates(NamedTuple):
     run: Row  # what each source can make in a period, in units, (sources,)
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """Number of candidates of all groups together."""
         return int(self.kind.size)
 
@@ -81,8 +82,10 @@ def candidates_of(layout: Layout, steps: Steps) -> Candidates:
             kinds = [NOTHING, MORE, TWICE_MORE, LESS, TWICE_LESS]
             if source.shipment_cost or source.setup_cost:
                 kinds.append(ECONOMIC)
-            if source.at is not None and has_setups and len(group) > 1:
-                kinds.append(RUN)
+            if source.at is not None and len(group) > 1:
+                kinds.append(FIRST)
+                if has_setups:
+                    kinds.append(RUN)
             found += [(names.index(name), kind) for kind in kinds]
         if len(group) > 1 and (has_setups or has_carrier):
             found.append((names.index(group[0]), STOP))
@@ -120,6 +123,17 @@ def _run(layout: Layout, name: str) -> float:
 
 
 @kernel
+def highest_priority(candidates: Candidates, s: int, asked: Row) -> float:
+    """Return the highest priority in the group of source s."""
+    sources = candidates.group.size
+    highest = asked[sources + s]
+    for other in range(sources):
+        if candidates.group[other] == candidates.group[s]:
+            highest = max(highest, asked[sources + other])
+    return highest
+
+
+@kernel
 def asks_for(candidates: Candidates, c: int, asked: Row) -> None:
     """Change the asks of a row into those of candidate c."""
     s, kind = candidates.source[c], candidates.kind[c]
@@ -135,6 +149,8 @@ def asks_for(candidates: Candidates, c: int, asked: Row) -> None:
         asked[s] = max(asked[s] - 2.0 * candidates.unit[s], 0.0)
     elif kind == ECONOMIC:
         asked[s] = candidates.economic[s]
+    elif kind == FIRST:
+        asked[candidates.group.size + s] = 1.0 + highest_priority(candidates, s, asked)
     elif kind >= STOP:
         for other in range(candidates.group.size):
             if candidates.group[other] == candidates.group[s]:
@@ -151,6 +167,8 @@ def changes(candidates: Candidates, c: int, asked: Row) -> bool:
         return bool(asked[s] > 0.0)
     if kind == ECONOMIC:
         return bool(asked[s] != candidates.economic[s])
+    if kind == FIRST:
+        return bool(asked[s] > 0.0)
     if kind >= STOP:
         for other in range(candidates.group.size):
             if candidates.group[other] == candidates.group[s]:

@@ -38,7 +38,7 @@ class Data:
         return cls(
             np.empty((0, features), dtype=np.float32),
             np.empty((0, candidates.groups), dtype=np.int64),
-            np.empty((0, candidates.count), dtype=np.float32),
+            np.empty((0, candidates.total), dtype=np.float32),
         )
 
     @property
@@ -82,7 +82,7 @@ def fitted(
     mean = data.features.mean(axis=0, dtype=np.float64)
     deviation = data.features.std(axis=0, dtype=np.float64)
     deviation[deviation < 1e-9] = 1.0  # a feature that never moved: as it is
-    net = untrained(mean, deviation, hidden, candidates.count, seed)
+    net = untrained(mean, deviation, hidden, candidates.total, seed)
     inputs = np.clip((data.features - net.mean) * net.gain, -MOST, MOST).astype(np.float32)
     wanted = np.clip(data.difference / scale, -clip, clip).astype(np.float32)
     known = np.isfinite(wanted)
@@ -110,8 +110,4 @@ def fitted(
             loss.backward()
             optimizer.step()
             done += 1
-    first, first_bias, second, second_bias, last, last_bias = (w.detach().numpy() for w in weights)
-    return net._replace(
-        first=first, first_bias=first_bias, second=second, second_bias=second_bias,
-        last=last, last_bias=last_bias,
-    )  # fmt: skip
+    return Net(net.mean, net.gain, *(part.detach().numpy() for part in weights))

@@ -130,7 +130,7 @@ def valued(
     tried
         The candidates to try, (states, candidates); None for all.
     """
-    candidates, count, tapes = policy.candidates, policy.candidates.count, keys.shape[1]
+    candidates, count, tapes = policy.candidates, policy.candidates.total, keys.shape[1]
     varied = np.empty((len(base), count + 1, base.shape[1]))
     same = np.empty((len(base), count), dtype=np.int64)
     vary(candidates, base, picked, varied, same)

@@ -212,7 +212,7 @@ def restored(problem: Problem, settings: Settings, stored: Stored, path: Path) -
     """Return the policy of a stored net. Raises RunError if it does not fit the plant."""
     start = unimproved(problem)
     width = start.features.width
-    net = untrained(np.zeros(width), np.ones(width), settings.layers[0], start.candidates.count, 0)
+    net = untrained(np.zeros(width), np.ones(width), settings.layers[0], start.candidates.total, 0)
     known: Any = stored_policy(Picking("improved", start.layout, start.base, net, start.margins))
     expect_like(stored, known, path, "policy")
     return made(problem, stored)
