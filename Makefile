@@ -15,9 +15,8 @@ help:     ## show this list
 setup: $(STAMP) ## make .venv with all packages that constraints.txt pins
 
 compare: $(STAMP) ## compare a learned policy with the tuned classics on four plants
-	$(BIN)/python scripts/compare.py lost-sales kanban-line regime-switching recorded-retail \
-		--minutes 0.5 \
-		--agents kanban conwip base-stock regime-base-stock eoq constant smoothed ppo
+	$(BIN)/python scripts/compare.py lost-sales content-studio kanban-line recorded-retail \
+		--agents kanban conwip base-stock conwip-hot eoq constant smoothed learned
 
 test: lint ## check style, types and imports, then run all tests
 	$(BIN)/pytest -n 2

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from jitgym.errors import PlacedError, ScenarioError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a part of a document."""
@@ -83,31 +85,38 @@ def read(text: str, name: str) -> Document:
         raise ScenarioError(f"{name}: {reason}; expected valid YAML") from None
 
 
-def read_file(path: Path) -> Document:
-    """Parse a YAML file; raises ScenarioError if it cannot be read."""
-    return read(read_text(path), str(path))
+def read_file(path: Path, what: str = "a YAML file") -> Document:
+    """Parse a YAML file, called `what` in messages; raises ScenarioError if it cannot be read."""
+    return read(read_text(path, what), str(path))
 
 
-def read_text(path: Path) -> str:
+def read_as(path: Path, model: type[Model], what: str) -> Model:
+    """Read a YAML file as a model. Raises ScenarioError with file, line and expectation."""
+    document = read_file(path, what)
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise explain(error, model, document) from None
+
+
+def read_text(path: Path, what: str = "a YAML file") -> str:
     """The text of a file; raises ScenarioError if it cannot be read or is too large."""
     try:
         if path.is_dir():
-            raise ScenarioError(f"{path}: is a folder; expected a YAML file")
+            raise ScenarioError(f"{path}: is a folder; expected {what}")
         if not path.is_file():
             found = "is not an ordinary file" if path.exists() else "no such file"
-            raise ScenarioError(f"{path}: {found}; expected a YAML file")
+            raise ScenarioError(f"{path}: {found}; expected {what}")
         size = path.stat().st_size
         if size > LARGEST_DOCUMENT:
             raise ScenarioError(
-                f"{path}: has {size:,} bytes; expected a YAML file of at most {LARGEST_DOCUMENT:,}"
+                f"{path}: has {size:,} bytes; expected {what} of at most {LARGEST_DOCUMENT:,}"
             )
         content = path.read_bytes()
     except OSError as error:
-        raise ScenarioError(
-            f"{path}: cannot be read ({error.strerror}); expected a YAML file"
-        ) from None
+        raise ScenarioError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
     except ValueError as error:  # a name with a null character
-        raise ScenarioError(f"{str(path)!r}: {error}; expected a YAML file") from None
+        raise ScenarioError(f"{str(path)!r}: {error}; expected {what}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -497,6 +506,8 @@ def _complaint(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "union_tag_invalid":
         what = context["discriminator"].strip("'")
         return f"unknown {what} {cut(repr(context['tag']))}; expected {context['expected_tags']}"
+    if kind == "too_short" and context["min_length"] > 1:
+        return f"is {_shown(given)}; expected at least {context['min_length']} entries"
     if kind in _EXPECTED:
         expected = _EXPECTED[kind]
         return f"is {_shown(given)}; expected {expected}{_mended(given, expected)}"

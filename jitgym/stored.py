@@ -22,16 +22,20 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, NotImplemen
 """The exceptions that the readers of zip files and arrays raise for corrupt bytes."""
 
 
-def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(
+    path: Path, names: Collection[str], optional: Collection[str] = ()
+) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a file (.npz), which must hold exactly these names.
 
-    Sizes are checked before anything is unpacked, and nothing is unpickled. Raises RunError.
+    The `optional` ones may be missing, because older files do not have them. Sizes are checked
+    before anything is unpacked, and nothing is unpickled. Raises RunError.
     """
     expect_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             held = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            if set(held) != set(names) or len(archive.infolist()) != len(names):
+            named = set(held) - set(optional)
+            if named != set(names) or len(archive.infolist()) != len(held):
                 raise RunError(
                     f"{path}: holds {', '.join(sorted(held)) or 'nothing'}; expected the arrays "
                     f"{', '.join(names)}"

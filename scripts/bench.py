@@ -21,7 +21,10 @@ import gymnasium
 import numpy as np
 import tyro
 
+import agents
 import jitgym
+from agents.branches import Asking, Herd, Points, branch
+from agents.learned.corrections import corrected
 from jitgym.control import Rule, pull_rule
 from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
@@ -51,8 +54,8 @@ def main(
     ] = 0.5,
     json_: Annotated[bool, tyro.conf.arg(name="json", help="print one JSON object")] = False,
 ) -> None:
-    """Measure start-up, environments and the compiled closed loop."""
-    lines = [*start_up(), *environments(seconds), *closed_loops(seconds)]
+    """Measure start-up, environments, the compiled closed loop and branches with a net."""
+    lines = [*start_up(), *environments(seconds), *closed_loops(seconds), *branches(seconds)]
     if json_:
         print(json.dumps({"lines": [line.__dict__ | {"share": line.share} for line in lines]}))
         return
@@ -235,6 +238,33 @@ def closed_loop(
         Line(f"{what}, compiled loop, frozen", rate(frozen, seconds), best),
         Line(f"{what}, compiled loop, never frozen", rate(generic, seconds), best),
     ]
+
+
+def branches(seconds: float) -> list[Line]:
+    """Measure plant-periods per second of paired branches that follow a net beside a classic."""
+    plants = (
+        ("lost-sales", "base-stock"),
+        ("kanban-line", "extended-kanban"),
+        ("content-studio", "conwip-hot"),
+    )
+    return [Line(f"{name}, branches with a net", paired(name, base, seconds), None)
+            for name, base in plants]  # fmt: skip
+
+
+def paired(name: str, base: str, seconds: float) -> float:
+    """Return plant-periods per second of pairs that deviate by a step of one source."""
+    layout = lay_out(jitgym.load(name))
+    policy = corrected(agents.make(base, layout.scenario), layout, np.random.default_rng(0))
+    asking, herd = Asking(policy, layout), Herd(layout, BATCH, seed=0)
+    herd.begin(asking, stagger=100)
+    asked = asking(herd.state, herd.memory)
+    points = Points(herd.state.copy(), herd.memory, herd.keys, herd.period, asked)
+    outputs = np.zeros((2 * BATCH, layout.plant.sources.size))
+    rows = np.arange(2 * BATCH)
+    outputs[rows, rows // 2 % outputs.shape[1]] = np.where(rows % 2, 1.0, -1.0)
+    of = rows // 2
+    varied = policy.corrected(points.state[of], asked[of], outputs)
+    return rate(lambda: branch(asking, points, varied, of).periods, seconds)
 
 
 LEVEL = {"supplier": 25.0}

@@ -19,15 +19,18 @@ from jitgym.report import comparisons, policies, tables
 
 NAMES = "catalog names, or paths of YAML files"
 EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses among its scenarios"
-AGENTS = "classics by name, all-classic, or learners (ppo); kanban and eoq are always added"
+AGENTS = "classics by name, all-classic, or learners (learned); kanban and eoq are always added"
+
+DEFAULT = ("all-classic", "learned")
+PERIODS = "budget of each training, in simulated periods; default: stated in configs/agents/"
 
 
 def main(
     scenarios: Annotated[Positional[tuple[str, ...]], arg(metavar="SCENARIO...", help=NAMES)] = (),
     *,
     given: common.Given = (),
-    entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = ("all-classic", "ppo"),
-    minutes: Annotated[float, arg(help="minutes of training for each learner")] = 1.0,
+    entrants: Annotated[tuple[str, ...], arg(name="agents", help=AGENTS)] = DEFAULT,
+    periods: Annotated[int | None, arg(help=PERIODS)] = None,
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
     out: common.Out = None,
@@ -53,17 +56,17 @@ def main(
     common.expect(
         len(set(names_of)) == len(plants), f"two scenarios have the same name: {names_of}"
     )
-    common.expect(minutes > 0, f"--minutes is {minutes}; expected more than 0")
+    common.expect(periods is None or periods >= 1, f"--periods is {periods}; expected at least 1")
     names = [n for p in entrants for n in (agents.names() if p == "all-classic" else (p,))]
     for name in names:
         agents.expect_name(name, learners=True)
     found = {}
     for plant in plants:
         folder = out / plant.name if out and len(plants) > 1 else out
-        options = {"scenario": plant, "agents": names, "minutes": minutes, "episodes": episodes}
+        options = {"scenario": plant, "agents": names, "periods": periods, "episodes": episodes}
         seeds = {"all": seed}
         with Run("compare", plant.name, configuration=options, seeds=seeds, out=folder) as run:
-            found[plant.name] = compare(plant, names, minutes, seed, episodes, run, not json_)
+            found[plant.name] = compare(plant, names, periods, seed, episodes, run, not json_)
     if json_:
         print(json.dumps(found))
 
@@ -93,7 +96,7 @@ def conduct(file: Path, scenarios: tuple[str, ...], out: Path | None) -> None:
 def compare(
     plant: Scenario,
     names: list[str],
-    minutes: float,
+    periods: int | None,
     seed: int,
     episodes: int,
     run: Run,
@@ -108,15 +111,12 @@ def compare(
     )
     entrants = classics.entrants
     said = comparison.cautions(plant)
-    references = {policy.name: policy.tuning.cost for policy in classics.tuned}
     for name in [name for name in names if name in agents.LEARNERS]:
-        settings = agents.LEARNERS[name].read_settings()
-        trained = agents.LEARNERS[name].train(
-            plant, settings, run.folder / name, minutes=minutes, seed=seed, references=references,
-            progress=True,
-        )  # fmt: skip
+        trained = agents.train(
+            name, plant, run.folder / name, periods=periods, seed=seed, progress=True
+        )
         entrants.append(trained.policy)
-        said.append(comparison.effort(name, trained.steps, trained.seconds))
+        said += comparison.effort(trained)
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)

@@ -20,7 +20,10 @@ AGENT = "the learner; `learned` chooses the one that suits the plant"
 PERIODS = "the budget of a training, in simulated periods; default: stated in configs/agents/"
 MINUTES = "stop earlier, after this time, between two looks at the policy"
 SEEDS = "number of trainings, with the seeds --seed, --seed + 1, ..."
-RIVALS = "classics to compare with, separated by commas"
+RIVALS = (
+    "classics to compare with, separated by commas; default: the three that suit the plant, or "
+    "none with --json"
+)
 CONFIG = "file of hyperparameters; the default files are in configs/agents/"
 WORKERS = "trainings at the same time, each in a process of its own"
 
@@ -56,7 +59,8 @@ def main(
     common.expect(seeds >= 1, f"--seeds is {seeds}; expected at least 1")
     common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
     settings = learner.read_settings(config)
-    names = [name for name in rivals.split(",") if name]
+    usual = [] if json_ else comparison.rivals(plant)
+    names = [name for name in rivals.split(",") if name] or usual
     for name in names:
         agents.expect_name(name)
     limits = {"periods": periods, "minutes": minutes, "episodes": episodes}

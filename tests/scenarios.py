@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+import jitgym
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
 
 NOBODY = {"item": "product", "quantity": 0, "unmet": "lost"}
 """A demand that never comes."""
+
+MADE_OF_MATERIAL: dict[str, Any] = {
+    "items": {"material": {}, "product": {}},
+    "sources": {
+        "supplier": {"makes": "material"},
+        "making": {"makes": "product", "consumes": {"material": 1}},
+    },
+}
+"""Items and sources: a product that is made of a material that is bought."""
 
 
 def plant(
@@ -32,6 +42,12 @@ def plant(
         "demands": {"nobody": NOBODY} if demands is None else demands,
     }
     return Scenario.from_document(document | sections)
+
+
+def brief(name: str, periods: int, **given: Any) -> Scenario:
+    """Return a scenario of the catalog with a short horizon, a quarter of it as warm-up."""
+    horizon = {"horizon.ongoing": periods, "horizon.warm_up": periods // 4}
+    return jitgym.load(name, **horizon, **given)
 
 
 class Probe:

@@ -45,12 +45,12 @@ def loaded_by_jitgym(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize("module", SLOW_TO_IMPORT)
-def test_import_of_jitgym_loads_nothing_slow(loaded_by_jitgym: set[str], module: str) -> None:
+def test_importing_jitgym_loads_no_slow_package(loaded_by_jitgym: set[str], module: str) -> None:
     assert "jitgym" in loaded_by_jitgym
     assert module not in loaded_by_jitgym
 
 
-def test_imported_agents_lie_beside_jitgym() -> None:
+def test_the_imported_agents_lie_beside_jitgym() -> None:
     """`agents` is a generic name, and another package in site-packages may have it as well."""
     assert Path(agents.__file__).parent.parent == Path(jitgym.__file__).parent.parent
 

@@ -254,7 +254,7 @@ def message(file: Path, **overrides: Any) -> str:
 
 
 @pytest.mark.parametrize(("good", "bad", "line", "expectation"), FAULTS.values(), ids=FAULTS)
-def test_message_names_file_line_place_and_expectation(
+def test_a_message_names_the_file_line_place_and_expectation(
     good: str, bad: str, line: int, expectation: str, tmp_path: Path
 ) -> None:
     assert LINE.count(good) >= 1
@@ -276,7 +276,9 @@ def test_message_names_file_line_place_and_expectation(
         (b"a: 2024-99-99", "expected valid YAML"),
     ],
 )
-def test_what_is_no_scenario_at_all(content: bytes, expectation: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_scenario_is_refused(
+    content: bytes, expectation: str, tmp_path: Path
+) -> None:
     file = tmp_path / "plant.yaml"
     file.write_bytes(content)
     text = message(file)
@@ -284,7 +286,7 @@ def test_what_is_no_scenario_at_all(content: bytes, expectation: str, tmp_path: 
     assert expectation in text
 
 
-def test_a_scenario_in_python_says_the_same_without_a_line() -> None:
+def test_a_scenario_in_python_gets_the_same_message_without_a_line() -> None:
     data = {**load("lost-sales").document(), "horizon": {"ongoing": -1}}
     with pytest.raises(ScenarioError, match=r"^mine: horizon.ongoing: is -1; expected at least 1"):
         Scenario.from_document(data, name="mine")
@@ -327,7 +329,7 @@ QUANTITY = (
 
 
 @pytest.mark.parametrize(("row", "text", "expectation"), RECORDS.values(), ids=RECORDS)
-def test_faults_of_a_record_name_its_own_file_and_line(
+def test_a_fault_in_a_record_names_the_file_and_line_of_the_record(
     row: int, text: str, expectation: str, tmp_path: Path
 ) -> None:
     file = recorded(tmp_path, QUANTITY)
@@ -359,7 +361,7 @@ def test_faults_of_a_record_name_its_own_file_and_line(
         ("2024-01-01", "soon", "train.from: is 'soon'; expected a date YYYY-MM-DD"),
     ],
 )
-def test_faults_of_what_is_taken_from_records(
+def test_a_fault_in_what_is_taken_from_records_names_the_line_of_the_quantity(
     good: str, bad: str, expectation: str, tmp_path: Path
 ) -> None:
     (tmp_path / "sales.csv").write_text("\n".join(ROWS))
@@ -388,7 +390,7 @@ def test_faults_of_what_is_taken_from_records(
         ({"demand": "negative-binomial"}, "demands.customers.quantity.size: is missing; expected"),
     ],
 )
-def test_faults_of_an_override_name_the_override(
+def test_a_fault_in_an_override_names_the_override(
     overrides: dict[str, Any], expectation: str
 ) -> None:
     with pytest.raises(ScenarioError) as caught:
@@ -397,7 +399,7 @@ def test_faults_of_an_override_name_the_override(
     assert next(iter(overrides)) in str(caught.value)
 
 
-def test_a_list_of_the_wrong_length_is_not_dealt_out() -> None:
+def test_a_list_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(
         ScenarioError, match=r"tandem: holding: has 3 values; expected 2, for items"
     ):

@@ -547,7 +547,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("good", "bad", "line", "told"), FAULTS)
-def test_message_names_file_line_place_and_expectation(
+def test_a_message_names_the_file_line_place_and_expectation(
     good: str, bad: str, line: int, told: str, tmp_path: Path
 ) -> None:
     assert "expected" in told or "did you mean" in told
@@ -560,7 +560,7 @@ def test_message_names_file_line_place_and_expectation(
     assert str(caught.value) == f"{file}, line {line}: {told}"
 
 
-def test_the_plant_itself_is_right_and_reads_as_it_was_written(tmp_path: Path) -> None:
+def test_the_plant_of_these_tests_is_valid_and_survives_writing_and_reading(tmp_path: Path) -> None:
     file = tmp_path / "plant.yaml"
     file.write_text(PLANT)
     scenario = load(file)
@@ -579,7 +579,7 @@ def test_an_improved_lead_time_survives_writing_and_reading(tmp_path: Path) -> N
     assert load(tmp_path / "written.yaml") == scenario
 
 
-def test_an_oracle_is_refused_without_the_tag_leaks() -> None:
+def test_an_oracle_forecast_is_refused_without_the_tag_leaks() -> None:
     data = load("recorded-retail").document()
     del data["parameters"]["weight"]
     data["demands"]["customers"]["forecast"] = {"method": "oracle"}
@@ -589,11 +589,11 @@ def test_an_oracle_is_refused_without_the_tag_leaks() -> None:
 
 
 @pytest.mark.parametrize("name", catalog.names())
-def test_no_scenario_of_the_catalog_leaks(name: str) -> None:
+def test_no_scenario_of_the_catalog_uses_the_future(name: str) -> None:
     assert "leaks" not in load(name).tags
 
 
-def test_what_nobody_uses_may_be_left_out() -> None:
+def test_sections_without_entries_may_be_left_out() -> None:
     assert plant().document().keys() == {
         "name", "period", "horizon", "items", "sources", "demands"
     }  # fmt: skip

@@ -59,7 +59,7 @@ def loads(scenario: jitgym.Scenario) -> dict[str, float]:
     return {each.place: each.utilization for each in utilization(scenario)}
 
 
-def test_a_work_center_without_enough_time_is_told() -> None:
+def test_a_work_center_without_enough_time_gets_a_caution() -> None:
     (caution,) = shop(capacity=9).cautions
     assert "work_centers.machine" in caution
     assert "utilization 1.11" in caution
@@ -68,7 +68,7 @@ def test_a_work_center_without_enough_time_is_told() -> None:
     assert not shop(capacity=10.5).cautions
 
 
-def test_loading_an_overloaded_plant_is_no_warning() -> None:
+def test_loading_an_overloaded_plant_raises_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scenario = shop(capacity=9)
@@ -133,7 +133,9 @@ BROKEN = {"fails": 0.1, "repaired": 0.4}  # up 80 % of the time
         ),
     ],
 )
-def test_utilization_by_hand(others: dict[str, Any], place: str, expected: float) -> None:
+def test_utilization_equals_that_computed_by_hand(
+    others: dict[str, Any], place: str, expected: float
+) -> None:
     assert loads(shop(capacity=20, **others))[place] == pytest.approx(expected)
 
 
@@ -149,7 +151,7 @@ def test_two_sources_of_one_item_share_the_load() -> None:
     assert not unlimited.cautions
 
 
-def test_rework_takes_time_of_its_center() -> None:
+def test_rework_uses_time_of_its_work_center() -> None:
     rework = {
         "items.defects": {},
         "sources.making.quality": {"defects": 0.25, "by_product": "defects"},
@@ -173,7 +175,7 @@ def test_rework_takes_time_of_its_center() -> None:
         ("backordered", 12, True),
     ],
 )
-def test_only_what_waits_can_pile_up(unmet: Any, mean: float, is_told: bool) -> None:
+def test_only_demand_that_waits_can_pile_up(unmet: Any, mean: float, is_told: bool) -> None:
     demand = {"distribution": "poisson", "mean": mean}
     scenario = shop(capacity=9, demand=demand, unmet=unmet)
     assert bool(scenario.cautions) == is_told
@@ -186,7 +188,7 @@ def test_customers_who_leave_do_not_pile_up() -> None:
     assert not scenario.cautions
 
 
-def test_demand_that_never_varies_may_fill_a_plant_to_the_last_minute() -> None:
+def test_constant_demand_may_use_all_of_the_capacity() -> None:
     assert not shop(capacity=10, demand=10).cautions
     assert shop(capacity=9.5, demand=10).cautions
 
@@ -206,7 +208,7 @@ def test_a_supplier_that_never_recovers_is_named() -> None:
     assert caution.startswith("sources.making.disruption")
 
 
-def test_a_season_is_told_only_what_it_cannot_make_in_all() -> None:
+def test_a_season_gets_a_caution_only_for_its_total_demand() -> None:
     season = {"horizon": {"season": 10}}
     (caution,) = shop(capacity=9, **season).cautions
     assert "no policy can serve all demand of the season" in caution
@@ -215,7 +217,7 @@ def test_a_season_is_told_only_what_it_cannot_make_in_all() -> None:
 
 
 @pytest.mark.parametrize(("capacity", "grows"), [(9, True), (10, True), (10.5, False), (12, False)])
-def test_what_grows_is_found_in_the_runs(capacity: float, grows: bool) -> None:
+def test_a_backlog_that_grows_is_recognized_from_runs(capacity: float, grows: bool) -> None:
     scenario = shop(capacity=capacity)
     layout = lay_out(scenario)
     policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"making": 30}))
@@ -227,7 +229,7 @@ def always_ten(view: View) -> Any:
     return np.full(len(view), 10.0)
 
 
-def test_a_policy_may_have_no_steady_state_where_the_plant_has() -> None:
+def test_a_policy_may_lack_a_steady_state_although_the_plant_has_one() -> None:
     scenario = shop(**BOUGHT)
     policy = FunctionPolicy(always_ten)
     assert is_growing(rollout(policy, scenario, 64), policy, scenario)
@@ -278,7 +280,7 @@ def test_a_step_beyond_capacity_does_not_settle() -> None:
     assert calm.settled > 0
 
 
-def test_what_a_learner_is_held_against_suits_the_plant() -> None:
+def test_the_rivals_of_a_learner_suit_the_plant() -> None:
     assert comparison.rivals(jitgym.load("regime-switching"))[0] == "regime-base-stock"
     assert comparison.rivals(jitgym.load("fixed-cost"))[0] == "s-S"
     for name in catalog.names():

@@ -145,7 +145,7 @@ def shown(value: object) -> str:
     return str(value).replace("'", "") if isinstance(value, dict) else ""
 
 
-def test_every_kind_of_demand_stands_here() -> None:
+def test_every_kind_of_demand_is_tested_here() -> None:
     union = get_args(get_args(DemandDistribution)[0])
     named = {model.model_fields["distribution"].default for model in union}
     # Events, parts of streams and records have their own tests.
@@ -153,7 +153,7 @@ def test_every_kind_of_demand_stands_here() -> None:
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES, ids=shown)
-def test_the_mean_that_is_drawn_is_the_mean_that_is_written(quantity: Written) -> None:
+def test_the_mean_that_is_drawn_equals_the_mean_that_is_written(quantity: Written) -> None:
     scenario = plant(quantity=quantity)
     distribution = scenario.demands["buyers"].quantity
     written = written_mean(quantity)
@@ -167,7 +167,7 @@ def test_the_mean_that_is_drawn_is_the_mean_that_is_written(quantity: Written) -
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES, ids=shown)
-def test_more_demand_is_drawn_with_as_much_more(quantity: Written) -> None:
+def test_scaled_demand_is_drawn_with_the_scaled_mean(quantity: Written) -> None:
     scenario = plant(quantity=quantity)
     for factor in FACTORS:
         scaled = with_demand(scenario, factor)
@@ -260,7 +260,7 @@ def test_demand_is_drawn_as_written_or_refused(quantity: Written, factor: float)
     ],
     ids=shown,
 )
-def test_what_cannot_be_drawn_is_refused_with_what_would_be_drawn(
+def test_demand_that_cannot_be_drawn_is_refused_with_the_mean_that_would_be_drawn(
     quantity: Written, told: str
 ) -> None:
     with pytest.raises(ScenarioError) as caught:
@@ -321,7 +321,7 @@ def test_a_factor_that_cannot_be_drawn_is_refused_by_its_pattern() -> None:
     assert "spreads over more than 1,000,000 values" in str(caught.value)
 
 
-def test_a_factor_that_leads_below_a_limit_names_the_parameter_and_the_limit() -> None:
+def test_a_factor_below_a_limit_is_refused_with_the_parameter_and_the_limit() -> None:
     """Nothing is rounded up in silence: what is multiplied has the limits of what is written."""
     quantity = kind("normal", mean=100, standard_deviation=LEAST_POSITIVE)
     fault = (
@@ -336,7 +336,7 @@ def test_a_factor_that_leads_below_a_limit_names_the_parameter_and_the_limit() -
     assert str(caught.value) == f"scenario: demands.buyers.quantity: times 0.05: {fault}"
 
 
-def test_what_is_kept_when_a_distribution_is_multiplied() -> None:
+def test_scaling_a_distribution_keeps_its_other_parameters() -> None:
     """The coefficient of variation of a normal and a gamma, the size, the share of periods."""
 
     def times(quantity: Written, factor: float) -> Any:
@@ -361,7 +361,7 @@ def test_what_is_kept_when_a_distribution_is_multiplied() -> None:
     ].tolist() == [0, 4, 5]
 
 
-def test_an_event_is_not_multiplied_but_its_rates_are() -> None:
+def test_scaling_an_event_scales_its_rates() -> None:
     data = plant(quantity=kind("event", rate=0.7, clock="line")).document()
     data["work_centers"] = {"lathe": {"time": kind("event", rate=2, clock="line")}}
     data["sources"]["printer"] |= {"at": "lathe", "time_per_unit": 1}
@@ -373,12 +373,12 @@ def test_an_event_is_not_multiplied_but_its_rates_are() -> None:
 
 
 @pytest.mark.parametrize("factor", [-1.0, math.nan, math.inf])
-def test_a_scale_is_a_number_from_0_on(factor: float) -> None:
+def test_a_scale_that_is_not_a_number_of_at_least_0_is_refused(factor: float) -> None:
     with pytest.raises(ScenarioError, match="expected a factor of at least 0"):
         with_demand(plant(quantity=4), factor)
 
 
-def test_parts_of_a_stream_are_multiplied_with_it() -> None:
+def test_scaling_a_stream_scales_its_parts() -> None:
     data = plant(quantity=4).document()
     data["demands"]["buyers"]["quantity"] = kind("part-of", stream="all", share=0.25)
     data["streams"] = {"all": {"quantity": kind("normal", mean=3, standard_deviation=3)}}
@@ -389,7 +389,7 @@ def test_parts_of_a_stream_are_multiplied_with_it() -> None:
 
 @pytest.mark.parametrize("mean", [0.01, 3, 400])
 @pytest.mark.parametrize("size", [0.05, 2, 1e5, 1e9])
-def test_the_compiled_negative_binomial_is_scipys(mean: float, size: float) -> None:
+def test_the_compiled_negative_binomial_equals_that_of_scipy(mean: float, size: float) -> None:
     u = np.linspace(0.0005, 0.9995, 200)
     drawn = [negative_binomial(x, size, mean) for x in u]
     theirs = stats.nbinom(size, 1 / (1 + mean / size)).ppf(u)

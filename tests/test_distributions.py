@@ -75,7 +75,7 @@ def name(value: object) -> str:
 
 
 @pytest.mark.parametrize(("ours", "theirs"), SCIPY, ids=name)
-def test_probabilities_and_moments_are_scipys(ours: Distribution, theirs) -> None:
+def test_probabilities_and_moments_equal_those_of_scipy(ours: Distribution, theirs) -> None:
     support, probabilities = ours.pmf()
     np.testing.assert_allclose(probabilities, theirs.pmf(support), rtol=1e-9, atol=3e-16)
     np.testing.assert_allclose(ours.cdf(support[:-1]), theirs.cdf(support[:-1]), rtol=1e-12)
@@ -85,13 +85,13 @@ def test_probabilities_and_moments_are_scipys(ours: Distribution, theirs) -> Non
 
 
 @pytest.mark.parametrize(("ours", "theirs"), SCIPY, ids=name)
-def test_quantiles_are_scipys(ours: Distribution, theirs) -> None:
+def test_quantiles_equal_those_of_scipy(ours: Distribution, theirs) -> None:
     u = np.linspace(0.0005, 0.9995, 1000)
     np.testing.assert_array_equal(ours.quantile(u), theirs.ppf(u))
 
 
 @pytest.mark.parametrize(("ours", "theirs"), ROUNDED, ids=name)
-def test_continuous_ones_are_rounded_to_the_nearest_where_that_keeps_the_mean(
+def test_continuous_distributions_are_rounded_where_that_keeps_the_mean(
     ours: Distribution, theirs
 ) -> None:
     u = np.linspace(0.0005, 0.9995, 1000)
@@ -107,7 +107,7 @@ def test_continuous_ones_are_rounded_to_the_nearest_where_that_keeps_the_mean(
 
 
 @pytest.mark.parametrize("distribution", ALL, ids=name)
-def test_steps_quantile_and_atoms_say_the_same(distribution: Distribution) -> None:
+def test_steps_quantile_and_atoms_agree(distribution: Distribution) -> None:
     values, ends = distribution.steps()
     assert ends[-1] == 1.0
     assert np.all(np.diff(ends, prepend=0.0) > 0)
@@ -129,7 +129,7 @@ def test_steps_quantile_and_atoms_say_the_same(distribution: Distribution) -> No
 
 
 @given(st.sampled_from(ALL), st.lists(st.floats(0, 1, exclude_max=True), min_size=2))
-def test_quantile_is_monotone(distribution: Distribution, u: list[float]) -> None:
+def test_the_quantile_is_monotone(distribution: Distribution, u: list[float]) -> None:
     if not isinstance(distribution, Event):
         assert np.all(np.diff(distribution.quantile(np.sort(u))) >= 0)
 
@@ -145,7 +145,9 @@ def test_stated_means_and_variances_hold(mean: float, size: float) -> None:
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.floats(0, 1, exclude_max=True))
-def test_finite_does_not_care_for_order(weights: list[int], u: float) -> None:
+def test_a_finite_distribution_does_not_depend_on_the_order_of_its_values(
+    weights: list[int], u: float
+) -> None:
     values = tuple(float(v) for v in range(len(weights)))
     shares = tuple(w / sum(weights) for w in weights)
     forth = Finite(values=values, probabilities=shares)
@@ -165,7 +167,7 @@ def test_an_event_without_a_clock_has_no_expectation() -> None:
         _ = Event(rate=1, clock="machines").expectation
 
 
-def test_hazard_gives_the_probabilities_back() -> None:
+def test_the_hazard_determines_the_probabilities() -> None:
     lead_time = Finite(values=(2, 3, 5), probabilities=(0.5, 0.2, 0.3))
     rates = hazard(lead_time)
     survived = np.concatenate(([1.0], np.cumprod(1 - rates)[:-1]))
@@ -186,13 +188,15 @@ def test_hazard_gives_the_probabilities_back() -> None:
     ],
     ids=name,
 )
-def test_which_lead_times_may_do_without_crossover(lead_time: Distribution, monotone: bool) -> None:
+def test_lead_times_with_a_monotone_hazard_need_no_crossover(
+    lead_time: Distribution, monotone: bool
+) -> None:
     rates = hazard(lead_time)
     assert is_monotone(rates) is monotone
     assert rates[-1] == 1.0
 
 
-def test_hazard_wants_whole_periods() -> None:
+def test_a_hazard_needs_whole_periods() -> None:
     with pytest.raises(ValueError, match="whole periods"):
         hazard(Deterministic(value=1.5))
 
@@ -202,7 +206,7 @@ class Holder(BaseModel):
 
 
 @pytest.mark.parametrize("distribution", ALL, ids=name)
-def test_what_is_written_is_read_as_the_same(distribution: Distribution) -> None:
+def test_a_distribution_that_is_written_and_read_is_equal(distribution: Distribution) -> None:
     written = distribution.model_dump(exclude_defaults=True)
     again = Holder.model_validate({"quantity": written}).quantity
     if not isinstance(distribution, Event):  # the scenario gives it its share
@@ -211,7 +215,7 @@ def test_what_is_written_is_read_as_the_same(distribution: Distribution) -> None
 
 
 @pytest.mark.parametrize("number", [3, 2.5])
-def test_a_number_is_deterministic(number: float) -> None:
+def test_a_number_is_read_as_a_deterministic_distribution(number: float) -> None:
     assert Holder.model_validate({"quantity": number}).quantity == Deterministic(value=number)
 
 
@@ -232,6 +236,6 @@ def test_a_number_is_deterministic(number: float) -> None:
         (True, "valid"),
     ],
 )
-def test_faults_are_told_in_the_users_words(given: object, expectation: str) -> None:
+def test_faults_are_reported_in_the_words_of_the_user(given: object, expectation: str) -> None:
     with pytest.raises(ValidationError, match=expectation):
         Holder.model_validate({"quantity": given})

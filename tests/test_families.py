@@ -43,7 +43,7 @@ def test_a_line_is_small_enough_to_be_solved() -> None:
     assert all(sizes[f"station_{k}.in_process"] == 0 for k in (1, 2, 3))
 
 
-def test_a_part_made_today_is_material_tomorrow() -> None:
+def test_a_part_is_material_only_in_the_period_after_it_was_made() -> None:
     probe = Probe(jitgym.load("line", stations=2, mean_time_to_failure=1e9))
     made = [probe.step(station_1=2, station_2=2) for _ in range(50)]
     assert made[0]["station_2.granted"] == 0
@@ -51,7 +51,7 @@ def test_a_part_made_today_is_material_tomorrow() -> None:
     assert np.mean([flows["station_2.granted"] for flows in made]) > 0.8
 
 
-def test_keywords_of_a_family_and_paths_go_together() -> None:
+def test_keywords_of_a_family_and_paths_can_be_combined() -> None:
     scenario = jitgym.load("line", stations=2, holding=[1, 5], **{"horizon.ongoing": 300})
     assert [item.holding_cost for item in scenario.items.values()] == [1, 5]
     assert scenario.horizon.periods == 300
@@ -79,7 +79,7 @@ def test_a_line_runs_as_an_environment(stations: int) -> None:
     assert np.isfinite(envs.step(envs.action_space.sample())[0]).all()
 
 
-def test_pull_policies_rule_a_line_and_base_stock_is_the_best_of_the_simple() -> None:
+def test_base_stock_is_the_best_simple_pull_policy_of_a_line() -> None:
     """The levels come from tuning; every policy faces the same 256 episodes."""
     scenario = jitgym.load("line")
     given: dict[str, dict[str, Any]] = {
@@ -112,7 +112,9 @@ def test_pull_policies_rule_a_line_and_base_stock_is_the_best_of_the_simple() ->
         ({"station": 4}, "unknown parameter 'station'"),
     ],
 )
-def test_wrong_shapes_are_named(given: dict[str, Any], message: str) -> None:
+def test_wrong_arguments_of_a_line_are_refused_by_their_names(
+    given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ScenarioError) as caught:
         jitgym.load("line", **given)
     assert message in str(caught.value)
@@ -120,7 +122,7 @@ def test_wrong_shapes_are_named(given: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("weeks", [1, 2, 4])
-def test_a_style_is_its_season_in_packs(weeks: int) -> None:
+def test_a_style_is_one_item_of_a_season_in_packs(weeks: int) -> None:
     season, style = jitgym.load("fast-fashion"), jitgym.load("style", style="teri", weeks=weeks)
     assert style.horizon.periods * weeks == season.horizon.periods
     quantity, whole = style.demands["teri_buyers"].quantity, season.demands["teri_buyers"].quantity
@@ -147,6 +149,8 @@ def test_a_style_is_its_season_in_packs(weeks: int) -> None:
         ({"pieces": 0}, "style: pieces: 0; expected a whole number, at least 1"),
     ],
 )
-def test_a_style_says_what_is_wrong(given: dict[str, Any], message: str) -> None:
+def test_wrong_arguments_of_a_style_are_refused_by_their_names(
+    given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ScenarioError, match=message):
         jitgym.load("style", **given)

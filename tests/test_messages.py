@@ -94,7 +94,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize(("good", "bad", "line", "said"), WRITTEN.values(), ids=WRITTEN)
-def test_a_slip_is_told_with_its_line_and_what_to_write(
+def test_a_typing_mistake_is_reported_with_its_line_and_what_to_write(
     good: str, bad: str, line: int, said: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "shop.yaml"
@@ -124,7 +124,7 @@ FILES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("content", "said"), FILES.values(), ids=FILES)
-def test_a_file_of_another_kind_is_told(content: bytes, said: str, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_bytes(content)
     with pytest.raises(ScenarioError) as caught:
@@ -134,7 +134,7 @@ def test_a_file_of_another_kind_is_told(content: bytes, said: str, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_or_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(ScenarioError, match=r"folder\.yaml: is a folder; expected a YAML file"):
         load(tmp_path / "folder.yaml")
@@ -167,7 +167,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
         ({"sources.diary.lead_time": 3}, "there is no sources.diary; did you mean 'dairy'?"),
     ],
 )
-def test_a_plant_without_short_names_tells_its_paths(
+def test_an_override_of_a_plant_without_short_names_lists_its_paths(
     overrides: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "shop.yaml"

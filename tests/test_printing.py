@@ -53,7 +53,7 @@ def test_a_policy_prints_its_name_its_plant_and_its_parameters(name: str) -> Non
         assert parameter in text
 
 
-def test_what_is_tuned_solved_and_evaluated_prints_in_a_line_or_two() -> None:
+def test_results_of_tuning_solving_and_evaluating_print_in_one_or_two_lines() -> None:
     tuned = agents.tune("base-stock", SMALL, episodes=8)
     assert re.fullmatch(
         r"base-stock \(tuned\) on lost-sales: level \d+\n"
@@ -102,7 +102,7 @@ def test_a_step_response_and_a_function_print_short() -> None:
         return 25 - view["product.stock"]
 
     assert assert_short(evaluate.net_policy(lambda o: np.zeros(1), SMALL, name="nothing")) == (
-        "nothing on lost-sales: control orders"
+        "nothing on lost-sales: control corrections"
     )
     from jitgym.control import as_policy
 

@@ -107,7 +107,7 @@ STATED = {
 
 @pytest.mark.parametrize("name", SPACINGS)
 @pytest.mark.parametrize("lost", [1, 7, 20])
-def test_a_missing_period_is_named_with_how_to_say_that_it_is_zero(
+def test_a_missing_period_is_named_and_the_message_says_how_to_mark_it_as_zero(
     name: str, lost: int, shop: Shop
 ) -> None:
     days = SPACINGS[name]
@@ -127,7 +127,7 @@ def test_a_missing_period_is_named_with_how_to_say_that_it_is_zero(
 
 
 @pytest.mark.parametrize("name", STATED)
-def test_other_spacings_are_stated(name: str, shop: Shop) -> None:
+def test_every_spacing_that_is_stated_is_checked(name: str, shop: Shop) -> None:
     days = STATED[name]
     whole = f"from: {days[0]}, to: {days[-1]}"
     shop.write([(day, "a", 1) for day in days])
@@ -154,7 +154,7 @@ def test_half_of_the_weeks_without_a_row_halve_the_mean(shop: Shop) -> None:
     assert mean == pytest.approx(np.mean(quantities[first : last + 1]))
 
 
-def test_dates_at_the_ends_of_the_calendar_are_told(shop: Shop) -> None:
+def test_dates_at_the_ends_of_the_calendar_are_counted_correctly(shop: Shop) -> None:
     shop.write([("0001-01-01", "a", 1), ("9999-12-31", "a", 1)])
     assert "has 3,652,059 periods of one day, from 0001-01-01 to 9999-12-31" in shop.told(
         "from: 0001-01-01, to: 9999-12-31"
@@ -163,7 +163,7 @@ def test_dates_at_the_ends_of_the_calendar_are_told(shop: Shop) -> None:
     assert shop.series("from: 9998-01-01, to: 9999-12-31") == [1, 2]
 
 
-def test_how_long_a_period_is_is_not_guessed_from_far_apart_dates(shop: Shop) -> None:
+def test_the_length_of_a_period_is_not_guessed_from_dates_that_are_far_apart(shop: Shop) -> None:
     days = dates("2024-01-01", 9, days=14)
     shop.write([(day, "a", 1) for k, day in enumerate(days) if k != 4])
     whole = f"from: {days[0]}, to: {days[-1]}"
@@ -195,7 +195,7 @@ def test_items_of_one_file_have_the_same_periods(shop: Shop) -> None:
     assert sum(shop.series(whole, missing="zero", every="day")) == 8
 
 
-def test_an_item_that_began_later_has_no_rows_before_or_zeros(shop: Shop) -> None:
+def test_periods_before_the_first_row_of_an_item_are_refused_or_zero(shop: Shop) -> None:
     days = dates("2024-01-01", 8, days=7)
     shop.write([(d, "a", 1) for d in days] + [(d, "b", 2) for d in days[3:6]])
     whole = f"from: {days[0]}, to: {days[-1]}"
@@ -204,7 +204,7 @@ def test_an_item_that_began_later_has_no_rows_before_or_zeros(shop: Shop) -> Non
     assert shop.series(f"from: {days[3]}, to: {days[5]}", items=["b"]) == [2, 2, 2]
 
 
-def test_nothing_is_known_beyond_the_ends_of_a_file(shop: Shop) -> None:
+def test_periods_beyond_the_ends_of_a_file_are_refused(shop: Shop) -> None:
     days = dates("2024-01-01", 8, days=7)
     shop.write([(d, "a", 1) for d in days])
     for more in ({}, {"missing": "zero"}):
@@ -277,7 +277,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("content", SAME.values(), ids=SAME)
-def test_what_says_the_same_is_read_the_same(content: str | bytes, shop: Shop) -> None:
+def test_files_with_the_same_content_are_read_alike(content: str | bytes, shop: Shop) -> None:
     shop.write(content)
     assert shop.series("from: 2024-01-01, to: 2024-01-03") == [1, 2, 3]
 
@@ -341,7 +341,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("content", "expectation"), WRONG.values(), ids=WRONG)
-def test_what_cannot_be_read_is_told_with_file_line_and_what_to_write(
+def test_a_row_that_cannot_be_read_is_reported_with_file_line_and_what_to_write(
     content: str | bytes, expectation: str, shop: Shop
 ) -> None:
     shop.write(content)
@@ -350,20 +350,22 @@ def test_what_cannot_be_read_is_told_with_file_line_and_what_to_write(
     assert expectation in told
 
 
-def test_an_unknown_item_is_told_with_its_neighbors(shop: Shop) -> None:
+def test_an_unknown_item_is_reported_with_similar_names(shop: Shop) -> None:
     shop.write([(d, f"part-{k}", 1) for d in dates("2024-01-01", 2, days=1) for k in range(40)])
     told = shop.told("from: 2024-01-01, to: 2024-01-02", items=["part-41"])
     assert "quantity.item: 'part-41' is not in sales.csv; expected one of part-" in told
 
 
-def test_a_spacing_that_is_none_is_told(shop: Shop) -> None:
+def test_an_unknown_spacing_is_refused_with_the_known_ones(shop: Shop) -> None:
     shop.write(GOOD)
     told = shop.told("from: 2024-01-01, to: 2024-01-03", every="fortnight")
     assert "quantity.every: is 'fortnight'; expected day, business day, week, month" in told
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 0.5, 1.2, 3.7])
-def test_more_recorded_demand_is_as_much_more_in_whole_units(factor: float, shop: Shop) -> None:
+def test_scaled_recorded_demand_has_the_scaled_mean_in_whole_units(
+    factor: float, shop: Shop
+) -> None:
     rng = np.random.default_rng(1)
     days = dates("2020-01-06", 200, days=7)
     for largest in (2, 40):
@@ -379,14 +381,14 @@ def test_more_recorded_demand_is_as_much_more_in_whole_units(factor: float, shop
             assert np.all(series[quantities == 0] == 0)
 
 
-def test_fractions_of_units_are_multiplied_as_they_are(shop: Shop) -> None:
+def test_recorded_fractions_of_units_are_scaled_without_rounding(shop: Shop) -> None:
     shop.write(GOOD.replace("a,2", "a,2.5"))
     assert shop.series("from: 2024-01-01, to: 2024-01-03", scale=1.1) == pytest.approx(
         [1.1, 2.75, 3.3]
     )
 
 
-def test_a_scale_that_whole_units_cannot_follow_is_told(shop: Shop) -> None:
+def test_a_scale_that_whole_units_cannot_follow_is_refused(shop: Shop) -> None:
     shop.write(GOOD)
     told = shop.told("from: 2024-01-01, to: 2024-01-03", scale=1.1)
     for scale, fault in (
@@ -399,7 +401,9 @@ def test_a_scale_that_whole_units_cannot_follow_is_told(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("method", ["exponential-smoothing", "croston", "tsb"])
-def test_forecasts_begin_with_the_mean_of_all_periods_with_zeros(method: str, shop: Shop) -> None:
+def test_forecasts_begin_with_the_mean_of_all_periods_including_zeros(
+    method: str, shop: Shop
+) -> None:
     days = dates("2024-01-01", 12, days=7)
     shop.write([(d, "a", 6) for k, d in enumerate(days) if k % 3 == 0 or k in (1, 11)])
     scenario = shop.load(f"from: {days[0]}, to: {days[-1]}", missing="zero")
@@ -409,7 +413,7 @@ def test_forecasts_begin_with_the_mean_of_all_periods_with_zeros(method: str, sh
     assert layout.plant.initial[cell] == pytest.approx(6 * 6 / 12)
 
 
-def test_reading_takes_time_in_proportion_and_a_file_is_read_once(shop: Shop) -> None:
+def test_reading_takes_time_in_proportion_to_the_file_which_is_read_once(shop: Shop) -> None:
     days = dates("2000-01-01", 1000, days=1)
     whole = f"from: {days[0]}, to: {days[-1]}"
     took = []
@@ -422,7 +426,7 @@ def test_reading_takes_time_in_proportion_and_a_file_is_read_once(shop: Shop) ->
 
 
 @pytest.mark.parametrize("name", ["car_parts.csv", "online_retail.csv"])
-def test_real_records_are_read(name: str, shop: Shop) -> None:
+def test_records_of_real_shops_can_be_read(name: str, shop: Shop) -> None:
     source = Path(__file__).resolve().parents[2] / "shared" / "data" / name
     if not source.is_file():
         pytest.skip("the file does not come with the project")

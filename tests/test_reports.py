@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.learned.sb3 import ppo
+from agents.studies import trainings
 from agents.tuning import trial
 from tests.calls import call
 
@@ -75,7 +75,7 @@ def test_a_comparison_fits_the_terminal_and_shows_policy_cost_and_gap(
     assert "eoq (tuned): quantity " in report
 
 
-def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
+def test_tuning_stores_its_table_with_named_parameters(plants: Path) -> None:
     out, _ = succeeds(
         plants, 80, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--out", "run"
     )
@@ -85,7 +85,9 @@ def test_tuning_leaves_its_table_with_named_parameters(plants: Path) -> None:
     assert "±" in report
 
 
-def test_an_overloaded_plant_is_told_when_loaded_compared_and_tuned(plants: Path) -> None:
+def test_a_caution_for_an_overloaded_plant_is_printed_by_load_compare_and_tune(
+    plants: Path,
+) -> None:
     options = ("slow.yaml", "--agents", "base-stock", "--episodes", "20", "--out", "run")
     out, err = succeeds(plants, 80, "compare", *options)
     assert "slow.yaml: work_centers.machine: demand needs 10 units of time per period" in err
@@ -104,7 +106,7 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(ROOT / "scripts")
     script = importlib.import_module("train")
     done = []
-    monkeypatch.setattr(ppo, "train", lambda *_, **__: done.append("train") or sys.exit())
+    monkeypatch.setattr(trainings, "conduct", lambda *_, **__: done.append("train") or sys.exit())
     monkeypatch.setattr(script.comparison, "classics", lambda *_, **__: done.append("classics"))
     with pytest.raises(SystemExit):
         script.main(str(plants / "shop.yaml"), out=plants / "run")
@@ -112,11 +114,11 @@ def test_train_trains_before_it_tunes_rivals(plants: Path, monkeypatch: pytest.M
 
 
 def test_train_has_the_rivals_that_are_named(plants: Path) -> None:
-    options = ("shop.yaml", "--steps", "2048", "--episodes", "20", "--rivals", "kanban,constant")
+    options = ("shop.yaml", "--periods", "9", "--episodes", "20", "--rivals", "kanban,constant")
     out, err = succeeds(plants, 80, "train", *options, "--out", "run")
     assert "tensorboard --logdir run" in err
-    assert "base-stock" not in out
-    for name in ("ppo", "kanban (tuned)", "constant (tuned)"):
+    assert "base-stock (textbook)" not in out
+    for name in ("learned (paired-ppo)", "kanban (tuned)", "constant (tuned)"):
         assert name in out
     assert max(map(len, out.splitlines())) <= 80
     assert (plants / "run" / "report.md").is_file()

@@ -45,7 +45,7 @@ def two_sources(**changes: object) -> Scenario:
 
 
 @pytest.mark.parametrize("name", catalog.names())
-def test_catalog_round_trips_through_yaml(name: str, tmp_path: Path) -> None:
+def test_the_catalog_survives_writing_and_reading_as_yaml(name: str, tmp_path: Path) -> None:
     scenario = load(name)
     file = tmp_path / "written.yaml"
     text = scenario.to_yaml(file)
@@ -69,7 +69,7 @@ def test_every_catalog_scenario_has_a_header_and_states_its_action_bounds(name: 
         assert scenario.order_bound(source) >= about.lot_size
 
 
-def test_lost_sales_is_zipkins() -> None:
+def test_the_scenario_lost_sales_is_that_of_zipkin() -> None:
     scenario = load("lost-sales")
     assert scenario.known_optimum is not None
     assert scenario.known_optimum.cost == 4.7285
@@ -83,7 +83,7 @@ def test_lost_sales_is_zipkins() -> None:
     assert scenario.file == "lost-sales"
 
 
-def test_every_station_of_the_line_has_capacity_to_spare_but_not_much() -> None:
+def test_every_station_of_the_line_has_a_little_spare_capacity() -> None:
     line = load("kanban-line")
     assert line.items_upstream_first == ("steel", "panel", "frame", "car")
     for source in line.sources.values():
@@ -95,7 +95,7 @@ def test_every_station_of_the_line_has_capacity_to_spare_but_not_much() -> None:
             assert 0.65 <= needed / (center.time.expectation * up) <= 0.9
 
 
-def test_tandem_shares_one_clock_in_proportion_to_its_rates() -> None:
+def test_the_tandem_shares_one_clock_in_proportion_to_its_rates() -> None:
     tandem = load("tandem", demand_rate=0.8, service_rates=[1.25, 1], holding=[1, 2], backorder=10)
     shares = [tandem.work_centers[n].time.expectation for n in ("station_1", "station_2")]
     shares.append(tandem.demands["customers"].quantity.expectation)
@@ -113,7 +113,7 @@ def test_tandem_shares_one_clock_in_proportion_to_its_rates() -> None:
 
 
 @pytest.mark.parametrize("item", PRODUCTS)
-def test_recorded_retail_has_a_year_to_learn_and_a_year_to_be_judged(item: str) -> None:
+def test_recorded_retail_has_a_year_for_training_and_a_year_for_testing(item: str) -> None:
     scenario = load("recorded-retail", item=item)
     quantity = scenario.demands["customers"].quantity
     assert isinstance(quantity, Recorded)
@@ -156,7 +156,7 @@ def test_a_horizon_beyond_what_a_split_replays_is_refused() -> None:
         load("recorded-retail", **{"horizon.ongoing": 80})
 
 
-def test_overrides_go_by_short_name_or_dotted_path() -> None:
+def test_overrides_take_a_short_name_or_a_dotted_path() -> None:
     scenario = load(
         "lost-sales",
         demand="geometric",
@@ -177,7 +177,7 @@ def test_overrides_go_by_short_name_or_dotted_path() -> None:
     )
 
 
-def test_overrides_reach_what_is_not_written() -> None:
+def test_overrides_may_set_values_that_the_file_does_not_write() -> None:
     scenario = load(
         "kanban-line",
         **{
@@ -197,14 +197,14 @@ def test_overrides_reach_what_is_not_written() -> None:
     )  # the maximum of the source is below that in `actions`
 
 
-def test_a_list_is_dealt_out_and_one_value_goes_to_all() -> None:
+def test_a_list_gives_one_value_to_each_path_and_a_single_value_goes_to_all() -> None:
     dealt = load("tandem", holding=(1, 3))
     assert [item.holding_cost for item in dealt.items.values()] == [1, 3]
     shared = load("tandem", holding=4)
     assert [item.holding_cost for item in shared.items.values()] == [4, 4]
 
 
-def test_an_override_drops_the_known_optimum_and_what_it_made_meaningless() -> None:
+def test_an_override_removes_the_known_optimum_and_settings_without_meaning() -> None:
     scenario = load("lost-sales", **{"demands.customers.quantity": 5})
     assert scenario.known_optimum is None
     assert "mean" not in scenario.parameters
@@ -212,12 +212,12 @@ def test_an_override_drops_the_known_optimum_and_what_it_made_meaningless() -> N
     assert load(scenario.document()["name"]).known_optimum is not None
 
 
-def test_loading_a_scenario_gives_it_back() -> None:
+def test_loading_a_scenario_object_returns_it() -> None:
     scenario = load("tandem")
     assert load(scenario) is scenario
 
 
-def test_bill_of_materials_counts_the_neediest_way() -> None:
+def test_requirements_follow_the_source_that_needs_the_most_material() -> None:
     scenario = two_sources()
     assert scenario.items_upstream_first == ("steel", "bolt", "kit")
     assert scenario.sources_of("bolt") == ("far", "near")
@@ -245,13 +245,13 @@ def test_default_bounds_add_twice_the_economic_order() -> None:
     assert bound == math.ceil(frequent + 2 * math.sqrt(2 * 64 * 5 / 1))
 
 
-def test_bounds_that_drown_the_plant_are_refused_when_they_are_asked_for() -> None:
+def test_bounds_below_the_mean_requirement_are_refused_when_they_are_used() -> None:
     scenario = load("lost-sales", **{"actions.maximum_order.supplier": 4})
     with pytest.raises(ScenarioError, match=r"maximum_order: allows 4 .* mean requirement of 5"):
         scenario.order_bound("supplier")
 
 
-def test_two_sources_may_share_the_requirement() -> None:
+def test_two_sources_together_may_cover_the_mean_requirement() -> None:
     scenario = two_sources(actions={"maximum_order": {"near": 2}})
     assert scenario.order_bound("near") == 2  # the far source delivers the rest
 
@@ -261,14 +261,14 @@ def test_a_scenario_is_frozen() -> None:
         load("lost-sales").name = "other"
 
 
-def test_placing_events_leaves_the_writers_objects_alone() -> None:
+def test_loading_events_does_not_change_the_given_objects() -> None:
     first = load("tandem")
     second = load(first, demand_rate=0.1)
     assert first.demands["customers"].quantity.expectation == pytest.approx(0.7 / 2.7)
     assert second.demands["customers"].quantity.expectation == pytest.approx(0.1 / 2.1)
 
 
-def test_importing_scenarios_imports_nothing_slow() -> None:
+def test_importing_scenarios_loads_no_slow_package() -> None:
     code = (
         "import sys, jitgym; jitgym.load('recorded-retail')\n"
         "slow = {'pandas', 'scipy.stats', 'torch', 'matplotlib', 'stable_baselines3'}\n"
@@ -278,7 +278,7 @@ def test_importing_scenarios_imports_nothing_slow() -> None:
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-def test_unknown_names_are_answered_with_close_ones() -> None:
+def test_unknown_names_are_refused_with_similar_ones() -> None:
     with pytest.raises(ScenarioError, match="did you mean 'lost-sales'"):
         load("lost-sale")
     with pytest.raises(ScenarioError, match="expected one of automotive-line, beer-game"):

@@ -49,7 +49,7 @@ def started(folder: Path, script: str, *options: str) -> subprocess.CompletedPro
 @pytest.mark.parametrize(
     "script", ["compare", "frontier", "train", "tune", "solve", "validate", "bench"]
 )
-def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
+def test_the_help_of_a_script_explains_every_option(script: str, tmp_path: Path) -> None:
     done = call(tmp_path, script, "--help")
     assert done.returncode == 0
     blocks = re.split(r"\n│ (?=-)", done.stdout)[1:]
@@ -61,7 +61,7 @@ def test_help_explains_every_option(script: str, tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_tune_prints_one_json_object_and_leaves_its_rows(tmp_path: Path) -> None:
+def test_tune_prints_one_json_object_and_stores_its_rows(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
     done = started(tmp_path, "tune", "shop.yaml", "base-stock", "--episodes", "20", "--json")
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_tune_prints_one_json_object_and_leaves_its_rows(tmp_path: Path) -> None
     assert (run / "rows.csv").read_text().count("\n") == 1 + 2 * 20
 
 
-def test_tune_to_a_target_says_what_it_takes_and_who_does_not_reach_it(tmp_path: Path) -> None:
+def test_tune_to_a_target_reports_stock_and_policies_that_do_not_reach_it(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
     options = ("--target", "fill_rate=0.9", "--episodes", "50", "--json")
     done = call(tmp_path, "tune", "shop.yaml", "base-stock", *options)
@@ -90,7 +90,9 @@ def test_tune_to_a_target_says_what_it_takes_and_who_does_not_reach_it(tmp_path:
     assert json.loads((tmp_path / "x" / "run.json").read_text())["state"] == "finished"
 
 
-def test_a_missed_target_is_in_the_json_with_the_best_that_was_found(tmp_path: Path) -> None:
+def test_a_missed_target_is_in_the_json_with_the_best_candidate_that_was_found(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
     options = ("--target", "fill_rate=1", "--episodes", "10", "--json")
     done = call(tmp_path, "tune", "shop.yaml", "constant", *options)
@@ -101,7 +103,7 @@ def test_a_missed_target_is_in_the_json_with_the_best_that_was_found(tmp_path: P
     assert 0 < found["fill_rate"] < 1
 
 
-def test_tune_says_whose_number_each_is_in_80_columns(tmp_path: Path) -> None:
+def test_tune_names_the_source_of_each_number_within_80_columns(tmp_path: Path) -> None:
     fixed = ("--fix", "cards=3,12,11,10", "--set", "horizon.ongoing=40", "horizon.warm_up=10")
     done = call(tmp_path, "tune", "kanban-line", "kanban", "conwip", *fixed, "--episodes", "4")
     assert done.returncode == 2
@@ -180,7 +182,7 @@ def test_compare_says_why_a_plant_is_not_solved(tmp_path: Path) -> None:
         ("solve", ["lost-sales", "--set", "penalty=0,5"], "write 0.5, with a decimal point"),
     ],
 )
-def test_wrong_input_is_one_message_and_exit_code_2(
+def test_wrong_input_gives_one_message_and_exit_code_2(
     script: str, options: list[str], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP.replace("holding_cost", "holdng_cost"))
@@ -192,14 +194,14 @@ def test_wrong_input_is_one_message_and_exit_code_2(
     assert [path.name for path in tmp_path.iterdir()] == ["shop.yaml"]
 
 
-def test_a_plant_of_ones_own_tells_the_paths_that_can_be_set(tmp_path: Path) -> None:
+def test_scripts_list_the_paths_of_an_own_plant_that_can_be_set(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
     done = call(tmp_path, "tune", "shop.yaml", "--set", "lead_time=3")
     assert done.returncode == 2
     assert "expected a path, sources.dairy.lead_time, or a short name" in done.stderr
 
 
-def test_no_name_of_a_scenario_leads_out_of_the_folder(tmp_path: Path) -> None:
+def test_a_scenario_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "shop.yaml").write_text(SHOP.replace("name: shop", "name: ../../evil"))
     options = ("shop.yaml", "lost-sales", "--agents", "base-stock", "--episodes", "4")
@@ -209,7 +211,7 @@ def test_no_name_of_a_scenario_leads_out_of_the_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["inner", "shop.yaml"]
 
 
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(SHOP)
     command = [sys.executable, str(ROOT / "scripts/tune.py"), "shop.yaml", "base-stock"]
     with Path("/dev/full").open("w") as full:
@@ -223,7 +225,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", [0.1, 0.4, 1.0])
-def test_an_interrupt_while_modules_are_imported_is_one_line(moment: float, tmp_path: Path) -> None:
+def test_an_interrupt_during_imports_prints_one_line(moment: float, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(ROOT / "scripts"), str(moment)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 130

@@ -157,7 +157,7 @@ def test_a_table_of_other_numbers_is_refused(table: Path) -> None:
             agents.make("optimal", jitgym.load(SMALL, **change), path=table)
 
 
-def test_a_table_is_written_whole_or_not_at_all(
+def test_a_table_is_written_completely_or_not_at_all(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = OptimalPolicy.load(table, lay_out(SMALL))
@@ -170,3 +170,22 @@ def test_a_table_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space left"):
         policy.save(tmp_path / "optimal.npz")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["encoding", "dynamics"])
+def test_a_table_of_another_version_is_refused_by_name(
+    name: str, table: Path, tmp_path: Path
+) -> None:
+    with np.load(table) as held:
+        arrays = dict(held)
+    path = tmp_path / "optimal.npz"
+    said = rf"optimal\.npz: it was made with version 0 of {name}, and this is version \d+; expected"
+    np.savez_compressed(path, **(arrays | {name: np.array(0)}))
+    with pytest.raises(RunError, match=said):
+        OptimalPolicy.load(path, lay_out(SMALL))
+    np.savez_compressed(path, **{k: v for k, v in arrays.items() if k != name})  # an older file
+    with pytest.raises(RunError, match=said):
+        OptimalPolicy.load(path, lay_out(SMALL))
+    np.savez_compressed(path, **(arrays | {name: np.array("one")}))
+    with pytest.raises(RunError, match="a version is not a number"):
+        OptimalPolicy.load(path, lay_out(SMALL))

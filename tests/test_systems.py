@@ -67,7 +67,7 @@ def test_an_item_without_storage_must_be_made_to_order() -> None:
         plant(items={"product": {"storage": 0}}, demands={"buyers": waiting | {"unmet": "lost"}})
 
 
-def test_demand_is_40_a_half_day_100_at_the_peak_and_55_over_the_year() -> None:
+def test_demand_is_40_per_half_day_100_at_the_peak_and_55_over_the_year() -> None:
     scenario = load("print-on-demand")
     assert sum(demand.mean for demand in scenario.demands.values()) == pytest.approx(55, rel=2e-3)
     for factor, expected in ((1.0, 40), (2.5, 100)):
@@ -76,7 +76,7 @@ def test_demand_is_40_a_half_day_100_at_the_peak_and_55_over_the_year() -> None:
         assert requested == pytest.approx(expected, rel=0.02)
 
 
-def test_machines_are_used_as_the_header_says() -> None:
+def test_utilization_of_the_machines_is_as_the_header_says() -> None:
     flows, found = shop(1.0)
     assert found["within_10"] > 0.977  # the public promise
     assert flows["printer.used"] / 4 == pytest.approx(0.79, abs=0.02)

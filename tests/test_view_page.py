@@ -20,7 +20,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "view.md").read_text(encoding="utf-
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 
 
-def test_every_example_prints_what_stands_below_it() -> None:
+def test_every_example_prints_the_output_on_the_page() -> None:
     examples = EXAMPLE.findall(PAGE)
     assert len(examples) == PAGE.count("```python") == PAGE.count("```text") > 5
     names: dict[str, object] = {}

@@ -16,16 +16,53 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.plant import SPLITS, Layout
+from jitgym.plant import SPLITS
 
+from .compiled import run_pairs
 from .rows import Keys, Places, advance_rows, compare_rows
 from .states import Array, Asking, working_rows
 
 CAP = 100
 """Largest number of periods that a pair runs; of most plants, nearly all pairs meet before."""
 
+MOST_PERIODS = 1 << 40  # an ongoing horizon has no end
+
 ROWS = 4096
 """Rows that run together: enough to hide the cost of a call, few enough for the cache."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where branches begin: plants that each have made their decision of this period."""
+
+    state: Array  # (plants, cells)
+    memory: Array  # of the policy after its decision, (plants, width)
+    keys: Keys  # of the episode of each, (plants,)
+    periods: Places  # (plants,)
+    asked: Array  # what each asks for if nothing is varied, (plants, asked cells)
+
+    def at(self, rows: Places) -> Points:
+        """Return some of them."""
+        return Points(
+            self.state[rows],
+            self.memory[rows],
+            self.keys[rows],
+            self.periods[rows],
+            self.asked[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Which policy all follow, period by period."""
+
+    asking: Asking
+    later: Asking
+    switch: int  # the first period of `later`
+
+    def at(self, t: int) -> Asking:
+        """Return the policy of period t."""
+        return self.asking if t < self.switch else self.later
 
 
 @dataclass(frozen=True)
@@ -43,13 +80,8 @@ class Branches:
 
 
 def branch(
-    layout: Layout,
     asking: Asking,
-    state: Array,
-    memory: Array,
-    keys: Keys,
-    periods: Places,
-    asked: Array,
+    points: Points,
     varied: Array,
     of: Places,
     *,
@@ -64,10 +96,8 @@ def branch(
     ----------
     asking
         The policy that all follow after the first period.
-    state, memory, keys, periods, asked
-        The incumbents: states (incumbents, cells), memories after the first decision, the episode
-        and the period of each, and what each asks for in the first period, (incumbents, asked
-        cells).
+    points
+        The incumbents.
     varied
         What each variant asks for in the first period, (variants, asked cells).
     of
@@ -81,52 +111,61 @@ def branch(
         simple rule meet sooner than pairs that follow a net.
     """
     difference, has_met = np.zeros(of.size), np.ones(of.size, dtype=np.bool_)
-    moved = np.flatnonzero((varied != asked[of]).any(axis=1))
+    moved = np.flatnonzero((varied != points.asked[of]).any(axis=1))
     done = 0
-    share = max(1, ROWS * max(moved.size, 1) // max(moved.size + state.shape[0], 1))
+    share = max(1, ROWS * max(moved.size, 1) // max(moved.size + points.keys.size, 1))
     for first in range(0, moved.size, share):
         some = moved[first : first + share]
         groups, own = np.unique(of[some], return_inverse=True)
-        part = _run(
-            layout, asking, state[groups], memory[groups], keys[groups], periods[groups],
-            asked[groups], varied[some], own.astype(np.int64), split, cap,
-            later or asking, switch,
-        )  # fmt: skip
+        start, tried = points.at(groups), varied[some]
+        if asking.as_data is not None and later is None:
+            part = _run_compiled(asking, start, tried, own.astype(np.int64), split, cap)
+        else:
+            follow = Follow(asking, later or asking, switch)
+            part = _run(follow, start, tried, own.astype(np.int64), split, cap)
         difference[some], has_met[some] = part.difference, part.has_met
         done += part.periods
     return Branches(difference, has_met, done)
 
 
-def _run(
-    layout: Layout,
-    asking: Asking,
-    state: Array,
-    memory: Array,
-    keys: Keys,
-    periods: Places,
-    asked: Array,
-    varied: Array,
-    of: Places,
-    split: str,
-    cap: int,
-    later: Asking,
-    switch: int,
+def _run_compiled(
+    asking: Asking, points: Points, varied: Array, of: Places, split: str, cap: int
 ) -> Branches:
+    layout, policy = asking.layout, asking.as_data
+    assert policy is not None
+    plant = layout.plant_in(split)
+    tape, flows = working_rows(layout)
+    most = 1 + int(np.bincount(of).max())
+    difference, has_met = np.zeros(of.size), np.zeros(of.size, dtype=np.bool_)
+    done = run_pairs(
+        plant, tape, flows, policy, SPLITS.index(split), points.keys, points.periods,
+        points.state, points.asked, varied, of, layout.key_cells,
+        plant.periods if layout.scenario.horizon.ends else MOST_PERIODS, cap,
+        np.empty((most, layout.cells)), np.empty((most, layout.asked_cells)),
+        np.empty(most, dtype=np.bool_), difference, has_met,
+    )  # fmt: skip
+    return Branches(difference, has_met, int(done))
+
+
+def _run(
+    follow: Follow, points: Points, varied: Array, of: Places, split: str, cap: int
+) -> Branches:
+    layout = follow.asking.layout
     plant = layout.plant_in(split)
     ends = plant.periods if layout.scenario.horizon.ends else None
     tape, flows = working_rows(layout)
     split_number = SPLITS.index(split)
     totals, met = np.zeros(of.size), np.zeros(of.size, dtype=np.bool_)
     alive = np.arange(of.size)
-    first = np.concatenate([np.arange(state.shape[0]), of])
-    state, memory = np.ascontiguousarray(state[first]), np.ascontiguousarray(memory[first])
-    keys, periods = keys[first], periods[first].copy()
-    asked = np.concatenate([asked, varied])
+    both = points.at(np.concatenate([np.arange(points.keys.size), of]))
+    state, memory = np.ascontiguousarray(both.state), np.ascontiguousarray(both.memory)
+    keys, periods = both.keys, both.periods.copy()
+    asked = np.concatenate([points.asked, varied])
     difference, has_met = np.zeros(of.size), np.zeros(of.size, dtype=np.bool_)
     weight, done = 1.0, 0
     for t in range(cap):
         if t > 0:
-            asked = (asking if t < switch else later)(state, memory)
+            asked = follow.at(t)(state, memory)
         cost = np.empty(state.shape[0])
         advance_rows(plant, tape, flows, split_number, keys, periods, state, asked, cost)
         done += state.shape[0]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, ViewLayout
+from jitgym.control.net import Corrector
 from jitgym.control.policy import ask_batch
 from jitgym.evaluate.closed_loop import checked
 from jitgym.plant import SPLITS, Layout, episode_keys
@@ -41,6 +42,12 @@ class Asking:
             asked = np.asarray(inner.act(ViewLayout(self.layout).of(state), memory), np.float64)
         return checked(asked, state.shape[0], self.layout, self.policy.name)
 
+    @property
+    def as_data(self) -> Corrector | None:
+        """The policy as data for compiled code, if it is a rule that a net corrects."""
+        found: Corrector | None = getattr(self.policy, "as_data", None)
+        return found
+
     def start(self, batch: int) -> Array:
         """Return the memory at the start of an episode, (batch, width)."""
         return np.array(self.policy.start(batch), dtype=np.float64)
@@ -51,14 +58,14 @@ class Herd:
 
     The plants are staggered, so that together they are everywhere in an episode at any time.
     Episodes are numbered from `first_episode`; plant e runs the episodes first + e, first + e +
-    batch, ...
+    batch, ... They are as long as those of the other splits, so that most states are stationary.
     """
 
     def __init__(
         self, layout: Layout, batch: int, seed: int, split: str = "train", first_episode: int = 0
     ) -> None:
         self.layout, self.split, self.seed = layout, split, seed
-        self.plant = layout.plant_in(split)
+        self.plant = layout.plant_in(split)._replace(periods=layout.scenario.horizon.periods)
         self.state = np.tile(layout.plant.initial, (batch, 1))
         self.memory = np.empty((batch, 0))
         self.period = np.zeros(batch, dtype=np.int64)
@@ -74,10 +81,13 @@ class Herd:
         return int(self.period.size)
 
     def begin(self, asking: Asking, stagger: int) -> None:
-        """Begin the first episodes; plant e has then run e * stagger / plants periods."""
-        begin_all(self.layout.plant, self.state, self.keys)
+        """Begin the first episodes; plant e has then run e * stagger / plants periods.
+
+        `stagger` is cut at the length of an episode.
+        """
+        begin_all(self.plant, self.state, self.keys)
         self.memory = asking.start(self.size)
-        ahead = (np.arange(self.size) * stagger) // self.size
+        ahead = (np.arange(self.size) * min(stagger, self.plant.periods)) // self.size
         for t in range(int(ahead.max(initial=0))):
             rows = np.flatnonzero(ahead > t)
             state, memory = self.state[rows], self.memory[rows]
@@ -88,10 +98,17 @@ class Herd:
         costs = np.empty((periods, self.size))
         for t in range(periods):
             asked = asking(self.state, self.memory)
-            self._step(slice(None), self.state, self.memory, asked)
+            self.run(asked)
             costs[t] = self.cost
             self.begin_next(asking)
         return costs
+
+    def run(self, asked: Array) -> None:
+        """Run one period of every plant with these asks, (plants, asked cells); see `cost`.
+
+        No next episode begins: `begin_next` does that.
+        """
+        self._step(slice(None), self.state, self.memory, asked)
 
     def begin_next(self, asking: Asking) -> npt.NDArray[np.bool_]:
         """Begin the next episode of the plants whose episode is over; return which ones."""
@@ -101,7 +118,7 @@ class Herd:
             self.episode[rows] += self.size
             self.keys[rows] = episode_keys(self.split, self.seed, self.episode[rows])
             state = self.state[rows]
-            begin_all(self.layout.plant, state, self.keys[rows])
+            begin_all(self.plant, state, self.keys[rows])
             self.state[rows] = state
             self.memory[rows] = asking.start(rows.size)
             self.period[rows] = 0

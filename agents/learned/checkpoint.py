@@ -3,7 +3,8 @@
     agent.yaml    what is trained: scenario, control, hyperparameters, seed, meaning of every entry
     last.pt       the state of the training: weights, optimizer, environments, random numbers
     best.pt       weights of the policy with the lowest cost on the split `validate`
-    tensorboard/  curves
+    tensorboard/  curves (see `tracking`)
+    train.log     a line per look
 
 Every file is written under a temporary name and then renamed: a reader finds a whole file or none.
 """
@@ -21,8 +22,9 @@ import torch
 from pydantic import Field, ValidationError
 
 from jitgym import ScenarioError, documents
+from jitgym.control.encodings import QUANTITY, Entry, ObservationEncoding
+from jitgym.control.versions import mismatch, versions
 from jitgym.distributions import Part
-from jitgym.envs import ObservationEncoding
 from jitgym.evaluate import RunError
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
@@ -43,6 +45,7 @@ class Record(Part):
     """The content of agent.yaml: what is trained, and what the net's inputs mean."""
 
     agent: str  # the name that was asked for
+    versions: dict[str, int] = Field(default={})  # of encodings and dynamics
     seed: Annotated[int, Field(ge=0)]
     periods: int | None  # of simulation that were asked for
     start: Begun
@@ -63,6 +66,7 @@ def described(
     tidy: Stored = documents.tidy(
         {
             "agent": agent,
+            "versions": versions(),
             "seed": seed,
             "periods": periods,
             "start": {"name": start.name, "parameters": dict(start.parameters)},
@@ -76,9 +80,14 @@ def described(
 def observation(layout: Layout) -> list[Stored]:
     """Return name and unit of each entry that a net reads."""
     return [
-        documents.tidy({"entry": entry.name, "unit": entry.unit, "high": entry.high})
+        documents.tidy({"entry": entry.name, "unit": entry.unit} | _size(entry))
         for entry in ObservationEncoding(layout).entries
     ]
+
+
+def _size(entry: Entry) -> dict[str, float]:
+    """Return the size of an entry in natural units: of a quantity without bound, the usual one."""
+    return {"usual": entry.usual} if entry.kind == QUANTITY else {"high": entry.high}
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,11 @@ class Checkpoint:
     def last(self) -> Path:
         """The file with the state of the training."""
         return self.folder / "last.pt"
+
+    @property
+    def log(self) -> Path:
+        """The file with a line per look."""
+        return self.folder / "train.log"
 
     @property
     def best(self) -> Path:
@@ -150,6 +164,8 @@ class Checkpoint:
             raise RunError(str(documents.explain(error, Record, document))) from None
         except ScenarioError as error:
             raise RunError(str(error)) from None
+        if other := mismatch(record.versions):
+            raise RunError(f"{self.record}: {other}; expected an agent trained with this version")
         needed = (name for name, about in Scenario.model_fields.items() if about.is_required())
         if missing := [name for name in needed if name not in record.scenario]:
             raise RunError(
@@ -202,7 +218,7 @@ def read_tensors(path: Path) -> Stored:
     return stored
 
 
-def expect_like(stored: object, known: object, path: Path, *place: object) -> None:
+def expect_like(stored: object, known: object, path: Path | str, *place: object) -> None:
     """Raise RunError unless `stored` has the same parts, shapes and types as `known`.
 
     Numbers must be finite, except for those that are infinite in `known`.

@@ -1,7 +1,6 @@
 """`learned`: the learner that suits a plant, by written rules.
 
-Paired branches, unless their noise scale at the classic is above `most_noise` states; then the next
-learner of the list is tried first. If the gate refuses the policy of the first, the second is tried.
+The learners of the settings are tried in order, until the gate lets the policy of one pass.
 """
 
 from __future__ import annotations
@@ -25,4 +24,4 @@ class Settings(Budgeted):
 def choose(problem: Problem, settings: Settings) -> list[Learning]:
     """Return the learners to try, in order."""
     found = [find(name) for name in settings.learners]
-    return [Learning(each.name, each.module, each.read_settings()) for each in found]
+    return [Learning(each, each.read_settings()) for each in found]

@@ -17,9 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, Printed, View, ViewLayout
-from jitgym.control.net import Net, ask_corrected, outputs_of
+from jitgym.control.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
+from jitgym.control.net import (
+    Corrector,
+    Net,
+    ask_batch_by_net,
+    ask_corrected,
+    corrector,
+    outputs_of,
+    untrained,
+)
 from jitgym.control.rules import BATCH, Rule
-from jitgym.envs.encodings import CATEGORY, COSINE, SINE, ObservationEncoding
 from jitgym.plant import Layout
 
 from ..branches import Asking
@@ -68,7 +76,7 @@ def rule_of(policy: Policy) -> Rule | None:
 
 @dataclass(frozen=True)
 class Features:
-    """What a net reads: the entries of the observation in natural units, then the classic's asks."""
+    """What a net reads: the observation's entries in natural units, then the classic's asks."""
 
     layout: Layout
     steps: Steps
@@ -132,6 +140,15 @@ class Corrected(Printed):
         """What the net reads."""
         return Features(self.layout, self.steps)
 
+    @cached_property
+    def as_data(self) -> Corrector | None:
+        """The policy as data for compiled code; None if the classic is not a compiled rule."""
+        rule = rule_of(self.base)
+        if rule is None:
+            return None
+        entries = ObservationEncoding(self.layout).table
+        return corrector(rule, self.net, entries, self.steps.lot, self.steps.step)
+
     def start(self, batch: int) -> Array:
         """Return the memory of the classic."""
         return self.asking.start(batch)
@@ -142,6 +159,10 @@ class Corrected(Printed):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the same from a matrix of states, (batch, cells)."""
+        if self.as_data is not None:
+            asked = np.zeros((state.shape[0], self.layout.asked_cells))
+            ask_batch_by_net(self.layout.plant, self.as_data, np.ascontiguousarray(state), asked)
+            return asked
         asked = self.asking(state, memory)
         outputs = outputs_of(self.net, self.features(state, asked))
         return self.corrected(state, asked, outputs)
@@ -155,6 +176,15 @@ class Corrected(Printed):
         return replace(self, net=net)
 
 
+def corrected(base: Policy, layout: Layout, generator: np.random.Generator) -> Corrected:
+    """Return a classic with an untrained net of 64 and 64 units, whose features are not scaled."""
+    steps = Steps.of(layout, base)
+    width = Features(layout, steps).width
+    seed = int(generator.integers(2**31))
+    net = untrained(np.zeros(width), np.ones(width), 64, steps.lot.size, seed)
+    return Corrected("corrected", layout, base, net)
+
+
 def correct(
     layout: Layout,
     base: Policy,
@@ -163,7 +193,7 @@ def correct(
     asked: Array,
     outputs: npt.NDArray[Any],
 ) -> Array:
-    """Return the asks of a classic with outputs of a net, (batch, sources) in steps, as corrections.
+    """Return the asks of a classic that is corrected by outputs of a net, (batch, sources).
 
     `asked` is what the classic asks for without corrections, (batch, asked cells).
     """

@@ -152,7 +152,9 @@ class Gate:
     seed: int  # of the episodes of `validate`, usually the seed of the training
     verdicts: list[Verdict] = field(default_factory=list)  # of the gates so far
     rollout: Rollout = field(default=rollout, repr=False)
-    _looks: Array | None = field(default=None, init=False, repr=False)
+    rows_of_look: pandas.DataFrame | None = field(default=None, init=False, repr=False)
+    """The rows of the policy that was looked at last, episodes 0 to 63."""
+    _looks: pandas.DataFrame | None = field(default=None, init=False, repr=False)
 
     @property
     def number(self) -> int:
@@ -174,15 +176,22 @@ class Gate:
         """Simulated periods of one gate, of both policies, for a budget."""
         return 2 * episodes_of(self.scenario) * self.scenario.horizon.of_split("validate")[0]
 
+    @property
+    def rows_of_incumbent(self) -> pandas.DataFrame:
+        """The rows of the incumbent on the episodes of the looks, 0 to 63."""
+        if self._looks is None:
+            self._looks = self._rows(self.incumbent, 0, LOOKS)
+        return self._looks
+
     def look(self, policy: Policy) -> Interval:
         """Return the mean of cost(policy) - cost(incumbent) on episodes 0 to 63, in money.
 
         The interval is one of 95 % for a single look. A training that chooses the best of many
         looks has chosen on these episodes too; only `judge` decides.
         """
-        if self._looks is None:
-            self._looks = self._costs(self.incumbent, 0, LOOKS)
-        apart = self._costs(policy, 0, LOOKS) - self._looks
+        before = self.rows_of_incumbent
+        self.rows_of_look = self._rows(policy, 0, LOOKS)
+        apart = _costs(self.rows_of_look) - _costs(before)
         if not np.isfinite(apart).all():
             return Interval(math.nan, math.nan, apart.size, 0.95)
         return skew_interval(apart)
@@ -191,8 +200,8 @@ class Gate:
         """Run the next gate; if the policy passes, it is the incumbent from now on."""
         number, first, episodes = self.number + 1, self.next_episode, episodes_of(self.scenario)
         level = ERROR / 2 ** min(number, SMALLEST)
-        kept = self._costs(self.incumbent, first, episodes)
-        apart = self._costs(policy, first, episodes) - kept
+        kept = _costs(self._rows(self.incumbent, first, episodes))
+        apart = _costs(self._rows(policy, first, episodes)) - kept
         difference = _bounds(apart, level)
         verdict = Verdict(
             passed=difference.high < 0,  # not if it is nan
@@ -218,16 +227,20 @@ class Gate:
         scenario: Scenario,
         incumbent: Policy,
         data: Mapping[str, Any],
-        rollout: Rollout = rollout,
+        run: Rollout | None = None,
     ) -> Gate:
         """Return the gate that `as_dict` described, with the policy that is the incumbent now."""
         verdicts = [Verdict.from_dict(verdict) for verdict in data["verdicts"]]
-        return cls(scenario, incumbent, data["seed"], verdicts, rollout)
+        return cls(scenario, incumbent, data["seed"], verdicts, run or rollout)
 
-    def _costs(self, policy: Policy, first: int, episodes: int) -> Array:
-        """Return the cost of each of these episodes of `validate`, in money."""
-        rows = self.rollout(policy, self.scenario, episodes, self.seed, "validate", first=first)
-        return rows["cost"].to_numpy(dtype=np.float64)
+    def _rows(self, policy: Policy, first: int, episodes: int) -> pandas.DataFrame:
+        """Return the rows of these episodes of `validate`."""
+        return self.rollout(policy, self.scenario, episodes, self.seed, "validate", first=first)
+
+
+def _costs(rows: pandas.DataFrame) -> Array:
+    """Return the cost of each episode, in money."""
+    return rows["cost"].to_numpy(dtype=np.float64)
 
 
 def _bounds(apart: Array, level: float) -> Interval:

@@ -30,6 +30,7 @@ class Learner:
 
     name: str
     place: str  # its module, relative to this package
+    part: str = ""  # the object of the module that has its functions; "": the module itself
 
     @property
     def config(self) -> Path:
@@ -54,12 +55,13 @@ class Learner:
         """Return the policy of a training. Raises RunError if the folder holds none."""
         from .training import load
 
-        return load(folder, scenario)
+        return load(folder, scenario, find)
 
     @property
     def module(self) -> Any:
-        """Its code."""
-        return import_module(self.place, __package__)
+        """Its code: `Settings`, `begin` and `restored`."""
+        module = import_module(self.place, __package__)
+        return getattr(module, self.part) if self.part else module
 
 
 LEARNERS = {
@@ -68,6 +70,12 @@ LEARNERS = {
         Learner(LEARNED, ".choice"),
         Learner("paired-ppo", ".sb3.paired"),
         Learner("improve", ".improvement.session"),
+        Learner("ppo", ".sb3.ppo"),
+        Learner("sac", ".sb3.stock", "SAC"),
+        Learner("td3", ".sb3.stock", "TD3"),
+        Learner("a2c", ".sb3.stock", "A2C"),
+        Learner("dqn", ".sb3.stock", "DQN"),
+        Learner("recurrent-ppo", ".sb3.stock", "RECURRENT_PPO"),
     )
 }
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from jitgym import ScenarioError
 from jitgym.distributions import Part
-from jitgym.documents import explain, read_file
+from jitgym.documents import read_as
 from jitgym.evaluate import RunError
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -27,13 +26,7 @@ class Budgeted(Part):
 
 def read_settings(path: Path, model: type[Model]) -> Model:
     """Read a file of hyperparameters. Raises ScenarioError with file, line and expectation."""
-    if not path.is_file():
-        raise ScenarioError(f"{path}: no such file; expected a YAML file of hyperparameters")
-    document = read_file(path)
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        raise explain(error, model, document) from None
+    return read_as(path, model, "a YAML file of hyperparameters")
 
 
 def settings_from(data: dict[str, Any], model: type[Model], file: Path) -> Model:

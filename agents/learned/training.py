@@ -40,7 +40,7 @@ from .interrupts import postponed_interrupt
 from .policy import one_thread
 from .session import Problem, Session, Stored
 from .start import Start
-from .tracking import Tracker
+from .tracking import Log, Tracker
 
 MOST_SEED = 2**62
 KEPT = "start"
@@ -49,11 +49,20 @@ KEPT = "start"
 
 @dataclass(frozen=True)
 class Learning:
-    """A learner that is tried: its name, its module and its settings."""
+    """A learner that is tried, and its settings."""
 
-    name: str
-    module: Any
+    learner: Any  # of the registry
     settings: Any
+
+    @property
+    def name(self) -> str:
+        """The name of the learner."""
+        return str(self.learner.name)
+
+    @property
+    def module(self) -> Any:
+        """The code of the learner."""
+        return self.learner.module
 
 
 @dataclass(frozen=True)
@@ -135,21 +144,32 @@ def train(
     expect_folder(Path(folder), resume)
     checkpoint = Checkpoint(Path(folder))
     layout = lay_out(scenario)
+    log = Log(checkpoint.log)
+    log(f"{learner.name} on {scenario.name}, seed {seed}: tunes classics to find the start")
     with one_thread(), postponed_interrupt() as interrupt:
         start = starts.find(scenario, seed, progress=progress)
         problem = Problem(scenario, layout, start, seed, periods or settings.periods)
         if hasattr(learner.module, "choose"):
             learnings = learner.module.choose(problem, settings)
         else:
-            learnings = [Learning(learner.name, learner.module, settings)]
+            learnings = [Learning(learner, settings)]
         listed = {each.name: each.settings.model_dump() for each in learnings}
         record = described(learner.name, layout, start, listed, seed, periods)
         stored = checkpoint.resume(record) if resume else None
         if stored is None:
             checkpoint.begin(record)
-        name = learner.name
-        loop = Loop(problem, learnings, checkpoint, interrupt, minutes, name, progress, stored)
-        return loop.run()
+        options = Options(learner.name, minutes, progress, interrupt)
+        return Loop(problem, learnings, checkpoint, options, stored).run()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a training runs; none of it changes the result, except that `minutes` may stop it."""
+
+    agent: str  # the name that was asked for
+    minutes: float | None
+    progress: bool
+    interrupt: threading.Event
 
 
 class Loop:
@@ -160,14 +180,11 @@ class Loop:
         problem: Problem,
         learnings: list[Learning],
         checkpoint: Checkpoint,
-        interrupt: threading.Event,
-        minutes: float | None,
-        label: str,
-        progress: bool,
+        options: Options,
         stored: Stored | None,
     ) -> None:
         self.problem, self.learnings, self.checkpoint = problem, learnings, checkpoint
-        self.interrupt, self.label, self.progress = interrupt, label, progress
+        self.options, minutes = options, options.minutes
         self.ends = None if minutes is None else time.monotonic() + 60.0 * minutes
         self.began = time.process_time()
         self.earlier, self.phase, self.intervals, self.periods = 0.0, 0, 0, 0
@@ -190,13 +207,13 @@ class Loop:
     def is_stopped(self) -> bool:
         """Whether the user interrupted, or the time is over."""
         late = self.ends is not None and time.monotonic() > self.ends
-        return late or self.interrupt.is_set()
+        return late or self.options.interrupt.is_set()
 
     def run(self) -> Trained:
         """Try the learners one after the other until one passes the gate."""
-        title = f"train {self.label} on {self.problem.scenario.name}"
-        tracker = Tracker(self.checkpoint.folder / "tensorboard", self.problem)
-        with Progress(title, total=1.0, shown=self.progress) as bar, tracker:
+        title = f"train {self.options.agent} on {self.problem.scenario.name}"
+        tracker = self._tracker()
+        with Progress(title, total=1.0, shown=self.options.progress) as bar, tracker:
             while self.phase < len(self.learnings):
                 learning = self.learnings[self.phase]
                 session = self._session(learning)
@@ -205,7 +222,7 @@ class Loop:
                     self._look(learning, session, tracker)
                     done = min(1.0, session.periods / self.problem.periods)
                     bar.update((self.phase + done) / len(self.learnings), self._line(learning))
-                if self.interrupt.is_set():
+                if self.options.interrupt.is_set():
                     raise KeyboardInterrupt(
                         f"interrupted after {session.periods:,} periods; resume goes on from "
                         f"{self.checkpoint.folder}"
@@ -220,6 +237,15 @@ class Loop:
                 if self.is_stopped:
                     break
         return self._result()
+
+    def _tracker(self) -> Tracker:
+        settings = {each.name: each.settings.model_dump() for each in self.learnings}
+        begun = None if self.session is None else self.periods + self.session.periods
+        folder, log = self.checkpoint.folder / "tensorboard", Log(self.checkpoint.log)
+        return Tracker(folder, self.problem, self.gate, settings, log, begun)
+
+    def _learner(self, name: str) -> Any:
+        return next(each.learner for each in self.learnings if each.name == name)
 
     def _session(self, learning: Learning) -> Session:
         if self.session is None:
@@ -236,7 +262,8 @@ class Loop:
         if look.mean < self.best.difference:
             self.best = Best(look.mean, self.intervals, stored)
         self.figures = session.figures()
-        tracker.look(policy, look, self.figures, self.periods + session.periods)
+        periods, best = self.periods + session.periods, self.best.difference
+        tracker.look(policy, look, self.figures, periods, best)
         write_tensors(self.checkpoint.last, self._snapshot(session))
 
     def _line(self, learning: Learning) -> str:
@@ -262,7 +289,7 @@ class Loop:
         folder = self.checkpoint.folder
         kept = self.gate.passed == 0
         learner = self.learnings[min(self.phase, len(self.learnings) - 1)].name
-        policy = load(folder, self.problem.scenario)
+        policy = load(folder, self.problem.scenario, self._learner)
         looks = self.gate.periods // 2  # a gate's periods are those of two policies
         measured = self.periods + len(self.gate.verdicts) * 2 * looks
         return Trained(
@@ -306,26 +333,29 @@ class Loop:
             self.gate = Gate.from_dict(
                 self.problem.scenario, self.problem.start.policy, stored["gate"]
             )
-        except RunError:
-            raise
+        except RunError as error:
+            raise RunError(f"{path}: {error}") from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
             raise RunError(f"{path}: does not fit this training ({error!r})") from None
 
 
-def load(folder: str | Path, scenario: Scenario | str | Path) -> Policy:
+def load(folder: str | Path, scenario: Scenario | str | Path, find: Callable[[str], Any]) -> Policy:
     """Return the policy of a training, for the scenario of its training.
+
+    `find` returns a learner of the registry by its name.
 
     Raises RunError if the folder holds no policy, or one of another scenario.
     """
-    from . import registry
-
     checkpoint = Checkpoint(Path(folder))
     record = checkpoint.read()
     scenario = load_scenario(scenario)
     layout = lay_out(scenario)
     checkpoint.expect_scenario(layout)
     begun = record.start
-    policy = starts.made(begun.name, scenario, begun.parameters)
+    try:
+        policy = starts.made(begun.name, scenario, begun.parameters)
+    except ScenarioError as error:
+        raise RunError(f"{checkpoint.record}: start: {error}") from None
     start = Start(policy, begun.name, begun.parameters, {}, 0, 0.0)
     problem = Problem(scenario, layout, start, record.seed, 0)
     stored = read_tensors(checkpoint.best)
@@ -336,7 +366,7 @@ def load(folder: str | Path, scenario: Scenario | str | Path) -> Policy:
         raise RunError(f"{checkpoint.best}: holds no policy of this training")
     found = start.policy
     if name != KEPT:
-        learner = registry.find(str(name))
+        learner = find(str(name))
         settings = learner.settings_from(record.learners[str(name)], checkpoint.record)
         found = learner.module.restored(problem, settings, stored["policy"], checkpoint.best)
     label = record.agent if record.agent in record.learners else f"{record.agent} ({tried})"

@@ -32,6 +32,8 @@ from ..tuning.target import COST, Targets
 if TYPE_CHECKING:
     import pandas
 
+    from ..learned.training import Trained
+
 
 @dataclass(frozen=True)
 class Request:
@@ -214,28 +216,21 @@ def rivals(scenario: Scenario, count: int = 3) -> list[str]:
     return [name for name in preferred if not classic.find(name).why_not(scenario)][:count]
 
 
-def textbook_costs(names: Sequence[str], scenario: Scenario, seed: int = 0) -> dict[str, float]:
-    """Return the costs of textbook policies on the split `validate`, for a learning curve."""
-    fitting = [classic.find(name) for name in names]
-    quick = [c for c in fitting if c.base is None and not c.why_not(scenario)]
-    made = [classic.make(each.name, scenario, {}) for each in quick]
-    return {
-        policy.name: float(rollout(policy, scenario, 64, seed, "validate")["cost"].mean())
-        for policy in made
-    }
-
-
 def parameters_of(policies: Iterable[Policy]) -> dict[str, Mapping[str, object]]:
     """Return the parameters of each policy by its name, for a report; empty if it has none."""
     return {policy.name: getattr(policy, "parameters", {}) for policy in policies}
 
 
-def effort(agent: str, steps: int, seconds: float) -> str:
-    """Return a note on the effort of a learner, and on what its interval does not cover."""
-    return (
-        f"{agent}: {steps:,} steps, {seconds:.0f} s; one training seed: the interval covers the "
-        "randomness of the episodes, not that of training"
-    )
+def effort(trained: Trained) -> list[str]:
+    """Return notes on a training: its start, its verdict, its effort, and what is not covered."""
+    name, start = trained.policy.name, trained.start
+    kept = "; the start was kept" if trained.kept else ""
+    return [
+        f"{name} starts from {start.name}{kept}; " + "; ".join(trained.notes),
+        f"{name}: {trained.periods / 1e6:.1f} million periods; CPU seconds: {start.seconds:.0f} "
+        f"to tune the start, {trained.seconds:.0f} to train; one training seed: the interval "
+        "covers the randomness of the episodes, not that of training",
+    ]
 
 
 def cautions(scenario: Scenario) -> list[str]:

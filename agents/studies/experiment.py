@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from jitgym import ScenarioError
 from jitgym.control import Policy
 from jitgym.distributions import Part, Positive
-from jitgym.documents import explain, read_file
+from jitgym.documents import read_as
 from jitgym.errors import PlacedError
 from jitgym.evaluate import Interval, Run, interval, step_response
 from jitgym.evaluate.steadiness import GROWS
@@ -91,13 +91,7 @@ def _expect_policy(name: str, *place: str | int) -> None:
 
 def read_experiment(path: Path) -> Experiment:
     """Read an experiment file. Raises ScenarioError with file, line and expectation."""
-    if not path.is_file():
-        raise ScenarioError(f"{path}: no such file; expected an experiment in YAML")
-    document = read_file(path)
-    try:
-        return Experiment.model_validate(document.data)
-    except ValidationError as error:
-        raise explain(error, Experiment, document) from None
+    return read_as(path, Experiment, "an experiment in YAML")
 
 
 def kpi_table(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
 
 from jitgym.evaluate import Interval, two_level
@@ -20,8 +20,8 @@ from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
 from .. import learned
-from ..learned.judging import Judgement, judged
 from . import comparison
+from .judging import Judgement, judged
 
 if TYPE_CHECKING:
     import pandas
@@ -78,23 +78,12 @@ class Trainings:
         """Sentences about the trainings, for a table."""
         found = []
         for seed, run in zip(self.seeds, self.runs, strict=True):
-            trained = run.trained
-            found.append(
-                f"seed {seed}: {trained.policy.name} starts from {trained.start.name}; "
-                f"{trained.periods / 1e6:.1f} million periods; CPU seconds: "
-                f"{trained.start.seconds:.0f} to tune, {trained.seconds:.0f} to train; "
-                + "; ".join(trained.notes)
-            )
+            found += [f"seed {seed}: {note}" for note in comparison.effort(run.trained)]
         if len(self.runs) > 1:
             costs = f"median {self.median.cost.mean:.6g}, worst {self.worst.cost.mean:.6g}"
             found.append(
                 f"{len(self.runs)} seeds: {costs}; difference to the start {self.over_seeds} "
                 "(95 %, over seeds and episodes)"
-            )
-        else:
-            found.append(
-                "one training seed: the interval covers the randomness of the episodes, not that "
-                "of training"
             )
         return found
 

@@ -20,7 +20,9 @@ does, the next best are tried, and the last steps are done on those episodes.
 For a policy that improves another by simulation (`look_ahead`), the other one is tuned instead.
 
 If there are more than six numbers, groups of them move (`space`): the first sample scales groups,
-and moves that helped alone are then tried together. A search ends when its budget is used up.
+and one group or one number moves before pairs of groups do. Then numbers move together: those whose
+own moves helped, and all of them toward the bottoms of parabolas through their moves. All but the
+finest steps of a compiled rule run on fewer episodes. A search ends when its budget is used up.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ FINAL_EPISODES = 4  # episodes of a finalist, as a multiple of those of the sear
 TARGET_EPISODES = 8  # the least multiple if there is a target
 MOST_TARGET_EPISODES = 32  # the largest multiple if there is a target
 PRECISION = 0.001  # wanted standard error of a target's KPI, relative to its bound
+SHARES = (0.25, 0.5, 1.0)  # of the way to the bottoms of all parabolas
 FRESH = 1_000_003  # added to the seed for the finalists' episodes
 
 
@@ -356,23 +359,36 @@ def ranks(scores: Array) -> Array:
 
 
 def search_pattern(trial: Trial, seed: int) -> Generator[None, None, list[Point]]:
-    """Search by pattern search; yield after the sample and after each size of steps."""
-    trial.run(first_sample(trial, seed))
-    (best,) = trial.best(1)
+    """Search by pattern search; yield after the sample and after each size of steps.
+
+    If there are many numbers, all but the finest steps run on fewer episodes.
+    """
+    at = trial.rough()
+    at.run([*trial.cost, *first_sample(at, seed)])
     yield
-    steps, moves = trial.space.coarse, trial.space.moves
-    for _ in range(trial.space.halvings):
-        moved = not trial.is_spent
-        while moved:
-            tried = np.array(best) + moves * steps
-            trial.run(trial.space.clipped(tried))
-            if FEW_NUMBERS < steps.size <= MANY_NUMBERS:
-                trial.run(together(trial, best, steps))
-            moved = trial.best(1) != [best] and not trial.is_spent
-            (best,) = trial.best(1)
+    steps, last = trial.space.coarse, trial.space.halvings - 1
+    for k in range(trial.space.halvings):
+        if k == last and at is not trial:
+            trial.add(at)
+            trial.run(at.best(trial.finalists))
+            at = trial
+        while not at.is_spent and moved(at, steps):
+            pass
         steps = np.maximum(steps // 2, 1)
         yield
     return trial.best(trial.finalists)
+
+
+def moved(trial: Trial, steps: npt.NDArray[np.int64]) -> bool:
+    """Try all neighbors of the best candidate at this distance; return whether one is better."""
+    (best,) = trial.best(1)
+    for pattern in trial.space.patterns:
+        trial.run(trial.space.clipped(np.array(best) + pattern * steps))
+        if FEW_NUMBERS < steps.size <= MANY_NUMBERS:
+            trial.run(together(trial, best, steps))
+        if trial.best(1) != [best]:
+            return True
+    return False
 
 
 def first_sample(trial: Trial, seed: int) -> list[Point]:
@@ -393,7 +409,10 @@ def first_sample(trial: Trial, seed: int) -> list[Point]:
 
 
 def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Point]:
-    """Return two points: all moves of single numbers that helped, and the better half of them."""
+    """Return points that move many numbers at once, from the moves of one at a time.
+
+    These are all moves of single numbers that helped, the better half of them, and `bottoms`.
+    """
     helped: list[tuple[Score, int, int]] = []
     for k, step in enumerate(steps.tolist()):
         for way in (step, -step):
@@ -406,4 +425,25 @@ def together(trial: Trial, best: Point, steps: npt.NDArray[np.int64]) -> list[Po
         for _, k, way in sorted(helped)[:count]:
             moved[k] += way
         found.append(moved)
+    numbers, groups = np.arange(steps.size), trial.space.groups
+    for part in (numbers, groups):
+        found += bottoms(trial, best, steps, part)
     return trial.space.clipped(np.array(found))
+
+
+def bottoms(
+    trial: Trial, best: Point, steps: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Return points on the way to where parabolas through the moves of each group are lowest.
+
+    Noise decides whether a small move helps, but it moves the bottom of a parabola only a little.
+    """
+    shift = np.zeros(steps.size)
+    for k in range(int(groups.max()) + 1):
+        way = np.where(groups == k, steps, 0)
+        (up,), (down,) = (trial.space.clipped(np.array([best]) + move) for move in (way, -way))
+        rise = (trial.cost[up] - trial.cost[down]) / 2
+        bend = (trial.cost[up] + trial.cost[down]) / 2 - trial.cost[best]
+        share = -rise / (2 * bend) if bend > 0 else -np.sign(rise)
+        shift += min(max(share, -1.0), 1.0) * way
+    return [np.array(best) + np.rint(share * shift).astype(np.int64) for share in SHARES]

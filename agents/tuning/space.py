@@ -59,6 +59,21 @@ class Space:
         return np.unique(np.vstack([together, alone, -alone]), axis=0)
 
     @property
+    def patterns(self) -> list[npt.NDArray[np.int64]]:
+        """The moves in the order in which a pattern search tries them, (moves, numbers) each.
+
+        Of many numbers only one group or one number moves first. Pairs of groups, which are most of
+        the moves, follow where that does not help.
+        """
+        if self.size <= FEW_NUMBERS:
+            return [self.moves]
+        groups = self.groups
+        one = np.vstack([np.eye(groups.max() + 1, dtype=np.int64)[:, groups], np.eye(self.size)])
+        ways = [tuple(row) for row in np.vstack([one, -one]).astype(np.int64).tolist()]
+        is_one = np.array([tuple(row) in set(ways) for row in self.moves.tolist()])
+        return [self.moves[is_one], self.moves[~is_one]]
+
+    @property
     def size(self) -> int:
         """The number of numbers."""
         return self.textbook.size

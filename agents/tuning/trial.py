@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.control import Policy
 from jitgym.evaluate import closed_loop
 from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys
@@ -31,6 +32,8 @@ PERIODS = 100_000  # periods per candidate in the search; fewer with more than F
 FEW_SOURCES = 4
 FINER = 2.0  # factor of the periods if the numbers are real
 SLOWER = 0.4  # factor of the periods if the policy is not a compiled rule
+ROUGH = 0.4  # factor of the periods for the coarse steps of a rule with many numbers
+ROUGH_BUDGET = 0.6  # share of the budget for these steps
 BUDGET = 120e6  # periods x sources of a search with many numbers
 MORE = 4.0  # factor of the budget with a target, because its edge takes small steps
 SLOW_PERIODS = 1000  # periods per candidate of a slow policy
@@ -54,6 +57,7 @@ class Trial:
     standing: dict[Point, Standing] = field(default_factory=dict)  # only with an aim
     periods: int = 0
     tried: set[Point] = field(default_factory=set)
+    share: float = 1.0  # of the budget, see `is_spent`
 
     def of(self, classic: Classic) -> Trial:
         """Return a new trial of another policy on the same episodes."""
@@ -63,7 +67,18 @@ class Trial:
     def thinned(self, share: float) -> Trial:
         """Return a new trial of this policy on the first part of the episodes."""
         episodes = math.ceil(share * self.episodes)
-        return Trial(self.classic, self.layout, self.space, self.seed, episodes, self.aim)
+        return replace(self, episodes=episodes, cost={}, standing={}, periods=0, tried=set())
+
+    def rough(self) -> Trial:
+        """Return a new trial for coarse steps: fewer episodes where there are many numbers.
+
+        Without it, the budget would end before the search: a candidate of a large plant takes as
+        many periods as any other, but many numbers need many candidates.
+        """
+        is_rule = self.policy(self.space.origin).rule is not None
+        if self.space.size <= FEW_NUMBERS or self.classic.is_slow or not is_rule:
+            return self
+        return replace(self.thinned(ROUGH), share=ROUGH_BUDGET)
 
     def asking(self, more: Array) -> Trial:
         """Return a trial with the same candidates whose targets require extra reserves."""
@@ -93,10 +108,7 @@ class Trial:
         new = [point for point in dict.fromkeys(points) if point not in self.cost]
         if not new:
             return
-        policies = [
-            self.classic.build(self.classic.name, self.layout, self.space.values(point))
-            for point in new
-        ]
+        policies = [self.policy(point) for point in new]
         if self.aim is None:
             costs = mean_costs(self.layout, policies, self.seed, self.episodes)
             self.cost.update(zip(new, costs.tolist(), strict=True))
@@ -115,16 +127,21 @@ class Trial:
 
     def figures(self, point: Point, kpis: Sequence[str]) -> dict[str, float]:
         """Return the KPIs and the stock of a candidate."""
-        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return figures(self.layout, sums[0], kpis)
+        return figures(self.layout, self._sums(point), kpis)
 
     def noise(self, point: Point) -> float:
         """Return the largest standard error of a candidate's KPIs, relative to their bounds."""
         assert self.aim is not None
-        policy = self.classic.build(self.classic.name, self.layout, self.space.values(point))
-        _, sums = outcomes(self.layout, [policy], self.seed, self.episodes, flows=True)
-        return noise(self.layout, sums[0], self.aim.targets)
+        return noise(self.layout, self._sums(point), self.aim.targets)
+
+    def policy(self, point: Point) -> Policy:
+        """Return a candidate as a policy."""
+        return self.classic.build(self.classic.name, self.layout, self.space.values(point))
+
+    def _sums(self, point: Point) -> Array:
+        """Flows of a candidate, summed over the measured periods, (episodes, flow cells)."""
+        _, sums = outcomes(self.layout, [self.policy(point)], self.seed, self.episodes, flows=True)
+        return sums[0]
 
     def add(self, other: Trial) -> None:
         """Add what another trial simulated to the counts of this one."""
@@ -148,7 +165,7 @@ class Trial:
             return len(self.tried) >= SLOW_CANDIDATES
         many = self.space.size > FEW_NUMBERS
         is_whole = self.aim is not None and not self.aim.more  # not one of the last rounds
-        budget = MORE * BUDGET if is_whole else BUDGET
+        budget = self.share * (MORE * BUDGET if is_whole else BUDGET)
         return many and self.periods * len(self.layout.scenario.sources) > budget
 
     @property

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from jitgym.distributions import Deterministic, LifeCycle, NegativeBinomial
 from jitgym.scenario import Scenario, UpDown, economic_order_quantity
-from jitgym.units import whole, whole_up
+from jitgym.units import at_least, whole, whole_up
 
 from .costs import MOST_RATIO, critical_ratio, holding_at_least, overage, worth
+from .cycles import from_each_phase, waiting_behind
 from .masses import (
     ONCE,
     below_the_level,
@@ -39,6 +40,9 @@ Array = npt.NDArray[np.float64]
 LEAST_SLACK = 0.02  # share of the work: least spare time that a work center is sized with
 LEAST_MASS = 1e-6  # of the tail of an outage
 LONGEST_WAIT = 100.0  # periods; longer queues are not sized for
+REPETITIONS = 4  # least number of times that a known cycle repeats in an episode
+LONGEST_CYCLE = 60  # periods; the demand of a longer cycle counts as that of a random period
+LONGEST_QUEUE = 2048  # units that wait for a capacity if the cycle of demand is known
 
 
 def stages(scenario: Scenario) -> dict[str, Stage]:
@@ -185,9 +189,86 @@ class Stage:
             (variance of the arriving work + variance of the time) / (2 (mean time - mean work))
 
         per period, with long-run variances and breakdowns: heavy traffic (Kingman 1962). With a
-        base-stock policy it is the mean shortfall below the level (Glasserman 1997).
+        base-stock policy it is the mean shortfall below the level (Glasserman 1997). If the
+        capacity is certain, and demand has a known cycle or an order takes several periods, it is
+        the mean of `_waiting`.
         """
+        if self._waiting is not None:
+            return mean_of(self._waiting) + self._unshipped
         return max(self._queue_at_its_center, self._queue_for_its_orders) + self._unshipped
+
+    @cached_property
+    def _waiting(self) -> Array | None:
+        """Mass of the units that wait for a certain capacity; None where `queue` is a formula."""
+        is_alone = self.scenario.sources_of(self.item) == (self.source,)
+        if not is_alone or (len(self.cycle) == 1 and not self.batch_wait):
+            return None
+        capacity = self.capacity
+        if not self.requirement < capacity < math.inf:
+            return None
+        return waiting_behind(capacity, self.cycle, LONGEST_QUEUE)
+
+    @cached_property
+    def capacity(self) -> float:
+        """The most units per period, if this is certain and not shared; else infinite."""
+        source = self.scenario.sources[self.source]
+        capacity = self.largest_order if source.maximum_order else math.inf
+        if source.at is not None and source.time_per_unit > 0:
+            if not self._is_certain(source.at):
+                return math.inf
+            time, _ = available_time(self.scenario, source.at)
+            capacity = min(capacity, time / source.time_per_unit)
+        return capacity
+
+    @cached_property
+    def peak_wait(self) -> float:
+        """The most units that wait for a certain capacity if a known cycle brings its means."""
+        if len(self.cycle) == 1 or not self.requirement < self.capacity < math.inf:
+            return 0.0
+        most = waiting = 0.0
+        for demand in 2 * self.cycle:
+            waiting = max(waiting + mean_of(demand) - self.capacity, 0.0)
+            most = max(most, waiting)
+        return most
+
+    @cached_property
+    def cycle(self) -> tuple[Array, ...]:
+        """Mass of the demand of each period of its cycle; only one if there is no known cycle.
+
+        A cycle is known if it is short and repeats within an episode. The demand of a longer one
+        is sized as that of a random period.
+        """
+        demands = {name: self.scenario.demands[name] for name in self.units}
+        length = math.lcm(*(demand.cycle for demand in demands.values() if demand.varies))
+        most = min(LONGEST_CYCLE, self.scenario.horizon.periods // REPETITIONS)
+        if not 1 < length <= most:
+            return (self.demand,)
+        found = []
+        for k in range(length):
+            total = np.ones(1)
+            for name, demand in demands.items():
+                of_phase = mass(demand.phases[k % len(demand.phases)], self.units[name])
+                total = compound(of_phase, ONCE, total)
+            found.append(total)
+        return tuple(found)
+
+    @cached_property
+    def batch_wait(self) -> int:
+        """Periods that an order waits because the work center takes longer for its smallest order.
+
+        It is 0 if the center can make the smallest order within one period. The center keeps its
+        work on an unfinished lot or minimum order, and nothing is granted until it is complete.
+        """
+        source = self.scenario.sources[self.source]
+        if source.at is None:
+            return 0
+        center = self.scenario.work_centers[source.at]
+        overtime = 0.0 if center.overtime is None else center.overtime.time
+        needed = self.smallest_order * source.time_per_unit
+        time = center.time.expectation + overtime
+        if time <= 0 or at_least(center.time.support_max + overtime, needed):
+            return 0
+        return int(min(whole_up(needed / time) - 1, LONGEST_WAIT))
 
     @property
     def _unshipped(self) -> float:
@@ -220,10 +301,9 @@ class Stage:
         if source.at is None or source.time_per_unit == 0 or self.requirement == 0:
             return 0.0
         time, variance = available_time(self.scenario, source.at)
-        work = self._work_at(source.at)
-        crew = [name for name, other in self.scenario.sources.items() if other.at == source.at]
+        _, work = self.scenario.needed_at(source.at)
         per_demand = dict.fromkeys(self.scenario.demands, 0.0)
-        for name in crew:
+        for name in self.scenario.crew_of(source.at):
             for demand, units in Stage(self.scenario, name, self.matrix).units.items():
                 per_demand[demand] += units * self.scenario.sources[name].time_per_unit
         variance += math.fsum(
@@ -234,28 +314,39 @@ class Stage:
         # This source's share of the waiting work, in its units.
         return min(waiting / work, LONGEST_WAIT) * self.requirement
 
-    def _work_at(self, center: str) -> float:
-        """Mean work that comes to a center, in units of its time per period."""
-        return math.fsum(
-            self.scenario.mean_requirement(source.makes) * source.time_per_unit
-            for source in self.scenario.sources.values()
-            if source.at == center
-        )
-
     @property
     def flow_time(self) -> float:
-        """Mean periods from order to arrival: one review period, lead time and queue."""
+        """Mean periods from order to arrival: one review period, lead time, wait and queue."""
         queue = self.queue / self.requirement if self.requirement else 0.0
-        return 1.0 + self.scenario.mean_lead_time(self.source) + queue
+        return 1.0 + self.scenario.mean_lead_time(self.source) + self.batch_wait + queue
 
     @cached_property
     def lead_time_demand(self) -> Array:
         """Mass of the demand that must be covered, in units.
 
-        It is the demand over one period, the lead times down to the customer and the age of outages
-        on the route, plus the units that wait for the work centers there, each geometric. For a new
-        product it is the demand over this number of periods at the peak of its life.
+        It is the demand over one period, the lead times down to the customer, the wait for large
+        lots (`batch_wait`) and the age of outages on the route, plus the units that wait for the
+        work centers there, each geometric. If demand has a known cycle, the periods follow each
+        other in it. For a new product it is the demand over this number of periods at the peak of
+        its life.
         """
+        periods, waiting = self._to_cover
+        lives = [self.scenario.demands[name].quantity for name in self.units]
+        if any(isinstance(life, LifeCycle) for life in lives):
+            return self._height_of_life(math.ceil(mean_of(periods)))
+        if len(self.cycle) > 1:
+            return np.asarray(from_each_phase(self.cycle, periods, waiting).mean(axis=0))
+        return compound(self.demand, periods, waiting)
+
+    @property
+    def must_cover_by_phase(self) -> Array:
+        """Masses of what a level must cover from each phase of a known cycle, (phases, units)."""
+        periods, waiting = self._to_cover
+        return from_each_phase(self.cycle, periods, compound(self.below, ONCE, waiting))
+
+    @cached_property
+    def _to_cover(self) -> tuple[Array, Array]:
+        """Masses of the periods whose demand must be covered, and of the units that wait."""
         periods = ONCE
         waiting = np.ones(1)
         place = list(self.scenario.sources).index
@@ -266,17 +357,18 @@ class Stage:
                 periods = np.convolve(periods, outage(source.disruption))
             units = 1.0 if name == self.source else self.matrix[place(self.source), place(name)]
             stage = Stage(self.scenario, name, self.matrix)
+            periods = np.append(np.zeros(stage.batch_wait), periods)
             queue = stage.queue
             if source.partial is not None and source.partial.share.variance == 0 and queue:
                 # A certain share only delays units; a random share makes a queue.
                 delay = Deterministic(value=stage._unshipped / stage.requirement)
                 periods = np.convolve(periods, mass(delay))
                 queue -= stage._unshipped
-            waiting = np.convolve(waiting, geometric(units * queue))
-        lives = [self.scenario.demands[name].quantity for name in self.units]
-        if any(isinstance(life, LifeCycle) for life in lives):
-            return self._height_of_life(math.ceil(mean_of(periods)))
-        return compound(self.demand, periods, waiting)
+            if units == 1 and stage._waiting is not None:
+                waiting = np.convolve(waiting, np.trim_zeros(stage._waiting, "b"))
+                queue -= mean_of(stage._waiting)
+            waiting = np.convolve(waiting, geometric(units * max(queue, 0.0)))
+        return periods, waiting
 
     @cached_property
     def must_cover(self) -> Array:
@@ -295,9 +387,7 @@ class Stage:
     @cached_property
     def surprises(self) -> Array:
         """Mass of the demand that must be covered if pattern and seasons are known and forecast."""
-        if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.lead_time_demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).lead_time_demand
+        return self._steady.lead_time_demand
 
     @cached_property
     def uncertainty(self) -> float:
@@ -307,9 +397,15 @@ class Stage:
         is_certain = (
             all(phase.variance == 0 for demand in demands for phase in demand.phases)
             and all(s.lead_time.variance == 0 and s.disruption is None for s in sources)
-            and all(s.at is None for s in sources)
+            and all(s.at is None or self._is_certain(s.at) for s in sources)
         )
         return 0.0 if is_certain else deviation_of(self.surprises)
+
+    def _is_certain(self, center: str) -> bool:
+        """Whether a source has a center for itself, and as much of its time in every period."""
+        about = self.scenario.work_centers[center]
+        is_alone = len(self.scenario.crew_of(center)) == 1
+        return is_alone and about.breakdown is None and about.time.variance == 0
 
     @property
     def safety_factor(self) -> float:
@@ -325,9 +421,13 @@ class Stage:
     @cached_property
     def surprise(self) -> Array:
         """Mass of the demand of a period if pattern and seasons are known and forecast."""
+        return self._steady.demand
+
+    @cached_property
+    def _steady(self) -> Stage:
         if not any(self.scenario.demands[name].varies for name in self.units):
-            return self.demand
-        return Stage(without_seasons(self.scenario), self.source, self.matrix).demand
+            return self
+        return Stage(without_seasons(self.scenario), self.source, self.matrix)
 
     def _height_of_life(self, periods: int) -> Array:
         total = np.ones(1)
@@ -504,20 +604,12 @@ def available_time(scenario: Scenario, center: str) -> tuple[float, float]:
     """
     about = scenario.work_centers[center]
     mean, variance = about.time.expectation, about.time.variance
-    broken = about.breakdown
-    if broken is None or broken.fails == 0:
+    if about.breakdown is None or about.breakdown.fails == 0:
         return mean, variance
-    fails = broken.fails
-    if broken.per == "unit":
-        made = math.fsum(
-            scenario.mean_requirement(source.makes)
-            for source in scenario.sources.values()
-            if source.at == center
-        )
-        fails = 1 - (1 - fails) ** made
+    broken = about.breakdown.per_period(scenario.needed_at(center)[0])
     if broken.repaired == 0:
         return 0.0, 0.0
-    up = broken.repaired / (fails + broken.repaired)
-    correlation = 1 - fails - broken.repaired
+    up = broken.up_share
+    correlation = 1 - broken.fails - broken.repaired
     lasting = (1 + correlation) / (1 - correlation)
     return up * mean, up * variance + mean**2 * up * (1 - up) * lasting

@@ -1,12 +1,21 @@
 """Environments: one engine of compiled plants, with Gymnasium's single and vector API."""
 
-from .encodings import CONTROLS, ActionEncoding, Control, ObservationEncoding
-from .engine import Engine, ask
+from jitgym.control.decoding import ask
+from jitgym.control.encodings import (
+    CONTROLS,
+    DEFAULT_CONTROL,
+    ActionEncoding,
+    Control,
+    ObservationEncoding,
+)
+
+from .engine import Engine
 from .single import PlantEnv
 from .vector import VectorPlant
 
 __all__ = [
     "CONTROLS",
+    "DEFAULT_CONTROL",
     "ActionEncoding",
     "Control",
     "Engine",

@@ -6,23 +6,13 @@ rule.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control.rules import ask_by_rule
-from jitgym.control.view import ViewLayout
-from jitgym.errors import whole_number
-from jitgym.plant import SPLITS, Layout, episode_keys, kpis_of
-from jitgym.plant.draws import read_tape
-from jitgym.plant.dynamics import begin, count_cycles, step
-from jitgym.plant.jit import compiled, entry, kernel
-from jitgym.plant.ledger import book
-from jitgym.plant.records import Matrix, Plant, Records, Row
-
-from .encodings import (
-    LEVELS,
+from jitgym.control.decoding import decode_row
+from jitgym.control.encodings import (
     UNITS,
     ActionEncoding,
     ActionTable,
@@ -30,16 +20,31 @@ from .encodings import (
     observe_row,
     observe_states,
 )
+from jitgym.errors import whole_number
+from jitgym.plant import SPLITS, Layout, episode_keys, kpis_of
+from jitgym.plant.draws import read_tape
+from jitgym.plant.dynamics import begin, count_cycles, step
+from jitgym.plant.jit import compiled, entry
+from jitgym.plant.ledger import book
+from jitgym.plant.records import Matrix, Plant, Records, Row
 
-# The columns of `totals`: the yardstick so far, the number of saturated entries so far, and the
-# weight of the next period's cost in the yardstick.
-TOTALS = COST, SATURATED, WEIGHT = range(3)
+# The columns of `totals`: the yardstick so far, and the weight of the next period's cost in it.
+TOTALS = COST, WEIGHT = range(2)
 
 NUMBERS = "?bBhHiIlLqQefdg"  # numpy's kinds of numbers that an action may have
 
 # A seed is a 64-bit number; the bound of an episode leaves room to count on.
 MOST_SEED = 2**63 - 1
 MOST_EPISODE = 2**62
+
+
+class Options(NamedTuple):
+    """The options of a reset, checked."""
+
+    rows: npt.NDArray[np.bool_]  # which to reset, (batch,)
+    split: str
+    episode: npt.NDArray[np.int64] | None  # (batch,)
+    state: npt.NDArray[np.float64] | None  # first states, (batch, cells)
 
 
 class Engine:
@@ -158,9 +163,9 @@ class Engine:
     def place(self, rows: npt.NDArray[np.bool_]) -> None:
         """Put the plants of these rows, (batch,), at the start of their current episode."""
         self.keys[rows] = episode_keys(self.split, self.seed[rows], self.episode[rows])
-        begin_rows(self.layout.plant, self.state, self.keys, rows)
+        begin_rows(self.plant, self.state, self.keys, rows)
         self.sums[rows] = 0.0
-        self.totals[rows] = (0.0, 0.0, self.plant.average)
+        self.totals[rows] = (0.0, self.plant.average)
         self.period[rows] = 0
         self.is_new[rows] = False
         self.placed[rows] = True
@@ -177,28 +182,29 @@ class Engine:
         ValueError
             If the seed or an option is not valid.
         """
-        rows, split, episode = self._read_options(options, can_mask)
+        rows, split, episode, state = self._read_options(options, can_mask)
         seeds, is_given = self._read_seeds(seed)
         if episode is None:
             episode = np.where(is_given, 0, self.episode + 1)
         self.split = split
         self.seed[rows], self.episode[rows] = seeds[rows], episode[rows]
         self.place(rows)
+        if state is not None:
+            self.state[rows] = state[rows]
+            if self.layout.scenario.horizon.ends:  # the season goes on from there, to its end
+                self.period[rows] = state[rows, self.plant.clock].astype(np.int64)
 
-    def _read_options(
-        self, options: dict[str, Any] | None, can_mask: bool
-    ) -> tuple[npt.NDArray[np.bool_], str, npt.NDArray[np.int64] | None]:
-        """Return the rows to reset, (batch,), the split, and the episodes, (batch,), or None."""
+    def _read_options(self, options: dict[str, Any] | None, can_mask: bool) -> Options:
+        """Return the rows to reset, the split, and the episodes and first states if given."""
         if not isinstance(options, dict | None):
             raise ValueError(f"options are {options!r}; expected a dict or None")
         rest = dict(options or {})
         episode, split = rest.pop("episode", None), rest.pop("split", self._split)
+        state = expected_states(self.layout, rest.pop("state", None), self.batch)
         mask = rest.pop("reset_mask", None) if can_mask else None
         if rest:
-            masked = " or 'reset_mask'" if can_mask else ""
-            raise ValueError(
-                f"reset option {next(iter(rest))!r} is unknown; expected 'split', 'episode'{masked}"
-            )
+            known = "'split', 'episode', 'state'" + (" or 'reset_mask'" if can_mask else "")
+            raise ValueError(f"reset option {next(iter(rest))!r} is unknown; expected {known}")
         expect_split(split)
         rows = np.ones(self.batch, dtype=np.bool_) if mask is None else np.array(mask)
         if rows.dtype != np.bool_ or rows.shape != (self.batch,):
@@ -212,10 +218,10 @@ class Engine:
                 f"only one split; expected no reset_mask with the split {split!r}"
             )
         if episode is None:
-            return rows, split, None
+            return Options(rows, split, None, state)
         each = self._each("episode", episode)
         found = [whole_number("episode", value, 0, MOST_EPISODE) for value in each]
-        return rows, split, np.array(found, dtype=np.int64)
+        return Options(rows, split, np.array(found, dtype=np.int64), state)
 
     def _read_seeds(self, seed: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Return the seed of each row, and whether it is new (otherwise the row keeps its seed)."""
@@ -292,73 +298,40 @@ def expect_split(split: object) -> None:
         raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(SPLITS)}")
 
 
-@kernel
-def decode_row(
-    plant: Plant,
-    table: ActionTable,
-    numbers: Matrix,
-    levels: Row,
-    action: Row,
-    state: Row,
-    asked: Row,
-) -> None:
-    """Write what an encoded action asks for to `asked`, (asked cells,), quantities in units.
+def expected_states(layout: Layout, given: Any, batch: int) -> npt.NDArray[np.float64] | None:
+    """Return the given first states of a batch, (batch, cells), or None if there are none.
 
-    Cells without an entry in the action (priorities, projects) stay 0.
+    Raises ValueError unless each row is a state that the plant can be in: finite, not negative,
+    with categories and clock in their range. Cells that may be negative are the units owed to a
+    contract and what a forecast does not show.
     """
-    if table.kind == UNITS:
-        for k in range(action.size):
-            asked[k] = action[k]
-        return
-    if table.kind == LEVELS:
-        sources = plant.sources.size
-        for s in range(sources):
-            levels[s] = decoded(table, s, action)
-        asks = table.rule.asks
-        for k in range(asks.size):
-            level = 0.0
-            for s in range(sources):
-                level += table.matrix[asks[k].source, s] * levels[s]
-            numbers[k, table.column] = level
-        ask_by_rule(
-            plant,
-            asks,
-            table.rule.cells,
-            table.rule.weights[0],
-            numbers,
-            table.rule.gates,
-            table.rule.thresholds[0],
-            state,
-            asked,
+    if given is None:
+        return None
+    shape = (batch, layout.cells)
+    try:
+        state = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"state is {given!r}; expected numbers of shape {shape}") from None
+    if state.shape != shape and not (batch == 1 and state.shape == shape[1:]):
+        raise ValueError(
+            f"state has the shape {state.shape}; expected {shape}: rows of engine.state, one for "
+            "each environment"
         )
-    first = plant.sources.size if table.kind == LEVELS else 0
-    for k in range(first, action.size):
-        asked[table.cells[k]] = decoded(table, k, action)
-
-
-@kernel
-def decoded(table: ActionTable, k: int, action: Row) -> float:
-    """Return one entry of an action, decoded to its unit."""
-    steps: float = np.floor((action[k] + table.offset[k]) * table.gain[k] + 0.5)
-    return min(max(steps, 0.0), float(table.most[k])) * float(table.step[k])
-
-
-def ask(
-    encoding: ActionEncoding, action: npt.ArrayLike, view: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return what encoded actions ask for, given these views, (batch, sources) in units.
-
-    `action` is what an environment of this encoding takes: (batch, sources), or (batch,) for a
-    single choice. `view` is (batch, cells). This is the environment's own decoding, for policies
-    that act in units. Raises ValueError if an environment would refuse the action.
-    """
-    plant, table = encoding.layout.plant, encoding.table
-    state = ViewLayout(encoding.layout).state(np.asarray(view, dtype=np.float64))
-    actions = encoding.checked(action, state.shape[0])
-    asked = np.zeros((state.shape[0], encoding.layout.asked_cells))
-    numbers, levels = table.rule.numbers[0].copy(), np.empty(plant.sources.size)
-    decode(plant, table, numbers, levels, actions, state, asked)
-    return asked
+    state = state.reshape(shape)
+    for part in layout.state:
+        low, high, is_whole = layout.range_of(part)
+        cells = state[:, part.start : part.stop]
+        wrong = ~np.isfinite(cells) | (cells < low) | (cells > high)
+        if is_whole:
+            wrong |= cells != np.floor(cells)
+        if wrong.any():
+            kind = "whole numbers" if is_whole else "numbers"
+            span = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
+            raise ValueError(
+                f"state: {part.name} is {cells[wrong][0]:g}; expected {kind} "
+                f"{span if np.isfinite(low) else 'that are finite'}"
+            )
+    return state
 
 
 @compiled
@@ -369,21 +342,6 @@ def begin_rows(
     for e in range(rows.size):
         if rows[e]:
             begin(plant, state[e], keys[e])
-
-
-@compiled
-def decode(
-    plant: Plant,
-    table: ActionTable,
-    numbers: Matrix,
-    levels: Row,
-    actions: Matrix,
-    state: Matrix,
-    asked: Matrix,
-) -> None:
-    """Write what each action asks for to `asked`, (batch, asked cells)."""
-    for e in range(state.shape[0]):
-        decode_row(plant, table, numbers, levels, actions[e], state[e], asked[e])
 
 
 @compiled
@@ -449,7 +407,5 @@ def advance(
                     sums[e, f] += flows[f]
             period[e] = t + 1
             ended[e] = t + 1 >= plant.periods
-        saturated = observe_row(entries, state[e], observation[e])
-        if period[e] > 0:  # counted after each period, not before the first one
-            totals[e, SATURATED] += saturated
+        observe_row(entries, state[e], observation[e])
     return -1

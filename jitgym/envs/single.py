@@ -8,11 +8,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.control.encodings import DEFAULT_CONTROL, Control
 from jitgym.plant import kpis
 from jitgym.scenario import Scenario
 
-from .encodings import Control
-from .engine import SATURATED, Engine
+from .engine import Engine
 from .render import MODES, Picture, expect_mode, render
 from .spaces import OfOnePlant
 
@@ -39,8 +39,8 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
     scenario
         A catalog name, the path of a YAML file, or a Scenario.
     control
-        What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
-        'orders-priorities'.
+        What an action is: 'corrections' (of the orders of the textbook base-stock), 'orders',
+        'orders-discrete', 'cards', 'base-stock' or 'orders-priorities'.
     render_mode
         None, 'ansi' (the view as text) or 'rgb_array' (a small picture; see `jitgym.envs.render`).
     **given
@@ -61,7 +61,7 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
     def __init__(
         self,
         scenario: str | Scenario = "lost-sales",
-        control: Control = "orders",
+        control: Control = DEFAULT_CONTROL,
         render_mode: str | None = None,
         **given: Any,
     ) -> None:
@@ -138,6 +138,4 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         found = {"cost": float(engine.episode_cost[0])}
         values = kpis(self.layout, engine.sums, engine.measured)
         found |= {k: float(v[0]) for k, v in values.items()}
-        shown = engine.width * engine.plant.periods
-        found["saturated"] = float(engine.totals[0, SATURATED]) / shown
         return found

@@ -11,11 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.catalog import load
+from jitgym.control.encodings import (
+    CONTROLS,
+    ActionEncoding,
+    ActionEntry,
+    Control,
+    Entry,
+    ObservationEncoding,
+)
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout, lay_out
 from jitgym.scenario import Scenario
-
-from .encodings import CONTROLS, ActionEncoding, ActionEntry, Control, Entry, ObservationEncoding
 
 
 @dataclass(frozen=True)

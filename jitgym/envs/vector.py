@@ -10,12 +10,12 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from jitgym.control.encodings import DEFAULT_CONTROL, Control
 from jitgym.errors import ScenarioError, whole_number
 from jitgym.plant import kpis
 from jitgym.scenario import Scenario
 
-from .encodings import Control
-from .engine import SATURATED, Engine
+from .engine import Engine
 from .render import MODES, expect_mode, render
 from .spaces import OfOnePlant
 
@@ -34,8 +34,8 @@ class VectorPlant(
     num_envs
         The number of plants.
     control
-        What an action is: 'orders', 'orders-discrete', 'cards', 'base-stock' or
-        'orders-priorities'.
+        What an action is: 'corrections' (of the orders of the textbook base-stock), 'orders',
+        'orders-discrete', 'cards', 'base-stock' or 'orders-priorities'.
     autoreset_mode
         NEXT_STEP (the step after the last one of an episode ignores the action and returns the
         first observation of the next episode) or SAME_STEP (the last step returns that first
@@ -53,7 +53,7 @@ class VectorPlant(
         self,
         scenario: str | Scenario = "lost-sales",
         num_envs: int = 1,
-        control: Control = "orders",
+        control: Control = DEFAULT_CONTROL,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         **given: Any,
@@ -148,7 +148,6 @@ class VectorPlant(
         engine = self.engine
         found = kpis(self.layout, engine.sums, engine.measured)
         found["cost"] = engine.episode_cost
-        found["saturated"] = engine.totals[:, SATURATED] / (engine.width * engine.plant.periods)
         return {name: np.where(ended, value, 0.0) for name, value in found.items()}
 
     def render(self) -> tuple[Any, ...] | None:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.control import Policy, ViewLayout
-from jitgym.envs import ActionEncoding, Engine
+from jitgym.control.encodings import ActionEncoding
+from jitgym.envs import Engine
 from jitgym.plant import Layout
 
 Array = npt.NDArray[np.float64]

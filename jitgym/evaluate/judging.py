@@ -20,7 +20,9 @@ import numpy.typing as npt
 
 from jitgym.catalog import load
 from jitgym.control import Printed, View
-from jitgym.envs import CONTROLS, Control, ObservationEncoding, VectorPlant, ask
+from jitgym.control.decoding import ask
+from jitgym.control.encodings import CONTROLS, DEFAULT_CONTROL, Control, ObservationEncoding
+from jitgym.envs import VectorPlant
 from jitgym.envs.spaces import Spaces
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout, lay_out
@@ -36,7 +38,7 @@ Predict = Callable[[Observations, State | None, npt.NDArray[np.bool_]], tuple[An
 def net_policy(
     model: Any,
     scenario: Scenario | str | Path,
-    control: Control = "orders",
+    control: Control = DEFAULT_CONTROL,
     *,
     name: str | None = None,
 ) -> NetPolicy:

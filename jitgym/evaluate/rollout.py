@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jitgym.catalog import load
 from jitgym.control import Policy, View, as_policy
-from jitgym.envs.engine import MOST_SEED, SATURATED, expect_split
+from jitgym.envs.engine import MOST_SEED, expect_split
 from jitgym.errors import whole_number
 from jitgym.plant import Layout, episode_keys, kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario
@@ -83,13 +83,10 @@ def rollout(
         )
     numbers = np.arange(first, first + episodes)
     keys = episode_keys(split, seed, numbers)
-    saturated = np.full(episodes, np.nan)
     if policy.rule is not None:
         outcome = run_rules(layout, policy.rule, keys, split, is_frozen=frozen)
     else:
-        outcome, saturated = _run_batch(layout, policy, seed, split, numbers)
-    if not hasattr(policy, "control"):  # it sees the view itself, where no entry saturates
-        saturated[:] = np.nan
+        outcome = _run_batch(layout, policy, seed, split, numbers)
     columns: dict[str, object] = {
         "scenario": scenario.name,
         "policy": policy.name,
@@ -101,7 +98,6 @@ def rollout(
     columns |= {term: outcome.terms[0, :, k] for k, term in enumerate(layout.terms)}
     periods, warm_up = scenario.horizon.of_split(split)
     columns |= kpis(layout, outcome.sums[0], periods - warm_up)
-    columns["saturated"] = saturated
     return pandas.DataFrame(columns)
 
 
@@ -112,7 +108,7 @@ def _shape(scenario: Scenario) -> list[tuple[object, ...]]:
 
 def _run_batch(
     layout: Layout, policy: Policy, seed: int, split: str, numbers: npt.NDArray[np.int64]
-) -> tuple[Outcome, npt.NDArray[np.float64]]:
+) -> Outcome:
     episodes = numbers.size
     engine = closed_loop.at_start(layout, split, seed, numbers)
     decide = closed_loop.deciding(policy, layout, episodes)
@@ -125,5 +121,4 @@ def _run_batch(
             cost[0] += weight * engine.cost
             terms[0] += weight * engine.terms
             weight *= plant.discount
-    saturated = engine.totals[:, SATURATED] / (engine.width * plant.periods)
-    return Outcome(cost, terms, engine.sums[np.newaxis]), saturated
+    return Outcome(cost, terms, engine.sums[np.newaxis])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from jitgym.distributions import Distribution, Event, LifeCycle, Regimes
 from jitgym.plant import Layout
-from jitgym.scenario import Demand, Scenario
+from jitgym.scenario import Demand, Scenario, economic_order_quantity
 from jitgym.units import is_whole, whole, whole_up
 
 from .enumeration import flow_cells, key_cells
@@ -98,8 +98,7 @@ def priorities(scenario: Scenario) -> npt.NDArray[np.float64]:
     """Return every priority order of the sources that share a work center."""
     places = {name: k for k, name in enumerate(scenario.sources)}
     crews = [
-        [places[name] for name, source in scenario.sources.items() if source.at == center]
-        for center in scenario.work_centers
+        [places[name] for name in scenario.crew_of(center)] for center in scenario.work_centers
     ]
     shared = [crew for crew in crews if len(crew) > 1]
     count = math.prod(math.factorial(len(crew)) for crew in shared)
@@ -256,7 +255,7 @@ def _economic(scenario: Scenario, item: str, mean: float) -> float:
     carriers = {s.carrier for s in sources if s.carrier}
     fixed = max((s.shipment_cost + s.setup_cost for s in sources), default=0.0)
     fixed += max((scenario.carriers[name].cost for name in carriers), default=0.0)
-    return math.sqrt(2 * fixed * mean / holding) if holding > 0 else 0.0
+    return economic_order_quantity(fixed, mean, holding)
 
 
 def _limited(scenario: Scenario, name: str, wanted: float) -> float:
@@ -274,7 +273,7 @@ def _limited(scenario: Scenario, name: str, wanted: float) -> float:
         over = 0.0 if center.overtime is None else center.overtime.time
         time = float(center.time.support_max) + over
         # Asking for more than can be finished may pay: time spent on an unfinished lot is kept.
-        alone = sum(other.at == source.at for other in scenario.sources.values()) == 1
+        alone = len(scenario.crew_of(source.at)) == 1
         takes_all = alone and source.setup_time == 0
         lots = int(whole(time / (source.time_per_unit * lot)))
         bound = min(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from jitgym import documents
 from jitgym.control import Printed, View, ViewLayout
+from jitgym.control.versions import mismatch, versions
 from jitgym.errors import RunError
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
@@ -21,6 +22,7 @@ from .enumeration import Enumerated, find_rows, key_cells
 
 Floats = npt.NDArray[np.float64]
 
+NAMES = ("key", "states", "asks", "cells", "plant")  # the arrays of a file, beside the versions
 NEAREST = 256  # states outside the table that are compared with it at a time
 
 
@@ -91,6 +93,7 @@ class OptimalPolicy(Printed):
 
     def save(self, path: str | Path) -> None:
         """Write the table to a file of arrays (.npz), whole or not at all."""
+        today = versions()
         with documents.whole(Path(path)) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -99,6 +102,8 @@ class OptimalPolicy(Printed):
                 asks=self.asks,
                 cells=np.array(_names(self.layout)),
                 plant=np.array(_digest(self.layout.scenario)),
+                encoding=np.array(today["encoding"]),
+                dynamics=np.array(today["dynamics"]),
             )
 
     @classmethod
@@ -111,7 +116,12 @@ class OptimalPolicy(Printed):
         from .hashing import fill
 
         path = Path(path)
-        arrays = read_arrays(path, ("key", "states", "asks", "cells", "plant"))
+        arrays = read_arrays(path, NAMES, optional=tuple(versions()))
+        numbers = {name: arrays[name] for name in versions() if name in arrays}
+        if not all(number.dtype.kind == "i" and number.ndim == 0 for number in numbers.values()):
+            raise RunError(f"{path}: a version is not a number; expected the table of a policy")
+        if other := mismatch({name: int(number) for name, number in numbers.items()}):
+            raise RunError(f"{path}: {other}; expected a table made with this version")
         if arrays["cells"].tolist() != _names(layout):
             raise RunError(
                 f"{path}: the table was made for a plant with other cells than "

@@ -68,6 +68,14 @@ def of_decision(arrays: Arrays, later: Floats, decision: int) -> float:
     return total
 
 
+@kernel
+def links_of(arrays: Arrays, decision: int) -> tuple[int, int]:
+    """Return the first link of a decision and the first one that is no longer its own."""
+    if arrays.link_first.size > 1:
+        return arrays.link_first[decision], arrays.link_first[decision + 1]
+    return decision, decision + 1
+
+
 @compiled
 def improve(
     arrays: Arrays, factor: float, value: Floats, later: Floats, better: Floats, choice: Whole
@@ -134,11 +142,7 @@ def push(arrays: Arrays, choice: Whole, here: Floats, there: Floats) -> None:
         decision = choice[s]
         if here[s] == 0.0 or decision < 0:
             continue
-        first = decision
-        last = decision + 1
-        if arrays.link_first.size > 1:
-            first = arrays.link_first[decision]
-            last = arrays.link_first[decision + 1]
+        first, last = links_of(arrays, decision)
         for link in range(first, last):
             p = here[s]
             if arrays.link_first.size > 1:
@@ -250,11 +254,7 @@ def backward(arrays: Arrays, factor: float, value: Floats, later: Floats, choice
         taken = -1
         for decision in range(arrays.first[s], arrays.first[s + 1]):
             cost = arrays.cost[decision]
-            first = decision
-            last = decision + 1
-            if arrays.link_first.size > 1:
-                first = arrays.link_first[decision]
-                last = arrays.link_first[decision + 1]
+            first, last = links_of(arrays, decision)
             for link in range(first, last):
                 post = arrays.link_post[link]
                 if later[post] != later[post]:

@@ -19,8 +19,13 @@ from .records import Plant
 from .rows import Slice
 from .tape import episode_keys
 
+DYNAMICS_VERSION = 1
+"""The version of the order of events, the state row and the tape. What was trained or computed with
+another one is refused: nets, checkpoints and tables of optimal policies."""
+
 __all__ = [
     "BY_COST",
+    "DYNAMICS_VERSION",
     "KPIS",
     "SPLITS",
     "USUAL",

@@ -55,6 +55,7 @@ def begin(plant: Plant, state: Row, key: np.uint64) -> None:
     """Put a plant at the start of the episode with this key."""
     for k in range(state.size):
         state[k] = plant.initial[k]
+    of_nature.begin_phase(plant, state, key)
     of_nature.begin_regimes(plant, state, key)
     of_nature.begin_forecasts(plant, state, key)
 

@@ -61,11 +61,42 @@ class Layout:
         return 2 * self.plant.sources.size + self.plant.projects.size
 
     def plant_in(self, split: str) -> Plant:
-        """Return the plant with the episode length of this split."""
+        """Return the plant with the episode length and the first phases of this split.
+
+        Where demand has a cycle, an episode of `train` begins at a random phase of it, so that
+        short episodes together see the whole cycle. All other episodes begin at the first phase.
+        """
         periods, warm_up = self.scenario.horizon.of_split(split)
+        varies = any(demand.varies for demand in self.scenario.demands.values())
         return self.plant._replace(
-            periods=periods, warm_up=warm_up, average=_weight(self.scenario, periods - warm_up)
+            periods=periods,
+            warm_up=warm_up,
+            average=_weight(self.scenario, periods - warm_up),
+            first_phases=max(self.plant.cycle, 1) if split == "train" and varies else 1,
         )
+
+    def range_of(self, part: Slice) -> tuple[float, float, bool]:
+        """Return the least and largest value of these cells of a state, and if they are whole."""
+        scenario, what = self.scenario, part.what
+        if what == "up":
+            return 0.0, 1.0, True
+        if what == "setup":
+            return 0.0, float(len(scenario.sources)), True
+        if what == "regime":
+            count = int(self.plant.regimes["count"][self._regimes.index(part.owner)])
+            return 0.0, count - 1.0, True
+        if what == "period" and part.kind == "clock":
+            ends = scenario.horizon.ends
+            last = self.plant.periods if ends else self.plant.cycle
+            return 0.0, last - 1.0 if last else np.inf, True
+        if what in ("owed", "latent"):
+            return -np.inf, np.inf, False
+        return 0.0, np.inf, False
+
+    @cached_property
+    def _regimes(self) -> list[str]:
+        names = list(self.scenario.demands)
+        return [names[k] for k in self.plant.regimes["demand"]]
 
     @cached_property
     def named(self) -> dict[str, Slice]:
@@ -198,6 +229,7 @@ def lay_out(scenario: Scenario) -> Layout:
         periods=scenario.horizon.periods,
         discount=1.0 if scenario.discount is None else scenario.discount,
         average=_weight(scenario, scenario.horizon.periods - scenario.horizon.warm_up),
+        first_phases=1,
     )
     return Layout(
         scenario,

@@ -8,9 +8,11 @@ from .demand import expected
 from .draws import normal_quantile
 from .jit import kernel
 from .records import CROSTON, EXPONENTIAL, NONE, ORACLE, Plant, Record, Row
-from .tape import uniform
+from .tape import channel_number, uniform
 
 PRELUDE = 1 << 40  # these periods of the tape hold what is known when an episode begins
+
+PHASE = channel_number(".phase")  # no name of a part begins with a dot
 
 
 @kernel
@@ -62,6 +64,23 @@ def begin_regimes(plant: Plant, state: Row, key: np.uint64) -> None:
         u = uniform(key, np.uint64(PRELUDE), plant.channels[regime.channel].number)
         cell = plant.demands[regime.demand].regime
         state[cell] = follow(plant, regime.chances, regime.count, u)
+
+
+@kernel
+def begin_phase(plant: Plant, state: Row, key: np.uint64) -> None:
+    """Draw the phase of the clock at which an episode of training begins; see `Layout.plant_in`.
+
+    In the middle of its term, a contract is as far along as if the buyer had bought evenly.
+    """
+    if plant.first_phases <= 1:
+        return
+    u = uniform(key, np.uint64(PRELUDE), PHASE)
+    phase = np.floor(u * plant.first_phases)
+    state[plant.clock] = phase
+    for k in range(plant.commitments.size):
+        contract = plant.commitments[k]
+        passed = int(phase) % contract.every
+        state[contract.owed] = np.ceil(contract.quantity * (1.0 - passed / contract.every))
 
 
 @kernel

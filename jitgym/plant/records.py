@@ -334,3 +334,4 @@ class Plant(NamedTuple):
     periods: int  # of an episode
     discount: float  # factor per period; 1 if costs are not discounted
     average: float  # 1 / measured periods if the yardstick is an average, else 1
+    first_phases: int  # an episode begins at one of so many phases of the clock; 1: at the first

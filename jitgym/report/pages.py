@@ -9,8 +9,8 @@ from typing import Any
 
 from jitgym import catalog, documents
 from jitgym._register import environment_id
+from jitgym.control.encodings import CONTROLS, QUANTITY, ObservationEncoding
 from jitgym.distributions import Distribution
-from jitgym.envs import CONTROLS
 from jitgym.envs.spaces import Spaces
 from jitgym.plant import headline_kpis, kpis_of, lay_out
 from jitgym.scenario import Scenario
@@ -116,13 +116,18 @@ def page(scenario: Scenario, drawing: str, reported: Sequence[tuple[str, str]] =
     lines += [
         "## Observation",
         "",
-        "Each entry is divided by its upper bound; larger values are shown as 1.",
+        "A quantity x is shown as 1 - 1 / sqrt(1 + 3 x / usual): its usual size is 1/2, and the",
+        "entry grows without end toward 1. All other entries are divided by their largest value.",
         "",
     ]
-    spaces = Spaces(layout, "orders")
     lines += _table(
-        ("entry", "unit", "from", "to"),
-        ((f"`{e.name}`", e.unit, f"{e.low:g}", f"{e.high:g}") for e in spaces.observation_entries),
+        ("entry", "unit", "usual", "largest"),
+        (
+            (f"`{e.name}`", e.unit, f"{e.usual:g}", "")
+            if e.kind == QUANTITY
+            else (f"`{e.name}`", e.unit, "", f"{e.high:g}")
+            for e in ObservationEncoding(layout).entries
+        ),
     )
     lines += ["## Action", ""]
     for control in CONTROLS:
@@ -186,9 +191,10 @@ def _horizon(scenario: Scenario) -> str:
     if horizon.ends:
         return f"a season of {horizon.periods} periods that ends"
     text = f"ongoing, {horizon.periods} periods, of which {horizon.warm_up} are warm-up"
-    if horizon.training is None:
+    training, _ = horizon.of_split("train")
+    if training == horizon.periods:
         return text
-    return f"{text}; {horizon.training} periods per episode in training"
+    return f"{text}; {training} periods per episode in training"
 
 
 def _space(spaces: Spaces) -> str:

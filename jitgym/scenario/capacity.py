@@ -26,7 +26,7 @@ from jitgym.distributions import Deterministic
 from jitgym.units import whole
 
 from .model import Written
-from .parts import Demand, Source, UpDown
+from .parts import Demand, Source
 
 SAME = 1e-9  # utilizations that differ by at most this are equal
 
@@ -133,13 +133,14 @@ def limits(scenario: Written) -> list[Limit]:
     sources = scenario.sources
     found = []
     for center in scenario.work_centers:
-        use = {n: s.time_per_unit for n, s in sources.items() if s.at == center and s.time_per_unit}
+        crew = {name: sources[name].time_per_unit for name in scenario.crew_of(center)}
+        use = {name: time for name, time in crew.items() if time}
         if use:
             found.append(
                 Limit(f"work_centers.{center}", "units of time", use, mean_time(scenario, center))
             )
     for name, source in sources.items():
-        up = up_share(source.disruption)
+        up = 1.0 if source.disruption is None else source.disruption.up_share
         if source.maximum_order is not None:
             most = float(whole(source.maximum_order / source.lot_size)) * source.lot_size
             found.append(Limit(f"sources.{name}.maximum_order", "units", {name: 1.0}, up * most))
@@ -170,23 +171,13 @@ def _never_made(scenario: Written) -> list[str]:
     ]
 
 
-def up_share(process: UpDown | None) -> float:
-    """Return the long-run share of periods in which something is up: r / (f + r)."""
-    if process is None or process.fails == 0:
-        return 1.0
-    return process.repaired / (process.fails + process.repaired)
-
-
 def mean_time(scenario: Written, center: str) -> float:
     """Return the mean time of a work center per period, with overtime, without time down."""
     about = scenario.work_centers[center]
     time = about.time.expectation + (about.overtime.time if about.overtime else 0.0)
-    process: UpDown | None = about.breakdown
-    if about.breakdown is not None and about.breakdown.per == "unit":
-        made = _units_made(scenario, center, time)
-        fails = 1.0 - (1.0 - about.breakdown.fails) ** made
-        process = UpDown(fails=fails, repaired=about.breakdown.repaired)
-    return time * up_share(process)
+    if about.breakdown is None:
+        return time
+    return time * about.breakdown.per_period(_units_made(scenario, center, time)).up_share
 
 
 def _units_made(scenario: Written, center: str, time: float) -> float:
@@ -194,23 +185,15 @@ def _units_made(scenario: Written, center: str, time: float) -> float:
 
     All needed units must be made in periods in which it is up, so this is a lower bound.
     """
-    crew = [source for source in scenario.sources.values() if source.at == center]
-    needed = math.fsum(scenario.mean_requirement(source.makes) for source in crew)
-    work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+    needed, work = scenario.needed_at(center)
     return needed * min(1.0, time / work) if work else needed
 
 
-def good_share(source: Source) -> float:
-    """Return the mean share of the units that a source makes that enters stock."""
-    share = 1.0 - _found_defects(source)
+def share_into_stock(source: Source) -> float:
+    """Return the mean share of the units that are ordered from a source that enters stock."""
     if source.partial is not None and source.partial.rest == "cancelled":
-        share *= source.partial.share.expectation
-    return share
-
-
-def _found_defects(source: Source) -> float:
-    quality = source.quality
-    return 0.0 if quality is None else quality.defects * (1.0 - quality.escapes)
+        return source.good_share * source.partial.share.expectation
+    return source.good_share
 
 
 def _loads(scenario: Written, needed: Mapping[str, float]) -> tuple[Load, ...]:
@@ -248,9 +231,9 @@ def _rates(
     rho = len(names)
     supply = sparse.lil_matrix((len(row), rho + 1))
     for name, source in scenario.sources.items():
-        supply[row[source.makes], column[name]] += good_share(source)
+        supply[row[source.makes], column[name]] += share_into_stock(source)
         if source.quality is not None and source.quality.by_product is not None:
-            supply[row[source.quality.by_product], column[name]] += _found_defects(source)
+            supply[row[source.quality.by_product], column[name]] += source.quality.found
         for material, quantity in source.consumes.items():
             supply[row[material], column[name]] -= quantity
     need = np.zeros(len(row))

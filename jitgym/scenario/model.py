@@ -139,6 +139,16 @@ class Written(Part):
     def _crews(self) -> dict[str, tuple[str, ...]]:
         return _grouped((source.at, name) for name, source in self.sources.items() if source.at)
 
+    def needed_at(self, center: str) -> tuple[float, float]:
+        """The mean units and the mean time that are needed of a work center per period.
+
+        Each of its sources counts as if it made all that is needed of its item.
+        """
+        crew = [self.sources[name] for name in self.crew_of(center)]
+        units = [self.mean_requirement(source.makes) for source in crew]
+        times = [source.time_per_unit for source in crew]
+        return math.fsum(units), math.fsum(u * t for u, t in zip(units, times, strict=True))
+
     def goes_into(self, item: str) -> dict[str, float]:
         """The items that consume an item, with its units per unit of each.
 

@@ -85,6 +85,11 @@ class UpDown(Part):
     fails: Probability
     repaired: Probability
 
+    @property
+    def up_share(self) -> float:
+        """The long-run share of periods in which it is up: r / (f + r)."""
+        return 1.0 if self.fails == 0 else self.repaired / (self.fails + self.repaired)
+
 
 class Quality(Part):
     """The quality of units that arrive; they are inspected on arrival.
@@ -101,6 +106,11 @@ class Quality(Part):
     drifted_defects: Probability = 1.0
     escapes: Probability = 0.0
     by_product: str | None = None
+
+    @property
+    def found(self) -> float:
+        """The share of units that inspection finds defective, without drift."""
+        return self.defects * (1.0 - self.escapes)
 
 
 class Partial(Part):
@@ -162,6 +172,11 @@ class Source(Part):
     partial: Partial | None = None
     commitment: Commitment | None = None
     pays_after: Nonnegative = 0.0  # periods until the supplier is paid
+
+    @property
+    def good_share(self) -> float:
+        """The mean share of the units that arrive that passes inspection, without drift."""
+        return 1.0 if self.quality is None else 1.0 - self.quality.found
 
     @property
     def smallest_order(self) -> float:
@@ -229,6 +244,12 @@ class Breakdown(UpDown):
     """
 
     per: Literal["period", "unit"] = "period"
+
+    def per_period(self, units: float) -> UpDown:
+        """Return the process with probabilities per period in which this many units are made."""
+        if self.per == "period":
+            return self
+        return UpDown(fails=1.0 - (1.0 - self.fails) ** units, repaired=self.repaired)
 
 
 class Overtime(Part):
@@ -462,13 +483,20 @@ def is_latent(quantity: object) -> bool:
     return not isinstance(quantity, Recorded | Event | Regimes | LifeCycle | PartOf)
 
 
+TRAINING = 256
+"""Most periods of an episode of `train` if the scenario states none. A learner that orders too much
+at first fills the plant with stock; in an episode of thousands of periods it would stay there, and
+never see the states that a good policy visits. Stock and pipeline are used up within tens of
+periods, so that 256 are long enough to see what an order leads to."""
+
+
 class Horizon(Part):
     """The length of an episode: `ongoing` periods, with warm-up, or a `season` that ends."""
 
     ongoing: Periods | None = None
     season: Annotated[int, Field(ge=1, le=LONGEST_SEASON)] | None = None
     warm_up: Whole = 0  # first periods, not counted in cost and KPIs
-    training: Periods | None = None  # periods of an episode of `train`
+    training: Periods | None = None  # periods of an episode of `train`; see `TRAINING`
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -496,11 +524,12 @@ class Horizon(Part):
         """Return the number of periods of an episode of this split, and of its warm-up.
 
         Evaluation of a slow plant needs long episodes, but learning needs many short ones. So
-        episodes of `train` may be shorter, with a warm-up in proportion.
+        episodes of `train` may be shorter, with a warm-up in proportion. By default they are no
+        longer than `TRAINING`, if the horizon is ongoing.
         """
-        if split != "train" or self.training is None:
+        if split != "train" or self.ends:
             return self.periods, self.warm_up
-        periods = min(self.training, self.periods)
+        periods = min(self.training or TRAINING, self.periods)
         return periods, self.warm_up * periods // self.periods
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import pkgutil
 import re
 import subprocess
@@ -27,9 +26,9 @@ from jitgym.control.sizing import available_time, stages
 from jitgym.distributions import Deterministic, Poisson
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import plant, scenarios
+from tests.scenarios import brief, plant, scenarios
+from tests.tables import published
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 REFUSED = {(name, "tandem") for name in ("eoq", "constant", "smoothed", "mrp")}
 REFUSED |= {("constant", "kanban-line")}  # demand waits
 GENERAL = ("kanban", "conwip", "base-stock", "eoq", "constant", "smoothed", "mrp")
@@ -43,15 +42,9 @@ APPLICABLE = [pair for pair in PAIRS if pair not in REFUSED]
 
 def printed(model: str, instance: str = "") -> str:
     """The optimum of a row of the published textbook figures."""
-    with (PUBLISHED / "textbook.csv").open(newline="") as stream:
-        rows = [r for r in csv.DictReader(stream) if r["model"] == model]
+    rows = [row for row in published("textbook.csv") if row["model"] == model]
     (found,) = [r["optimum"] for r in rows if instance in r["instance"]]
     return found
-
-
-def short(name: str, periods: int = 40) -> Scenario:
-    """A scenario of the catalog with a short horizon."""
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 def single(quantity: Any, lead_time: Any = 0, holding: float = 1, shortage: float = 4) -> Scenario:
@@ -73,7 +66,7 @@ def single(quantity: Any, lead_time: Any = 0, holding: float = 1, shortage: floa
 # --- sizes that are printed ---------------------------------------------------------------------
 
 
-def test_level_over_a_lead_time_is_the_textbooks() -> None:
+def test_the_level_over_a_lead_time_is_that_of_the_textbook() -> None:
     """Example 4.4, N(50, 8) over four periods and one more: 264.77, here in whole units."""
     normal = {"distribution": "normal", "mean": 50, "standard_deviation": 8}
     scenario = single(normal, lead_time=4, holding=0.18, shortage=0.7)
@@ -81,13 +74,13 @@ def test_level_over_a_lead_time_is_the_textbooks() -> None:
     assert agents.make("base-stock", scenario).parameters == {"level": 265}
 
 
-def test_reorder_point_is_the_textbooks() -> None:
+def test_the_reorder_point_is_that_of_the_textbook() -> None:
     ratio = 150 / (150 + 20)
     point = reorder_point(mass(Poisson(mean=1.5 * 2)), quantity=5, low=ratio, high=ratio)
     assert printed("(r,Q) Poisson").startswith(f"r={point:g} Q=5 ")
 
 
-def test_serial_line_is_sized_within_a_unit_of_the_published_optimum() -> None:
+def test_a_serial_line_is_sized_within_one_unit_of_the_published_optimum() -> None:
     scenario = plant(  # example 6.1 with Poisson demand, in this project's order of events
         items={
             "c": {"holding_cost": 2},
@@ -114,7 +107,7 @@ def test_serial_line_is_sized_within_a_unit_of_the_published_optimum() -> None:
     np.testing.assert_allclose(np.cumsum(levels[::-1]), [int(s) for s in best.groups()], atol=1)
 
 
-def test_without_a_fixed_cost_an_order_is_one_periods_demand() -> None:
+def test_without_a_fixed_cost_an_order_is_the_demand_of_one_period() -> None:
     assert agents.make("eoq", "lost-sales").parameters["quantity"] == 5
 
 
@@ -125,14 +118,14 @@ def test_an_order_is_whole_lots_and_not_below_the_minimum() -> None:
     assert agents.make("eoq", scenario).parameters["quantity"] == 12
 
 
-def test_constant_order_falls_short_of_mean_demand_where_it_is_lost() -> None:
+def test_a_constant_order_is_below_mean_demand_where_unmet_demand_is_lost() -> None:
     assert agents.make("constant", "lost-sales").parameters["order"] == 4
     assert agents.why_not("constant", single(5)) == (
         "demand waits here: a constant order does not react to backlog, so stock drifts"
     )
 
 
-def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> None:
+def test_a_constant_order_is_refused_where_no_whole_order_is_near_the_ideal_one() -> None:
     """Mean 5, h 1, p 4: q = 5 - sqrt(5 / 8) = 4.21, but nothing lies between 0 and a lot of 24."""
     scenario = jitgym.load("lost-sales", **{"sources.supplier.lot_size": 24})
     assert agents.why_not("constant", scenario) == (
@@ -147,14 +140,14 @@ def test_constant_order_is_refused_where_no_whole_order_is_near_its_ideal() -> N
 # --- the parts of sizing ------------------------------------------------------------------------
 
 
-def test_lead_time_demand_is_that_of_the_lead_time_and_one_period() -> None:
+def test_lead_time_demand_covers_the_lead_time_and_one_period() -> None:
     (stage,) = stages(jitgym.load("lost-sales")).values()
     expected = mass(Poisson(mean=5 * 5))
     shared = min(expected.size, stage.lead_time_demand.size)
     np.testing.assert_allclose(stage.lead_time_demand[:shared], expected[:shared], atol=1e-12)
 
 
-def test_random_lead_times_are_mixed() -> None:
+def test_lead_time_demand_is_a_mixture_over_random_lead_times() -> None:
     lead_time = {"distribution": "finite", "values": [4, 5], "probabilities": [0.25, 0.75]}
     (stage,) = stages(single({"distribution": "geometric", "mean": 4}, lead_time)).values()
     periods, spread = 4.75 + 1, 0.25 * 0.75
@@ -181,11 +174,11 @@ def test_compound_is_a_mixture_of_convolutions() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-15)
 
 
-def test_mass_keeps_the_mean_of_fractions() -> None:
+def test_a_mass_keeps_the_mean_of_fractions() -> None:
     assert mean_of(mass(Deterministic(value=0.3), scale=2.5)) == pytest.approx(0.75)
 
 
-def test_best_window_costs_least() -> None:
+def test_the_best_window_has_the_lowest_cost() -> None:
     of, ratio, width = mass(Poisson(mean=7)), 0.8, 4
     below = np.arange(of.size)
 
@@ -199,7 +192,7 @@ def test_best_window_costs_least() -> None:
     assert cost(best) == min(cost(point) for point in range(-1, 30))
 
 
-def test_queue_is_close_to_that_of_two_machines_in_a_row() -> None:
+def test_the_queue_is_close_to_that_of_two_machines_in_a_row() -> None:
     """Each station of the tandem line is M/M/1 with utilization .7: 2.33 units on average."""
     for stage in stages(jitgym.load("tandem")).values():
         assert stage.queue == pytest.approx(0.7 / 0.3, rel=0.25)
@@ -221,7 +214,7 @@ def test_breakdowns_count_with_their_long_run_variance() -> None:
         assert made.var() / 1000 == pytest.approx(variance, rel=0.1)
 
 
-def test_geometric_has_its_mean() -> None:
+def test_a_geometric_mass_has_the_given_mean() -> None:
     assert mean_of(geometric(6.5)) == pytest.approx(6.5)
     assert geometric(0.0).tolist() == [1.0]
 
@@ -229,13 +222,13 @@ def test_geometric_has_its_mean() -> None:
 # --- where they apply ---------------------------------------------------------------------------
 
 
-def test_names_are_those_of_the_registry() -> None:
+def test_the_names_of_the_policies_are_those_of_the_registry() -> None:
     assert agents.names()[: len(GENERAL)] == GENERAL
     assert len(set(agents.names())) == len(agents.names())
 
 
 @pytest.mark.parametrize(("name", "scenario"), PAIRS)
-def test_a_policy_applies_or_says_in_one_line_why_not(name: str, scenario: str) -> None:
+def test_a_policy_applies_to_a_plant_or_says_in_one_line_why_not(name: str, scenario: str) -> None:
     reason = agents.why_not(name, scenario)
     assert bool(reason) == ((name, scenario) in REFUSED)
     assert "\n" not in reason
@@ -318,13 +311,13 @@ class InBatches:
 def assert_batches_equal_the_loop(policy: Policy, scenario: Scenario) -> None:
     compiled = evaluate.rollout(policy, scenario, episodes=3, seed=1)
     batches = evaluate.rollout(InBatches(policy), scenario, episodes=3, seed=1)
-    figures = compiled.columns[5:].drop("saturated")
+    figures = compiled.columns[5:]
     np.testing.assert_array_equal(compiled[figures], batches[figures])
 
 
 @pytest.mark.parametrize(("name", "scenario"), APPLICABLE)
 def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, scenario: str) -> None:
-    plant_ = short(scenario)
+    plant_ = brief(scenario, 40)
     policy = agents.make(name, plant_)
     assert (policy.rule is None) == (name in ("smoothed", "mrp"))
     assert_batches_equal_the_loop(policy, plant_)
@@ -338,9 +331,10 @@ def test_batches_and_the_compiled_loop_give_the_same_rows(name: str, scenario: s
         ("conwip", "", "cards"),
     ],
 )
-def test_tandem_costs_what_is_published(name: str, column: str, parameter: str) -> None:
-    with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
-        row = next(csv.DictReader(stream))
+def test_policies_of_the_tandem_cost_what_is_published(
+    name: str, column: str, parameter: str
+) -> None:
+    row = published("two_station_tandem.csv")[0]
     key = f"{column}_{parameter}" if column else "conwip_cards"
     given_ = [int(x) for x in row[key].split(",")]
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
@@ -374,7 +368,7 @@ def test_eoq_orders_whole_quantities_at_or_below_the_reorder_point(
 
 
 @pytest.mark.parametrize("stock", [0, 5, 500])
-def test_constant_order_does_not_look_at_the_stock(stock: float) -> None:
+def test_a_constant_order_does_not_depend_on_the_stock(stock: float) -> None:
     assert asked_at(agents.make("constant", "lost-sales", order=4), **{"product.stock": stock}) == [
         4
     ]
@@ -392,7 +386,7 @@ def test_kanban_frees_a_card_when_the_next_stage_has_one_for_the_part() -> None:
     assert asked_at(policy, **{"part.stock": 4, "product.stock": 6}) == [0, 0]
 
 
-def test_a_card_is_a_container() -> None:
+def test_a_card_stands_for_a_container() -> None:
     scenario = jitgym.load("recorded-retail")
     cards = evaluate.rollout(agents.make("kanban", scenario, cards=90), scenario, 4)
     units = evaluate.rollout(agents.make("base-stock", scenario, level=1080), scenario, 4)
@@ -400,7 +394,7 @@ def test_a_card_is_a_container() -> None:
 
 
 def test_kanban_conwip_and_base_stock_coincide_on_a_lost_sales_item() -> None:
-    scenario = short("lost-sales", 200)
+    scenario = brief("lost-sales", 200)
     costs = [
         evaluate.rollout(agents.make(name, scenario, **parameters), scenario, 8)["cost"].to_numpy()
         for name, parameters in (
@@ -415,13 +409,13 @@ def test_kanban_conwip_and_base_stock_coincide_on_a_lost_sales_item() -> None:
 
 @pytest.mark.parametrize("name", ["lost-sales", "kanban-line", "recorded-retail"])
 def test_a_forecast_that_never_moves_is_a_base_stock_policy(name: str) -> None:
-    scenario = short(name)
+    scenario = brief(name, 40)
     still = evaluate.rollout(agents.make("smoothed", scenario, weight=0), scenario, 8)
     fixed = evaluate.rollout(agents.make("base-stock", scenario), scenario, 8)
     np.testing.assert_allclose(still["cost"], fixed["cost"], rtol=1e-12)
 
 
-def test_forecast_is_smoothed_from_the_demand_of_the_period_before() -> None:
+def test_the_forecast_is_smoothed_from_the_demand_of_the_period_before() -> None:
     policy = agents.make("smoothed", "lost-sales", weight=0.25, safety=1)
     memory = policy.start(1)
     assert memory.tolist() == [[5]]
@@ -496,13 +490,13 @@ def test_textbook_and_given_parameters_have_names_of_their_own() -> None:
     assert (given_.name, given_.parameters) == ("kanban", {"cards": [3, 6]})
 
 
-def test_one_number_may_be_a_list_or_an_array() -> None:
+def test_a_single_parameter_may_be_given_as_a_list_or_an_array() -> None:
     for value in (25, 25.0, [25], (25,), np.array([25]), np.int64(25)):
         assert agents.make("base-stock", "lost-sales", level=value).parameters == {"level": 25}
     assert agents.make("base-stock", "lost-sales", levels=[25]).parameters == {"level": 25}
 
 
-def test_what_is_left_out_is_the_textbooks() -> None:
+def test_parameters_that_are_not_given_keep_their_textbook_values() -> None:
     textbook = agents.make("eoq", "recorded-retail").parameters
     policy = agents.make("eoq", "recorded-retail", quantity=120)
     assert policy.parameters == {**textbook, "quantity": 120}
@@ -555,7 +549,7 @@ def test_bad_input_gets_one_clear_message(
     assert "\n" not in str(caught.value)
 
 
-def test_import_of_agents_loads_no_learner() -> None:
+def test_importing_agents_loads_no_learner() -> None:
     program = "import agents, sys; print(*sys.modules)"
     command = [sys.executable, "-W", "error", "-c", program]
     loaded = set(subprocess.check_output(command, text=True, cwd=Path(__file__).parents[2]).split())
@@ -563,7 +557,7 @@ def test_import_of_agents_loads_no_learner() -> None:
     assert not loaded & {"torch", "stable_baselines3", "matplotlib", "pandas", "scipy.stats"}
 
 
-def test_no_module_bears_the_name_of_a_public_function() -> None:
+def test_no_module_has_the_name_of_a_public_function() -> None:
     """Importing the module later would replace the function."""
     modules = {module.name for module in pkgutil.iter_modules(agents.__path__)}
     assert not modules & {name for name in agents.__all__ if callable(getattr(agents, name))}

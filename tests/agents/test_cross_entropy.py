@@ -30,7 +30,7 @@ def short(periods: int = 60) -> Scenario:
 
 
 @pytest.mark.parametrize("numbers", [1, 2, 6])
-def test_the_bottom_of_a_slanting_bowl_is_found(numbers: int) -> None:
+def test_the_cross_entropy_method_finds_the_bottom_of_a_slanting_bowl(numbers: int) -> None:
     best = np.linspace(20, 80, numbers)
     calls: list[tuple[int, float]] = []
 
@@ -49,7 +49,7 @@ def test_the_bottom_of_a_slanting_bowl_is_found(numbers: int) -> None:
     np.testing.assert_array_equal(again, middles)
 
 
-def test_nothing_outside_the_bounds_is_tried() -> None:
+def test_no_candidate_outside_the_bounds_is_tried() -> None:
     low, high = np.array([0.0, 2.0]), np.array([1.0, 3.0])
 
     def cost(vectors: Array, share: float) -> Array:
@@ -61,7 +61,7 @@ def test_nothing_outside_the_bounds_is_tried() -> None:
     np.testing.assert_allclose(last, low, atol=0.02)
 
 
-def test_a_real_rule_is_tuned_the_same_by_the_same_seed_and_counts_its_periods() -> None:
+def test_tuning_a_rule_of_real_numbers_is_deterministic_and_counts_its_periods() -> None:
     policies = [agents.tune("linear-capped", short(), seed=s, episodes=16) for s in (5, 5, 6)]
     untimed = [dataclasses.replace(policy.tuning, seconds=0) for policy in policies]
     assert untimed[0] == untimed[1] != untimed[2]
@@ -75,7 +75,7 @@ def test_a_real_rule_is_tuned_the_same_by_the_same_seed_and_counts_its_periods()
     assert trial.rounds == GENERATIONS
 
 
-def test_linear_capped_beats_what_it_contains() -> None:
+def test_linear_capped_costs_less_than_the_policies_that_it_contains() -> None:
     """On lost sales it costs less than the best base-stock (5.197769) or capped one (4.797850)."""
     scenario = jitgym.load("lost-sales")
     policy = agents.tune("linear-capped", scenario, seed=0)
@@ -108,14 +108,14 @@ def test_linear_capped_weighs_every_cell_by_its_age() -> None:
     assert_batches_equal_the_loop(policy, short())
 
 
-def test_with_weights_of_one_and_a_high_cap_it_is_base_stock() -> None:
+def test_linear_capped_with_weights_of_one_and_a_high_cap_is_base_stock() -> None:
     linear = agents.make("linear-capped", short(), level=25, weights=[1, 1, 1, 1], cap=1000)
     level = agents.make("base-stock", short(), level=25)
     costs = [evaluate.rollout(policy, short(), 8)["cost"] for policy in (linear, level)]
     np.testing.assert_array_equal(*costs)
 
 
-def test_backorders_count_against_the_stock() -> None:
+def test_linear_capped_counts_backorders_against_the_stock() -> None:
     policy: Any = agents.make("linear-capped", "fixed-cost", level=10, weights=[0.5], cap=100)
     assert asked_at(policy, **{"product.stock": 0.0, "customers.backlog": 6.0}) == [13]
 
@@ -129,6 +129,6 @@ def test_capped_base_stock_orders_up_to_its_level_but_no_more_than_its_cap(
 
 
 @pytest.mark.parametrize("name", ["lost-sales", "kanban-line", "recorded-retail", "dual-sourcing"])
-def test_capped_base_stock_runs_in_batches_as_in_the_loop(name: str) -> None:
+def test_capped_base_stock_gives_the_same_rows_in_batches_and_in_the_loop(name: str) -> None:
     scenario = jitgym.load(name, **{"horizon.ongoing": 40, "horizon.warm_up": 10})
     assert_batches_equal_the_loop(agents.make("capped-base-stock", scenario), scenario)

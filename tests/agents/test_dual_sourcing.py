@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ from agents.classic.sourcing.dual_sourcing import expedited_position
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
+from tests.tables import published
 
 from .test_classic import asked_at
-
-PUBLISHED = Path(__file__).parents[1] / "published"
 
 # The parameters of lowest cost, found by search, by (regular lead time, expedited unit cost).
 BEST: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
@@ -48,11 +45,6 @@ BEST: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
 }
 
 
-def rows() -> list[dict[str, str]]:
-    with (PUBLISHED / "dual_sourcing.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
 def scenario_of(row: dict[str, str]) -> Scenario:
     names = ("regular_unit_cost", "expedited_unit_cost", "holding", "backorder")
     lead_times = ("regular_lead_time", "expedited_lead_time")
@@ -60,8 +52,10 @@ def scenario_of(row: dict[str, str]) -> Scenario:
     return jitgym.load("dual-sourcing", **given)
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
-def test_gaps_are_the_published_ones(row: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "row", published("dual_sourcing.csv"), ids=lambda r: r["regular_lead_time"] + r["optimum_total"]
+)
+def test_gaps_of_dual_sourcing_are_the_published_ones(row: dict[str, str]) -> None:
     """Gaps are in percent of all costs, paired with the capped dual index on the same episodes."""
     scenario = scenario_of(row)
     best = BEST[row["regular_lead_time"], row["expedited_unit_cost"]]
@@ -79,16 +73,20 @@ def test_gaps_are_the_published_ones(row: dict[str, str]) -> None:
     )
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda r: r["regular_lead_time"] + r["optimum_total"])
+@pytest.mark.parametrize(
+    "row", published("dual_sourcing.csv"), ids=lambda r: r["regular_lead_time"] + r["optimum_total"]
+)
 @pytest.mark.parametrize("name", ["single-index", "dual-index", "tailored-base-surge"])
-def test_the_tuner_finds_the_best_parameters(name: str, row: dict[str, str]) -> None:
+def test_the_tuner_finds_the_best_parameters_of_dual_sourcing(
+    name: str, row: dict[str, str]
+) -> None:
     """It does so even if the cost of a single index has several valleys, as for lead time 4."""
     best = BEST[row["regular_lead_time"], row["expedited_unit_cost"]]
     assert agents.tune(name, scenario_of(row), seed=0).parameters == best[name]
 
 
 @pytest.mark.parametrize(("regular", "expedited", "counted"), [(4, 0, []), (4, 1, [3]), (3, 2, 3)])
-def test_an_expedited_order_counts_on_what_comes_no_later(
+def test_an_expedited_order_counts_only_units_that_arrive_no_later_than_it(
     regular: int, expedited: int, counted: Any
 ) -> None:
     scenario = jitgym.load(
@@ -115,7 +113,7 @@ def test_an_expedited_order_counts_on_what_comes_no_later(
         ("tailored-base-surge", {"order": 1, "level": 4}, [1, 4]),
     ],
 )
-def test_the_expedited_order_comes_first_and_counts_for_the_regular_one(
+def test_the_expedited_order_is_placed_first_and_counts_for_the_regular_one(
     name: str, given: dict[str, Any], asked: list[float]
 ) -> None:
     policy = agents.make(name, "dual-sourcing", **given)
@@ -123,7 +121,7 @@ def test_the_expedited_order_comes_first_and_counts_for_the_regular_one(
     assert asked_at(policy, **view) == asked
 
 
-def test_textbook_sizes_are_in_order() -> None:
+def test_the_expedited_level_of_the_textbook_is_not_above_the_regular_one() -> None:
     for name in ("single-index", "dual-index", "capped-dual-index"):
         found: Any = agents.make(name, "dual-sourcing")
         assert found.parameters["expedited_level"] <= found.parameters["regular_level"]

@@ -46,7 +46,7 @@ def test_every_experiment_in_the_repository_can_be_read(file: Path) -> None:
         ("title: Small", "tile: Small", "line 1: tile: unknown key"),
     ],
 )
-def test_a_wrong_experiment_is_told_with_its_line(
+def test_a_wrong_experiment_is_refused_with_its_line(
     before: str, after: str, message: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "wrong.yaml"
@@ -74,7 +74,7 @@ def test_an_experiment_gives_gains_kpis_and_steps(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "rows.csv").exists()
 
 
-def test_a_gain_is_in_percent_of_each_references_cost_at_each_demand(tmp_path: Path) -> None:
+def test_a_gain_is_in_percent_of_the_cost_of_each_reference_at_each_demand(tmp_path: Path) -> None:
     file = tmp_path / "demands.yaml"
     file.write_text(
         SMALL.replace("steps: [1.3]", "demand: [1, 1.5]")

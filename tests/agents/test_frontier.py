@@ -22,7 +22,9 @@ def explored() -> list[frontier.Explored]:
     return [frontier.explore(name, line(), 0.8, 0.98, episodes=8) for name in names]
 
 
-def test_nobody_on_the_frontier_needs_more_for_less(explored: list[frontier.Explored]) -> None:
+def test_no_candidate_on_the_frontier_needs_more_stock_for_less_service(
+    explored: list[frontier.Explored],
+) -> None:
     for each in explored:
         rates, stocks = zip(*(each.found[p] for p in each.frontier(0.8, 0.98)), strict=True)
         assert list(rates) == sorted(rates)
@@ -33,7 +35,9 @@ def test_nobody_on_the_frontier_needs_more_for_less(explored: list[frontier.Expl
             assert not better or min(better) <= stock
 
 
-def test_a_hybrid_has_what_it_holds_on_its_frontier(explored: list[frontier.Explored]) -> None:
+def test_the_frontier_of_hybrid_is_no_worse_than_those_of_kanban_and_conwip(
+    explored: list[frontier.Explored],
+) -> None:
     kanban, conwip, hybrid = explored
     for simple in (kanban, conwip):
         for point in simple.frontier(0.85, 0.97):
@@ -42,7 +46,7 @@ def test_a_hybrid_has_what_it_holds_on_its_frontier(explored: list[frontier.Expl
             assert min(above) <= stock + 1e-9
 
 
-def test_policies_meet_at_equal_fill_rates_on_the_same_test_episodes(
+def test_policies_are_compared_at_equal_fill_rates_on_the_same_test_episodes(
     explored: list[frontier.Explored], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frontier, "FINAL_EPISODES", 32)
@@ -63,7 +67,7 @@ def test_policies_meet_at_equal_fill_rates_on_the_same_test_episodes(
     assert frontier.meet(again, 0.0, episodes=2) == []
 
 
-def test_who_needs_more_stock_than_more_service_takes_stands_for_nobody(
+def test_a_candidate_with_more_stock_than_a_higher_fill_rate_needs_is_not_compared(
     explored: list[frontier.Explored],
 ) -> None:
     found = {(1,): (0.95, 4.0), (2,): (0.9505, 5.0), (3,): (0.98, 6.0), (4,): (0.965, 7.0)}
@@ -74,7 +78,9 @@ def test_who_needs_more_stock_than_more_service_takes_stands_for_nobody(
     assert kanban.near(0.9) is None
 
 
-def test_figures_are_those_of_a_rollout(explored: list[frontier.Explored]) -> None:
+def test_the_figures_of_a_frontier_are_those_of_a_rollout(
+    explored: list[frontier.Explored],
+) -> None:
     kanban = explored[0]
     point = kanban.frontier(0.8, 0.98)[0]
     values = kanban.space.values(point)

@@ -155,7 +155,7 @@ def test_a_resumed_training_counts_on(apart):
     gates = gate(apart)
     gates.judge("a")
     data = json.loads(json.dumps(gates.as_dict(), allow_nan=False))
-    resumed = Gate.from_dict(LONG, gates.incumbent, data, rollout=gates.rollout)
+    resumed = Gate.from_dict(LONG, gates.incumbent, data, gates.rollout)
     assert (resumed.number, resumed.next_episode, resumed.seed) == (1, 588, 7)
     assert repr(resumed.verdicts) == repr(gates.verdicts)
     assert repr(resumed.judge("b")) == repr(gates.judge("b"))

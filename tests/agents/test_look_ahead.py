@@ -15,28 +15,12 @@ from agents.studies import comparison
 from jitgym import ScenarioError, evaluate, exact
 from jitgym.control import ViewLayout
 from jitgym.plant import Layout
-from jitgym.scenario import Scenario
-from tests.scenarios import plant
+from tests.scenarios import brief, plant
+
+from .test_classic import asked_at
 
 
-def brief(name: str, periods: int = 60, **given: Any) -> Scenario:
-    return jitgym.load(
-        name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
-    )
-
-
-def asked(policy: Any, **cells: float) -> list[float]:
-    """Return the asks of a policy in a state of the plant."""
-    layout: Layout = policy.layout
-    state = layout.plant.initial[np.newaxis].copy()
-    for part in layout.state:
-        if part.name in cells:
-            state[:, part.start] = cells[part.name]
-    view = ViewLayout(layout).of(state)
-    return np.asarray(policy.act(view, policy.start(1)))[0, : len(layout.scenario.sources)].tolist()
-
-
-def test_it_orders_what_costs_least_by_hand() -> None:
+def test_look_ahead_orders_the_quantity_that_is_cheapest_by_hand() -> None:
     """Two units are requested in every period; base-stock at level 1 sells one and pays 9.
 
     With one more unit it sells both; with two more it would hold one, which costs 1. With two in
@@ -48,19 +32,19 @@ def test_it_orders_what_costs_least_by_hand() -> None:
         demands={"all": {"item": "product", "quantity": 2, "unmet": "lost", "shortage_cost": 9}},
     )
     policy = agents.make("look-ahead:base-stock", scenario, level=1, paths=1, periods=3)
-    assert asked(policy) == [2]
-    assert asked(policy, **{"product.stock": 1}) == [1]
-    assert asked(policy, **{"product.stock": 2}) == [2]
+    assert asked_at(policy) == [2]
+    assert asked_at(policy, **{"product.stock": 1}) == [1]
+    assert asked_at(policy, **{"product.stock": 2}) == [2]
 
 
-def test_it_takes_four_fifths_of_the_gap_of_base_stock_on_lost_sales() -> None:
+def test_look_ahead_closes_four_fifths_of_the_gap_of_base_stock_on_lost_sales() -> None:
     """The optimum is 4.7285, and the best level, 25, costs 5.1978; all three costs are exact."""
     policy = agents.make("look-ahead", "lost-sales", level=25, paths=64, periods=10)
     cost = exact.evaluate(policy, "lost-sales").cost
     assert 4.7285 < cost < 5.1978 - 0.8 * (5.1978 - 4.7285)
 
 
-def test_it_improves_a_named_base() -> None:
+def test_look_ahead_improves_the_policy_that_is_named_as_its_base() -> None:
     scenario = brief("dual-sourcing", 200)
     base = agents.make("single-index", scenario, expedited_level=5, regular_level=6)
     ahead = agents.make(
@@ -70,7 +54,7 @@ def test_it_improves_a_named_base() -> None:
     assert costs[1] < costs[0]
 
 
-def test_with_caution_it_leaves_what_is_not_sure() -> None:
+def test_look_ahead_with_caution_departs_less_often_from_its_base() -> None:
     changed = []
     for caution in (0.0, 1e6):
         given = {"level": 25, "paths": 8, "caution": caution}
@@ -85,7 +69,7 @@ def test_with_caution_it_leaves_what_is_not_sure() -> None:
     assert changed[0] > changed[1]
 
 
-def test_it_asks_the_same_whenever_it_sees_the_same() -> None:
+def test_look_ahead_asks_the_same_whenever_it_sees_the_same_state() -> None:
     """Its asks do not depend on the episode, the batch or earlier states: its tape is its own."""
     scenario = brief("regime-switching", 40)
     rows = evaluate.rollout(agents.make("look-ahead", scenario), scenario, 6, seed=3)["cost"]
@@ -93,7 +77,7 @@ def test_it_asks_the_same_whenever_it_sees_the_same() -> None:
     np.testing.assert_array_equal(rows[:2], alone)
 
 
-def test_its_draws_are_spread_evenly() -> None:
+def test_the_draws_of_look_ahead_are_spread_evenly() -> None:
     draws = even_draws((3, 8, 5))
     assert np.array_equal(np.sort(np.floor(draws * 8), axis=1)[0, :, 0], np.arange(8))
     assert draws.min() >= 0
@@ -101,7 +85,7 @@ def test_its_draws_are_spread_evenly() -> None:
     assert len(np.unique(draws)) == draws.size
 
 
-def test_recorded_demand_is_drawn_from_what_was_recorded_before() -> None:
+def test_look_ahead_draws_recorded_demand_only_from_the_past() -> None:
     """Its paths are in the split `train`, never in the split that judges."""
     assert SPLIT == "train"
     policy: Any = agents.make("look-ahead", brief("recorded-retail", 20), paths=4)
@@ -110,7 +94,7 @@ def test_recorded_demand_is_drawn_from_what_was_recorded_before() -> None:
     assert evaluate.rollout(policy, brief("recorded-retail", 20), 2)["cost"].notna().all()
 
 
-def test_a_season_ends_on_its_paths_too() -> None:
+def test_a_season_also_ends_on_the_paths_of_look_ahead() -> None:
     """In the last period it orders nothing: units that arrive after the end are not sold."""
     scenario = plant(
         items={"product": {"holding_cost": 1}},
@@ -119,12 +103,12 @@ def test_a_season_ends_on_its_paths_too() -> None:
         horizon={"season": 4},
     )
     policy = agents.make("look-ahead:base-stock", scenario, level=2, paths=1)
-    assert asked(policy) == [2]
-    assert asked(policy, **{"clock.period": 3}) == [0]
+    assert asked_at(policy) == [2]
+    assert asked_at(policy, **{"clock.period": 3}) == [0]
 
 
-def test_the_base_is_tuned_in_its_place() -> None:
-    scenario = brief("lost-sales")
+def test_tuning_look_ahead_tunes_its_base() -> None:
+    scenario = brief("lost-sales", 60)
     ahead = agents.tune("look-ahead", scenario, seed=1, episodes=4)
     base = agents.tune("base-stock", scenario, seed=1, episodes=4)
     assert ahead.parameters["level"] == base.parameters["level"]
@@ -136,13 +120,13 @@ def test_the_base_is_tuned_in_its_place() -> None:
     assert found.left_out == {"look-ahead": "it minimizes cost and cannot be tuned to a target"}
 
 
-def test_a_comparison_runs_only_the_tuned_one() -> None:
+def test_a_comparison_runs_look_ahead_only_tuned() -> None:
     found = comparison.classics(brief("lost-sales", 20), ["base-stock", "look-ahead"])
     names = [policy.name for policy in found.entrants]
     assert names == ["base-stock (textbook)", "base-stock (tuned)", "look-ahead (tuned)"]
 
 
-def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
+def test_policies_that_act_as_one_batch_ask_the_same_as_alone() -> None:
     one = agents.make("look-ahead", "lost-sales", level=25, paths=8)
     other = agents.make("look-ahead", "lost-sales", level=20, paths=4, periods=9)
     crowd: Any = one.crowd([other], 2)  # type: ignore[attr-defined]
@@ -167,11 +151,11 @@ def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
         ("tandem", "base-stock"),
     ],
 )
-def test_its_base_suits_the_plant(scenario: str, base: str) -> None:
+def test_the_base_of_look_ahead_suits_the_plant(scenario: str, base: str) -> None:
     assert usual_base(jitgym.load(scenario)).name == base
 
 
-def test_it_says_where_it_does_not_apply() -> None:
+def test_the_policy_says_why_it_does_not_apply() -> None:
     hidden = jitgym.load("regime-switching", seen=False)
     assert "the regime of customers is hidden" in agents.why_not("look-ahead", hidden)
     told = {"method": "revealed", "shares": [0.5, 0.5]}

@@ -16,20 +16,15 @@ from agents.classic.planning import silver_meal, wagner_whitin
 from agents.classic.pull.clark_scarf import echelon_base_stock, exact
 from jitgym import evaluate
 from jitgym.plant import lay_out
+from tests.scenarios import brief
 
 LOTS = ("wagner-whitin", "silver-meal")
-
-
-def brief(name: str, periods: int = 60, **given: Any) -> Any:
-    return jitgym.load(
-        name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4}, **given
-    )
 
 
 # --- lots ---------------------------------------------------------------------------------------
 
 
-def test_no_other_plan_costs_less_than_wagner_and_whitins() -> None:
+def test_no_other_plan_costs_less_than_that_of_wagner_and_whitin() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         needs = rng.integers(0, 60, 6) * (rng.random(6) < 0.7)
@@ -61,7 +56,7 @@ def cost_of(lots: list[float], needs: np.ndarray) -> float:
     return float(70 * np.count_nonzero(lots) + 1.5 * left.sum())
 
 
-def test_silver_meal_stops_at_the_first_rise() -> None:
+def test_silver_meal_stops_at_the_first_rise_of_the_mean_cost() -> None:
     needs = np.array([[90, 120, 80, 70], [10, 0, 0, 500], [500, 500, 1, 1]], dtype=np.float64)
     assert silver_meal.first_lot(needs, fixed=500, holding=2).tolist() == [3, 3, 1]
 
@@ -88,7 +83,7 @@ def test_rolling_lots_cost_little_more_than_the_best_min_max(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOTS)
-def test_lots_are_whole_and_the_same_in_a_crowd(name: str) -> None:
+def test_rolling_lots_are_whole_and_the_same_if_policies_act_as_one_batch(name: str) -> None:
     scenario = brief("recorded-retail", 12)
     policies: list[Any] = [agents.make(name, scenario, weight=w) for w in (0.1, 0.7)]
     crowd = policies[0].crowd(policies[1:], 2)
@@ -100,11 +95,11 @@ def test_lots_are_whole_and_the_same_in_a_crowd(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOTS)
-def test_without_a_fixed_cost_there_are_no_lots_to_plan(name: str) -> None:
+def test_rolling_lots_are_refused_without_a_fixed_cost(name: str) -> None:
     assert agents.why_not(name, "lost-sales").startswith("no order has a fixed cost")
 
 
-def test_what_the_view_forecasts_takes_the_place_of_the_smoothed() -> None:
+def test_a_forecast_in_the_view_replaces_the_smoothed_forecast() -> None:
     told = {"method": "revealed", "shares": [0.3, 0.3]}
     layout = lay_out(jitgym.load("lost-sales", **{"demands.customers.forecast": told}))
     part = next(part for part in layout.state if part.kind == "forecast")
@@ -120,7 +115,7 @@ def test_what_the_view_forecasts_takes_the_place_of_the_smoothed() -> None:
 # --- series -------------------------------------------------------------------------------------
 
 
-def test_clark_scarf_levels_are_the_best_of_all_near_them() -> None:
+def test_no_levels_near_those_of_clark_and_scarf_cost_less() -> None:
     demands = [np.array([0.3, 0.4, 0.3]), np.array([0.5, 0.2, 0.3])]
     levels, cost = echelon_base_stock(demands, holding=(2, 1), shortage=9)
     others = [
@@ -130,13 +125,13 @@ def test_clark_scarf_levels_are_the_best_of_all_near_them() -> None:
     assert echelon_base_stock(demands, (2, 1), 9, levels)[1] == cost
 
 
-def test_clark_scarf_of_one_stage_is_the_newsvendor() -> None:
+def test_clark_scarf_with_one_stage_is_the_newsvendor() -> None:
     scenario = jitgym.load("lost-sales", **{"demands.customers.unmet": "backordered"})
     pair = [agents.make(name, scenario) for name in ("clark-scarf", "base-stock")]
     assert pair[0].parameters == pair[1].parameters
 
 
-def test_the_recursion_says_what_the_serial_system_costs() -> None:
+def test_the_recursion_of_clark_and_scarf_gives_the_cost_of_the_serial_system() -> None:
     """The transit to stage 1 is left out, because its lead time is 0: it costs a constant 20."""
     scenario = jitgym.load("serial-system")
     policy = agents.make("clark-scarf", scenario)
@@ -157,7 +152,7 @@ def test_the_recursion_says_what_the_serial_system_costs() -> None:
         ("kanban-line", {}, "the lead time of mill is random"),
     ],
 )
-def test_clark_scarf_says_where_it_would_not_be_exact(
+def test_clark_scarf_is_refused_where_it_would_not_be_exact(
     scenario: str, given: dict[str, Any], reason: str
 ) -> None:
     found = CLASSICS["clark-scarf"].why_not(jitgym.load(scenario, **given))

@@ -14,13 +14,9 @@ from agents.classic.adaptive.intermittent import revise_croston, revise_tsb
 from jitgym import evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import Probe, plant
+from tests.scenarios import Probe, brief, plant
 
 from .test_classic import asked_at, row_at
-
-
-def brief(name: str, periods: int = 40) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 def two_stations(lead_time: int) -> Scenario:
@@ -76,7 +72,7 @@ def by_counters(
     ("cards", "levels"), [((5, 4), (3, 2)), ((3, 2), (3, 2)), ((4, 9), (3, 2)), ((9, 2), (3, 2))]
 )
 @pytest.mark.parametrize("lead_time", [1, 3])
-def test_stock_tells_all_that_the_counters_of_generalized_kanban_know(
+def test_generalized_kanban_asks_as_its_counters_would(
     cards: tuple[int, int], levels: tuple[int, int], lead_time: int
 ) -> None:
     scenario = two_stations(lead_time)
@@ -106,7 +102,7 @@ def test_adaptive_kanban_adds_cards_while_stock_is_short_and_takes_them_out() ->
     assert seen == [(0, 2), (2, 7), (3, 8), (3, 6), (2, 4), (0, 2)]
 
 
-def test_without_extra_cards_it_is_conwip() -> None:
+def test_adaptive_kanban_without_extra_cards_is_conwip() -> None:
     scenario = brief("kanban-line", 200)
     pair = [
         agents.make("adaptive-kanban", scenario, extra=0),
@@ -143,7 +139,7 @@ def test_longest_queue_counts_work_and_finishes_what_is_set_up() -> None:
     assert rows["throughput"].mean() > 1.8
 
 
-def test_longest_queue_says_where_there_is_nothing_to_choose() -> None:
+def test_longest_queue_is_refused_where_no_work_center_has_a_choice() -> None:
     assert agents.why_not("longest-queue", "kanban-line").startswith("no work center has two")
 
 
@@ -161,7 +157,7 @@ def now_and_then() -> Scenario:
     )
 
 
-def test_croston_and_tsb_come_near_the_mean_of_a_demand_that_comes_now_and_then() -> None:
+def test_croston_and_tsb_estimate_the_mean_of_intermittent_demand() -> None:
     rng = np.random.default_rng(1)
     demand = np.where(rng.random((4000, 200)) < 0.25, rng.integers(1, 12, (4000, 200)), 0.0)
     croston, tsb = np.tile([6.0, 4.0, 1.0], (200, 1)), np.tile([6.0, 0.25, 1.0], (200, 1))
@@ -174,7 +170,7 @@ def test_croston_and_tsb_come_near_the_mean_of_a_demand_that_comes_now_and_then(
 
 
 @pytest.mark.parametrize("name", ["croston", "tsb"])
-def test_a_forecast_of_seldom_demand_is_used_and_tuned(name: str) -> None:
+def test_policies_with_intermittent_forecasts_can_be_tuned(name: str) -> None:
     scenario = now_and_then()
     still = evaluate.rollout(agents.make(name, scenario, weight=0), scenario, 4)["cost"]
     fixed = evaluate.rollout(agents.make("base-stock", scenario), scenario, 4)["cost"]
@@ -185,7 +181,7 @@ def test_a_forecast_of_seldom_demand_is_used_and_tuned(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["croston", "tsb"])
-def test_forecasts_are_the_plants_own(name: str) -> None:
+def test_intermittent_forecasts_equal_those_that_the_plant_shows(name: str) -> None:
     """The scenario's causal forecast of recorded demand, computed again from the view."""
     method = {"method": name, "weight": 0.3}
     scenario = jitgym.load("recorded-retail", **{"demands.customers.forecast": method})
@@ -200,7 +196,7 @@ def test_forecasts_are_the_plants_own(name: str) -> None:
         assert mine[0] == pytest.approx(probe["customers.forecast"], rel=1e-9)
 
 
-def test_generalized_kanban_asks_for_the_lesser_of_level_and_cards() -> None:
+def test_generalized_kanban_asks_for_the_smaller_of_level_and_cards() -> None:
     policy = agents.make("generalized-kanban", "tandem", cards=[4, 3], levels=[3, 2])
     # The last station owes 2 + 4, and its cards allow 3. It asks the first one, which has 1, for 3.
     asked = asked_at(policy, **{"customers.backlog": 4, "part.stock": 1})
@@ -231,10 +227,10 @@ def test_the_linear_rule_sees_what_the_environment_shows() -> None:
     stock_cell = entries[stock].split(": ")[1]
     assert asked_at(policy, **{stock_cell: 8, regime_cell: number}) == [7 + 4]
     assert asked_at(policy, **{stock_cell: 8, regime_cell: 1 - number}) == [4]
-    assert asked_at(policy, **{stock_cell: 1e6, regime_cell: number})[0] < 1e3  # it saturates
+    assert asked_at(policy, **{stock_cell: 1e6, regime_cell: number}) == [7 + 5e5]
 
 
-def test_the_linear_rule_gains_from_information_that_base_stock_leaves() -> None:
+def test_the_linear_rule_gains_from_information_that_base_stock_ignores() -> None:
     scenario = brief("regime-switching", 200)
     linear, level = (
         agents.tune(name, scenario, seed=0, episodes=20) for name in ("linear", "base-stock")
@@ -242,6 +238,6 @@ def test_the_linear_rule_gains_from_information_that_base_stock_leaves() -> None
     assert linear.tuning.cost < 0.75 * level.tuning.cost
 
 
-def test_a_rule_of_too_many_numbers_is_refused() -> None:
+def test_a_linear_rule_with_too_many_numbers_is_refused() -> None:
     reason = agents.why_not("linear", "fast-fashion")
     assert "parameters; the search can handle at most 80" in reason

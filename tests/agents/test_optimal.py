@@ -19,7 +19,7 @@ from jitgym.report import policies
 SMALL = jitgym.load("lost-sales", lead_time=2, penalty=4)
 
 
-def test_optimal_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
+def test_the_optimal_policy_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
     policy = agents.make("optimal", SMALL)
     assert isinstance(policy, OptimalPolicy)
     cost = exact.evaluate(policy, SMALL).cost
@@ -42,10 +42,10 @@ def test_optimal_is_an_agent_that_can_be_stored(tmp_path: Path) -> None:
             {"path": "here"},
             "base-stock: a path is given, but a classic policy takes no path",
         ),
-        ("ppo", {}, "ppo: no path is given; expected the folder of a trained agent"),
+        ("paired-ppo", {}, "paired-ppo: no path is given; expected the folder of a trained agent"),
     ],
 )
-def test_what_cannot_be_made_is_refused(name: str, given: dict, message: str) -> None:
+def test_an_agent_with_wrong_arguments_is_refused(name: str, given: dict, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         agents.make(name, SMALL, **given)
 
@@ -66,14 +66,14 @@ def test_exact_tuning_finds_the_published_parameters(
     assert best.value.cost == pytest.approx(cost, abs=1e-6)
 
 
-def test_exact_tuning_leaves_out_what_grows_without_end() -> None:
+def test_exact_tuning_skips_candidates_whose_stock_has_no_limit() -> None:
     """With a constant order of the mean demand, stock has no limit: that neighbor is refused."""
     scenario = jitgym.load("dual-sourcing")
     best = tune_exactly("tailored-base-surge", scenario, start={"order": 1, "level": 3})
     assert best.parameters["order"] == 1
 
 
-def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
+def test_a_drawing_of_the_optimal_policy_shows_its_table(tmp_path: Path) -> None:
     """Net stock is stock less backlog, and the picture shows the table."""
     scenario = jitgym.load("fixed-cost", poisson_mean=4)
     policy = exact.solve(scenario).policy
@@ -88,7 +88,9 @@ def test_a_picture_of_the_optimal_policy(tmp_path: Path) -> None:
     assert (tmp_path / "policy.svg").read_text().count("<path") > 5
 
 
-def test_a_family_is_not_above_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exactly_tuned_policy_costs_no_more_than_the_policies_that_it_contains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The search starts from the textbook's sizes only, and simulation chooses neighbors."""
     line = jitgym.load("line", stations=2, utilization=0.4, mean_time_to_repair=1.2, backorder=5)
     monkeypatch.setattr("agents.tuning.exactly.tune", lambda *_: SimpleNamespace(parameters={}))

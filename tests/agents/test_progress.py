@@ -18,7 +18,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_long_step_prints_plain_lines_on_standard_error(
+def test_a_long_task_prints_plain_lines_on_standard_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with progress.Progress("tune kanban on line", total=5) as bar:
@@ -37,12 +37,12 @@ def test_a_long_step_prints_plain_lines_on_standard_error(
     assert capsys.readouterr().err == ""  # it ends with what it tells of
 
 
-def test_the_first_line_comes_within_two_seconds_and_others_every_five() -> None:
+def test_the_first_line_is_printed_within_two_seconds_and_others_every_five() -> None:
     assert progress.FIRST <= 2
     assert progress.EVERY == 5
 
 
-def test_what_is_quick_or_not_shown_prints_nothing(
+def test_a_task_that_is_quick_or_hidden_prints_nothing(
     capsys: pytest.CaptureFixture[str], hurried: None
 ) -> None:
     with progress.Progress("hidden", shown=False):
@@ -52,21 +52,21 @@ def test_what_is_quick_or_not_shown_prints_nothing(
 
 
 @pytest.mark.usefixtures("hurried")
-def test_without_a_total_it_tells_the_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_total_shows_the_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.Progress("solve shop"):
         time.sleep(0.1)
     assert re.match(r"solve shop: 0 s\n", capsys.readouterr().err)
 
 
 @pytest.mark.usefixtures("hurried")
-def test_it_ends_with_an_error_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_also_ends_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="stop"), progress.Progress("fails"):
         raise ValueError("stop")
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
 
 
-def test_a_generator_is_driven_to_its_result() -> None:
+def test_a_generator_is_run_until_its_result() -> None:
     def steps() -> Generator[None, None, str]:
         yield
         yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +15,12 @@ from agents.classic.pull import extended_kanban, hybrid
 from agents.tuning.space import Space, roles
 from jitgym import evaluate
 from jitgym.plant import lay_out
-from jitgym.scenario import Scenario
+from tests.scenarios import brief
+from tests.tables import published
 
 from .test_classic import asked_at
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 LINES = ("tandem", "kanban-line", "serial-system")
-
-
-def brief(name: str, periods: int = 200) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
 
 
 INEXACT = {
@@ -60,15 +54,15 @@ RICHER = tuple(name for name, classic in CLASSICS.items() if classic.holds)
 PLANTS = (*LINES, "content-studio", "automotive-line", "joint-replenishment", "regime-switching")
 
 
-def test_every_policy_that_holds_another_is_tried() -> None:
+def test_every_policy_that_contains_another_is_tested_here() -> None:
     assert {param.values[0] for param in held_in(PLANTS, RICHER)} == set(RICHER)
 
 
 @pytest.mark.parametrize(("name", "held", "scenario"), held_in(PLANTS, RICHER))
-def test_a_policy_does_what_it_holds_as_a_special_case(
+def test_a_policy_can_act_as_each_policy_that_it_contains(
     name: str, held: Special, scenario: str
 ) -> None:
-    plant = brief(scenario)
+    plant = brief(scenario, 200)
     layout = lay_out(plant)
     values = {p.name: p.textbook for p in held.classic.parameters(plant)}
     general = CLASSICS[name].build(name, layout, held.embed(plant, values))
@@ -78,7 +72,9 @@ def test_a_policy_does_what_it_holds_as_a_special_case(
 
 
 @pytest.mark.parametrize(("name", "held", "scenario"), held_in(PLANTS, RICHER))
-def test_the_tuner_can_reach_what_a_policy_holds(name: str, held: Special, scenario: str) -> None:
+def test_the_tuner_can_reach_the_policies_that_a_policy_contains(
+    name: str, held: Special, scenario: str
+) -> None:
     plant = jitgym.load(scenario)
     space = Space(CLASSICS[name].parameters(plant), roles(plant))
     special = held.embed(plant, {p.name: p.textbook for p in held.classic.parameters(plant)})
@@ -91,7 +87,9 @@ def test_the_tuner_can_reach_what_a_policy_holds(name: str, held: Special, scena
 @pytest.mark.parametrize(
     ("name", "held", "scenario"), held_in(LINES, ("hybrid", "extended-kanban"))
 )
-def test_tuned_it_costs_no_more_than_what_it_holds(name: str, held: Special, scenario: str) -> None:
+def test_a_tuned_policy_costs_no_more_than_the_policies_that_it_contains(
+    name: str, held: Special, scenario: str
+) -> None:
     plant = brief(scenario, 100)
     general = agents.tune(name, plant, seed=2, episodes=4)
     simple = agents.tune(held.classic.name, plant, seed=2, episodes=4)
@@ -99,7 +97,7 @@ def test_tuned_it_costs_no_more_than_what_it_holds(name: str, held: Special, sce
     assert general.tuning.periods > simple.tuning.periods
 
 
-def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
+def test_extended_kanban_asks_for_the_smaller_of_cards_and_level() -> None:
     def asks(backlog: float, **given: Any) -> list[float]:
         policy = agents.make("extended-kanban", "tandem", **given)
         stocks = {"part.stock": 2.0, "product.stock": 0.0}
@@ -113,9 +111,8 @@ def test_extended_kanban_asks_for_the_lesser_of_cards_and_level() -> None:
     assert asks(0.0, cards=[3, 5], levels=[9, 1]) == [3 - 1, 1]
 
 
-def test_tandem_base_stock_is_the_extended_kanban_with_many_cards() -> None:
-    with (PUBLISHED / "two_station_tandem.csv").open(newline="") as stream:
-        row = next(csv.DictReader(stream))
+def test_extended_kanban_with_many_cards_is_base_stock_on_the_tandem() -> None:
+    row = published("two_station_tandem.csv")[0]
     scenario = jitgym.load("tandem", **{"horizon.ongoing": 20_000, "horizon.warm_up": 2000})
     levels = [int(level) for level in row["base_stock_levels"].split(",")]
     policy = agents.make("extended-kanban", scenario, cards=[200, 200], levels=levels)
@@ -123,7 +120,7 @@ def test_tandem_base_stock_is_the_extended_kanban_with_many_cards() -> None:
     assert cost == pytest.approx(float(row["base_stock_cost"]), rel=0.03)
 
 
-def test_bounds_hold_what_is_embedded() -> None:
+def test_the_bounds_of_a_policy_include_the_policies_that_it_contains() -> None:
     for module in (hybrid, extended_kanban):
         for name in ("kanban-line", "automotive-line"):
             plant = jitgym.load(name)

@@ -11,9 +11,10 @@ import agents
 import jitgym
 from jitgym import evaluate
 from jitgym.control import ViewLayout
-from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from tests.scenarios import plant
+
+from .test_classic import asked_at
 
 
 def asked(scenario: Scenario, safety: float = 0, **cells: float) -> list[float]:
@@ -21,14 +22,7 @@ def asked(scenario: Scenario, safety: float = 0, **cells: float) -> list[float]:
     given = {"safety": safety}
     if any(map(scenario.consumers_of, scenario.items)):
         given["safety_upstream"] = 0
-    policy = agents.make("rolling-lp", scenario, **given)
-    layout: Layout = policy.layout  # type: ignore[attr-defined]
-    state = layout.plant.initial[np.newaxis].copy()
-    for part in layout.state:
-        if part.name in cells:
-            state[:, part.start] = cells[part.name]
-    view = ViewLayout(layout).of(state)
-    return np.asarray(policy.act(view, policy.start(1)))[0].tolist()
+    return asked_at(agents.make("rolling-lp", scenario, **given), **cells)
 
 
 def waiting(quantity: Any, item: str = "product", cost: float = 9) -> dict[str, Any]:
@@ -42,7 +36,7 @@ def waiting(quantity: Any, item: str = "product", cost: float = 9) -> dict[str, 
     }
 
 
-def test_it_orders_what_will_be_short_when_the_order_comes() -> None:
+def test_rolling_lp_orders_what_will_be_missing_when_the_order_arrives() -> None:
     """Five are in stock, four leave today and four tomorrow, so three more are ordered."""
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 5}},
@@ -53,7 +47,7 @@ def test_it_orders_what_will_be_short_when_the_order_comes() -> None:
     assert asked(scenario, **{"customers.backlog": 2}) == [5]
 
 
-def test_safety_stock_is_ordered_beside_it() -> None:
+def test_rolling_lp_also_orders_safety_stock() -> None:
     """Poisson 4 has standard deviation 2, over two periods 2.83; 1.5 times that is 4.24."""
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 5}},
@@ -64,7 +58,7 @@ def test_safety_stock_is_ordered_beside_it() -> None:
     assert asked(scenario, safety=1.5) == [7]
 
 
-def test_it_makes_ahead_what_a_work_center_cannot_make_in_time() -> None:
+def test_rolling_lp_makes_ahead_what_a_work_center_cannot_make_in_time() -> None:
     """Eight are requested every second period, and five can be made per period: three before."""
     scenario = plant(
         items={"product": {"holding_cost": 1}},
@@ -75,7 +69,7 @@ def test_it_makes_ahead_what_a_work_center_cannot_make_in_time() -> None:
     assert asked(scenario) == [3]
 
 
-def test_a_center_that_is_down_makes_nothing_now() -> None:
+def test_rolling_lp_plans_no_work_for_a_center_that_is_down() -> None:
     scenario = plant(
         items={"product": {"holding_cost": 1}},
         work_centers={"press": {"time": 9, "breakdown": {"fails": 0.1, "repaired": 0.4}}},
@@ -86,7 +80,7 @@ def test_a_center_that_is_down_makes_nothing_now() -> None:
     assert asked(scenario, **{"press.up": 0}) == [0]
 
 
-def test_materials_are_ordered_through_the_bill_of_materials() -> None:
+def test_rolling_lp_orders_materials_through_the_bill_of_materials() -> None:
     """Three products per period need two parts each; four parts in stock make two today."""
     scenario = plant(
         items={"part": {"holding_cost": 1, "initial_stock": 4}, "product": {"holding_cost": 5}},
@@ -99,7 +93,7 @@ def test_materials_are_ordered_through_the_bill_of_materials() -> None:
     assert asked(scenario) == [2 * (3 + 1), 2]
 
 
-def test_of_two_sources_it_takes_the_cheap_one_and_the_quick_one_in_need() -> None:
+def test_rolling_lp_uses_the_cheap_source_and_the_quick_one_only_if_stock_is_short() -> None:
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 8}},
         sources={
@@ -112,7 +106,7 @@ def test_of_two_sources_it_takes_the_cheap_one_and_the_quick_one_in_need() -> No
     assert asked(scenario, **{"product.stock": 0}) == [4, 4]
 
 
-def test_first_orders_are_whole_lots() -> None:
+def test_rolling_lp_orders_whole_lots() -> None:
     scenario = plant(
         items={"product": {"holding_cost": 1}},
         sources={"supplier": {"makes": "product", "lot_size": 6}},
@@ -122,7 +116,7 @@ def test_first_orders_are_whole_lots() -> None:
     assert asked(scenario, **{"customers.backlog": 1}) == [12]
 
 
-def test_nothing_comes_from_a_supplier_that_is_down() -> None:
+def test_rolling_lp_orders_nothing_from_a_supplier_that_is_down() -> None:
     down = {"fails": 0.1, "repaired": 0.5}
     scenario = plant(
         items={"product": {"holding_cost": 1}},
@@ -133,7 +127,7 @@ def test_nothing_comes_from_a_supplier_that_is_down() -> None:
     assert asked(scenario, **{"supplier.up": 0}) == [0]
 
 
-def test_it_follows_the_forecast_that_the_view_shows() -> None:
+def test_rolling_lp_follows_the_forecast_in_the_view() -> None:
     scenario = plant(
         items={"product": {"holding_cost": 1}},
         demands={
@@ -150,21 +144,21 @@ def test_it_follows_the_forecast_that_the_view_shows() -> None:
     assert policy.asks(state, policy.start(1)).tolist() == [[9]]
 
 
-def test_rows_do_not_depend_on_the_batch() -> None:
+def test_rows_of_rolling_lp_do_not_depend_on_the_batch() -> None:
     scenario = jitgym.load("kanban-line", **{"horizon.ongoing": 20, "horizon.warm_up": 5})
     rows = evaluate.rollout(agents.make("rolling-lp", scenario), scenario, 4, seed=2)["cost"]
     alone = evaluate.rollout(agents.make("rolling-lp", scenario), scenario, 1, seed=2)["cost"]
     assert rows[0] == alone[0]
 
 
-def test_it_is_tuned_with_few_trials() -> None:
+def test_rolling_lp_is_tuned_with_few_trials() -> None:
     scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 40, "horizon.warm_up": 10})
     tuned = agents.tune("rolling-lp", scenario, seed=1, episodes=1)
     assert tuned.tuning.cost <= tuned.tuning.textbook_cost
     assert tuned.tuning.candidates <= 40
 
 
-def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
+def test_policies_that_act_as_one_batch_ask_the_same_as_alone() -> None:
     scenario = jitgym.load("kanban-line")
     one: Any = agents.make("rolling-lp", scenario)
     other = agents.make("rolling-lp", scenario, safety=3, safety_upstream=2)
@@ -186,10 +180,10 @@ def test_a_crowd_asks_what_its_policies_ask_alone() -> None:
         ("content-studio", "works on by-products"),
     ],
 )
-def test_it_says_where_it_does_not_apply(scenario: str, reason: str) -> None:
+def test_the_policy_says_why_it_does_not_apply(scenario: str, reason: str) -> None:
     assert reason in agents.why_not("rolling-lp", scenario)
 
 
-def test_a_plant_that_would_take_hours_is_refused() -> None:
+def test_rolling_lp_refuses_a_plant_that_would_take_hours() -> None:
     long = jitgym.load("kanban-line", **{"horizon.ongoing": 20_000})
     assert "too large" in agents.why_not("rolling-lp", long)

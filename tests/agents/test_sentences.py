@@ -45,7 +45,7 @@ KPIS = ["fill_rate", "average_inventory"]
         (100.01, "Its cost does not differ significantly from that of mrp (0.0 ± 0.2 %)."),
     ],
 )
-def test_a_difference_of_cost_is_named_where_its_interval_leaves_nothing_out(
+def test_a_difference_in_cost_is_reported_only_if_its_interval_excludes_zero(
     cost: float, said: str
 ) -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(cost, 0.9, 10.0), conwip=(200.0, 0.9, 10.0))
@@ -54,7 +54,7 @@ def test_a_difference_of_cost_is_named_where_its_interval_leaves_nothing_out(
     assert second == said
 
 
-def test_kpis_are_better_or_worse_by_their_own_direction() -> None:
+def test_a_kpi_is_called_better_or_worse_by_its_own_direction() -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.95, 12.0))
     assert sentences(table, ["mrp (tuned)"], KPIS)[-1] == (
         "Compared with mrp, it is better in fill rate (0.95 instead of 0.9); "
@@ -65,7 +65,7 @@ def test_kpis_are_better_or_worse_by_their_own_direction() -> None:
     assert told == "Compared with mrp, no KPI differs significantly."
 
 
-def test_figures_and_verdict_are_of_the_same_episodes() -> None:
+def test_figures_and_verdict_come_from_the_same_episodes() -> None:
     """An episode in which one of the two is undefined must not turn the figures around."""
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 8.0))
     is_last = table["episode"] == 4
@@ -75,7 +75,7 @@ def test_figures_and_verdict_are_of_the_same_episodes() -> None:
     assert "better in average inventory (7.987 instead of 10.01, where both are defined)" in told
 
 
-def test_nothing_is_said_without_a_rival() -> None:
+def test_there_are_no_sentences_without_a_rival() -> None:
     table = rows(mrp=(100.0, 0.9, 10.0), kanban=(80.0, 0.9, 10.0))
     assert sentences(table, ["mrp (tuned)", "kanban (tuned)"]) == []
 

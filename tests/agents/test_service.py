@@ -22,15 +22,12 @@ from agents.tuning.within import generous, reaches
 from jitgym import ScenarioError, evaluate
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-
-
-def short(name: str, periods: int = 100) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
+from tests.scenarios import brief
 
 
 @pytest.mark.parametrize("bound", [0.9, 0.98])
-def test_it_takes_the_least_level_that_reaches_the_target(bound: float) -> None:
-    scenario = short("lost-sales", 400)
+def test_the_tuner_takes_the_lowest_level_that_reaches_the_target(bound: float) -> None:
+    scenario = brief("lost-sales", 400)
     target = Target("fill_rate", bound)
     policy = agents.tune("base-stock", scenario, episodes=30, target=target, least="stock")
     fresh = {"seed": FRESH, "split": "tune"}
@@ -53,7 +50,7 @@ def test_it_takes_the_least_level_that_reaches_the_target(bound: float) -> None:
 
 @pytest.mark.parametrize("name", ["smoothed", "hybrid", "linear-capped"])
 def test_every_kind_of_policy_and_search_reaches_a_target(name: str) -> None:
-    scenario = short("lost-sales" if name == "linear-capped" else "kanban-line", 60)
+    scenario = brief("lost-sales" if name == "linear-capped" else "kanban-line", 60)
     target = {"fill_rate": 0.8}
     policy = agents.tune(name, scenario, seed=1, episodes=4, target=target)
     assert policy.tuning.reached["fill_rate"] >= 0.8
@@ -62,9 +59,9 @@ def test_every_kind_of_policy_and_search_reaches_a_target(name: str) -> None:
     assert rows["cost"].mean() == pytest.approx(policy.tuning.cost)
 
 
-def test_costs_do_not_count_for_the_least_stock() -> None:
+def test_costs_do_not_matter_where_stock_is_minimized() -> None:
     scenario, dear = (
-        jitgym.load(short("lost-sales"), penalty=penalty, holding=holding)
+        jitgym.load(brief("lost-sales", 100), penalty=penalty, holding=holding)
         for penalty, holding in ((4, 1), (99, 3))
     )
     found = [
@@ -74,21 +71,21 @@ def test_costs_do_not_count_for_the_least_stock() -> None:
     assert found[0].parameters == found[1].parameters
 
 
-def test_least_is_cost_or_stock_and_needs_a_target() -> None:
+def test_the_option_least_is_cost_or_stock_and_needs_a_target() -> None:
     for least, message in (("money", "least is 'money'; expected one of"), ("stock", "no target")):
         with pytest.raises(ScenarioError, match=message):
             agents.tune("kanban", "lost-sales", least=least)
 
 
-def test_a_bound_from_above_and_several_at_once() -> None:
-    scenario = short("kanban-line")
+def test_an_upper_bound_and_several_targets_at_once_are_reached() -> None:
+    scenario = brief("kanban-line", 100)
     target = {"fill_rate": 0.5, "backlog": 20}
     policy = agents.tune("base-stock", scenario, episodes=4, target=target)
     assert policy.tuning.reached["fill_rate"] >= 0.5
     assert policy.tuning.reached["backlog"] <= 20
 
 
-def test_of_those_who_miss_the_nearest_is_best_and_reaching_is_better() -> None:
+def test_candidates_that_miss_a_target_are_ranked_by_how_far_they_miss_it() -> None:
     aim = Aim((Target("fill_rate", 0.9), Target("backlog", 10)))
 
     def score(least: float, *found: float) -> Score:
@@ -107,7 +104,7 @@ def test_of_those_who_miss_the_nearest_is_best_and_reaching_is_better() -> None:
 
 
 def test_a_target_is_written_in_three_ways() -> None:
-    scenario = short("kanban-line", 40)
+    scenario = brief("kanban-line", 40)
     found = [
         agents.tune("base-stock", scenario, episodes=1, target=target)
         for target in (
@@ -122,9 +119,9 @@ def test_a_target_is_written_in_three_ways() -> None:
     assert str(Target("backlog", 20)) == "backlog <= 20"
 
 
-def test_a_target_bounds_what_the_scenario_counts_within_periods() -> None:
+def test_a_target_may_bound_any_kpi_within_n_that_the_scenario_counts() -> None:
     """`within_10=.977` on print-on-demand, where the scenario says `within: [2, 6, 10]`."""
-    scenario = short("print-on-demand", 40)
+    scenario = brief("print-on-demand", 40)
     target = {"within_10": 0.5, "abandoned": 0.5}
     policy = agents.tune("base-stock", scenario, episodes=1, target=target)
     assert policy.tuning.reached["within_10"] >= 0.5
@@ -136,7 +133,7 @@ def test_a_target_bounds_what_the_scenario_counts_within_periods() -> None:
         Target("within_11", 0.5)
 
 
-def test_a_target_may_be_a_loss_but_no_negative_stock() -> None:
+def test_a_target_may_be_a_negative_profit_but_not_a_negative_stock() -> None:
     assert str(Target("profit", -2000)) == "profit >= -2000"
     with pytest.raises(ScenarioError, match="expected at least 0"):
         Target("average_inventory", -1)
@@ -200,8 +197,8 @@ def test_a_fixed_parameter_keeps_its_value(target: Target | None, shop: Scenario
     assert policy.tuning.cost > free.tuning.cost
 
 
-def test_lists_are_fixed_too_and_so_is_everything() -> None:
-    scenario = short("kanban-line", 40)
+def test_a_list_or_all_parameters_can_be_fixed() -> None:
+    scenario = brief("kanban-line", 40)
     cards = [7, 12, 11, 10]
     for name, least in (("kanban", 1), ("hybrid", 2)):
         policy = agents.tune(name, scenario, episodes=2, fixed={"cards": cards})
@@ -217,15 +214,15 @@ def test_lists_are_fixed_too_and_so_is_everything() -> None:
         ({"quantity": [4, 5]}, "eoq: quantity has 2 values; expected 1"),
     ],
 )
-def test_a_fixed_parameter_that_makes_no_sense_is_named(
+def test_a_fixed_parameter_without_meaning_is_refused_by_its_name(
     fixed: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ScenarioError, match=re.escape(message)):
-        agents.tune("eoq", short("lost-sales", 20), episodes=2, fixed=fixed)
+        agents.tune("eoq", brief("lost-sales", 20), episodes=2, fixed=fixed)
 
 
-def test_who_misses_hands_over_the_best_that_was_found() -> None:
-    scenario = short("lost-sales", 40)
+def test_a_search_that_misses_its_target_returns_the_best_candidate_it_found() -> None:
+    scenario = brief("lost-sales", 40)
     impossible = {"fill_rate": 0.99, "average_inventory": 1}
     with pytest.raises(TargetMissed) as caught:
         agents.tune("base-stock", scenario, episodes=4, target=impossible)
@@ -238,7 +235,7 @@ def test_who_misses_hands_over_the_best_that_was_found() -> None:
 
 def test_ranges_are_widened_until_a_target_is_reached() -> None:
     """The ranges that suffice for the least cost are too narrow for some targets."""
-    scenario, classic = short("lost-sales", 100), classic_of("base-stock")
+    scenario, classic = brief("lost-sales", 100), classic_of("base-stock")
     (level,) = classic.parameters(scenario)
     tight = replace(level, textbook=np.array([5.0]), high=np.array([6.0]))
     aim = Aim((Target("fill_rate", 0.98),))
@@ -316,7 +313,7 @@ def test_kanban_of_a_line_reaches_a_target_on_every_seed_with_about_the_same_sto
         ),
     ],
 )
-def test_a_target_that_makes_no_sense_gets_one_clear_message(target: Any, message: str) -> None:
+def test_a_target_without_meaning_gets_one_clear_message(target: Any, message: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(message)) as caught:
-        agents.tune("constant", short("lost-sales", 40), episodes=2, target=target)
+        agents.tune("constant", brief("lost-sales", 40), episodes=2, target=target)
     assert "\n" not in str(caught.value)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,27 +18,18 @@ from agents.classic.reorder.reorder_batch import best_batch, once_a_period
 from jitgym import evaluate, exact
 from jitgym.control.masses import mass
 from jitgym.distributions import Poisson
-from jitgym.scenario import Scenario
+from tests.scenarios import brief
+from tests.tables import published
 
 from .test_classic import asked_at, assert_batches_equal_the_loop
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 CATALOG = ("lost-sales", "fixed-cost", "kanban-line", "recorded-retail", "joint-replenishment")
-
-
-def brief(name: str, periods: int = 40) -> Scenario:
-    return jitgym.load(name, **{"horizon.ongoing": periods, "horizon.warm_up": periods // 4})
-
-
-def zheng_federgruen() -> list[dict[str, str]]:
-    with (PUBLISHED / "s_S_zheng_federgruen.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 # --- sizes that are printed ---------------------------------------------------------------------
 
 
-def test_a_discount_makes_nothing_dearer() -> None:
+def test_a_quantity_discount_never_raises_the_cost() -> None:
     """Without price breaks both are the plain EOQ; no break raises the cost."""
     plain_cost = 0.75 * 1300 + (2 * 8 * 1300 * 0.225) ** 0.5
     for variant in (economic_order.all_units_discount, economic_order.incremental_discount):
@@ -50,8 +39,10 @@ def test_a_discount_makes_nothing_dearer() -> None:
         assert costs[0] <= plain_cost + 1e-9
 
 
-@pytest.mark.parametrize("row", zheng_federgruen(), ids=lambda row: row["poisson_mean"])
-def test_min_max_is_that_of_zheng_and_federgruen(row: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "row", published("s_S_zheng_federgruen.csv"), ids=lambda row: row["poisson_mean"]
+)
+def test_min_max_is_sized_as_zheng_and_federgruen_print(row: dict[str, str]) -> None:
     demand = mass(Poisson(mean=float(row["poisson_mean"])))
     given = [float(row[name]) for name in ("fixed_cost", "holding", "backorder")]
     s, top, cost = best_min_max(demand, demand, *given)
@@ -62,7 +53,7 @@ def test_min_max_is_that_of_zheng_and_federgruen(row: dict[str, str]) -> None:
     assert policy.parameters == {"reorder_point": s, "order_up_to": top}
 
 
-def test_no_other_s_and_S_cost_less() -> None:
+def test_no_other_pair_of_s_and_S_costs_less() -> None:
     demand, covered = mass(Poisson(mean=3)), mass(Poisson(mean=9))
     s, top, cost = best_min_max(demand, covered, fixed=20, holding=1, shortage=6)
     cycle = Cycle(demand, PositionCost(covered, 1, 6), fixed=20)
@@ -76,7 +67,7 @@ def test_no_other_s_and_S_cost_less() -> None:
     assert s == top - 1
 
 
-def test_a_batch_costs_a_little_more_than_min_max_and_what_it_says() -> None:
+def test_reorder_batch_costs_what_its_sizing_says_and_little_more_than_min_max() -> None:
     demand = mass(Poisson(mean=10))
     point, quantity, cost = best_batch(demand, once_a_period(demand), 64, holding=1, shortage=9)
     assert 35.022 < cost < 35.022 * 1.02
@@ -87,7 +78,7 @@ def test_a_batch_costs_a_little_more_than_min_max_and_what_it_says() -> None:
     assert rows["cost"].mean() == pytest.approx(cost, rel=0.003)
 
 
-def test_batches_are_whole_lots() -> None:
+def test_the_batches_of_reorder_batch_are_whole_lots() -> None:
     scenario = jitgym.load("fixed-cost", **{"sources.supplier.lot_size": 6})
     policy: Any = agents.make("r-nQ", scenario)
     assert policy.parameters["quantity"] % 6 == 0
@@ -108,7 +99,7 @@ def test_min_max_costs_what_is_published() -> None:
     assert rows["cost"].mean() == pytest.approx(35.022, rel=0.003)
 
 
-def test_periodic_review_orders_in_every_second_period_only() -> None:
+def test_periodic_review_with_interval_two_orders_only_in_every_second_period() -> None:
     policy: Any = agents.make("R-S", "fixed-cost", interval=2, level=30)
     memory = policy.start(1)
     state = policy.layout.plant.initial.copy()[np.newaxis]
@@ -117,8 +108,8 @@ def test_periodic_review_orders_in_every_second_period_only() -> None:
     assert memory.tolist() == [[5]]
 
 
-def test_periodic_review_of_one_period_is_base_stock() -> None:
-    scenario = brief("lost-sales")
+def test_periodic_review_with_interval_one_is_base_stock() -> None:
+    scenario = brief("lost-sales", 40)
     costs = [
         evaluate.rollout(policy, scenario, 8)["cost"]
         for policy in (
@@ -129,7 +120,7 @@ def test_periodic_review_of_one_period_is_base_stock() -> None:
     np.testing.assert_array_equal(*costs)
 
 
-def test_myopic_order_covers_the_period_of_its_arrival() -> None:
+def test_a_myopic_order_covers_the_period_of_its_arrival() -> None:
     """It is compared with every single order, on sales paths that are enumerated here."""
     demand, lead_time, ratio = np.array([0.3, 0.3, 0.4]), 3, 0.8
     stock, coming = 2.0, (1.0, 0.0)
@@ -151,7 +142,7 @@ def test_myopic_order_covers_the_period_of_its_arrival() -> None:
     assert found.tolist() == [best, 0]
 
 
-def test_myopic_two_weighs_two_periods_with_the_next_order_chosen_then() -> None:
+def test_myopic_two_covers_two_periods_and_chooses_the_next_order_later() -> None:
     """It is compared with every pair of orders, on demand paths that are enumerated here."""
     demand, lead_time, ratio, most = np.array([0.3, 0.3, 0.4]), 2, 0.8, 4
     stock, coming = 2.0, 1.0
@@ -180,7 +171,7 @@ def test_myopic_two_weighs_two_periods_with_the_next_order_chosen_then() -> None
     assert found.tolist() == [best, 0]
 
 
-def test_two_periods_ahead_is_much_nearer_to_the_optimum_than_one() -> None:
+def test_myopic_two_is_much_nearer_to_the_optimum_than_myopic() -> None:
     """Zipkin (2008), Poisson demand, L = 4, p = 4: the optimum is 4.7285."""
     costs = {
         name: exact.evaluate(agents.make(name, "lost-sales"), "lost-sales").cost
@@ -189,7 +180,7 @@ def test_two_periods_ahead_is_much_nearer_to_the_optimum_than_one() -> None:
     assert costs == pytest.approx({"myopic": 5.0628, "myopic-2": 4.8171}, abs=1e-4)
 
 
-def test_myopic_lies_between_base_stock_and_the_optimum() -> None:
+def test_myopic_costs_less_than_base_stock_and_more_than_the_optimum() -> None:
     scenario = jitgym.load("lost-sales", **{"horizon.ongoing": 500, "horizon.warm_up": 100})
     best = agents.make("base-stock", scenario, level=25)
     costs = [
@@ -208,20 +199,22 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("name", "scenario"), PAIRS)
-def test_rules_run_in_batches_as_in_the_loop(name: str, scenario: str) -> None:
-    policy = agents.make(name, brief(scenario))
+def test_single_item_rules_give_the_same_rows_in_batches_and_in_the_loop(
+    name: str, scenario: str
+) -> None:
+    policy = agents.make(name, brief(scenario, 40))
     assert (policy.rule is None) == (name in ("R-S", "myopic", "myopic-2"))
-    assert_batches_equal_the_loop(policy, brief(scenario))
+    assert_batches_equal_the_loop(policy, brief(scenario, 40))
 
 
 @pytest.mark.parametrize("name", ["s-S", "r-nQ", "R-S", "myopic", "myopic-2"])
-def test_they_are_tuned(name: str) -> None:
+def test_tuned_single_item_policies_cost_no_more_than_textbook_ones(name: str) -> None:
     plant = brief("lost-sales" if name.startswith("myopic") else "fixed-cost", 60)
     tuning = agents.tune(name, plant, seed=1, episodes=4).tuning
     assert tuning.cost <= tuning.textbook_cost
 
 
-def test_myopic_says_where_it_does_not_apply() -> None:
+def test_myopic_says_why_it_does_not_apply() -> None:
     assert agents.why_not("myopic", "fixed-cost") == "demand waits here, so use base-stock"
     assert agents.why_not("myopic", "kanban-line").startswith("it needs a single item")
     assert "spoils" in agents.why_not("myopic", "perishable")

@@ -95,7 +95,7 @@ def brief(name: str, periods: int = 30) -> Scenario:
 
 
 @pytest.mark.parametrize("name", APPLIES)
-def test_an_opponent_applies_where_its_tension_is_and_says_elsewhere_why_not(name: str) -> None:
+def test_a_policy_applies_to_its_systems_and_says_elsewhere_why_not(name: str) -> None:
     reasons = {scenario: agents.why_not(name, scenario) for scenario in CATALOG}
     assert {scenario for scenario, reason in reasons.items() if not reason} == APPLIES[name]
     assert not any("\n" in reason or len(reason) > 120 for reason in reasons.values())
@@ -108,7 +108,7 @@ def test_push_kanban_and_base_stock_apply_to_all_five_systems(scenario: str) -> 
 
 
 @pytest.mark.parametrize("scenario", CATALOG)
-def test_textbook_sizes_of_the_catalog_are_within_the_tuners_bounds(scenario: str) -> None:
+def test_textbook_sizes_of_the_catalog_are_within_the_bounds_of_the_tuner(scenario: str) -> None:
     loaded = jitgym.load(scenario)
     for name, classic in CLASSICS.items():
         if classic.why_not(loaded):
@@ -123,7 +123,7 @@ def test_textbook_sizes_of_the_catalog_are_within_the_tuners_bounds(scenario: st
 # --- sizes by hand ------------------------------------------------------------------------------
 
 
-def test_mrp_nets_lots_and_offsets_as_a_planner_would() -> None:
+def test_mrp_nets_lots_and_schedules_releases_as_a_planner_would() -> None:
     net, release = plan([10, 40, 10, 60], on_hand=25, lead_time=2)
     assert net == [0, 25, 10, 60]
     assert release == [35, 60, 0, 0]  # earlier shortages are released at once
@@ -131,7 +131,7 @@ def test_mrp_nets_lots_and_offsets_as_a_planner_would() -> None:
     assert release == [0, 0, 75, 0]
 
 
-def test_an_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
+def test_the_heijunka_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
     assert every_part_every(setups=0.4, time=1.0, work=0.9) == 5  # .44 at .1 per period
     assert every_part_every(setups=0.0, time=1.0, work=0.9) == 1
     free = {f"sources.cast_{variant}.setup_cost": 0 for variant in "ab"}
@@ -140,34 +140,34 @@ def test_an_interval_leaves_time_for_the_setups_of_a_cycle() -> None:
     )
 
 
-def test_an_interval_is_worth_its_setups() -> None:
+def test_the_heijunka_interval_is_the_common_cycle_of_lowest_cost() -> None:
     # sqrt(2 x 40 / .098 (8.4 (1 - 8.4 / p) + 3.6 (1 - 3.6 / p))), p some 14 kits an hour
     policy = agents.make("heijunka", "automotive-line")
     assert policy.parameters["interval"] == 12
 
 
-def test_priority_is_cost_times_rate_and_over_abandonment() -> None:
+def test_the_c_mu_priority_is_cost_times_rate_divided_by_abandonment() -> None:
     assert index(waiting=3, leaving=0, chance=0, rate=2) == 6
     assert index(waiting=1, leaving=20, chance=0.05, rate=2) == 80  # (1 + 1) x 2 / .05
 
 
-def test_a_truck_comes_when_the_trip_is_worth_it() -> None:
+def test_the_truck_interval_is_the_economic_one() -> None:
     assert truck_interval(trip=40, items=[5, 5], holding=[2, 2]) == 5  # sqrt(2 x 50 / 4)
 
 
-def test_shares_of_a_short_stock_leave_equal_fractiles() -> None:
+def test_shares_of_a_scarce_stock_leave_equal_fractiles() -> None:
     gaps, spread = np.array([[10.0, 10.0, 1.0]]), np.array([[2.0, 1.0, 1.0]])
     shares = balance(np.array([11.0]), gaps, spread)
     assert shares.sum() == pytest.approx(11, abs=1e-4)
     np.testing.assert_allclose(shares[0], [4, 7, 0], atol=1e-3)  # 3 deviations short of both
 
 
-def test_a_minimum_order_is_filled_up_or_left_out() -> None:
+def test_an_order_below_the_minimum_is_raised_to_it_or_dropped() -> None:
     orders = brought_up(np.array([299.0, 300.0, 700.5, -5.0]), minimum=600, share=0.5)
     assert orders.tolist() == [0, 600, 700, 0]
 
 
-def test_levels_look_ahead_over_whole_and_broken_periods() -> None:
+def test_mean_demand_ahead_counts_whole_periods_and_a_share_of_the_last() -> None:
     assert mean_ahead([10, 20, 40], periods=1.5) == [20, 40, 45]
 
 
@@ -188,7 +188,7 @@ def test_heijunka_does_not_set_up_for_less_than_a_run() -> None:
     assert free["assemble_a"] == held["assemble_a"]  # no setups there
 
 
-def test_c_mu_ranks_prints_by_what_they_lose() -> None:
+def test_c_mu_ranks_prints_by_the_cost_of_waiting() -> None:
     policy = agents.make("c-mu", "print-on-demand")
     sources = list(policy.layout.scenario.sources)
     priority = dict(zip(sources, row_at(policy)[len(sources) :], strict=True))
@@ -197,7 +197,7 @@ def test_c_mu_ranks_prints_by_what_they_lose() -> None:
     assert {name: priority[name] for name in expected} == pytest.approx(expected, rel=1e-3)
 
 
-def test_what_may_come_along_comes_along() -> None:
+def test_can_order_adds_items_below_their_can_order_point_to_an_order_that_is_due() -> None:
     sizes = {"levels": [60, 50, 20, 12], "must": 2, "can": 1}
     policy = agents.make("can-order", "joint-replenishment", **sizes)
     due = {"bolts.stock": 36, "nuts.stock": 40, "washers.stock": 17, "screws.stock": 9}
@@ -221,7 +221,7 @@ def _shifts(scenario: str) -> tuple[str, ...]:
     return next(p.of for p in parameters if p.name == "shifts")
 
 
-def test_hot_work_has_more_cards_in_a_wave_and_goes_first() -> None:
+def test_conwip_hot_gives_hot_work_more_cards_in_a_wave_and_priority() -> None:
     sizes = {"cards": [2, 9, 9], "wave_cards": [15, 9, 3], "stage_cards": [20] * 7}
     policy = agents.make("conwip-hot", "content-studio", **sizes)
     sources = list(policy.layout.scenario.sources)
@@ -250,7 +250,7 @@ def test_accurate_response_buys_once_early_and_once_late() -> None:
     assert asked[0].sum() == asked[0, slow].sum()
 
 
-def test_a_season_without_sales_lowers_what_is_expected_of_its_rest() -> None:
+def test_a_season_without_sales_lowers_the_forecast_for_its_rest() -> None:
     layout = lay_out(jitgym.load("fast-fashion"))
     life = Life(layout, "gail_buyers")
     state = np.tile(layout.plant.initial, (2, 1))
@@ -267,7 +267,7 @@ def test_a_season_without_sales_lowers_what_is_expected_of_its_rest() -> None:
     assert rest[0] < 0.05 * rest[1]
 
 
-def test_a_forecast_takes_season_and_pattern_out_and_puts_them_back() -> None:
+def test_a_forecast_removes_season_and_pattern_before_smoothing_and_restores_them() -> None:
     layout = lay_out(jitgym.load("print-on-demand"))
     forecasts = Forecasts(layout)
     memory, state = forecasts.start(1), layout.plant.initial.copy()[np.newaxis]
@@ -280,7 +280,7 @@ def test_a_forecast_takes_season_and_pattern_out_and_puts_them_back() -> None:
     np.testing.assert_allclose(forecasts.ahead(memory, 2)[0], np.multiply(means[1:], 1.5))
 
 
-def test_sources_that_share_setups_are_those_of_one_work_center() -> None:
+def test_only_sources_at_one_work_center_share_setups() -> None:
     assert shared(jitgym.load("automotive-line")) == ["cast_a", "cast_b"]
 
 
@@ -288,7 +288,9 @@ def test_sources_that_share_setups_are_those_of_one_work_center() -> None:
 
 
 @pytest.mark.parametrize(("name", "scenario"), [pair for pair in PAIRS if pair[0] in RULES])
-def test_rules_give_the_same_rows_in_batches(name: str, scenario: str) -> None:
+def test_policies_of_the_five_systems_give_the_same_rows_in_batches(
+    name: str, scenario: str
+) -> None:
     plant = brief(scenario)
     policy = agents.make(name, plant)
     assert policy.rule is not None
@@ -299,7 +301,7 @@ def test_rules_give_the_same_rows_in_batches(name: str, scenario: str) -> None:
     ("name", "scenario"),
     [pair for pair in PAIRS if pair[0] not in RULES] + [("mrp", name) for name in SYSTEMS],
 )
-def test_a_crowd_asks_what_its_policies_ask_alone(name: str, scenario: str) -> None:
+def test_policies_that_act_as_one_batch_ask_the_same_as_alone(name: str, scenario: str) -> None:
     plant = brief(scenario)
     policy = agents.make(name, plant)
     layout: Layout = policy.layout
@@ -328,7 +330,7 @@ def test_tuning_is_deterministic_and_not_worse_than_the_textbook(name: str) -> N
 # --- many parameters ----------------------------------------------------------------------------
 
 
-def test_sources_that_stand_alike_move_together() -> None:
+def test_sources_in_like_positions_are_tuned_as_one_group() -> None:
     scenario = jitgym.load("online-retail")
     space = Space(CLASSICS["base-stock"].parameters(scenario), roles(scenario))
     assert FEW_NUMBERS < space.size <= MANY_NUMBERS

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -28,9 +26,9 @@ from jitgym import exact
 from jitgym.control.masses import mass
 from jitgym.control.sizing import bounded_level
 from jitgym.distributions import Poisson
+from tests.tables import published
 
-with (Path(__file__).parents[1] / "published" / "textbook.csv").open(newline="") as stream:
-    ROWS = list(csv.DictReader(stream))
+ROWS = published("textbook.csv")
 
 OTHERS = {
     "beer game anchor-adjust": "a board game whose orders themselves take two weeks to travel",
@@ -222,11 +220,11 @@ def check_of(row: dict[str, str]) -> Callable[[], str]:
     [row for row in ROWS if row["model"] not in OTHERS],
     ids=lambda row: f"{row['model']} {row['instance']}".strip(),
 )
-def test_sizes_and_costs_are_those_that_are_printed(row: dict[str, str]) -> None:
+def test_sizes_and_costs_are_those_that_the_textbook_prints(row: dict[str, str]) -> None:
     printed = re.sub(r"\s*\(\*?[a-z4].*\)$", "", row["optimum"])  # a remark
     assert check_of(row)() == printed
 
 
-def test_every_row_has_its_check_or_its_reason() -> None:
+def test_every_textbook_row_is_checked_or_has_a_reason_why_not() -> None:
     named = {row["model"] for row in ROWS}
     assert named == {model for model, _ in CHECKS} | OTHERS.keys()

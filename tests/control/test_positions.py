@@ -59,7 +59,7 @@ def balance(scenario: Scenario, item: str, flows: dict[str, float]) -> float:
 
 @given(scenarios(), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-def test_a_position_changes_by_what_is_granted_less_what_leaves(
+def test_a_position_changes_by_the_units_granted_less_those_that_leave(
     scenario: Scenario, seed: int
 ) -> None:
     layout = lay_out(scenario)
@@ -75,7 +75,7 @@ def test_a_position_changes_by_what_is_granted_less_what_leaves(
 
 @given(scenarios())
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-def test_an_echelon_is_its_own_position_and_those_of_what_is_made_of_it(scenario: Scenario) -> None:
+def test_an_echelon_position_adds_those_of_all_items_made_of_it(scenario: Scenario) -> None:
     layout = lay_out(scenario)
     state = np.random.default_rng(1).random(layout.cells)
     for item in scenario.items:
@@ -129,7 +129,7 @@ ORDERING = [
 
 
 @pytest.mark.parametrize("name", ORDERING)
-def test_no_policy_orders_again_what_waits_to_ship(name: str) -> None:
+def test_no_policy_orders_units_again_that_wait_to_ship(name: str) -> None:
     scenario = single(partial=LATER, shipment_cost=20)
     cells = {"product__stock": 0.0}
     assert asks(name, scenario, **cells, supplier__unshipped=0)["supplier"] > 0
@@ -184,7 +184,7 @@ def two_sources(**fast: Any) -> Scenario:
     ],
 )
 @pytest.mark.parametrize("name", ["base-stock", "heijunka-like", "single-index"])
-def test_the_next_source_gets_what_the_first_cannot_be_granted(
+def test_the_next_source_gets_the_part_of_an_order_that_the_first_cannot_deliver(
     name: str, fast: dict[str, Any], cells: dict[str, float], granted: float
 ) -> None:
     scenario = two_sources(**fast)

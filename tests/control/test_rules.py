@@ -106,7 +106,7 @@ def test_a_card_stands_for_a_container_and_is_freed_when_that_is_empty() -> None
     assert asks(scenario, rule, i3__stock=4, i2__stock=8)["s2"] == 4
 
 
-def test_an_item_consumed_by_several_sums_the_freed_cards_by_the_bill_of_materials() -> None:
+def test_freed_cards_of_all_consumers_add_up_by_the_bill_of_materials() -> None:
     scenario = plant(
         items={"board": {}, "chair": {}, "table": {}},
         sources={
@@ -128,7 +128,7 @@ def test_an_item_consumed_by_several_sums_the_freed_cards_by_the_bill_of_materia
 # --- base-stock and CONWIP ------------------------------------------------------------------------
 
 
-def test_base_stock_counts_all_from_its_stage_to_the_customer_net_of_backorders() -> None:
+def test_base_stock_counts_all_units_from_its_stage_to_the_customer_net_of_backorders() -> None:
     scenario = line()
     rule = pull_rule(lay_out(scenario), levels={"s1": 20, "s2": 14, "s3": 8})
     state = dict(
@@ -157,7 +157,7 @@ def test_conwip_caps_the_line_gross_of_backorders_and_pushes_the_rest() -> None:
     assert asks(scenario, rule, **state, customers__backlog=7) == expected
 
 
-def test_hybrid_kanban_conwip_asks_for_the_lesser_of_both() -> None:
+def test_hybrid_asks_for_the_smaller_of_kanban_and_conwip() -> None:
     scenario = line()
     cards = {"s1": 5, "s2": 4, "s3": 6}
     state = dict(i1__stock=2, i2__stock=3, i3__stock=1, s1__in_process=1, s3__in_process=2)
@@ -178,7 +178,7 @@ def test_extended_kanban_frees_only_what_its_levels_let_it_ask_for() -> None:
     assert asks(scenario, rule, **state) == {"s1": 4, "s2": 2, "s3": 1}
 
 
-def test_dual_sources_are_asked_from_short_to_long_lead_time_each_raising_the_position() -> None:
+def test_sources_of_an_item_are_asked_by_lead_time_and_each_order_counts_for_the_next() -> None:
     scenario = plant(
         sources={  # in the other order
             "far": {"makes": "product", "lead_time": 5},
@@ -268,7 +268,7 @@ def test_echelon_levels_follow_the_bill_of_materials() -> None:
     assert asks(scenario, rule, **state, **owed)["wheels"] == 100 - position
 
 
-def test_of_two_sources_of_an_item_the_one_asked_last_speaks_for_it_upstream() -> None:
+def test_echelon_levels_upstream_count_the_source_that_is_asked_last() -> None:
     scenario = plant(
         items={"part": {}, "product": {}},
         sources={
@@ -359,7 +359,7 @@ def test_a_population_gives_each_rule_its_own_rows() -> None:
 
 
 @pytest.mark.parametrize("control", ["cards", "base-stock"])
-def test_an_environments_levels_ask_as_the_rule_of_these_levels(control: str) -> None:
+def test_levels_as_actions_ask_the_same_as_the_rule_with_these_levels(control: str) -> None:
     scenario = line(lot=2, actions={"maximum_level": {"i1": 20, "i2": 20, "i3": 20}})
     layout = lay_out(scenario)
     encoding = ActionEncoding(layout, control)
@@ -381,7 +381,7 @@ def test_an_environments_levels_ask_as_the_rule_of_these_levels(control: str) ->
 
 
 @pytest.mark.parametrize("asked", [np.zeros((2, 5)), np.full(2, np.nan)], ids=["shape", "nan"])
-def test_what_a_policy_asks_for_is_checked(asked: np.ndarray) -> None:
+def test_the_asks_of_a_policy_are_checked(asked: np.ndarray) -> None:
     scenario = plant(demands={"nobody": NOBODY}, horizon={"ongoing": 3})
     with pytest.raises(ValueError, match="asked"):
         rollout(lambda view: asked, scenario, episodes=2)

@@ -44,7 +44,7 @@ def test_cells_stand_in_the_order_item_source_center_demand_forecast() -> None:
     ]
 
 
-def test_the_pipeline_is_seen_by_age_and_in_all(line: Probe) -> None:
+def test_the_view_shows_the_pipeline_by_age_and_in_total(line: Probe) -> None:
     # An order arrives two periods after it was placed at the earliest: none of these has arrived.
     line.step(mill=4)
     assert seen(line)["mill.in_process[1]"].tolist() == [4]

@@ -55,7 +55,7 @@ def walk(env: Any, steps: int = 15) -> Any:
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", SHORT)
-def test_every_scenario_has_a_sane_space_under_every_control(name: str, control: str) -> None:
+def test_every_scenario_has_valid_spaces_under_every_control(name: str, control: str) -> None:
     env = PlantEnv(SHORT[name], control=control)
     entries = len(env.action_entries)
     kind = type(env.action_space)
@@ -94,7 +94,7 @@ def test_one_source_has_plain_numbers_as_discrete_actions() -> None:
 # --- pictures -------------------------------------------------------------------------------------
 
 
-def test_a_picture_follows_stock_in_process_and_backlog() -> None:
+def test_a_picture_shows_stock_units_in_process_and_backlog() -> None:
     env = PlantEnv(LINE, render_mode="rgb_array")
     env.reset(seed=0)
     seen = set()
@@ -154,13 +154,13 @@ WRAPPED: dict[str, Callable[[gymnasium.Env], gymnasium.Env]] = {
 @pytest.mark.filterwarnings("ignore:.*Box observation space.*:UserWarning")  # a stack of frames
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", WRAPPED)
-def test_gymnasiums_wrappers_fit(name: str, control: str) -> None:
+def test_the_wrappers_of_gymnasium_work(name: str, control: str) -> None:
     for scenario in (ONE, LINE):
         walk(WRAPPED[name](PlantEnv(scenario, control=control, render_mode="rgb_array")))
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_gymnasiums_vector_environments_fit(control: str) -> None:
+def test_the_vector_environments_of_gymnasium_work(control: str) -> None:
     for scenario in (ONE, LINE):
         make = partial(PlantEnv, scenario, control=control)
         ours = VectorPlant(scenario, num_envs=2, control=control)
@@ -200,7 +200,7 @@ def takes(learner: type[BaseAlgorithm], space: gymnasium.Space) -> bool:
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_stock_learners_learn_under_every_control(learner: Any, control: str) -> None:
+def test_learners_of_stable_baselines_train_under_every_control(learner: Any, control: str) -> None:
     """With the environments that users make: by name, from a class, and the native batch."""
     for scenario in (ONE, LINE):
         space = PlantEnv(scenario, control=control).action_space
@@ -236,7 +236,7 @@ def test_make_vec_env_makes_every_id(name: str) -> None:
     assert picture.shape[1] >= 36 * items
 
 
-def test_stable_baselines_evaluates_records_and_forks() -> None:
+def test_stable_baselines_can_evaluate_record_and_fork() -> None:
     given = {"scenario": ONE, "control": "orders-discrete"}
     kind = {"vec_env_cls": SubprocVecEnv, "vec_env_kwargs": {"start_method": "fork"}}
     forked = make_vec_env("jitgym/Plant-v0", n_envs=2, seed=1, env_kwargs=given, **kind)

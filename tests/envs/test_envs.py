@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import DictInfoToList
 
+import agents
 import jitgym
 from jitgym import catalog
 from jitgym._register import environment_id
 from jitgym.catalog import load
 from jitgym.control import RulePolicy, ViewLayout, pull_rule
-from jitgym.envs import CONTROLS, ObservationEncoding, PlantEnv, VectorPlant
-from jitgym.envs.encodings import SHARE
+from jitgym.control.encodings import QUANTITY, textbook_levels
+from jitgym.envs import CONTROLS, DEFAULT_CONTROL, ObservationEncoding, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout
 from jitgym.plant import KPIS, kpis_of, lay_out
 from jitgym.scenario import Scenario
@@ -115,7 +117,7 @@ def row_of(info: dict[str, Any], row: int) -> dict[str, Any]:
 @pytest.mark.parametrize("batch", [1, 7, 256])
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", SHORT)
-def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
+def test_environment_i_of_a_batch_is_the_single_environment_with_its_seed(
     name: str, control: str, batch: int
 ) -> None:
     steps = 2 * PERIODS + 3  # past the ends of two episodes
@@ -150,7 +152,9 @@ def test_env_i_of_a_batch_is_the_single_env_of_its_seed(
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("control", CONTROLS)
-def test_the_vector_env_resets_as_gymnasiums_own(control: str, mode: AutoresetMode) -> None:
+def test_the_vector_environment_resets_as_those_of_gymnasium(
+    control: str, mode: AutoresetMode
+) -> None:
     ours = VectorPlant(WORKSHOP, num_envs=3, control=control, autoreset_mode=mode)
     theirs = SyncVectorEnv([lambda: PlantEnv(WORKSHOP, control=control)] * 3, autoreset_mode=mode)
     assert ours.action_space == theirs.action_space
@@ -212,7 +216,7 @@ def test_the_last_step_of_an_episode_is_the_same_in_both_autoreset_modes(
             np.testing.assert_array_equal(observation[i], single.reset()[0])
 
 
-def test_infos_become_lists_by_gymnasiums_wrapper() -> None:
+def test_the_wrapper_of_gymnasium_turns_infos_into_lists() -> None:
     envs = DictInfoToList(VectorPlant(WORKSHOP, num_envs=2))
     single = PlantEnv(WORKSHOP)
     envs.reset(seed=4)
@@ -222,7 +226,7 @@ def test_infos_become_lists_by_gymnasiums_wrapper() -> None:
         assert_same(infos[0], single.step(action[0])[-1])
 
 
-def test_a_mean_over_envs_does_not_depend_on_how_they_are_batched() -> None:
+def test_a_mean_over_environments_does_not_depend_on_how_they_are_batched() -> None:
     envs, halves = VectorPlant(WORKSHOP, num_envs=8), VectorPlant(WORKSHOP, num_envs=4)
     actions = random_actions(envs.single_action_space, 5, 8)
     envs.reset(seed=20)
@@ -252,7 +256,7 @@ def test_every_further_reset_is_the_next_episode_of_the_seed() -> None:
     assert played(env, seed=6) == episodes[0]
 
 
-def test_a_split_is_a_world_of_its_own_and_stays_until_another_is_given() -> None:
+def test_a_split_has_its_own_draws_and_stays_until_another_is_given() -> None:
     env = PlantEnv(WORKSHOP)
     worlds = {
         split: played(env, seed=6, options={"split": split})
@@ -283,7 +287,7 @@ def test_a_vector_reset_means_what_a_single_reset_means(seed: Any, options: dict
         assert rewards[:, i].tolist() == [single.step(action[i])[1] for action in actions]
 
 
-def test_without_a_seed_two_environments_live_in_different_worlds() -> None:
+def test_two_environments_without_a_seed_have_different_draws() -> None:
     assert played(PlantEnv(WORKSHOP)) != played(PlantEnv(WORKSHOP))
 
 
@@ -330,6 +334,116 @@ def test_episodes_in_training_may_be_shorter_and_are_judged_alike(split: str) ->
     assert info["kpi"]["fill_rate"] == row["fill_rate"]
 
 
+# --- first states and phases ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_an_episode_may_begin_from_a_given_state(name: str) -> None:
+    """A state that a plant was in, hidden cells and debts included, goes on in the given world."""
+    scenario = SHORT[name]
+    env, envs = PlantEnv(scenario), VectorPlant(scenario, num_envs=3)
+    actions = random_actions(env.action_space, PERIODS, 3)
+    envs.reset(seed=7)
+    for action in actions[:4]:
+        envs.step(action)
+    rows = envs.engine.state.copy()
+    given = rows.copy()
+    observations, _ = envs.reset(seed=20, options={"state": rows, "split": "tune", "episode": 5})
+    np.testing.assert_array_equal(envs.engine.state, rows)
+    first = 4 if scenario.horizon.ends else 0  # a season goes on to its end
+    assert envs.engine.period.tolist() == [first] * 3
+    outcomes = [envs.step(action) for action in actions[first:]]
+    assert (outcomes[-1][2] | outcomes[-1][3]).all()
+    assert not any((o[2] | o[3]).any() for o in outcomes[:-1])
+    np.testing.assert_array_equal(rows, given)  # it is a copy
+    for i in range(3):
+        for row in (rows[i], rows[i : i + 1]):
+            options = {"state": row, "split": "tune", "episode": 5}
+            observation, _ = env.reset(seed=20 + i, options=options)
+            np.testing.assert_array_equal(observation, observations[i])
+        for action, (seen, rewards, *_) in zip(actions[first:], outcomes, strict=True):
+            observation, reward, *_ = env.step(action[i])
+            np.testing.assert_array_equal(observation, seen[i])
+            assert reward == rewards[i]
+    again, _ = env.reset()  # the next episode begins as usual
+    plain, _ = PlantEnv(scenario).reset(seed=22, options={"split": "tune", "episode": 6})
+    np.testing.assert_array_equal(again, plain)
+
+
+def test_a_mask_chooses_the_plants_that_begin_from_a_given_state() -> None:
+    envs = VectorPlant(WORKSHOP, num_envs=2)
+    envs.reset(seed=1)
+    envs.step(random_actions(envs.single_action_space, 1, 2)[0])
+    before = envs.engine.state.copy()
+    states = before[::-1].copy()
+    envs.reset(options={"state": states, "reset_mask": np.array([False, True])})
+    np.testing.assert_array_equal(envs.engine.state, np.stack([before[0], states[1]]))
+
+
+def test_short_episodes_of_training_see_the_whole_cycle_of_demand() -> None:
+    scenario = load("print-on-demand")
+    envs = VectorPlant(scenario, num_envs=400)
+    clock = envs.layout.plant.clock
+    envs.reset(seed=3)
+    phases = envs.engine.state[:, clock].copy()
+    assert envs.engine.plant.periods == 256 < envs.layout.plant.cycle == 728
+    assert (phases == np.floor(phases)).all()
+    assert np.histogram(phases, bins=7, range=(0, 728))[0].min() > 30
+    envs.reset(seed=3)
+    np.testing.assert_array_equal(envs.engine.state[:, clock], phases)
+    envs.reset()
+    assert (envs.engine.state[:, clock] != phases).any()
+    for split in ("tune", "validate", "test"):
+        envs.reset(seed=3, options={"split": split})
+        assert (envs.engine.state[:, clock] == 0).all()
+        assert envs.engine.plant.periods == scenario.horizon.periods
+
+
+def test_a_contract_is_as_far_along_as_its_phase() -> None:
+    scenario = plant(
+        sources={
+            "supplier": {
+                "makes": "product",
+                "commitment": {"quantity": 40, "every": 8, "shortfall_cost": 2},
+            }
+        },
+        demands={
+            "customers": {
+                "item": "product",
+                "quantity": {"distribution": "poisson", "mean": 5},
+                "unmet": "lost",
+                "shortage_cost": 4,
+                "pattern": [0.5, 1.5],
+            }
+        },
+        horizon={"ongoing": 100},
+    )
+    envs = VectorPlant(scenario, num_envs=100)
+    envs.reset(seed=0)
+    clock = envs.layout.plant.clock
+    owed = envs.layout.named["supplier.owed"].start
+    phases = envs.engine.state[:, clock]
+    assert {*phases.tolist()} == {*range(8)}
+    assert (envs.engine.state[:, owed] == 40 - 5 * phases).all()
+
+
+@pytest.mark.parametrize(
+    ("horizon", "periods"),
+    [
+        ({"ongoing": 2000, "warm_up": 200}, (256, 25)),
+        ({"ongoing": 256, "warm_up": 8}, (256, 8)),
+        ({"ongoing": 2000, "warm_up": 200, "training": 1000}, (1000, 100)),
+        ({"season": 300}, (300, 0)),
+    ],
+)
+def test_episodes_of_training_are_short_where_the_horizon_is_long(
+    horizon: dict[str, int], periods: tuple[int, int]
+) -> None:
+    at = load("lost-sales", horizon=horizon).horizon
+    assert at.of_split("train") == periods
+    assert at.of_split("test") == (at.periods, at.warm_up)
+
+
 # --- what is handed out ---------------------------------------------------------------------------
 
 
@@ -344,7 +458,7 @@ def arrays_in(outcome: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-def test_returned_arrays_are_the_callers_own(mode: AutoresetMode) -> None:
+def test_the_caller_owns_the_arrays_of_the_vector_environment(mode: AutoresetMode) -> None:
     env, touched = (VectorPlant(WORKSHOP, num_envs=3, autoreset_mode=mode) for _ in range(2))
     kept = [env.reset(seed=1)]
     touched.reset(seed=1)
@@ -365,7 +479,7 @@ def test_returned_arrays_are_the_callers_own(mode: AutoresetMode) -> None:
             np.testing.assert_array_equal(array, then)
 
 
-def test_the_single_envs_arrays_are_the_callers_own() -> None:
+def test_the_caller_owns_the_arrays_of_the_single_environment() -> None:
     env = PlantEnv(WORKSHOP)
     kept = [env.reset(seed=1)]
     before = copy.deepcopy(kept)
@@ -388,7 +502,7 @@ def test_info_holds_the_named_terms_what_was_asked_and_what_was_granted(name: st
         assert (info["granted"] <= info["asked"] + 1e-9).all()
         assert not (truncated if SHORT[name].horizon.ends else terminated)
         assert (terminated or truncated) == (t == PERIODS - 1) == ("kpi" in info)
-    assert info["kpi"].keys() == {"cost", *kpis_of(SHORT[name]), "saturated"}
+    assert info["kpi"].keys() == {"cost", *kpis_of(SHORT[name])}
     assert all(type(value) is float for value in info["kpi"].values())
 
 
@@ -413,14 +527,14 @@ def test_an_observation_is_named_and_has_unit_and_bounds(name: str) -> None:
         observation, *_ = env.step(action)
         view = ViewLayout(env.layout).of(env.engine.state)
         for entry, shown in zip(env.observation_entries, observation, strict=True):
-            assert entry.low == 0
-            assert np.isfinite(entry.high)
-            assert entry.high > 0
-            if entry.kind == SHARE:
-                natural = min(view[entry.name][0] / entry.high, 1.0)
-                assert shown == pytest.approx(natural, rel=1e-6)
+            if entry.kind == QUANTITY:
+                assert 0 < entry.usual < np.inf
+                natural = max(view[entry.name][0], 0) / entry.usual
+                assert shown == pytest.approx(1 - (1 + 3 * natural) ** -0.5, rel=1e-5)
                 if entry.name.endswith(("stock", "backlog")) or "in_process" in entry.name:
                     assert entry.unit == "units"
+            else:
+                assert 0 < entry.high < np.inf
 
 
 def test_entries_stand_in_the_order_item_source_center_demand_forecast() -> None:
@@ -443,7 +557,7 @@ def test_entries_stand_in_the_order_item_source_center_demand_forecast() -> None
 
 
 def test_the_setup_is_shown_by_source() -> None:
-    env = PlantEnv(WORKSHOP)
+    env = PlantEnv(WORKSHOP, control="orders")
     env.reset(seed=2)
     shown = set()
     at = [k for k, name in enumerate(env.observation_names) if "setup=" in name]
@@ -454,60 +568,43 @@ def test_the_setup_is_shown_by_source() -> None:
     assert len(shown) > 1
 
 
-def test_an_entry_beyond_its_bound_saturates_and_is_counted() -> None:
-    scenario = plant(
-        items={"product": {"initial_stock": 50}},
-        actions={"maximum_order": {"supplier": 5}, "maximum_level": {"product": 10}},
-        horizon={"ongoing": 4},
+@pytest.mark.parametrize("name", SHORT)
+def test_a_quantity_never_clips(name: str) -> None:
+    """It grows with every usual size up to 10,000 of them, in single precision, and stays below 1:
+    a learner that has drifted away must see in which direction it moves."""
+    encoding = ObservationEncoding(lay_out(SHORT[name]))
+    view = ViewLayout(encoding.layout)
+    times = np.concatenate([np.linspace(0, 1, 100, endpoint=False), np.arange(1, 10_001)])
+    for k, entry in enumerate(encoding.entries):
+        if entry.kind != QUANTITY:
+            continue
+        state = np.zeros((times.size, encoding.layout.cells))
+        state[:, entry.column] = times * entry.usual
+        shown = encoding.encode(view.of(state))[:, k]
+        assert shown.dtype == np.float32
+        assert (np.diff(shown) > 0).all(), entry.name
+        assert shown[0] == 0
+        assert shown[100] == 0.5
+        assert shown[-1] < 1
+    far = np.full((1, encoding.layout.cells), 1e15)
+    assert encoding.encode(view.of(far)).max() <= 1
+
+
+def test_the_usual_size_follows_the_plant_and_not_the_bounds_of_actions() -> None:
+    given = {"actions.maximum_order": {"supplier": 7}, "actions.maximum_level": {"product": 9}}
+    usual, same = (
+        ObservationEncoding(lay_out(load("lost-sales", **values))).entries for values in ({}, given)
     )
-    env = PlantEnv(scenario)
-    observation, _ = env.reset(seed=0)
-    assert observation.tolist() == [1.0]
-    for _ in range(4):
-        *_, info = env.step(np.array([-1.0]))
-    assert info["kpi"]["saturated"] == 1.0
-    within = load(scenario, **{"items.product.initial_stock": 9})
-    env = PlantEnv(within)
-    env.reset(seed=0)
-    for _ in range(4):
-        *_, info = env.step(np.array([-1.0]))
-    assert info["kpi"]["saturated"] == 0
-
-
-class Constant:
-    """A policy that always takes the same action."""
-
-    name, rule, control = "constant", None, "orders"
-
-    def __init__(self, asked: np.ndarray) -> None:
-        self.asked = asked
-
-    def start(self, batch: int) -> np.ndarray:
-        return np.empty((batch, 0))
-
-    def act(self, view: np.ndarray, memory: np.ndarray) -> np.ndarray:
-        return np.tile(self.asked, (len(view), 1))
-
-
-def test_a_rollout_counts_the_entries_that_saturate_as_the_environment_does() -> None:
-    scenario = load(WORKSHOP, **{"actions.maximum_level": {"steel": 10, "gear": 2}})
-    env = PlantEnv(scenario)
-    action = np.full(env.action_space.shape, 0.2, np.float32)
-    asked = env.spaces.action_encoding.decode(action)
-    rows = rollout(Constant(asked), scenario, episodes=3, seed=5)
-    for row in rows.to_dict("records"):
-        env.reset(seed=5, options={"split": "test", "episode": row["episode"]})
-        for _ in range(PERIODS):
-            *_, info = env.step(action)
-        assert info["kpi"]["saturated"] == row["saturated"] > 0
-        assert info["kpi"]["cost"] == row["cost"]
+    assert usual == same
+    twice = ObservationEncoding(lay_out(load("lost-sales", mean=10))).entries
+    assert [entry.usual for entry in twice] == [2 * entry.usual for entry in usual]
 
 
 # --- actions --------------------------------------------------------------------------------------
 
 
 def test_orders_run_from_nothing_to_the_largest_order_in_whole_lots() -> None:
-    env = gymnasium.make("jitgym/KanbanLine-v0")
+    env = gymnasium.make("jitgym/KanbanLine-v0", control="orders")
     most = env.unwrapped.scenario.actions.maximum_order
     env.reset(seed=0)
     assert env.step(np.full(4, -1.0, np.float32))[-1]["asked"].tolist() == [0, 0, 0, 0]
@@ -542,8 +639,89 @@ def test_more_than_128_choices_step_in_equal_multiples_of_lots(
     assert 0.5 * (lots - multiple) < most <= 0.5 * lots
 
 
+@pytest.mark.parametrize("name", SHORT)
+def test_a_correction_of_0_is_the_textbook_base_stock(name: str) -> None:
+    """Episode by episode, bit for bit: with rework, several sources of an item, and by-products."""
+    scenario = SHORT[name]
+    policy = agents.make("base-stock", scenario)
+    env = PlantEnv(scenario)
+    assert env.spaces.control == DEFAULT_CONTROL == "corrections"
+    for row in rollout(policy, scenario, episodes=3, seed=4).to_dict("records"):
+        env.reset(seed=4, options={"split": "test", "episode": row["episode"]})
+        for _ in range(PERIODS):
+            *_, info = env.step(np.zeros(env.action_space.shape, np.float32))
+        assert info["kpi"]["cost"] == row["cost"]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_correction_of_1_is_two_mean_requirements_in_whole_lots(name: str) -> None:
+    scenario = SHORT[name]
+    env = PlantEnv(scenario)
+    for entry, (source, about) in zip(env.action_entries, scenario.sources.items(), strict=True):
+        assert (entry.name, entry.step, entry.low) == (source, about.lot_size, -entry.high)
+        needed = 2 * scenario.mean_requirement(about.makes) + 1e-6
+        assert entry.high == max(needed // about.lot_size, 1) * about.lot_size
+
+
+def test_corrections_add_to_what_base_stock_asks_for_and_never_below_nothing() -> None:
+    scenario = load("lost-sales")
+    short = textbook_levels(scenario)["supplier"] - scenario.items["product"].initial_stock
+    env = PlantEnv(scenario)
+    for action, more in ((0.0, 0), (0.3, 3), (1.0, 10), (7.0, 10), (-0.3, -3), (-1.0, -10)):
+        env.reset(seed=0)
+        asked = env.step(np.array([action]))[-1]["asked"]
+        assert asked.tolist() == [max(short + more, 0)]
+    env.reset(seed=0)
+    env.step(np.array([1.0]))
+    assert env.step(np.array([-1.0]))[-1]["asked"].tolist() == [0]
+    assert env.step(np.array([0.5]))[-1]["asked"][0] > 0
+
+
+def test_a_source_sees_the_corrected_orders_of_the_sources_before_it() -> None:
+    scenario = load("dual-sourcing")
+    fast = scenario.asking_order[0]
+    at = [*scenario.sources].index(fast)
+    env = PlantEnv(scenario)
+    asked = []
+    for more in (0.0, 0.5, 1.0):
+        env.reset(seed=0)
+        action = np.zeros(2, np.float32)
+        action[at] = more
+        asked.append(env.step(action)[-1]["asked"])
+    for one, other in itertools.pairwise(asked):
+        more, less = other[at] - one[at], one[1 - at] - other[1 - at]
+        assert more > 0
+        assert less == min(more, one[1 - at])
+
+
+def test_a_plant_whose_levels_cannot_be_computed_is_refused_under_corrections_alone() -> None:
+    demand = {"item": "product", "quantity": 1e12, "unmet": "lost", "shortage_cost": 4}
+    scenario = plant(demands={"customers": demand})
+    with pytest.raises(jitgym.ScenarioError, match="textbook base-stock levels, which cannot"):
+        PlantEnv(scenario)
+    with pytest.raises(jitgym.ScenarioError, match="control='orders'"):
+        gymnasium.make_vec("jitgym/Plant-v0", num_envs=2, scenario=scenario)
+    PlantEnv(scenario, control="orders").reset(seed=0)
+
+
+@pytest.mark.parametrize("control", [c for c in CONTROLS if c != "orders-discrete"])
+def test_a_project_begins_only_above_a_half(control: str) -> None:
+    env = PlantEnv(
+        plant(
+            sources={"supplier": {"makes": "product", "shipment_cost": 9}},
+            projects={"cheaper": {"cost": 5, "improves": {"sources.supplier.shipment_cost": 3}}},
+        ),
+        control=control,
+    )
+    assert env.action_entries[-1].name == "cheaper"
+    for action, begins in ((-1.0, 0), (0.0, 0), (0.5, 0), (0.51, 1), (1.0, 1)):
+        env.reset(seed=0)
+        env.step(np.full(env.action_space.shape, action, np.float32))
+        assert env.engine.asked[0, -1] == begins
+
+
 @pytest.mark.parametrize("control", ["cards", "base-stock"])
-def test_levels_are_one_local_level_a_source(control: str) -> None:
+def test_the_control_by_levels_has_one_local_level_per_source(control: str) -> None:
     scenario = SHORT["kanban-line"]
     env = PlantEnv(scenario, control=control)
     highs = [entry.high for entry in env.action_entries]
@@ -558,7 +736,7 @@ def test_a_source_that_is_asked_beyond_its_own_maximum_is_granted_its_maximum() 
         sources={"supplier": {"makes": "product", "maximum_order": 3}},
         actions={"maximum_order": {"supplier": 9}},
     )
-    env = PlantEnv(scenario)
+    env = PlantEnv(scenario, control="orders")
     env.reset(seed=0)
     *_, info = env.step(np.ones(1))
     assert info["granted"].tolist() == [3]
@@ -569,20 +747,20 @@ def test_a_source_that_is_asked_beyond_its_own_maximum_is_granted_its_maximum() 
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_gymnasiums_checker_passes(name: str, control: str) -> None:
+def test_the_checker_of_gymnasium_passes(name: str, control: str) -> None:
     check_env(gymnasium.make(name, control=control).unwrapped)
 
 
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_stable_baselines_checker_passes(name: str, control: str) -> None:
+def test_the_checker_of_stable_baselines_passes(name: str, control: str) -> None:
     from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
     check_env_of_sb3(gymnasium.make(name, control=control))
 
 
 @pytest.mark.parametrize("name", [*IDS, "jitgym/Plant-v0"])
-def test_make_vec_makes_the_native_vector_env(name: str) -> None:
+def test_make_vec_makes_the_native_vector_environment(name: str) -> None:
     for mode in ("NextStep", "SameStep"):
         envs = gymnasium.make_vec(name, num_envs=2, autoreset_mode=AutoresetMode(mode))
         assert isinstance(envs.unwrapped, VectorPlant)
@@ -614,7 +792,7 @@ def test_an_unknown_reset_option_is_refused(make: Any, options: dict[str, Any]) 
         make(WORKSHOP).reset(seed=0, options=options)
 
 
-def test_what_cannot_be_made_is_refused() -> None:
+def test_an_environment_with_wrong_arguments_is_refused() -> None:
     with pytest.raises(jitgym.ScenarioError, match="orders-discrete"):
         PlantEnv(WORKSHOP, control="orders-box")
     with pytest.raises(ValueError, match="NEXT_STEP"):
@@ -634,7 +812,7 @@ def test_a_step_before_the_first_reset_is_refused(make: Any) -> None:
         env.step(env.action_space.sample())
 
 
-def test_render_shows_every_cell_of_the_view() -> None:
+def test_rendering_shows_every_cell_of_the_view() -> None:
     env = gymnasium.make("jitgym/KanbanLine-v0", render_mode="ansi")
     env.reset(seed=0)
     text = env.render()
@@ -647,7 +825,7 @@ def test_render_shows_every_cell_of_the_view() -> None:
 @pytest.mark.parametrize("name", SHORT)
 @pytest.mark.parametrize("store", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 @pytest.mark.parametrize("make", [PlantEnv, VectorPlant])
-def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: str) -> None:
+def test_a_stored_environment_continues_where_it_was(make: Any, store: Any, name: str) -> None:
     env = make(SHORT[name])
     batched = isinstance(env, VectorPlant)
     space = env.single_action_space if batched else env.action_space
@@ -666,24 +844,24 @@ def test_a_stored_environment_goes_on_where_it_was(make: Any, store: Any, name: 
 
 
 FROZEN = {
-    "jitgym/AutomotiveLine-v0": "504997c30eb012ff",
-    "jitgym/BeerGame-v0": "15d341054f3fee2f",
-    "jitgym/ContentStudio-v0": "54ad313574529025",
-    "jitgym/DualSourcing-v0": "f459c145fc8bb473",
-    "jitgym/FastFashion-v0": "cdb954d3f6bfcd9e",
-    "jitgym/FixedCost-v0": "1e2306b4dc582fae",
-    "jitgym/JointReplenishment-v0": "2fe2b3fa9f17db97",
-    "jitgym/KanbanLine-v0": "cb147dbd1549356b",
-    "jitgym/LostSales-v0": "b6f83708e7ddbbb3",
-    "jitgym/OneWarehouseManyStores-v0": "5638f0ad3b292337",
-    "jitgym/OnlineRetail-v0": "dd01ae086341a7a0",
-    "jitgym/OrderCrossover-v0": "d01e8e80eee8c601",
-    "jitgym/Perishable-v0": "9e7093027b514b65",
-    "jitgym/PrintOnDemand-v0": "d8aef8b68d095860",
-    "jitgym/RecordedRetail-v0": "34afee52aca688cf",
-    "jitgym/RegimeSwitching-v0": "30a437517cb5fea4",
-    "jitgym/SerialSystem-v0": "55d097dfa0888faa",
-    "jitgym/Tandem-v0": "f4318d82c1397d76",
+    "jitgym/AutomotiveLine-v0": "38360570862a0e99",
+    "jitgym/BeerGame-v0": "67c4b27a36f40223",
+    "jitgym/ContentStudio-v0": "9df465b5b5299963",
+    "jitgym/DualSourcing-v0": "67f85dc8e9356c28",
+    "jitgym/FastFashion-v0": "6e7a229ef356cd7b",
+    "jitgym/FixedCost-v0": "aa1e298a82f5705d",
+    "jitgym/JointReplenishment-v0": "eca997b4f1bb5ae7",
+    "jitgym/KanbanLine-v0": "71c9f476fb59e41d",
+    "jitgym/LostSales-v0": "a97351dced6a92be",
+    "jitgym/OneWarehouseManyStores-v0": "15d84663468d7f07",
+    "jitgym/OnlineRetail-v0": "293e0735d9e1e6ef",
+    "jitgym/OrderCrossover-v0": "c9c96116a4a840da",
+    "jitgym/Perishable-v0": "50391841489fdc1c",
+    "jitgym/PrintOnDemand-v0": "9605cee661ccaf46",
+    "jitgym/RecordedRetail-v0": "7021a47715f5ea7d",
+    "jitgym/RegimeSwitching-v0": "6873fc3aad742804",
+    "jitgym/SerialSystem-v0": "fbf9fe2167893a51",
+    "jitgym/Tandem-v0": "fd5cd1519a2c2bfe",
 }
 
 
@@ -695,7 +873,7 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
     changed hash needs a -v1.
     """
     digest = hashlib.sha256()
-    for control in ("orders", "orders-discrete", "cards", "base-stock"):
+    for control in ("corrections", "orders", "orders-discrete", "cards", "base-stock"):
         env = gymnasium.make(name, control=control).unwrapped
         observation, _ = env.reset(seed=2024)
         for t in range(120):
@@ -715,7 +893,7 @@ def test_the_trajectory_of_v0_is_frozen(name: str) -> None:
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_an_action_that_is_no_number_is_refused_before_anything_moves(control: str) -> None:
+def test_an_action_that_is_not_a_number_is_refused_before_anything_changes(control: str) -> None:
     env = PlantEnv("lost-sales", control=control)
     env.reset(seed=1)
     before = env.engine.state.copy()
@@ -746,6 +924,6 @@ def test_a_refused_reset_option_changes_nothing() -> None:
         assert env.engine.split == "train"
 
 
-def test_units_are_no_control_of_an_environment() -> None:
+def test_units_are_refused_as_control_of_an_environment() -> None:
     with pytest.raises(jitgym.ScenarioError, match="control 'asked' is unknown"):
         PlantEnv("lost-sales", control="asked")

@@ -14,12 +14,15 @@ from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym.catalog import load
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
 from jitgym.evaluate import rollout
+from jitgym.plant import lay_out
 from tests.envs.test_envs import WORKSHOP, assert_same, random_actions
 
 ENVS = 3
 STEPS = 12  # past the end of an episode
 SAME_STEP = gymnasium.vector.AutoresetMode.SAME_STEP
 ONE_ITEM = load("lost-sales", **{"horizon.ongoing": 9, "horizon.warm_up": 3})
+
+STATES = np.zeros((ENVS, lay_out(WORKSHOP).cells))
 
 RESETS: dict[str, dict[str, Any]] = {
     "a negative seed": {"seed": -1},
@@ -44,9 +47,22 @@ RESETS: dict[str, dict[str, Any]] = {
     "a good option beside a wrong seed": {"seed": -5, "options": {"split": "test"}},
     "options that are no dict": {"options": [("split", "test")]},
     "options that are a text": {"options": "test"},
+    "a text as state": {"options": {"state": "full"}},
+    "a state of another width": {"options": {"state": np.zeros(3)}},
+    "a number as state": {"options": {"state": 5.0}},
+    "a state that is no number": {"options": {"state": STATES * np.nan}},
+    "an infinite state": {"options": {"state": STATES + np.inf}},
+    "a negative state": {"options": {"state": STATES - 1.0}},
+    "a setup for no source": {"options": {"state": STATES + 9.0}},
+    "half a breakdown": {"options": {"state": STATES + 0.5}},
+    "a good state beside a wrong split": {"options": {"state": STATES, "split": "testing"}},
+    "a wrong state beside a good split": {"options": {"state": -STATES - 1.0, "split": "test"}},
 }
 RESETS_OF_A_VECTOR: dict[str, dict[str, Any]] = {
     "a last seed beyond 64 bits": {"seed": 2**63 - 1},
+    "too few states": {"options": {"state": STATES[:2]}},
+    "one state for all": {"options": {"state": STATES[0]}},
+    "states in layers": {"options": {"state": STATES[np.newaxis]}},
     "too few seeds": {"seed": [1, 2]},
     "a fraction among seeds": {"seed": [1, 2.5, 3]},
     "a negative seed among seeds": {"seed": [1, 2, -3]},
@@ -106,6 +122,7 @@ def wrong_resets(kind: type) -> dict[str, dict[str, Any]]:
         "a mask": {"options": {"reset_mask": np.array([True])}},
         "a list of seeds": {"seed": [[1]]},
         "episodes of a vector": {"options": {"episode": [1, 2]}},
+        "states of a vector": {"options": {"state": STATES}},
     }
 
 
@@ -145,7 +162,7 @@ def test_a_refused_step_changes_nothing(kind: type, scenario: Any, control: str)
     assert_undisturbed(env, twin, actions)
 
 
-def test_one_wrong_row_moves_no_other() -> None:
+def test_one_wrong_row_changes_no_other_row() -> None:
     env, twin, actions = made(VectorPlant, WORKSHOP, "orders")
     assert_same(env.reset(seed=11), twin.reset(seed=11))
     for row in range(ENVS):
@@ -167,7 +184,7 @@ def test_one_wrong_row_moves_no_other() -> None:
         {"no_such_parameter": 1},
     ],
 )
-def test_what_cannot_be_made_is_refused_by_make_vec(given: dict[str, Any]) -> None:
+def test_make_vec_refuses_wrong_arguments(given: dict[str, Any]) -> None:
     given = {"num_envs": 2} | given
     with pytest.raises(ValueError, match="expected"):
         gymnasium.make_vec("jitgym/LostSales-v0", **given)
@@ -178,7 +195,7 @@ def test_what_cannot_be_made_is_refused_by_make_vec(given: dict[str, Any]) -> No
     "name",
     ["scenario", "layout", "spaces", "engine", "reward_scale", "observation_names"],
 )
-def test_what_an_environment_is_made_of_cannot_be_set(kind: type, name: str) -> None:
+def test_scenario_and_control_of_an_environment_cannot_be_replaced(kind: type, name: str) -> None:
     env, twin, actions = made(kind, WORKSHOP, "orders")
     assert_same(env.reset(seed=11), twin.reset(seed=11))
     with pytest.raises(
@@ -190,7 +207,7 @@ def test_what_an_environment_is_made_of_cannot_be_set(kind: type, name: str) -> 
 
 
 @pytest.mark.parametrize("kind", [PlantEnv, VectorPlant])
-def test_the_largest_seeds_and_episodes_are_worlds_like_any_other(kind: type) -> None:
+def test_the_largest_seeds_and_episodes_work_like_any_other(kind: type) -> None:
     env, _, actions = made(kind, WORKSHOP, "orders")
     most = 2**63 - 1 if kind is PlantEnv else 2**63 - ENVS
     first, _ = env.reset(seed=most, options={"episode": 2**62})
@@ -200,7 +217,7 @@ def test_the_largest_seeds_and_episodes_are_worlds_like_any_other(kind: type) ->
     assert_same(env.reset(seed=most, options={"episode": 2**62})[0], first)
 
 
-def test_numpy_numbers_are_numbers() -> None:
+def test_numpy_numbers_are_accepted_as_numbers() -> None:
     env = PlantEnv(WORKSHOP)
     assert_same(env.reset(seed=np.int64(4)), PlantEnv(WORKSHOP).reset(seed=4))
     envs = VectorPlant(WORKSHOP, num_envs=np.int32(2))
@@ -279,7 +296,7 @@ def test_a_refused_call_of_the_adapter_changes_nothing() -> None:
         {"split": None},
     ],
 )
-def test_a_rollout_names_what_it_cannot_take(call: dict[str, Any]) -> None:
+def test_a_rollout_names_the_argument_that_it_refuses(call: dict[str, Any]) -> None:
     def nothing(view: np.ndarray) -> np.ndarray:
         return np.zeros((len(view), len(WORKSHOP.sources)))
 

@@ -76,7 +76,7 @@ def test_rows_are_the_same_when_the_plant_is_frozen(name: str, policy: str) -> N
     pandas.testing.assert_frame_equal(fixed, free, check_exact=True)
 
 
-def test_a_plant_that_is_laid_out_anew_is_not_compiled_anew() -> None:
+def test_a_plant_that_is_laid_out_again_is_not_compiled_again() -> None:
     scenario = jitgym.load("kanban-line")
     evaluate.rollout(agents.make("kanban", scenario), scenario, episodes=2, frozen=True)
     known = len(frozen._known)
@@ -86,7 +86,7 @@ def test_a_plant_that_is_laid_out_anew_is_not_compiled_anew() -> None:
     assert len(frozen._known) == known
 
 
-def test_other_numbers_of_a_policy_do_not_compile_anew() -> None:
+def test_a_policy_with_other_numbers_is_not_compiled_again() -> None:
     scenario = jitgym.load("lost-sales")
     costs, known = set(), set()
     for level in (20, 25):
@@ -109,7 +109,7 @@ def test_another_price_is_another_frozen_plant() -> None:
     assert costs[0] < costs[1]
 
 
-def test_a_plant_is_frozen_once_that_repays_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plant_is_frozen_once_compilation_pays_off(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = jitgym.load("kanban-line", **{"horizon.ongoing": 71, "horizon.warm_up": 0})
     policy = agents.make("kanban", scenario)
     monkeypatch.setattr(frozen, "REPAID", 3 * 71 * len(scenario.sources))  # three episodes' work
@@ -123,7 +123,7 @@ def test_a_plant_is_frozen_once_that_repays_itself(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("name", "limit"), [("LARGEST", 10), ("MOST", 0)])
-def test_a_large_plant_or_one_of_many_is_frozen_only_when_asked(
+def test_large_plants_and_too_many_plants_are_frozen_only_on_request(
     monkeypatch: pytest.MonkeyPatch, name: str, limit: int
 ) -> None:
     horizon = {
@@ -198,7 +198,7 @@ print(before, after, more)
 """
 
 
-def test_what_is_compiled_after_a_frozen_plant_is_unrolled_as_before() -> None:
+def test_code_compiled_after_a_frozen_plant_is_unrolled_as_before() -> None:
     command = [sys.executable, "-c", UNROLLED]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
     before, after, more = map(int, found.stdout.split())

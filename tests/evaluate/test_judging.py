@@ -48,7 +48,7 @@ def assert_rows_are_those_of_the_environment(
     rows = rollout(policy, scenario, episodes=EPISODES, seed=7).to_dict("records")
     assert any(row["cost"] != rows[0]["cost"] for row in rows)
     for row, episode in zip(rows, stepped(model, scenario, control), strict=True):
-        for name in ("cost", *KPIS, "saturated"):
+        for name in ("cost", *KPIS):
             np.testing.assert_array_equal(row[name], episode[name])
         for name in lay_out(scenario).terms:
             assert row[name] == pytest.approx(episode[name])
@@ -57,7 +57,7 @@ def assert_rows_are_those_of_the_environment(
 @pytest.mark.parametrize("scenario", [ONE, LINE], ids=["one-item", "line"])
 @pytest.mark.parametrize("control", CONTROLS)
 @pytest.mark.parametrize("learner", [PPO, A2C, DQN, SAC, TD3])
-def test_a_stock_model_is_judged_as_it_acts_in_the_environment(
+def test_a_model_of_stable_baselines_is_judged_as_it_acts_in_the_environment(
     learner: Any, control: Control, scenario: Any
 ) -> None:
     env = PlantEnv(scenario, control=control)
@@ -166,7 +166,7 @@ def test_a_recurrent_model_keeps_its_state() -> None:
         memory["steps"] += 1
         return action[0]
 
-    policy = net_policy(model, ONE)
+    policy = net_policy(model, ONE, control="orders")
     assert policy.start(4).shape == (4, 1 + 6 + 1)
     assert_rows_are_those_of_the_environment(policy, acts, ONE, "orders")
     with pytest.raises(exact.NotFinite, match="memory"):
@@ -205,7 +205,7 @@ class Linear:
         (lambda o: o.reshape(-1, 4)[:, :1] - o.mean(), "order", r"control 'order' is unknown"),
     ],
 )
-def test_a_function_that_gives_no_actions_is_refused(model: Any, control: str, says: str) -> None:
+def test_a_function_that_returns_no_actions_is_refused(model: Any, control: str, says: str) -> None:
     with pytest.raises(jitgym.ScenarioError, match=says):
         net_policy(model, ONE, control=control)
 
@@ -238,13 +238,13 @@ WRONG_ACTIONS = {
 
 
 @pytest.mark.parametrize("what", WRONG_ACTIONS)
-def test_actions_of_a_wrong_shape_are_named(what: str) -> None:
+def test_actions_of_a_wrong_shape_are_refused_with_their_shape(what: str) -> None:
     policy = net_policy(Shaped(WRONG_ACTIONS[what]), ONE)
     with pytest.raises(jitgym.ScenarioError, match=r"Shaped: .*; expected"):
         rollout(policy, ONE, episodes=2)
 
 
-def test_a_model_of_other_spaces_is_refused_with_the_control_that_fits() -> None:
+def test_a_model_of_other_spaces_is_refused_and_the_control_that_fits_is_named() -> None:
     settings: dict[str, Any] = {"policy_kwargs": {"net_arch": [4]}, "device": "cpu"}
     model = DQN("MlpPolicy", PlantEnv(ONE, control="orders-discrete"), **settings)
     with pytest.raises(jitgym.ScenarioError, match="expected control='orders-discrete'"):

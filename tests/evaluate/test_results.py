@@ -43,7 +43,7 @@ def names(folder: Path) -> list[str]:
     return sorted(os.listdir(folder))
 
 
-def test_a_finished_run_says_how_it_was_made(tmp_path):
+def test_the_record_of_a_finished_run_says_how_it_was_made(tmp_path):
     with run(tmp_path / "mine") as one:
         assert read_record(one.folder)["state"] == "running"
         one.save(ROWS)
@@ -61,7 +61,7 @@ def test_a_finished_run_says_how_it_was_made(tmp_path):
     assert "error" not in record
 
 
-def test_rows_come_back_to_the_last_bit(tmp_path):
+def test_rows_that_are_stored_and_read_are_equal_to_the_last_bit(tmp_path):
     with run(tmp_path) as one:
         one.save(ROWS)
     pd.testing.assert_frame_equal(load_rows(tmp_path), ROWS, check_exact=True)
@@ -76,7 +76,7 @@ def test_rows_come_back_to_the_last_bit(tmp_path):
         (SystemExit(0), "finished"),
     ],
 )
-def test_the_record_tells_how_the_run_ended(tmp_path, error, state):
+def test_the_record_says_how_the_run_ended(tmp_path, error, state):
     with pytest.raises(type(error)), run(tmp_path):
         raise error
     record = read_record(tmp_path)
@@ -85,7 +85,7 @@ def test_the_record_tells_how_the_run_ended(tmp_path, error, state):
     assert names(tmp_path) == ["run.json"]
 
 
-def test_a_failure_keeps_its_message(tmp_path):
+def test_the_record_of_a_failed_run_keeps_the_message(tmp_path):
     with pytest.raises(ValueError, match="no good"), run(tmp_path):
         raise ValueError("no good")
     assert read_record(tmp_path)["error"] == "ValueError: no good"
@@ -120,7 +120,7 @@ def test_an_interrupted_write_keeps_the_file_that_was_there(tmp_path, monkeypatc
     assert names(tmp_path) == ["rows.csv"]
 
 
-def test_without_out_every_run_has_a_folder_of_its_own(tmp_path):
+def test_every_run_without_the_option_out_has_its_own_folder(tmp_path):
     parent = tmp_path / "runs"
     with run(parent=parent) as one, run(parent=parent) as two, run(parent=parent) as three:
         folders = {one.folder, two.folder, three.folder}
@@ -129,7 +129,7 @@ def test_without_out_every_run_has_a_folder_of_its_own(tmp_path):
     assert all(folder.name.startswith("tune-lost-sales-2") for folder in folders)
 
 
-def test_a_folders_name_takes_any_scenarios_name(tmp_path):
+def test_a_scenario_with_any_name_gets_a_folder_with_a_valid_name(tmp_path):
     with Run("compare", "../a b/ü: ?", configuration={}, seeds={}, parent=tmp_path) as one:
         pass
     assert one.folder.parent == tmp_path
@@ -146,7 +146,7 @@ def test_a_finished_run_of_another_configuration_is_not_overwritten(tmp_path, ch
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
 
-def test_the_same_run_may_be_made_again(tmp_path):
+def test_a_run_may_be_repeated_in_the_same_folder(tmp_path):
     for _ in range(2):
         with run(tmp_path) as one:
             assert names(tmp_path) == ["run.json"]  # no rows until this run has its own
@@ -180,7 +180,7 @@ def test_a_resumed_run_keeps_its_rows_until_it_has_new_ones(tmp_path):
     assert len(load_rows(tmp_path)) == len(ROWS)
 
 
-def test_somebody_elses_files_are_left_alone(tmp_path):
+def test_files_that_belong_to_no_run_are_left_alone(tmp_path):
     (tmp_path / "rows.csv").write_text("mine")
     with pytest.raises(RunError, match=r"rows\.csv without run\.json"):
         run(tmp_path).__enter__()
@@ -189,14 +189,14 @@ def test_somebody_elses_files_are_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["not JSON", "[1]", '{"name": "a sprint"}'])
-def test_a_record_that_is_not_a_runs_is_left_alone(tmp_path, text):
+def test_a_record_that_belongs_to_no_run_is_left_alone(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=r"run\.json: "):
         run(tmp_path).__enter__()
     assert (tmp_path / "run.json").read_text() == text
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_a_file_in_place_of_the_folder_of_a_run_is_refused(tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("mine")
     for options in ({"out": taken}, {"out": taken / "below"}, {"parent": taken}):
@@ -214,14 +214,14 @@ def test_missing_rows_are_explained(tmp_path):
         load_rows(tmp_path)
 
 
-def test_learners_versions_stand_where_a_learner_was_used(monkeypatch):
+def test_the_versions_of_a_learner_are_recorded_only_where_it_was_used(monkeypatch):
     monkeypatch.setattr(results.sys, "modules", {"torch": None})
     assert "torch" in results.versions()
     monkeypatch.setattr(results.sys, "modules", {})
     assert "torch" not in results.versions()
 
 
-def test_outside_a_checkout_there_is_no_revision(tmp_path, monkeypatch):
+def test_no_revision_is_recorded_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "__file__", str(tmp_path / "results.py"))
     assert results.revision() is None
 
@@ -254,7 +254,7 @@ def test_a_configuration_becomes_plain_json():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path):
+def test_a_value_that_json_cannot_hold_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(TypeError, match="object: this type cannot be written as JSON"):
         Run("tune", "x", configuration={"odd": object()}, seeds={}, out=tmp_path / "new")
     assert names(tmp_path) == []

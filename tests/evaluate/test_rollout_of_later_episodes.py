@@ -15,7 +15,9 @@ def constant(view: np.ndarray) -> np.ndarray:
     return np.full(len(view), 5.0)
 
 
-@pytest.mark.parametrize("policy", [agents.make("base-stock", SHORT), constant], ids=str)
+@pytest.mark.parametrize(
+    "policy", [agents.make("base-stock", SHORT), constant], ids=["a rule", "a function"]
+)
 def test_later_episodes_are_the_rows_of_a_longer_rollout(policy):
     whole = evaluate.rollout(policy, SHORT, episodes=7, seed=3, split="validate")
     later = evaluate.rollout(policy, SHORT, episodes=4, seed=3, split="validate", first=3)

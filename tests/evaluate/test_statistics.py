@@ -28,7 +28,7 @@ def rows(costs, seed=0, split="test", **columns):
     return frame.assign(cost=np.asarray(costs, dtype=float))
 
 
-def test_interval_is_the_textbooks():
+def test_the_interval_is_that_of_the_textbook():
     # Law (2015), example 4.26: ten observations, 90 % interval 1.34 +- 0.24.
     observations = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09]
     found = interval(observations, level=0.90)
@@ -41,19 +41,19 @@ def test_interval_is_the_textbooks():
     assert (found.n, found.level) == (10, 0.90)
 
 
-def test_interval_covers_the_mean_as_often_as_it_says():
+def test_an_interval_covers_the_mean_as_often_as_its_level_says():
     samples = np.random.default_rng(0).normal(3, 2, size=(4000, 5))
     intervals = [interval(sample) for sample in samples]
     covered = np.mean([one.low <= 3 <= one.high for one in intervals])
     assert covered == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 4000))
 
 
-def test_undefined_values_are_left_out_and_not_taken_for_zero():
+def test_undefined_values_are_left_out_instead_of_counted_as_zero():
     assert interval([1, math.nan, 2, 3]) == interval([1, 2, 3])
 
 
 @pytest.mark.parametrize(("values", "n"), [([], 0), ([math.nan, math.nan], 0)])
-def test_mean_of_nothing_is_undefined(values, n):
+def test_the_mean_of_no_values_is_undefined(values, n):
     found = interval(values)
     assert found.n == n
     assert math.isnan(found.mean)
@@ -67,7 +67,7 @@ def test_one_value_has_a_mean_but_an_unknown_interval():
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5])
-def test_a_level_is_a_probability(level):
+def test_a_level_that_is_not_a_probability_is_refused(level):
     with pytest.raises(ValueError, match="between 0 and 1"):
         interval([1, 2], level)
 
@@ -78,11 +78,11 @@ def test_infinite_values_are_refused():
 
 
 @given(arrays(float, (20, 2), elements=st.floats(-1e3, 1e3)))
-def test_paired_is_the_interval_of_the_differences(costs):
+def test_paired_returns_the_interval_of_the_differences(costs):
     assert paired(rows(costs[:, 0]), rows(costs[:, 1])) == interval(costs[:, 0] - costs[:, 1])
 
 
-def test_paired_matches_episodes_and_not_places():
+def test_paired_matches_rows_by_episode_and_not_by_position():
     a = pd.concat([rows([1, 2, 4], seed=0), rows([8, 16, 32], seed=1)])
     b = a.assign(cost=a.cost - 0.5).sample(frac=1, random_state=0)
     difference = paired(a, b)
@@ -115,16 +115,16 @@ def test_a_missing_column_is_named():
         by_episode(rows([1, 2]).drop(columns="seed"), "turnover")
 
 
-def test_a_family_of_one_keeps_its_level():
+def test_a_family_of_one_interval_keeps_its_level():
     assert familywise(0.95, 1) == pytest.approx(0.95)
 
 
-def test_a_family_holds_together_at_its_level():
+def test_the_intervals_of_a_family_hold_together_at_its_level():
     each = familywise(0.999, 42)
     assert 42 * (1 - each) == pytest.approx(0.001)
 
 
-def test_a_family_has_a_member():
+def test_a_family_without_members_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         familywise(0.95, 0)
 

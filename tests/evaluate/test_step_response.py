@@ -30,7 +30,7 @@ def test_every_mean_demand_is_scaled_and_the_plant_stays_the_same(name: str) -> 
     ]
 
 
-def test_nothing_happens_without_a_step() -> None:
+def test_without_a_step_the_cost_stays_the_same() -> None:
     scenario = load("lost-sales")
     layout = lay_out(scenario)
     policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"supplier": 25}))
@@ -39,7 +39,7 @@ def test_nothing_happens_without_a_step() -> None:
     assert found.periods == 0
 
 
-def test_more_demand_than_was_planned_for_costs_more_for_good() -> None:
+def test_more_demand_than_planned_costs_more_permanently() -> None:
     scenario = load("lost-sales")
     layout = lay_out(scenario)
     policy = RulePolicy("base-stock", layout, pull_rule(layout, levels={"supplier": 25}))
@@ -48,7 +48,7 @@ def test_more_demand_than_was_planned_for_costs_more_for_good() -> None:
     assert 0 <= found.periods < 50
 
 
-def test_periods_and_area_by_hand() -> None:
+def test_periods_and_area_equal_those_computed_by_hand() -> None:
     cost = np.concatenate([np.full(20, 30.0), np.full(80, 10.0)])
     found = respond(1.3, np.full(10, 10.0), cost)
     assert (found.before, found.settled) == (10, 10)
@@ -61,7 +61,7 @@ def test_a_cost_that_keeps_growing_does_not_settle() -> None:
     assert np.isnan(respond(1.3, np.ones(10), np.arange(100.0)).periods)
 
 
-def test_a_season_has_no_level_to_settle_at() -> None:
+def test_a_season_has_no_step_response() -> None:
     scenario = load("fast-fashion")
     layout = lay_out(scenario)
     with pytest.raises(ValueError, match="a season; expected an ongoing scenario"):

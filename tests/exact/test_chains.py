@@ -15,9 +15,10 @@ from jitgym.exact.bounds import first_backlogs, first_positions, given_box
 from jitgym.exact.chains import Chain, long_run
 from jitgym.exact.enumeration import Enumerated, enumerate_states
 from jitgym.exact.evaluation import Asking
-from jitgym.exact.model import Arrays, arrays_of
+from jitgym.exact.model import Arrays
 from jitgym.exact.noise import table
 from jitgym.plant import lay_out
+from tests.processes import arrays_of
 
 LINE = jitgym.load("line", stations=2, utilization=0.7)
 POLICIES = {
@@ -52,7 +53,7 @@ def walk(states: int) -> Chain:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_all_ways_to_solve_a_policy_s_equations_agree(name: str) -> None:
+def test_all_methods_for_the_equations_of_a_policy_agree(name: str) -> None:
     policy = chain(name)
     shares = chains.balanced(policy)
     cost = float(shares @ policy.cost)
@@ -74,7 +75,7 @@ def test_all_ways_to_solve_a_policy_s_equations_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("states", [100, 4000])
-def test_a_walk_with_a_long_way_back(states: int) -> None:
+def test_a_slowly_mixing_walk_has_the_average_of_the_formula(states: int) -> None:
     """Birth and death: shares fall by .3 / .4 per unit, so the mean is .75 / .25."""
     _, lower, upper = chains.average_within(walk(states), 1e-8, np.zeros(states))
     assert lower == pytest.approx(3.0, abs=1e-6)
@@ -84,7 +85,7 @@ def test_a_walk_with_a_long_way_back(states: int) -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_bounds_are_honest_however_little_was_done(
+def test_bounds_contain_the_cost_however_few_iterations_were_done(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = chain(name)
@@ -102,7 +103,7 @@ def test_bounds_are_honest_however_little_was_done(
     assert widths[-1] < 2e-9
 
 
-def test_many_states_are_told_to_six_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cost_of_a_large_chain_is_right_to_six_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = agents.make("kanban", LINE, **POLICIES["kanban"])
     value = exact.evaluate(policy, LINE)
     assert value.edge < 1e-12
@@ -113,7 +114,7 @@ def test_many_states_are_told_to_six_digits(monkeypatch: pytest.MonkeyPatch) -> 
     assert rough.upper - rough.lower < 1e-7
 
 
-def test_an_edge_that_is_never_met_is_not_widened() -> None:
+def test_an_edge_that_is_never_reached_is_not_widened() -> None:
     """Cards limit the stock of kanban, so its edge is never met; the edge of backlog is widened."""
     policy = agents.make("kanban", LINE, **POLICIES["kanban"])
     value = exact.evaluate(policy, LINE)
@@ -125,7 +126,7 @@ def test_an_edge_that_is_never_met_is_not_widened() -> None:
     assert value.cost == pytest.approx(run.cost, rel=1e-8)
 
 
-def test_what_is_still_under_way_may_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounds_allow_for_paths_that_have_not_ended_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """State 0 moves to 1 or 2 too seldom to be followed to the end; the true average is 20."""
     monkeypatch.setattr(chains, "MOST", 1000)
     leaves = 1e-6
@@ -147,7 +148,7 @@ def test_what_is_still_under_way_may_end_anywhere(monkeypatch: pytest.MonkeyPatc
     assert run.upper - run.lower > 1.0  # the bounds show the uncertainty
 
 
-def test_it_is_never_enough_to_see_a_cost_where_those_who_wait_pay() -> None:
+def test_an_early_stop_is_not_used_where_waiting_customers_pay() -> None:
     """Turning customers away within narrow edges loses their price, so the cost is too high."""
     given: dict[str, object] = {
         "demands.customers.price": 10,

@@ -1,8 +1,5 @@
 """Published optima and policy costs of small rows; scripts/validate.py computes all rows."""
 
-import csv
-from pathlib import Path
-
 import pytest
 
 import agents
@@ -10,13 +7,7 @@ import jitgym
 from agents.classic.pull import clark_scarf
 from agents.tuning.exactly import tune_exactly
 from jitgym import exact
-
-PUBLISHED = Path(__file__).parents[1] / "published"
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    with (PUBLISHED / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+from tests.tables import published
 
 
 def numbers(text: str) -> list[float]:
@@ -25,13 +16,13 @@ def numbers(text: str) -> list[float]:
 
 LOST_SALES = [
     row
-    for row in rows("lost_sales.csv")
+    for row in published("lost_sales.csv")
     if (row["demand"], row["lead_time"]) != ("geometric", "4")  # up to two million decisions
 ]
 
 
 @pytest.mark.parametrize("row", LOST_SALES, ids=lambda row: "-".join(list(row.values())[:5]))
-def test_lost_sales(row: dict[str, str]) -> None:
+def test_optima_of_lost_sales_are_the_published_ones(row: dict[str, str]) -> None:
     """Zipkin (2008)."""
     given = {name: float(row[name]) for name in ("mean", "holding", "penalty")}
     scenario = jitgym.load(
@@ -46,18 +37,18 @@ def test_lost_sales(row: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", rows("s_S_zheng_federgruen.csv")[:3], ids=lambda r: r["poisson_mean"]
+    "row", published("s_S_zheng_federgruen.csv")[:3], ids=lambda r: r["poisson_mean"]
 )
-def test_fixed_cost(row: dict[str, str]) -> None:
+def test_optima_with_a_fixed_cost_are_the_published_ones(row: dict[str, str]) -> None:
     """Zheng and Federgruen (1991)."""
     solution = exact.solve(jitgym.load("fixed-cost", poisson_mean=float(row["poisson_mean"])))
     assert solution.cost == pytest.approx(float(row["cost"]), abs=6e-4)
 
 
 @pytest.mark.parametrize(
-    "row", rows("dual_sourcing.csv")[:2], ids=lambda r: r["expedited_unit_cost"]
+    "row", published("dual_sourcing.csv")[:2], ids=lambda r: r["expedited_unit_cost"]
 )
-def test_dual_sourcing(row: dict[str, str]) -> None:
+def test_optima_of_dual_sourcing_are_the_published_ones(row: dict[str, str]) -> None:
     """Gijsbrechts et al. (2022)."""
     names = ("regular_unit_cost", "expedited_unit_cost", "holding", "backorder")
     given = {name: float(row[name]) for name in names}
@@ -78,11 +69,13 @@ DUAL_SOURCING = [  # parameters that no neighbor beats
 
 
 @pytest.mark.parametrize(("cost", "name", "parameters"), DUAL_SOURCING)
-def test_classic_policies_of_dual_sourcing(
+def test_classic_policies_of_dual_sourcing_cost_what_is_published(
     cost: str, name: str, parameters: dict[str, int]
 ) -> None:
     """Their gaps, in percent of the total cost."""
-    (row,) = [one for one in rows("dual_sourcing.csv")[:2] if one["expedited_unit_cost"] == cost]
+    (row,) = [
+        one for one in published("dual_sourcing.csv")[:2] if one["expedited_unit_cost"] == cost
+    ]
     scenario = jitgym.load("dual-sourcing", expedited_unit_cost=float(cost))
     tuned = tune_exactly(name, scenario, start=parameters)
     assert tuned.parameters == parameters
@@ -90,9 +83,9 @@ def test_classic_policies_of_dual_sourcing(
     assert gap == pytest.approx(float(row[f"{name.replace('-', '_')}_gap_pct"]), abs=0.05)
 
 
-def test_two_station_tandem() -> None:
+def test_costs_of_the_two_station_tandem_are_the_published_ones() -> None:
     """The family of Veatch and Wein (1994): its first row, all columns."""
-    row = rows("two_station_tandem.csv")[0]
+    row = published("two_station_tandem.csv")[0]
     scenario = jitgym.load("tandem")
     solution = exact.solve(scenario)
     assert solution.cost == pytest.approx(float(row["rederived_optimum"]), abs=1e-4)
@@ -105,7 +98,7 @@ def test_two_station_tandem() -> None:
         assert value.cost == pytest.approx(float(row[column]), abs=1e-4)
 
 
-def test_three_stages_in_series() -> None:
+def test_three_stages_in_series_cost_what_clark_and_scarf_say() -> None:
     """Clark and Scarf (1960): echelon base-stock is optimal, at the cost of the recursion."""
     scenario = jitgym.load("serial-system", mean=0.25)  # 5 in the textbook: too large to solve
     orders, positions = dict.fromkeys(scenario.sources, 5), dict.fromkeys(scenario.items, 9)
@@ -121,9 +114,9 @@ def test_three_stages_in_series() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 4, 8])
-def test_perishable(number: int) -> None:
+def test_optima_of_perishable_items_are_the_published_ones(number: int) -> None:
     """De Moor et al. (2022): the value-iteration policy under the table's protocol."""
-    row = rows("perishable.csv")[number]
+    row = published("perishable.csv")[number]
     scenario = jitgym.load(
         "perishable",
         shelf_life=int(row["shelf_life"]),

@@ -100,7 +100,9 @@ def random_table(seed: int, sources: int) -> Any:
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(small(), st.integers(0, 99))
-def test_nothing_lies_below_the_optimum_and_simulation_agrees(plant: Scenario, seed: int) -> None:
+def test_no_policy_costs_less_than_the_optimum_and_simulation_agrees(
+    plant: Scenario, seed: int
+) -> None:
     try:
         solution = exact.solve(plant)
     except exact.TooLarge:  # demand may exceed capacity, so that there is no finite optimum
@@ -123,7 +125,7 @@ def test_nothing_lies_below_the_optimum_and_simulation_agrees(plant: Scenario, s
     assert abs(cost.mean() - solution.cost) < T_999 * error
 
 
-def test_solution_tells_what_it_is() -> None:
+def test_a_solution_describes_itself() -> None:
     solution = exact.solve("lost-sales")
     assert solution.lower <= solution.cost <= solution.upper
     assert solution.cost == pytest.approx(4.728525, abs=1e-6)
@@ -133,7 +135,7 @@ def test_solution_tells_what_it_is() -> None:
     assert solution.edge == 0.0
 
 
-def test_policy_is_saved_and_loaded(tmp_path: Path) -> None:
+def test_the_optimal_policy_can_be_saved_and_loaded(tmp_path: Path) -> None:
     scenario = jitgym.load("lost-sales", lead_time=2)
     policy = exact.solve(scenario).policy
     policy.save(tmp_path / "optimal.npz")
@@ -145,7 +147,7 @@ def test_policy_is_saved_and_loaded(tmp_path: Path) -> None:
         exact.OptimalPolicy.load(tmp_path / "optimal.npz", lay_out(jitgym.load("tandem")))
 
 
-def test_outside_of_the_table_the_nearest_state_answers() -> None:
+def test_a_state_outside_the_table_gets_the_decision_of_the_nearest_one() -> None:
     scenario = jitgym.load("lost-sales", lead_time=2)
     policy = exact.solve(scenario).policy
     rows = np.array([[500.0, 3.0]])
@@ -160,7 +162,9 @@ def test_outside_of_the_table_the_nearest_state_answers() -> None:
         ("recorded-retail", {}, "recorded demand is one path|forecast"),
     ],
 )
-def test_what_is_not_finite_is_named(name: str, given_: dict[str, Any], says: str) -> None:
+def test_a_plant_that_is_not_finite_is_refused_with_the_reason(
+    name: str, given_: dict[str, Any], says: str
+) -> None:
     with pytest.raises(exact.NotFinite, match=says):
         exact.solve(jitgym.load(name, **given_))
 
@@ -173,7 +177,7 @@ def test_what_is_not_finite_is_named(name: str, given_: dict[str, Any], says: st
         ("_draw", "supplier.lead_time"),
     ],
 )
-def test_a_draw_that_nobody_is_known_to_read_is_not_taken_for_constant(
+def test_a_draw_that_no_known_stage_reads_is_refused(
     monkeypatch: pytest.MonkeyPatch, part: str, channel: str
 ) -> None:
     """Without its reader a channel would stay at u = 0, and the "exact" cost would be wrong."""
@@ -203,14 +207,14 @@ def test_a_draw_that_nobody_is_known_to_read_is_not_taken_for_constant(
 
 @given(scenarios())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-def test_every_draw_of_a_random_plant_is_known_to_somebody(scenario: Scenario) -> None:
+def test_every_draw_of_a_random_plant_has_a_known_reader(scenario: Scenario) -> None:
     assume(not any(demand.forecast for demand in scenario.demands.values()))  # not finite
     layout = lay_out(scenario)
     read = {channel for channel, *_ in noise._readers(layout.plant)}
     assert read == set(range(len(layout.channels)))
 
 
-def test_what_is_too_large_is_refused_before_memory_is_taken() -> None:
+def test_a_plant_that_is_too_large_is_refused_before_memory_is_used() -> None:
     with pytest.raises(exact.TooLarge, match=r"states.*would take .* GB; at most 0\.0 GB"):
         exact.solve(jitgym.load("lost-sales", lead_time=4), memory=2e6)
 
@@ -234,7 +238,7 @@ def test_a_policy_that_looks_at_reports_is_refused() -> None:
         exact.evaluate(lambda view: view["customers.last"], "lost-sales")
 
 
-def test_stock_that_has_no_bound_is_held_back_so_seldom_that_it_does_not_matter() -> None:
+def test_stock_without_a_bound_is_cut_off_so_rarely_that_the_cost_is_right() -> None:
     """Base-surge with a constant order: stock rises while demand happens to be low."""
     scenario = jitgym.load("dual-sourcing")
     policy = agents.make("tailored-base-surge", scenario, order=1, level=4)
@@ -245,7 +249,7 @@ def test_stock_that_has_no_bound_is_held_back_so_seldom_that_it_does_not_matter(
 
 
 @pytest.mark.parametrize("order", [2, 3])
-def test_stock_that_grows_without_end_is_refused(order: int) -> None:
+def test_stock_that_grows_without_limit_is_refused(order: int) -> None:
     scenario = jitgym.load("dual-sourcing")
     policy = agents.make("tailored-base-surge", scenario, order=order, level=3)
     with pytest.raises(exact.TooLarge, match="the stock grows without end"):
@@ -259,7 +263,7 @@ def test_a_level_far_above_the_first_edge_is_reached() -> None:
     assert value.edge == 0.0
 
 
-def test_one_style_of_a_season() -> None:
+def test_a_style_sold_for_one_season_is_solved() -> None:
     """A new product with a cheap far source and a near one; demand so far tells its level."""
     style = plant(
         {"style": {"holding_cost": 0.1, "salvage_value": 6}},
@@ -291,7 +295,7 @@ def test_one_style_of_a_season() -> None:
     assert -16 < solution.cost < -4
 
 
-def test_a_style_of_fast_fashion_with_the_bayesian_policy_beside_it() -> None:
+def test_the_bayesian_policy_is_near_the_optimum_of_one_style() -> None:
     style = jitgym.load("style", pieces=400)
     optimum = exact.solve(style).cost
     costs = {
@@ -303,7 +307,7 @@ def test_a_style_of_fast_fashion_with_the_bayesian_policy_beside_it() -> None:
     assert costs["bayesian-base-stock"] == pytest.approx(optimum, rel=0.002)
 
 
-def test_one_decision_that_leads_to_more_states_than_there_was_room_for() -> None:
+def test_a_decision_with_more_next_states_than_expected_is_enumerated() -> None:
     """Two demands drawn together: the first decision has some five thousand next states."""
     names = ("a", "b")
     stock = plant(
@@ -326,7 +330,7 @@ def test_one_decision_that_leads_to_more_states_than_there_was_room_for() -> Non
     assert solution.cost == pytest.approx(180.0, abs=0.01)
 
 
-def test_bounds_that_are_given_are_kept() -> None:
+def test_given_bounds_are_kept() -> None:
     box = exact.Bounds({"supplier": 2}, {"product": 30}, {}, False)
     solution = exact.solve(jitgym.load("lost-sales", lead_time=1), bounds=box)
     assert solution.rounds == 1

@@ -5,7 +5,7 @@ import pytest
 
 from jitgym.exact import solvers
 from jitgym.exact.chains import long_run
-from jitgym.exact.model import arrays_of
+from tests.processes import arrays_of
 
 # A machine is good (0) or worn (1). Good costs 0 and wears with probability 1/2; worn either runs
 # on at a cost of 3, or is repaired at a cost of 4 and is good again. If it runs on, it is worn in
@@ -26,7 +26,7 @@ CYCLE = arrays_of(
 )
 
 
-def test_average_cost_of_a_machine_that_wears() -> None:
+def test_the_average_cost_of_a_machine_that_wears_is_right() -> None:
     solved = solvers.average(MACHINE)
     assert solved.lower <= 4 / 3 + 1e-12
     assert solved.upper >= 4 / 3 - 1e-12
@@ -34,20 +34,20 @@ def test_average_cost_of_a_machine_that_wears() -> None:
     assert solved.choice.tolist() == [0, 2]
 
 
-def test_average_cost_of_a_periodic_chain() -> None:
+def test_the_average_cost_of_a_periodic_chain_is_right() -> None:
     solved = solvers.average(CYCLE)
     assert solved.upper == pytest.approx(3, abs=1e-8)
     assert solved.choice.tolist() == [0, 1, 2]
 
 
-def test_discounted_cost_of_a_machine_that_wears() -> None:
+def test_the_discounted_cost_of_a_machine_that_wears_is_right() -> None:
     # V0 = .9 (V0 + V1) / 2 and V1 = 4 + .9 V0: V0 = 1.8 / (.55 - .405).
     solved = solvers.discounted(MACHINE, 0.9)
     good = 1.8 / (0.55 - 0.405)
     assert solved.value == pytest.approx([good, 4 + 0.9 * good], rel=1e-7)
 
 
-def test_backward_induction_over_two_periods() -> None:
+def test_backward_induction_over_two_periods_is_right() -> None:
     # State 0 pays 5 to be safe in state 2, or 1 and then 10 with probability 1/2 in state 1.
     arrays = arrays_of(
         [
@@ -62,7 +62,7 @@ def test_backward_induction_over_two_periods() -> None:
     assert solved.choice.tolist() == [0, 2, 3, -1]
 
 
-def test_a_chain_that_may_end_in_two_classes_costs_their_mean() -> None:
+def test_a_chain_that_may_end_in_two_classes_costs_their_weighted_mean() -> None:
     arrays = arrays_of(
         [
             [(100.0, [(0.25, 1), (0.75, 2)])],
@@ -75,7 +75,7 @@ def test_a_chain_that_may_end_in_two_classes_costs_their_mean() -> None:
     assert run.shares == pytest.approx([0.0, 0.25, 0.75])
 
 
-def test_cost_of_periods_after_a_warm_up() -> None:
+def test_the_cost_after_a_warm_up_is_right() -> None:
     choice = np.array([0, 2])
     start = np.array([0.0, 1.0])
     # Worn at first, repaired in the warm-up, then good: period 2 costs 0, period 3 .9 x 4 / 2.

@@ -82,9 +82,7 @@ def test_a_changed_callee_is_never_served_from_a_stale_cache(package: Path, tmp_
     assert max(f.stat().st_mtime for f in machine_code) < started
 
 
-def test_without_a_home_that_can_be_written_to_it_still_imports_and_runs(
-    package: Path, tmp_path: Path
-) -> None:
+def test_jitgym_runs_without_a_home_that_can_be_written_to(package: Path, tmp_path: Path) -> None:
     no_folder = tmp_path / "file"
     no_folder.write_text("")
     unusable = {"HOME": str(no_folder), "XDG_CACHE_HOME": str(no_folder)}
@@ -138,12 +136,12 @@ def digest_of(text: str, constants: str = "FACTOR, LIMIT = 2.0, 9") -> str:
         ("first: float\n    second: float", "second: float\n    first: float"),
     ],
 )
-def test_whatever_the_result_depends_on_is_in_the_digest(old: str, new: str) -> None:
+def test_the_digest_changes_with_everything_that_the_result_depends_on(old: str, new: str) -> None:
     assert MODULE.count(old) == 1
     assert digest_of(MODULE) != digest_of(MODULE.replace(old, new))
 
 
-def test_a_changed_constant_is_in_the_digest_in_whatever_module_it_stands() -> None:
+def test_the_digest_changes_with_a_constant_of_any_module() -> None:
     digests = {
         digest_of(MODULE, f"FACTOR, LIMIT = {pair}") for pair in ("2.0, 9", "2.5, 9", "2.0, 8")
     }
@@ -154,7 +152,7 @@ def test_a_changed_constant_is_in_the_digest_in_whatever_module_it_stands() -> N
     ("old", "new"),
     [('"Docstring."', '"Another one."'), ("import numba", "\n# More.\nimport numba")],
 )
-def test_words_are_not_in_the_digest(old: str, new: str) -> None:
+def test_comments_and_docstrings_do_not_change_the_digest(old: str, new: str) -> None:
     assert digest_of(MODULE) == digest_of(MODULE.replace(old, new))
 
 
@@ -175,7 +173,7 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> Non
     assert machine_code._is_private_and_writable(tmp_path / "own")
 
 
-def test_machine_code_is_kept_in_its_folder_or_nowhere(
+def test_machine_code_is_stored_only_in_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder cannot be made, or the disk is full when code is written to it."""

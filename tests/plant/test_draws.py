@@ -49,7 +49,7 @@ def normal_cdfs(x):
 
 @pytest.mark.parametrize("chance", [1e-6, 0.01, 0.3, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("units", [1, 2, 7, 40, 1000, 20_000])
-def test_a_binomial_draw_is_scipys_quantile(units: int, chance: float) -> None:
+def test_a_binomial_draw_equals_the_quantile_of_scipy(units: int, chance: float) -> None:
     u = np.concatenate([UNIFORMS, EDGES])
     drawn = binomials(u, float(units), chance)
     exact = stats.binom(units, chance)
@@ -62,12 +62,12 @@ def test_a_binomial_draw_is_scipys_quantile(units: int, chance: float) -> None:
 
 @pytest.mark.parametrize("mean", [0.001, 0.7, 12, 400, 5000])
 @pytest.mark.parametrize("size", [0.3, 1, 7.5, 900])
-def test_a_negative_binomial_draw_is_scipys_quantile(size: float, mean: float) -> None:
+def test_a_negative_binomial_draw_equals_the_quantile_of_scipy(size: float, mean: float) -> None:
     exact = stats.nbinom(size, size / (size + mean))
     np.testing.assert_array_equal(negative_binomials(UNIFORMS, size, mean), exact.ppf(UNIFORMS))
 
 
-def test_a_draw_at_the_last_uniform_is_a_rare_value_and_not_an_absurd_one() -> None:
+def test_a_draw_at_the_largest_uniform_is_rare_but_plausible() -> None:
     # A sum of probabilities may never reach u; all of 1,000 units must not be defective then.
     assert binomials(HIGHEST, 1000.0, 0.01) == pytest.approx(42, abs=5)
     assert negative_binomials(HIGHEST, 8.0, 20.0) < 250
@@ -76,13 +76,11 @@ def test_a_draw_at_the_last_uniform_is_a_rare_value_and_not_an_absurd_one() -> N
 @pytest.mark.parametrize(
     ("units", "chance", "drawn"), [(0.0, 0.5, 0), (5.0, 0.0, 0), (5.0, 1.0, 5), (0.5, 0.5, 0)]
 )
-def test_a_draw_that_is_certain_is_what_it_must_be(
-    units: float, chance: float, drawn: float
-) -> None:
+def test_a_draw_with_a_certain_result_returns_it(units: float, chance: float, drawn: float) -> None:
     assert (binomials(UNIFORMS, units, chance) == drawn).all()
 
 
-def test_more_units_and_greater_chances_never_mean_fewer_hits() -> None:
+def test_more_units_or_a_higher_probability_never_give_fewer_hits() -> None:
     u = UNIFORMS[:, np.newaxis]
     assert (np.diff(binomials(u, np.arange(0.0, 60.0), 0.3), axis=1) >= 0).all()
     assert (np.diff(binomials(u, 40.0, np.linspace(0, 1, 51)), axis=1) >= 0).all()
@@ -91,7 +89,7 @@ def test_more_units_and_greater_chances_never_mean_fewer_hits() -> None:
 
 @pytest.mark.parametrize("chance", [0.1, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("units", [0.3, 2.5, 7.75])
-def test_of_a_fraction_of_a_unit_its_share_is_hit(units: float, chance: float) -> None:
+def test_fractions_of_a_unit_are_hit_with_the_right_mean(units: float, chance: float) -> None:
     hit = shares_of(UNIFORMS, units, chance)
     assert (hit >= 0).all()
     assert (hit <= units).all()
@@ -106,6 +104,6 @@ def test_the_normal_quantile_is_exact_to_14_digits() -> None:
     assert normal_quantiles(HIGHEST) == pytest.approx(special.ndtri(HIGHEST), rel=1e-12)
 
 
-def test_the_normal_distribution_function_is_scipys() -> None:
+def test_the_normal_distribution_function_equals_that_of_scipy() -> None:
     x = np.linspace(-37, 37, 4001)
     np.testing.assert_allclose(normal_cdfs(x), special.ndtr(x), rtol=1e-12, atol=0)

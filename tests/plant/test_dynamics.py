@@ -46,7 +46,7 @@ def test_the_decision_maker_sees_the_stock_after_todays_arrivals() -> None:
     assert (probe["product.stock"], probe["supplier.in_process"]) == (7, 0)
 
 
-def test_stock_and_process_are_counted_after_demand_and_before_arrivals() -> None:
+def test_stock_and_units_in_process_are_counted_after_demand_and_before_arrivals() -> None:
     scenario = plant(
         items={"product": {"initial_stock": 10, "holding_cost": 1}},
         sources={"supplier": {"makes": "product", "lead_time": 1, "in_process_holding_cost": 0.5}},
@@ -80,7 +80,7 @@ def test_all_backorders_of_an_item_come_before_any_new_demand_in_scenario_order(
     assert (flows["first.at_once"], flows["second.at_once"]) == (2, 0)
 
 
-def test_what_is_lost_is_lost() -> None:
+def test_lost_demand_does_not_return() -> None:
     probe = Probe(plant(demands=customers(5)))
     assert probe.step(supplier=2)["customers.lost"] == 3
     assert probe.step(supplier=8)["customers.served"] == 5
@@ -105,7 +105,7 @@ def test_a_center_that_failed_is_seen_to_be_down_before_the_decision() -> None:
     assert repaired == pytest.approx(0.5, abs=0.15)
 
 
-def test_failure_by_unit_follows_the_units_made() -> None:
+def test_failures_by_unit_follow_the_units_made() -> None:
     # P(down after making n) = 1 - (1 - p)^n: 1 - .9^5 = .40951.
     breakdown = {"fails": 0.1, "repaired": 1, "per": "unit"}
     scenario = plant(
@@ -120,7 +120,7 @@ def test_failure_by_unit_follows_the_units_made() -> None:
     assert ran == pytest.approx(1 - 0.9**5, abs=0.03)
 
 
-def test_exactly_one_event_of_a_clock_happens_a_period() -> None:
+def test_exactly_one_event_of_a_clock_happens_per_period() -> None:
     event = {"distribution": "event", "clock": "machines"}
     scenario = plant(
         work_centers={"one": {"time": {**event, "rate": 1}}, "two": {"time": {**event, "rate": 3}}},
@@ -233,7 +233,7 @@ def test_intermittent_forecasts_follow_their_formulas(
 # --- the ledger -----------------------------------------------------------------------------------
 
 
-def test_every_term_of_the_ledger_by_hand() -> None:
+def test_every_term_of_the_ledger_equals_that_computed_by_hand() -> None:
     scenario = plant(
         items={"product": {"holding_cost": 1, "initial_stock": 3}},
         work_centers={"machine": {"time": 10}},
@@ -568,7 +568,7 @@ def test_cost_and_kpis_equal_their_brute_force_recomputation(
         )
 
 
-def test_kpis_by_hand() -> None:
+def test_kpis_equal_those_computed_by_hand() -> None:
     scenario = plant(
         items={"product": {"initial_stock": 6, "value": 10}},
         demands=customers(4, "backordered"),
@@ -669,7 +669,7 @@ def test_the_oldest_units_become_obsolete_first(issuing: str) -> None:
         assert probe.state()["product.stock"] == expected
 
 
-def test_nothing_is_undefined_where_nothing_happens() -> None:
+def test_a_plant_without_demand_has_defined_averages_and_no_fill_rate() -> None:
     probe = Probe(plant(demands={"nobody": NOBODY}, horizon={"ongoing": 2}))
     probe.step()
     probe.step()

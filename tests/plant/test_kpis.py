@@ -13,7 +13,7 @@ from tests.scenarios import NOBODY, Probe, plant
 BUYERS = {"item": "product", "quantity": 4, "unmet": "lost"}
 
 
-def test_served_within_counts_who_waited_no_longer() -> None:
+def test_served_within_n_counts_customers_who_waited_at_most_n_periods() -> None:
     scenario = plant(
         items={"product": {"initial_stock": 3}},
         sources={"supplier": {"makes": "product", "lead_time": 2}},
@@ -30,7 +30,7 @@ def test_served_within_counts_who_waited_no_longer() -> None:
     assert shares[0] == found["fill_rate"][0]
 
 
-def test_waits_that_the_plant_does_not_tell_apart_are_refused() -> None:
+def test_waits_longer_than_the_plant_counts_are_refused() -> None:
     assert LONGEST_WAIT == WAITS - 2  # the last cell holds what waited as long or longer
     with pytest.raises(ScenarioError, match=r"within\.0: is 11; expected at most 10"):
         plant(within=[11])
@@ -87,7 +87,7 @@ def test_a_scenario_names_kpis_in_its_own_words() -> None:
     assert found.keys() == {*KPIS, "within_1"}
 
 
-def test_a_word_for_a_kpi_that_does_not_exist_is_told_before_anything_runs() -> None:
+def test_a_word_for_an_unknown_kpi_is_refused_before_anything_runs() -> None:
     scenario = plant(words={"wast": "gone stale"})
     with pytest.raises(ScenarioError, match=r"words: there is no KPI 'wast'; expected one of"):
         Probe(scenario)

@@ -11,7 +11,7 @@ from scipy import stats
 from jitgym.envs import ActionEncoding, Engine
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
-from tests.scenarios import Probe, plant
+from tests.scenarios import MADE_OF_MATERIAL, Probe, plant
 
 PLANTS = 400
 ORDERS = 80  # orders of each plant, so far apart that no two of them share a draw
@@ -63,7 +63,7 @@ class Orders:
 
 
 @pytest.mark.parametrize(("lead_time", "crossover"), CASES)
-def test_the_realised_marginal_distribution_is_the_stated_one(
+def test_simulated_lead_times_have_the_stated_distribution(
     lead_time: dict[str, Any], crossover: bool
 ) -> None:
     scenario = supplier(lead_time, crossover)
@@ -117,7 +117,7 @@ def test_with_crossover_orders_arrive_independently_of_each_other() -> None:
         assert p > LEVEL / 3
 
 
-def test_crossover_changes_nothing_where_the_lead_time_is_fixed() -> None:
+def test_crossover_does_not_matter_if_the_lead_time_is_fixed() -> None:
     one, other = (Probe(supplier(3, crossover)) for crossover in (False, True))
     for t in range(12):
         assert one.step(supplier=t % 5) == other.step(supplier=t % 5)
@@ -135,13 +135,9 @@ def test_an_order_never_arrives_twice_and_always_arrives() -> None:
         assert probe["supplier.in_process"] == 0
 
 
-def test_lead_time_zero_serves_this_periods_demand_but_is_no_material_in_it() -> None:
+def test_an_order_with_lead_time_zero_serves_demand_but_is_not_yet_material() -> None:
     scenario = plant(
-        items={"material": {}, "product": {}},
-        sources={
-            "supplier": {"makes": "material"},
-            "making": {"makes": "product", "consumes": {"material": 1}},
-        },
+        **MADE_OF_MATERIAL,
         demands={
             "customers": {"item": "product", "quantity": 1, "unmet": "lost"},
             "others": {"item": "material", "quantity": 1, "unmet": "lost"},

@@ -20,11 +20,11 @@ from jitgym.scenario import Scenario
 from jitgym.scenario.model import LONGEST_WAIT
 from tests.scenarios import plant, scenarios
 
-ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost", "saturated")
+ABOUT = ("scenario", "policy", "split", "seed", "episode", "cost")
 """What else a row says."""
 
 
-def test_no_term_is_named_as_a_kpi_or_as_another_column() -> None:
+def test_no_term_has_the_name_of_a_kpi_or_of_another_column() -> None:
     scenario = plant(within=list(range(LONGEST_WAIT + 1)))
     assert len(kpis_of(scenario)) == len(KPIS) + LONGEST_WAIT + 1
     names = Counter([*TERMS, *kpis_of(scenario), *ABOUT])

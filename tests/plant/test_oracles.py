@@ -199,7 +199,7 @@ def bernoulli_line_throughput(p1: float, p2: float, places: int) -> float:
     ("p1", "p2", "places", "printed"),
     [(0.9, 0.9, 1, 0.81818182), (0.9, 0.8, 2, 0.77870216), (0.7, 0.7, 10, 0.67961165)],
 )
-def test_the_bernoulli_line_has_its_throughput(
+def test_the_bernoulli_line_has_the_throughput_of_the_formula(
     p1: float, p2: float, places: int, printed: float
 ) -> None:
     """Our period is the same cycle, starting in its middle: machine 1 fills, then 2 takes."""
@@ -255,7 +255,7 @@ class Units:
         return [period - entered for entered in inside]
 
 
-def test_littles_law_holds_on_the_kanban_line() -> None:
+def test_the_law_of_little_holds_on_the_kanban_line() -> None:
     """WIP = throughput x flow time (Little 1961), with flow times of units followed one by one."""
     probe = Probe(load("kanban-line"), seed=11)
     units, lying, periods = Units(probe), 0.0, 4000

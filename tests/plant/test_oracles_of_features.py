@@ -11,10 +11,8 @@ half a unit more of stock per period.
 
 from __future__ import annotations
 
-import csv
 import math
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,15 +28,10 @@ from jitgym.evaluate.statistics import familywise, interval
 from jitgym.plant import episode_keys, lay_out
 from jitgym.scenario import Scenario
 from tests.scenarios import plant
+from tests.tables import published
 
 FIGURES = 16  # simulated means in this file, at most
 LEVEL = familywise(0.999, FIGURES)
-PUBLISHED = Path(__file__).parents[1] / "published"
-
-
-def published(file: str) -> list[dict[str, str]]:
-    with (PUBLISHED / file).open(encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def costs(scenario: Scenario, rule: Rule, episodes: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 
 from jitgym.catalog import load
 from jitgym.scenario import Scenario
-from tests.scenarios import NOBODY, Probe, plant
+from tests.scenarios import MADE_OF_MATERIAL, NOBODY, Probe, plant
 
 
 def bought(**source: Any) -> Scenario:
@@ -75,7 +75,7 @@ def grants(flows: dict[str, float], *names: str) -> list[float]:
         ({"minimum_order": 5, "lot_size": 4}, 8, 8),
     ],
 )
-def test_an_order_is_clipped_to_its_maximum_in_whole_lots_and_nothing_below_its_minimum(
+def test_an_order_is_granted_in_whole_lots_between_its_minimum_and_its_maximum(
     source: dict[str, Any], asked: float, granted: float
 ) -> None:
     probe = Probe(bought(**source))
@@ -95,7 +95,7 @@ def test_storage_is_filled_net_of_the_pipeline_and_the_first_source_has_the_room
     assert grants(probe.step(near=10, far=10), "near", "far") == [0, 0]  # 15 in stock, 5 on the way
 
 
-def test_stock_that_began_above_its_storage_only_bars_new_orders() -> None:
+def test_stock_that_began_above_its_storage_only_blocks_new_orders() -> None:
     probe = Probe(plant(items={"product": {"storage": 4, "initial_stock": 9}}))
     assert probe.step(supplier=1)["supplier.granted"] == 0
     assert probe["product.stock"] == 9
@@ -142,13 +142,13 @@ def test_the_scarcest_of_several_materials_decides() -> None:
     assert (flows["bolt.consumed"], flows["plate.consumed"]) == (6, 3)
 
 
-def test_a_share_below_the_minimum_order_is_nothing_and_goes_to_the_others() -> None:
+def test_a_share_below_the_minimum_order_goes_to_the_other_sources() -> None:
     # The shares are 5 each, but the first source must not get less than 6.
     probe = Probe(shared_material(10, bulk={"minimum_order": 6}, single={}))
     assert grants(probe.step(bulk=10, single=10), "bulk", "single") == [0, 10]
 
 
-def test_what_one_machine_cannot_use_another_may() -> None:
+def test_material_that_one_machine_cannot_use_goes_to_another() -> None:
     # Both ask for all 10; the slow machine makes 2 of its 5, and the other gets the rest.
     scenario = plant(
         items={"material": {"initial_stock": 10}, "one": {}, "other": {}},
@@ -173,14 +173,7 @@ def test_what_one_machine_cannot_use_another_may() -> None:
 
 
 def test_no_material_that_arrives_in_this_period_can_be_used_in_it() -> None:
-    scenario = plant(
-        items={"material": {}, "product": {}},
-        sources={
-            "supplier": {"makes": "material"},
-            "making": {"makes": "product", "consumes": {"material": 1}},
-        },
-    )
-    probe = Probe(scenario)
+    probe = Probe(plant(**MADE_OF_MATERIAL))
     assert grants(probe.step(supplier=5, making=5), "supplier", "making") == [5, 0]
     assert grants(probe.step(making=5), "making") == [5]
 
@@ -272,7 +265,7 @@ def test_a_setup_longer_than_a_period_is_finished_in_the_next_ones() -> None:
     assert all(f["machine.used"] == 10 for f in flows)
 
 
-def test_a_minimum_order_longer_than_a_period_is_made_at_once_when_it_is_done() -> None:
+def test_a_minimum_order_longer_than_a_period_is_granted_when_it_is_finished() -> None:
     probe = Probe(workshop(4, a={"minimum_order": 6}))
     assert [probe.step(a=6)["a.granted"] for _ in range(3)] == [0, 6, 0]
     probe = Probe(workshop(4, a={"minimum_order": 6}))
@@ -309,7 +302,7 @@ def test_a_source_that_takes_no_time_runs_in_both_passes_when_the_time_is_out() 
     assert grants(Probe(scenario).step(saw=5, stamp=5), "saw", "stamp") == [1, 4]
 
 
-def test_failure_by_unit_spares_a_machine_that_stands_still() -> None:
+def test_a_machine_that_fails_by_unit_does_not_fail_while_it_is_idle() -> None:
     scenario = workshop(5, breakdown={"fails": 1, "repaired": 0, "per": "unit"}, a={})
     probe = Probe(scenario)
     for _ in range(20):
@@ -347,7 +340,7 @@ def test_priorities_come_before_the_present_setup_and_the_larger_ask() -> None:
     assert grants(flows, "a", "b") == [1, 8]  # 1 hour, 1 more of b's setup, 8 of b
 
 
-def test_equal_priorities_change_nothing() -> None:
+def test_equal_priorities_do_not_change_the_sequence() -> None:
     one, other = (Probe(workshop(7, a={"setup_time": 1}, b={"setup_time": 2})) for _ in range(2))
     for t in range(20):
         asked = {"a": t % 5, "b": (3 * t) % 7}

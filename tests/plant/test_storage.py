@@ -70,7 +70,7 @@ def test_the_room_counts_the_backlog_of_all_demands_and_what_waits_to_ship() -> 
     assert (third["near.granted"], third["far.granted"]) == (11, 0)  # new waiting customers
 
 
-def test_at_lead_time_zero_what_is_ordered_for_who_waits_is_never_on_the_shelf() -> None:
+def test_units_for_waiting_customers_with_lead_time_zero_need_no_storage() -> None:
     scenario = plant(items={"product": {"storage": 3}}, demands={"customers": customers(4)})
     probe = Probe(scenario)
     probe.step(supplier=0)
@@ -79,7 +79,7 @@ def test_at_lead_time_zero_what_is_ordered_for_who_waits_is_never_on_the_shelf()
     assert (flows["product.on_hand"], probe["customers.backlog"]) == (0, 1)
 
 
-def test_a_material_is_stored_and_what_is_made_of_it_needs_no_room_for_who_waits() -> None:
+def test_a_material_needs_storage_but_products_for_waiting_customers_do_not() -> None:
     scenario = plant(
         items={"part": {"storage": 2}, "product": {"storage": 1}},
         sources={
@@ -123,7 +123,7 @@ def test_a_storage_below_a_lot_or_a_minimum_order_is_refused(
 @pytest.mark.parametrize(
     ("storage", "source"), [(0.9, {"lot_size": 0.3, "minimum_order": 0.9}), (12, {"lot_size": 4})]
 )
-def test_a_storage_of_just_a_minimum_order_is_enough(
+def test_a_storage_of_exactly_one_minimum_order_is_enough(
     storage: float, source: dict[str, Any]
 ) -> None:
     scenario = plant(

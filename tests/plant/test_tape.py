@@ -45,7 +45,7 @@ def p_value_of_uniform(cells: np.ndarray, count: int) -> float:
     return float(stats.chisquare(np.bincount(cells.ravel(), minlength=count)).pvalue)
 
 
-def test_a_draw_is_the_published_splitmix64() -> None:
+def test_a_draw_equals_the_published_splitmix64() -> None:
     # The first outputs of splitmix64 for the state 1234567, the usual check of independent
     # implementations (https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64).
     printed = [
@@ -118,7 +118,7 @@ def test_every_episode_of_every_seed_and_split_has_a_key_of_its_own() -> None:
     assert np.unique(keys).size == keys.size
 
 
-def test_neighboring_keys_share_no_stretch_of_the_cycle() -> None:
+def test_neighboring_keys_share_no_part_of_the_cycle() -> None:
     # Sequences of 1,000 periods from these starts would overlap if their counters met.
     seed, episode = np.divmod(np.arange(400), 20)
     golden = np.uint64(0x9E3779B97F4A7C15)
@@ -178,7 +178,7 @@ LINE = {
 }
 
 
-def test_adding_an_item_leaves_the_draws_of_all_others_alone() -> None:
+def test_adding_an_item_does_not_change_the_draws_of_the_others() -> None:
     random = {"distribution": "poisson", "mean": 3}
     more = {
         "items": {"paint": {}, **LINE["items"]},

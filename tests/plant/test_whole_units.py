@@ -40,7 +40,7 @@ def asked_by(layout: Layout, level: float) -> float:
 
 @pytest.mark.parametrize("lot", LOTS)
 @pytest.mark.parametrize("lots", [1, 3, 7, 49])
-def test_what_is_just_so_many_lots_can_be_ordered(lot: float, lots: int) -> None:
+def test_an_order_of_whole_lots_up_to_rounding_is_granted(lot: float, lots: int) -> None:
     size = round(lot * lots, 10)
     scenario = bought(lot_size=lot, minimum_order=size, maximum_order=size)
     assert Probe(scenario).step(supplier=size)["supplier.granted"] == pytest.approx(size)
@@ -58,7 +58,7 @@ def test_what_is_just_so_many_lots_can_be_ordered(lot: float, lots: int) -> None
 
 
 @pytest.mark.parametrize("lot", LOTS)
-def test_a_material_for_just_so_many_lots_is_enough(lot: float) -> None:
+def test_material_for_whole_lots_up_to_rounding_is_enough(lot: float) -> None:
     for lots in (1, 3, 7, 49):
         scenario = plant(
             items={"part": {"initial_stock": round(0.3 * lot * lots, 10)}, "product": {}},
@@ -73,7 +73,7 @@ def test_a_material_for_just_so_many_lots_is_enough(lot: float) -> None:
 
 
 @given(st.sampled_from(LOTS), st.integers(0, 10**12))
-def test_so_many_lots_are_so_many_lots_at_any_size(lot: float, lots: int) -> None:
+def test_whole_lots_are_recognized_at_any_size(lot: float, lots: int) -> None:
     assert units.whole(lots * lot / lot) == lots
     assert units.whole((lots + 0.99) * lot / lot) == lots
     assert units.whole_up(lots * lot / lot) == lots
@@ -85,13 +85,13 @@ def test_so_many_lots_are_so_many_lots_at_any_size(lot: float, lots: int) -> Non
 # --- fractions that are rounding errors -----------------------------------------------------------
 
 
-def test_fourteen_units_but_for_the_last_bit_are_fourteen() -> None:
+def test_fourteen_units_up_to_the_last_bit_count_as_fourteen() -> None:
     for u in (0.01, 0.3, 0.77, 0.999):
         assert draws.share_of(u, 13.999999999999996, 0.5) == draws.binomial(u, 14.0, 0.5)
     assert draws.share_of(0.999999, 13.999999999999996, 1.0) <= 13.999999999999996
 
 
-def test_a_request_that_is_short_by_the_last_bit_is_served_in_full() -> None:
+def test_a_request_that_lacks_only_the_last_bit_is_served_in_full() -> None:
     """.3 - .1 - .1 leaves .09999999999999998 of .1."""
     demand = {"item": "product", "quantity": 0.1, "unmet": "backordered"}
     probe = Probe(plant(items={"product": {"initial_stock": 0.3}}, demands={"customers": demand}))
@@ -103,27 +103,27 @@ def test_a_request_that_is_short_by_the_last_bit_is_served_in_full() -> None:
     assert probe.step()["customers.in_full"] == 0
 
 
-def test_dust_on_the_shelf_is_no_stock() -> None:
+def test_a_remainder_from_rounding_does_not_count_as_stock() -> None:
     demand = {"item": "product", "quantity": 0.1, "unmet": "lost"}
     probe = Probe(plant(items={"product": {"initial_stock": 0.8}}, demands={"customers": demand}))
     ready = [probe.step()["customers.ready"] for _ in range(8)]
     assert ready == [1] * 7 + [0]
 
 
-def test_a_partial_delivery_of_whole_units_is_not_rounded_down_to_one_less() -> None:
+def test_a_partial_delivery_of_whole_units_loses_no_unit_to_rounding() -> None:
     scenario = bought(partial={"share": 0.1, "rest": "later"})
     assert Probe(scenario).step(supplier=30)["supplier.shipped"] == 3
     assert Probe(scenario).step(supplier=70)["supplier.shipped"] == 7
 
 
 @pytest.mark.parametrize("lot", LOTS)
-def test_rules_ask_for_the_lots_that_close_the_gap(lot: float) -> None:
+def test_rules_ask_for_as_many_lots_as_close_the_gap(lot: float) -> None:
     layout = lay_out(bought(lot_size=lot))
     for lots in (1, 3, 7, 49):
         assert asked_by(layout, level=round(lots * lot, 10)) == pytest.approx(lots * lot)
 
 
-def test_no_other_tolerance_for_whole_units_is_written_anywhere() -> None:
+def test_the_tolerance_for_whole_units_is_written_in_one_place() -> None:
     """Rounding to whole units, lots and periods goes through jitgym/units.py."""
     own = re.compile(r"(floor|ceil)\([^\n]*[-+] ?(1e-\d+|ROUNDING)")
     folders = [Path(jitgym.__file__).parent, Path(agents.__file__).parent]
@@ -148,12 +148,12 @@ def test_without_a_maximum_all_that_is_asked_is_granted(asked: float) -> None:
 
 
 @pytest.mark.parametrize("storage", [1e9, 2e9, 1e12])
-def test_a_large_storage_is_a_limit_too(storage: float) -> None:
+def test_a_very_large_storage_still_limits_orders(storage: float) -> None:
     probe = Probe(bought({"storage": storage}))
     assert probe.step(supplier=5e12)["supplier.granted"] == storage
 
 
-def test_a_large_maximum_and_a_large_truck_are_limits_too() -> None:
+def test_a_very_large_maximum_and_truck_still_limit_orders() -> None:
     scenario = plant(
         sources={"supplier": {"makes": "product", "maximum_order": 2e9, "carrier": "ship"}},
         carriers={"ship": {"cost": 1, "capacity": 1.5e9}},
@@ -164,5 +164,5 @@ def test_a_large_maximum_and_a_large_truck_are_limits_too() -> None:
 
 
 @pytest.mark.parametrize("level", [1e9, 3e9])
-def test_a_large_level_is_a_level(level: float) -> None:
+def test_a_very_large_level_is_reached(level: float) -> None:
     assert asked_by(lay_out(bought()), level) == level

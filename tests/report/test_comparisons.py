@@ -68,7 +68,7 @@ def printed(table, notes=(), scenario=PLANT):
     return file.getvalue()
 
 
-def test_the_cheapest_stands_first(table):
+def test_the_policy_with_the_lowest_cost_is_the_first_row(table):
     means = [row.cost.mean for row in table]
     assert means == sorted(means)
     assert table[0].policy == "ppo"
@@ -107,7 +107,7 @@ def test_without_a_tuned_classic_there_is_no_difference(rows):
     assert all(row.difference is None for row in comparison(rows, [], None, PLANT))
 
 
-def test_cost_and_gap_are_of_the_rows(rows, table):
+def test_cost_and_gap_are_computed_from_the_rows(rows, table):
     costs = rows[rows.policy == "ppo"].cost
     assert table[0].cost == interval(costs)
     assert table[0].gap == pytest.approx(costs.mean() / 4.7 - 1)
@@ -118,7 +118,7 @@ def test_without_an_optimum_there_is_no_gap(rows):
     assert all(row.gap is None for row in comparison(rows, TUNED, None, PLANT))
 
 
-def test_a_gap_to_a_profit_is_positive_too(rows):
+def test_a_gap_to_a_profit_is_also_positive(rows):
     profit = rows.assign(cost=rows.cost - 100)
     assert all(row.gap > 0 for row in comparison(profit, TUNED, -96.0, PLANT))
 
@@ -156,7 +156,7 @@ def test_unfair_tables_are_refused(rows, change, message):
         comparison(change(rows), TUNED, None, PLANT)
 
 
-def test_json_holds_every_figure_and_null_for_what_is_undefined(rows):
+def test_json_holds_every_figure_and_null_for_undefined_ones(rows):
     table = comparison(rows, TUNED, None, PLANT)
     found = json.loads(json.dumps(as_json(table), allow_nan=False))["policies"]
     assert [entry["policy"] for entry in found] == [row.policy for row in table]
@@ -185,13 +185,13 @@ def test_a_pipe_gets_plain_whole_lines_of_at_most_100_columns(table, monkeypatch
     assert "the supplier's chance only" in text
 
 
-def test_text_says_na_for_what_is_undefined(table):
+def test_the_text_says_na_for_undefined_figures(table):
     line = next(line for line in printed(table).splitlines() if "constant order" in line)
     assert line.split()[-4:-2] == ["4.50", "n/a"]  # inventory, turns, and the gap in two words
     assert "nan" not in printed(table)
 
 
-def test_figures_have_the_digits_that_their_intervals_bear(rows):
+def test_figures_have_as_many_digits_as_their_intervals_allow(rows):
     lines = printed(comparison(rows, TUNED, 4.7, PLANT)).splitlines()
     ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
     cost = interval(rows[rows.policy == "ppo"].cost)
@@ -199,7 +199,7 @@ def test_figures_have_the_digits_that_their_intervals_bear(rows):
     assert "-0.1990 ± 0.0063" in ppo
 
 
-def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
+def test_a_policy_that_fails_does_not_reduce_the_digits_of_the_others(rows):
     is_constant = rows.policy == "constant order (textbook)"
     failing = rows.assign(cost=rows.cost.where(~is_constant, rows.cost * 1e5))
     lines = printed(comparison(failing, TUNED, None, PLANT)).splitlines()
@@ -210,7 +210,7 @@ def test_a_policy_that_fails_leaves_the_others_their_digits(rows):
     assert "." not in constant.split("±")[0]
 
 
-def test_wide_figures_stay_whole(rows):
+def test_wide_figures_are_not_cut_off(rows):
     dear = rows.assign(cost=rows.cost * 1e5, average_inventory=123456.0)
     text = printed(comparison(dear, TUNED, None, PLANT))
     assert max(map(len, text.splitlines())) <= 100

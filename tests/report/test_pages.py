@@ -36,7 +36,7 @@ def test_a_page_names_every_part_and_every_entry(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", catalog.names())
-def test_the_page_in_docs_is_what_the_scenario_says_today(name: str) -> None:
+def test_the_page_in_docs_is_up_to_date_with_its_scenario(name: str) -> None:
     """If this fails, run `python scripts/document.py`."""
     written = (DOCS / "scenarios" / f"{name}.md").read_text(encoding="utf-8")
     assert written == pages.page(load(name), f"{name}.svg", pages.results(name, DOCS))
@@ -135,7 +135,7 @@ def assert_every_part_is_shown(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("name", PLANTS)
-def test_a_drawing_shows_every_part_and_every_arrow_joins_what_the_scenario_joins(
+def test_a_drawing_shows_every_part_and_every_arrow_of_the_scenario(
     name: str,
 ) -> None:
     scenario = PLANTS[name]

@@ -24,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from jitgym.control.costs import critical_ratio
+from jitgym.control.costs import NEARLY_ALL, critical_ratio
 from jitgym.distributions import LifeCycle
 from jitgym.scenario import Demand, Scenario
 from jitgym.units import whole
@@ -134,8 +134,8 @@ def textbook_factor(scenario: Scenario) -> float:
     for demand in scenario.demands.values():
         cost = max(scenario.sources[s].unit_cost for s in scenario.sources_of(demand.item))
         over = cost - scenario.items[demand.item].salvage_value
-        ratios.append(critical_ratio(demand.price + demand.shortage_cost - cost, max(over, 1e-9)))
-    return round(float(ndtri(np.clip(np.mean(ratios), 0.01, 0.99))), 2)
+        ratios.append(critical_ratio(demand.price + demand.shortage_cost - cost, over))
+    return round(float(ndtri(np.clip(np.mean(ratios), 0.01, NEARLY_ALL))), 2)
 
 
 def _review(demand: Demand) -> int:

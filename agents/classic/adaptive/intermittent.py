@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jitgym.control.masses import mass_of
-from jitgym.scenario import Scenario
+from jitgym.control.masses import mass, mass_of
+from jitgym.scenario import Demand, Scenario
 
 from ..base.acting import acting
 from ..base.declaration import Array, Classic
@@ -96,10 +96,22 @@ def why_not(scenario: Scenario) -> str:
         return reason
     if all(mass_of(demand)[0] < SELDOM for demand in scenario.demands.values()):
         return "demand occurs in nearly every period, so use smoothed"
+    if not any(_is_random(demand) for demand in scenario.demands.values()):
+        return "the periods without demand are those of its pattern; here none come by chance"
     return ""
 
 
+def _is_random(demand: Demand) -> bool:
+    """Whether chance decides if there is demand in a period, and not only a known pattern."""
+    return any(SELDOM <= mass(phase)[0] < 1.0 for phase in demand.phases)
+
+
 CROSTON, TSB = (
-    Classic(name, why_not, smoothed.parameters, acting(OrderUpToIntermittent, revise=revise))
+    Classic(
+        name,
+        why_not,
+        smoothed.parameters,
+        acting(OrderUpToIntermittent, revise=revise),
+    )
     for name, revise in (("croston", revise_croston), ("tsb", revise_tsb))
 )

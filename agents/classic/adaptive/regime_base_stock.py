@@ -22,7 +22,7 @@ down are 0. Levels are in units.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,14 +48,13 @@ def states(scenario: Scenario) -> Iterator[tuple[str, str, list[str]]]:
             yield name, REGIME, [source for source, stage in at.items() if name in stage.units]
     for name, center in scenario.work_centers.items():
         if center.breakdown is not None:
-            crew = [source for source, about in scenario.sources.items() if about.at == name]
-            yield name, UP, _near(scenario, crew)
+            yield name, UP, _near(scenario, scenario.crew_of(name))
     for name, source in scenario.sources.items():
         if source.disruption is not None:
-            yield name, UP, _near(scenario, [name])
+            yield name, UP, _near(scenario, (name,))
 
 
-def _near(scenario: Scenario, sources: list[str]) -> list[str]:
+def _near(scenario: Scenario, sources: Sequence[str]) -> list[str]:
     """All sources of the items that these make, of their materials, and of what is made of them."""
     items = {scenario.sources[name].makes for name in sources}
     materials = {item for name in sources for item in scenario.sources[name].consumes}
@@ -124,7 +123,7 @@ def rule(layout: Layout, values: Values) -> Rule:
 
 def shifted(layout: Layout, rule: Rule, cell: str, kind: str, shifts: Array) -> Rule:
     """Return a rule whose levels move by these shifts in the second regime or while down."""
-    column = next(part.start for part in layout.state if part.name == cell)
+    column = layout.named[cell].start
     asks, cells, weights = rule.asks.copy(), list(rule.cells), list(rule.weights[0])
     numbers = rule.numbers.copy()
     for k in range(len(asks)):

@@ -27,14 +27,13 @@ import numpy as np
 
 from jitgym.control.masses import mean_of
 from jitgym.control.sizing import Stage, stages
-from jitgym.plant.records import NONE
 from jitgym.scenario import Scenario
 from jitgym.units import at_least
 
 from ..base.acting import Acting, acting, in_scenario_order
 from ..base.common import level_parameter, lots_of
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import Forecasts
+from ..base.forecasting import Forecasts, periods_passed
 
 
 def mean_ahead(means: Sequence[float], periods: float) -> list[float]:
@@ -63,11 +62,9 @@ class SeasonalBaseStock(Acting):
     def levels(self, state: Array) -> Array:
         """Return the echelon levels of this period, (batch, sources)."""
         safety = in_scenario_order(self.layout, self.values["safety"], self._moved)
-        clock = self.layout.plant.clock
-        now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
-        mean = self._means[now % len(self._means)]
+        mean = self._means[periods_passed(self.layout, state) % len(self._means)]
         deviation = self._deviations * np.sqrt(mean / np.maximum(self._means.mean(axis=0), 1e-9))
-        levels = mean + safety * deviation + self._least
+        levels = mean + safety * deviation + self._peaks + self._least
         local = self.values.get("levels", np.zeros((1, 0)))
         stay = in_scenario_order(self.layout, local, self._made) @ self.plan.to_echelon
         return np.where(self._is_made, stay, levels)
@@ -92,6 +89,11 @@ class SeasonalBaseStock(Acting):
     @cached_property
     def _deviations(self) -> Array:
         return np.array([stage.uncertainty for stage in self.plan.stages])
+
+    @cached_property
+    def _peaks(self) -> Array:
+        """Units that must be ordered ahead of known peaks above the capacity, (sources,)."""
+        return np.array([stage.peak_wait for stage in self.plan.stages])
 
     @cached_property
     def _means(self) -> Array:

@@ -30,8 +30,9 @@ from functools import cached_property
 import numpy as np
 
 from jitgym.control import echelon_matrix
+from jitgym.control.cycles import forecast_at
 from jitgym.control.masses import deviation_of, mean_of
-from jitgym.control.sizing import Stage, base_stock_levels, echelon_level, stages
+from jitgym.control.sizing import Stage, echelon_level, local_levels, stages
 from jitgym.scenario import Scenario, Smoothing
 
 from ..base.acting import Acting, acting, in_scenario_order
@@ -67,14 +68,8 @@ class OrderUpToForecast(Acting):
     def up_to_forecast(self, state: Array, forecasts: Array) -> Array:
         """Return the asks with these forecasts of demand per period, (batch, demands)."""
         safety = in_scenario_order(self.layout, self.values["safety"])
-        levels = order_up_to(forecasts @ self._units, self._periods, safety, self._deviations)
+        levels = order_up_to(forecasts @ self.plan.units, self._periods, safety, self._deviations)
         return self.plan.up_to(state, levels + self._below)
-
-    @cached_property
-    def _units(self) -> Array:
-        """Units of each source's item per unit of each demand, (demands, sources)."""
-        demands = self.layout.scenario.demands
-        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
     @cached_property
     def _periods(self) -> Array:
@@ -84,7 +79,8 @@ class OrderUpToForecast(Acting):
     @cached_property
     def _below(self) -> Array:
         """How far below the level lots and minimum orders leave the position, (sources,), units."""
-        return np.array([_below(stage) for stage in self.plan.stages])
+        weight = float(self.values["weight"].flat[0])
+        return np.array([_below(stage, weight) for stage in self.plan.stages])
 
     @cached_property
     def _deviations(self) -> Array:
@@ -96,10 +92,28 @@ def _periods(stage: Stage) -> float:
     return mean_of(stage.lead_time_demand) / stage.requirement if stage.requirement else 0.0
 
 
-def _below(stage: Stage) -> float:
+def _below(stage: Stage, weight: float) -> float:
     if deviation_of(stage.lead_time_demand) < 1e-9:  # a safety factor has no effect then
-        return echelon_level(stage) - mean_of(stage.lead_time_demand)
+        return _level(stage, weight) - mean_of(stage.lead_time_demand)
     return mean_of(stage.below)
+
+
+def _level(stage: Stage, weight: float) -> float:
+    """Return the newsvendor's echelon level, at the mean forecast.
+
+    In a known cycle the forecast lags behind demand: the level follows it by T (F - mean), so that
+    this much must be covered less. Then it is the level of the difference over all phases.
+    """
+    if len(stage.cycle) == 1:
+        return echelon_level(stage)
+    means = np.array([mean_of(phase) for phase in stage.cycle])
+    moved = _periods(stage) * (forecast_at(means, weight) - means.mean())
+    needed = stage.must_cover_by_phase / len(means)
+    units = (np.arange(needed.shape[1]) - moved[:, np.newaxis]).ravel()
+    order = np.argsort(units)
+    covered = np.minimum(np.cumsum(needed.ravel()[order]), 1.0)
+    found = [units[order][np.argmax(covered >= ratio - 1e-9)] for ratio in stage.ratios]
+    return max(float(np.mean(found)), stage.smallest_order)
 
 
 def why_not(scenario: Scenario) -> str:
@@ -118,8 +132,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         for demand in scenario.demands.values()
         if isinstance(demand.forecast, Smoothing)
     ]
-    return weight_parameter(own[0] if own else WEIGHT), safety_parameter(
-        _safety_factors(scenario, at), of=at, low=-3.0
+    weight = own[0] if own else WEIGHT
+    return weight_parameter(weight), safety_parameter(
+        _safety_factors(scenario, at, weight), of=at, low=-3.0
     )
 
 
@@ -142,10 +157,11 @@ def safety_parameter(factors: Array, of: Iterable[str], low: float) -> Parameter
     )
 
 
-def _safety_factors(scenario: Scenario, at: dict[str, Stage]) -> Array:
+def _safety_factors(scenario: Scenario, at: dict[str, Stage], weight: float) -> Array:
     """Return z of each source: how many standard deviations the base-stock level is above T F."""
     names = list(scenario.sources)
-    local = base_stock_levels(scenario)  # even above the storage limit, which the plant enforces
+    # The levels may be above the storage limit, which the plant enforces.
+    local = local_levels(scenario, {name: _level(stage, weight) for name, stage in at.items()})
     levels = echelon_matrix(scenario) @ [local[name] for name in names]
     return np.array([_factor(stage, levels[names.index(name)]) for name, stage in at.items()])
 
@@ -156,7 +172,7 @@ def _factor(stage: Stage, level: float) -> float:
     if deviation < 1e-9:
         return 0.0
     # Rounded up: a level just below a whole unit would order one unit less.
-    return math.ceil(1e4 * (level - mean_of(covered) - _below(stage)) / deviation) / 1e4
+    return math.ceil(1e4 * (level - mean_of(covered) - mean_of(stage.below)) / deviation) / 1e4
 
 
 SMOOTHED = Classic("smoothed", why_not, parameters, acting(OrderUpToForecast))

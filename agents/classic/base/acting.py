@@ -90,6 +90,12 @@ class Positions:
         return np.array([source.lot_size for source in self.layout.scenario.sources.values()])
 
     @cached_property
+    def units(self) -> Array:
+        """Units of each source's item per unit of each demand, (demands, sources)."""
+        demands = self.layout.scenario.demands
+        return np.array([[stage.units.get(d, 0.0) for stage in self.stages] for d in demands])
+
+    @cached_property
     def matrix(self) -> Array:
         """The weight of each state cell in the echelon position of each source, (cells, sources).
 
@@ -141,18 +147,21 @@ class Positions:
 
     def cell(self, name: str) -> int:
         """Return the first state cell with this name."""
-        return next(part.start for part in self.layout.state if part.name == name)
+        return self.layout.named[name].start
 
     def total(self, state: Array, name: str) -> Array:
         """Return the sum of the cells with this name, (batch,); 0 if there are none."""
-        for part in self.layout.state:
-            if part.name == name:
-                return np.asarray(state[:, part.start : part.stop].sum(axis=1))
-        return np.zeros(state.shape[0])
+        if (part := self.layout.named.get(name)) is None:
+            return np.zeros(state.shape[0])
+        return np.asarray(state[:, part.start : part.stop].sum(axis=1))
 
     def up_to(self, state: Array, levels: Array) -> Array:
         """Return orders in whole lots up to these echelon levels, (batch, sources)."""
         return self.closing(state, levels - state @ self.matrix)
+
+    def up_to_local(self, state: Array, levels: Array, names: Sequence[str] | None = None) -> Array:
+        """Return orders up to local levels, which are listed as in `in_scenario_order`."""
+        return self.up_to(state, in_scenario_order(self.layout, levels, names) @ self.to_echelon)
 
     def closing(self, state: Array, gaps: Array) -> Array:
         """Return orders in whole lots that close these gaps, (batch, sources).
@@ -212,15 +221,34 @@ def shared(scenario: Scenario) -> list[str]:
         for source in scenario.sources.values()
         if source.at and (source.setup_time or source.setup_cost)
     }
-    crews = {
-        center: [name for name, source in scenario.sources.items() if source.at == center]
-        for center in takes
-    }
     return [
         name
         for name in from_supplier_to_customer(scenario)
-        if (center := scenario.sources[name].at) in crews and len(crews[center]) > 1
+        if (center := scenario.sources[name].at) in takes and len(scenario.crew_of(center)) > 1
     ]
+
+
+def add_due(
+    layout: Layout,
+    state: Array,
+    source: str,
+    due: Array,
+    lead_time: int,
+    *,
+    soonest: int = 0,
+    share: float = 1.0,
+) -> None:
+    """Add to `due`, (batch, periods ahead), what a source still owes, in the periods it is due.
+
+    An order is due `lead_time` periods after it was placed, but not before `soonest`; what has not
+    shipped ships now. What is due after the last period counts in it. `share` is the share of good
+    units.
+    """
+    last, part = due.shape[1] - 1, layout.named[f"{source}.in_process"]
+    for age in range(1, part.size):
+        due[:, min(max(lead_time - age, soonest), last)] += share * state[:, part.start + age]
+    if unshipped := layout.named.get(f"{source}.unshipped"):
+        due[:, min(lead_time, last)] += share * state[:, unshipped.start]
 
 
 def remembered(

@@ -10,6 +10,7 @@ from jitgym.control import echelon_matrix
 from jitgym.control.sizing import (
     Stage,
     base_stock_levels,
+    echelon_level,
     from_supplier_to_customer,
     outside_suppliers,
     stages,
@@ -18,6 +19,14 @@ from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 
 from .declaration import Array, Parameter, Values, parameter
+
+
+def newsvendor_cost(stage: Stage) -> float:
+    """Return the holding and shortage cost per period of the base-stock level."""
+    covered, level = stage.must_cover, echelon_level(stage)
+    over = level - np.arange(covered.size)
+    costs = stage.holding * np.maximum(over, 0.0) + stage.shortage * np.maximum(-over, 0.0)
+    return float(costs @ covered)
 
 
 def level_parameter(

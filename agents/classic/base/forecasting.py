@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from jitgym.distributions import LifeCycle
 from jitgym.plant import Layout
 from jitgym.plant.records import NONE
 from jitgym.scenario import Revealed
 
+from .acting import Acting
 from .declaration import Array
 
 LONGEST = 64  # periods ahead
@@ -106,6 +108,26 @@ class Forecasts:
         return table
 
 
+@dataclass(frozen=True, eq=False)
+class Forecasting(Acting):
+    """A policy with smoothed forecasts of every demand; its memory holds the forecasts."""
+
+    def start(self, batch: int) -> Array:
+        """Return the forecasts at the start of an episode."""
+        return self.forecasts.start(batch)
+
+    @cached_property
+    def forecasts(self) -> Forecasts:
+        """The forecasts of this plant."""
+        return Forecasts(self.layout)
+
+
+def periods_passed(layout: Layout, state: Array) -> npt.NDArray[np.int64]:
+    """Return the clock of each row, in periods; 0 if the plant has no clock."""
+    clock = layout.plant.clock
+    return state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
+
+
 @dataclass(frozen=True)
 class Life:
     """What is known about the demand of a new product."""
@@ -115,8 +137,7 @@ class Life:
 
     @cached_property
     def _cell(self) -> int:
-        name = f"{self.demand}.so_far"
-        return next(part.start for part in self.layout.state if part.name == name)
+        return self.layout.named[f"{self.demand}.so_far"].start
 
     @cached_property
     def _passed(self) -> Array:
@@ -134,8 +155,7 @@ class Life:
 
     def predicted(self, state: Array, first: float, last: Array | float) -> tuple[Array, Array]:
         """Return mean and variance of demand from `first` periods ahead until before `last`."""
-        life, clock = self._life, self.layout.plant.clock
-        now = state[:, clock].astype(np.int64) if clock != NONE else np.zeros(len(state), np.int64)
+        life, now = self._life, periods_passed(self.layout, state)
         most = self._passed.size - 1
         begin = self._passed[np.minimum(now + int(first), most)]
         until = np.minimum(now + np.asarray(last).astype(np.int64), most)

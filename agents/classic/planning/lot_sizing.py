@@ -30,9 +30,9 @@ from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
 from ..adaptive import smoothed
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import acting
 from ..base.declaration import Array, Classic, Parameter
-from ..base.forecasting import LONGEST, Forecasts
+from ..base.forecasting import LONGEST, Forecasting
 from ..reorder import eoq
 
 Method = Callable[[Array, float, float], npt.NDArray[np.intp]]
@@ -40,28 +40,23 @@ Method = Callable[[Array, float, float], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True, eq=False)
-class RollingLots(Acting):
+class RollingLots(Forecasting):
     """Lots over the forecast; the memory holds the forecasts."""
 
     method: Method = field(kw_only=True)
 
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self._forecasts.start(batch)
-
     def asks(self, state: Array, memory: Array) -> Array:
         """Update the forecasts, and return the first lots that are due, (batch, sources)."""
-        self._forecasts.revise(state, memory, self.values["weight"])
-        expected = self._forecasts.shown(state, self._forecasts.ahead(memory, self._horizon))
+        self.forecasts.revise(state, memory, self.values["weight"])
+        expected = self.forecasts.shown(state, self.forecasts.ahead(memory, self._horizon))
         local = self.values.get("levels", np.zeros((1, 0)))
-        levels = in_scenario_order(self.layout, local, self._stations)
-        asked = self.plan.up_to(state, levels @ self.plan.to_echelon)
+        asked = self.plan.up_to_local(state, local, self._stations)
         positions = state @ self.plan.matrix
         names = list(self.layout.scenario.sources)
         for column, name in enumerate(outside_suppliers(self.layout.scenario)):
             k = names.index(name)
             stage = self.plan.stages[k]
-            needs = expected @ self._units[:, k]
+            needs = expected @ self.plan.units[:, k]
             # The part of the forecast that the position does not cover, by the period it is due.
             short = np.cumsum(needs, axis=1) - positions[:, k, np.newaxis]
             short += (self.values["safety"][:, column] * self._deviations[k])[:, np.newaxis]
@@ -82,19 +77,9 @@ class RollingLots(Acting):
         return lots
 
     @cached_property
-    def _forecasts(self) -> Forecasts:
-        return Forecasts(self.layout)
-
-    @cached_property
     def _stations(self) -> list[str]:
         scenario = self.layout.scenario
         return [name for name in stages(scenario) if name not in outside_suppliers(scenario)]
-
-    @cached_property
-    def _units(self) -> Array:
-        """Units of each source's item per unit of each demand, (demands, sources)."""
-        demands = self.layout.scenario.demands
-        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
     @cached_property
     def _deviations(self) -> Array:
@@ -118,7 +103,12 @@ def horizon(stage: Stage) -> int:
 def lead_time(stage: Stage) -> int:
     """Return how many whole periods pass before those that an order placed now can serve."""
     usual = mean_of(stage.demand)
-    return max(round(mean_of(stage.lead_time_demand) / usual) - 1, 0) if usual else 0
+    if not usual:
+        return 0
+    periods = mean_of(stage.lead_time_demand) / usual - 1
+    # Without safety stock, the plan has to cover all of a wait that is certain.
+    is_covered = stage.uncertainty > 1e-9
+    return max(round(periods) if is_covered else int(whole_up(periods)), 0)
 
 
 def why_not(scenario: Scenario) -> str:

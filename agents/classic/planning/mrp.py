@@ -12,9 +12,9 @@ several sources, the plan uses the cheapest. Rework is pushed whenever there is 
 
 Textbook sizing: the planned lead time is the mean lead time and the mean wait for the work center
 (`Stage.queue`). Safety stock is z times the standard deviation of demand over this time and one
-period. For sold items z is 1.64 (95 %), or more where base-stock holds more because a shortage is
-expensive; for other items z is 0. An order from an outside supplier covers as many periods as the
-economic order quantity does. Quantities are in units.
+period. For sold items z is 1.64 (95 %), but between the safety factor of base-stock, which depends
+on the cost of a shortage, and 1 above it; for other items z is 0. An order from an outside supplier
+covers as many periods as the economic order quantity does. Quantities are in units.
 
 >>> net, release = plan([20, 20, 20, 20], on_hand=30, receipts=[0, 15], lead_time=1, periods=2)
 >>> net
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -41,9 +41,9 @@ from jitgym.scenario import Scenario
 from jitgym.units import is_some, whole_up
 
 from ..adaptive.smoothed import weight_parameter, why_not
-from ..base.acting import Acting, acting
+from ..base.acting import acting, add_due
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import LONGEST, Forecasts
+from ..base.forecasting import LONGEST, Forecasting
 
 SAFETY = 1.64
 
@@ -89,18 +89,8 @@ def releases(
 
 
 @dataclass(frozen=True, eq=False)
-class Mrp(Acting):
+class Mrp(Forecasting):
     """The plan of every item; the memory holds the forecasts."""
-
-    forecasts: Forecasts = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the forecasts of this plant."""
-        object.__setattr__(self, "forecasts", Forecasts(self.layout))
-
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self.forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Update the forecasts, make the plan, and return what it releases now."""
@@ -136,7 +126,7 @@ class Mrp(Acting):
                     np.broadcast_to(periods, (batch,)),
                     source.lot_size,
                 )
-                planned = whole_up(planned / good_share(scenario, name) / source.lot_size)
+                planned = whole_up(planned / (source.good_share or 1.0) / source.lot_size)
                 planned *= source.lot_size
                 least = self.plan.stages[k].smallest_order  # nothing below it would be granted
                 planned = np.where(planned > 0, np.maximum(planned, least), 0.0)
@@ -148,17 +138,13 @@ class Mrp(Acting):
     def _due(self, state: Array, item: str, asked: Array) -> Array:
         """Units of an item that were ordered, or are reworked now, by the period they are due."""
         scenario = self.layout.scenario
-        parts = {part.name: part for part in self.layout.state}
         due = np.zeros((len(state), self._horizon))
         for name in scenario.sources_of(item):
-            lead, part = self._leads[name], parts[f"{name}.in_process"]
-            for age in range(1, part.size):
-                when = min(max(lead - age, 0), self._horizon - 1)
-                due[:, when] += state[:, part.start + age]
-            whole = min(lead, self._horizon - 1)
-            due[:, whole] += self.plan.total(state, f"{name}.unshipped")
+            lead = self._leads[name]
+            add_due(self.layout, state, name, due, lead)
             if name in scenario.rework and name != primary(scenario, item):
-                due[:, whole] += asked[:, list(scenario.sources).index(name)]
+                when = min(lead, self._horizon - 1)
+                due[:, when] += asked[:, list(scenario.sources).index(name)]
         return due
 
     @cached_property
@@ -197,7 +183,7 @@ def planned_lead_time(stage: Stage) -> int:
     least = 1 if stage.scenario.consumers_of(stage.item) else 0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     wait = stage.flow_time - 1.0 - lead_time
-    if stage.scenario.sources[stage.source].at is None:
+    if stage.scenario.sources[stage.source].at is None and stage.uncertainty > 1e-9:
         wait = round(wait)  # behind a largest order most units wait for none
     return max(int(whole_up(lead_time + wait)), least)
 
@@ -213,12 +199,6 @@ def primary(scenario: Scenario, item: str) -> str:
             scenario.mean_lead_time(name),
         ),
     )
-
-
-def good_share(scenario: Scenario, source: str) -> float:
-    """Return the share of what a source makes that passes inspection; 1 if nothing passes."""
-    quality = scenario.sources[source].quality
-    return 1.0 if quality is None else 1.0 - quality.defects * (1.0 - quality.escapes) or 1.0
 
 
 @compiled
@@ -249,13 +229,16 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _safety(stage: Stage) -> float:
-    """Return the safety factor for 95 %, or that of the base-stock level if it is higher."""
+    """Return the safety factor for 95 %, between that of the base-stock level and 1 above it."""
     lead_time = planned_lead_time(stage)
     deviation = _deviation(stage, lead_time)
     if deviation < 1e-9:
         return SAFETY
     level = bounded_level(stage.surprises, *stage.ratios)
-    return max(SAFETY, round((level - stage.requirement * (lead_time + 1)) / deviation, 2))
+    factor = round((level - stage.requirement * (lead_time + 1)) / deviation, 2)
+    if stage.scenario.is_made_to_order(stage.item):
+        return max(SAFETY, factor)
+    return max(min(SAFETY, factor + 1.0), factor)
 
 
 def _lasts(stage: Stage) -> float:

@@ -41,10 +41,9 @@ from jitgym.scenario import Scenario, UpDown
 from jitgym.units import whole_up
 
 from ..adaptive import smoothed
-from ..base.acting import Acting, acting, remembered, shared
+from ..base.acting import acting, add_due, remembered, shared
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import Forecasts
-from .mrp import good_share
+from ..base.forecasting import Forecasting
 
 BEYOND = 6  # periods after the longest way to the customer
 WORK = 1e6  # largest number of variables in all plans of an episode
@@ -148,12 +147,12 @@ class Program:
                 safety[k, t, lacking[k, t]] = 1.0
                 if t:
                     balance[k, t, stocks[k, t - 1]] = taken[k, t, stocks[k, t - 1]] = -1.0
-            for k, (name, source) in enumerate(scenario.sources.items()):
-                made, lead = places(source.makes), self.leads[k]
+            for k, source in enumerate(scenario.sources.values()):
+                made, lead, good = places(source.makes), self.leads[k], source.good_share or 1.0
                 if t >= lead:
-                    balance[made, t, orders[k, t - lead]] -= good_share(scenario, name)
+                    balance[made, t, orders[k, t - lead]] -= good
                 if t >= lead > 0:
-                    taken[made, t, orders[k, t - lead]] -= good_share(scenario, name)
+                    taken[made, t, orders[k, t - lead]] -= good
                 for material, units in source.consumes.items():
                     balance[places(material), t, orders[k, t]] += units
                     taken[places(material), t, orders[k, t]] += units
@@ -192,17 +191,11 @@ class Program:
 
     def due(self, state: Array) -> Array:
         """Return the units in process by the period they are due, (batch, items, periods)."""
-        scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
+        scenario, place = self.scenario, list(self.scenario.items).index
         found = np.zeros((len(state), len(scenario.items), self.periods))
         for k, (name, source) in enumerate(scenario.sources.items()):
-            part, item = parts[f"{name}.in_process"], list(scenario.items).index(source.makes)
-            share = good_share(scenario, name)
-            for age in range(1, part.size):
-                when = min(max(self.leads[k] - age, 1), self.periods - 1)
-                found[:, item, when] += share * state[:, part.start + age]
-            if unshipped := parts.get(f"{name}.unshipped"):  # it ships now
-                when = min(self.leads[k], self.periods - 1)
-                found[:, item, when] += share * state[:, unshipped.start]
+            due, share = found[:, place(source.makes)], source.good_share or 1.0
+            add_due(self.layout, state, name, due, self.leads[k], soonest=1, share=share)
         return found
 
     def time(self, state: Array) -> Array:
@@ -210,13 +203,13 @@ class Program:
 
         The effect of the present state (up or down) shrinks by (1 - fails - repaired) per period.
         """
-        scenario, parts = self.scenario, {part.name: part for part in self.layout.state}
+        scenario = self.scenario
         found = np.empty((len(state), len(scenario.work_centers), self.periods))
         for k, (name, center) in enumerate(scenario.work_centers.items()):
             usual, _ = available_time(scenario, name)
             found[:, k] = usual
             if center.breakdown is not None:
-                up = state[:, parts[f"{name}.up"].start, np.newaxis]
+                up = state[:, self.layout.named[f"{name}.up"].start, np.newaxis]
                 whole = center.time.expectation
                 found[:, k] += (whole * up - usual) * forgotten(center.breakdown, self.periods)
         return found
@@ -249,25 +242,21 @@ class Program:
 
 
 @dataclass(frozen=True, eq=False)
-class RollingProgram(Acting):
+class RollingProgram(Forecasting):
     """The policy; its memory holds the forecasts, and `known` holds the plans made so far."""
 
     known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False)
 
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self._forecasts.start(batch)
-
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the first orders of the plans in whole lots, (batch, sources)."""
-        self._forecasts.revise(state, memory, np.zeros(1))
+        self.forecasts.revise(state, memory, np.zeros(1))
         program = self._program
-        expected = self._forecasts.ahead(memory, program.periods)
-        given = self._given(state, self._forecasts.shown(state, expected).swapaxes(1, 2))
+        expected = self.forecasts.ahead(memory, program.periods)
+        given = self._given(state, self.forecasts.shown(state, expected).swapaxes(1, 2))
         found = remembered(
             self.known, given, lambda new: np.array([program.solve(given[k]) for k in new])
         )
-        return rounded(found, self._lots, self._smallest)
+        return rounded(found, self.plan.lots, self._smallest)
 
     def _given(self, state: Array, expected: Array) -> Array:
         """Return what changes from plan to plan, a row per plan: see `Program.solve`."""
@@ -302,10 +291,6 @@ class RollingProgram(Acting):
         return Program(self.layout)
 
     @cached_property
-    def _forecasts(self) -> Forecasts:
-        return Forecasts(self.layout)
-
-    @cached_property
     def _is_upstream(self) -> npt.NDArray[np.bool_]:
         return np.isin(np.arange(len(self.layout.scenario.items)), self._program.upstream)
 
@@ -320,10 +305,6 @@ class RollingProgram(Acting):
                 demand = deviation_of(stage.surprise) ** 2 * (leads[stage.source] + 1)
                 found[k] = math.sqrt(demand + stage.queue * (stage.queue + 1))
         return found
-
-    @cached_property
-    def _lots(self) -> Array:
-        return np.array([stage.lot for stage in self.plan.stages])
 
     @cached_property
     def _smallest(self) -> Array:

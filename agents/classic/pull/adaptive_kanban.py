@@ -10,7 +10,8 @@ CONWIP, only the first source has cards, and the other sources push. Without ext
 CONWIP; the tuner also starts from the best CONWIP. A card stands for one lot of the first source.
 Thresholds in units.
 
-Textbook sizing: K is that of CONWIP, E a third of K, R is 0, and C is the mean demand per period.
+Textbook sizing: K is that of CONWIP, E a third of K (0 if only a known pattern varies), R is 0, and
+C is the mean demand per period.
 The paper searches for these numbers; the sizes here are a start for the tuner.
 
 >>> extra_cards(1.0, demand=2, net_stock=0, release=0, capture=4, most=5)
@@ -118,7 +119,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     (first,) = first_sources(scenario)
     mean = math.ceil(sum(demand.mean for demand in scenario.demands.values()))
     high = max(math.ceil(float(cards.high[0]) * stages(scenario)[first].lot), mean)
-    extra = math.ceil(float(cards.textbook[0]) / 3)
+    stage = stages(scenario)[first]
+    is_known = len(stage.cycle) > 1 and stage.uncertainty < 1e-9
+    extra = 0 if is_known else math.ceil(float(cards.textbook[0]) / 3)
     return (
         cards,
         parameter("extra", "containers", extra, high=cards.high, whole=True),

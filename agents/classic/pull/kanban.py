@@ -12,6 +12,7 @@ C the units in a container, and alpha a safety allowance of 10 %:
     N = D T (1 + alpha) / C
 
 T is one review period, the mean lead time, and the mean wait for the work center (`Stage.queue`).
+The allowance is larger if a backlog of the start would last longer than the warm-up.
 A station that serves customers has at least the cards of its base-stock level, since the allowance
 takes into account neither the variation of demand nor the cost of a shortage.
 
@@ -20,6 +21,8 @@ takes into account neither the variation of demand nor the cost of a shortage.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -50,8 +53,36 @@ def cards_of(stage: Stage, demand: float, periods: float) -> float:
     fewer cards than the smallest order needs, nothing would ever be ordered.
     """
     open_below = max(mean_of(stage.below), stage.smallest_order - stage.lot)
-    covered = demand * periods * (1 + SAFETY) + open_below
+    covered = demand * periods * (1 + allowance(stage, periods)) + open_below
     return max(1.0, stage.smallest_order / stage.lot, int(whole_up(covered / stage.lot)))
+
+
+def allowance(stage: Stage, periods: float) -> float:
+    """Return alpha: 10 %, or more if a backlog of the start would cost more after the warm-up.
+
+    N cards let through at most N / T units per period, so that alpha D of them reduce a backlog.
+    The demand of T periods, less the stock at the start, waits at first. Cards come back after T
+    periods, all at once, so that A = warm-up - 1.5 T periods are left to serve it. If alpha D A is
+    less, the rest w waits when costs begin to count, and costs b w^2 / (2 alpha D) in all; alpha
+    D T units are held in every period. Of these alphas, the one with the lowest cost is taken.
+    Where demand is lost, or the warm-up is too short, alpha is 10 %.
+    """
+    scenario = stage.scenario
+    time = scenario.horizon.warm_up - 1.5 * periods
+    if stage.is_lost or time <= 0 or not stage.requirement:
+        return SAFETY
+    makes = {scenario.sources[name].makes for name in stage.route}
+    stock = math.fsum(scenario.items[item].initial_stock for item in makes)
+    waiting = stage.requirement * periods - stock
+    most = waiting / (stage.requirement * time)
+    if most <= SAFETY:
+        return SAFETY
+    shares = np.linspace(SAFETY, most, 50)
+    left = waiting - shares * stage.requirement * time
+    counted = scenario.horizon.periods - scenario.horizon.warm_up
+    backlog = stage.shortage * left**2 / (2 * shares * stage.requirement) / counted
+    held = stage.holding * shares * stage.requirement * periods
+    return float(shares[np.argmin(backlog + held)])
 
 
 def cards_for(stage: Stage) -> float:

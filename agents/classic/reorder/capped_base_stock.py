@@ -27,13 +27,17 @@ import numpy as np
 
 from jitgym.control import Rule, pull_rule
 from jitgym.control.costs import MOST_RATIO
-from jitgym.control.masses import deviation_of, quantile
+from jitgym.control.masses import deviation_of, mean_of, quantile
 from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.common import all_echelon_levels, at_suppliers, level_parameter
+from ..base.common import (
+    all_echelon_levels,
+    at_suppliers,
+    level_parameter,
+)
 from ..base.declaration import Array, Classic, Parameter, Values, parameter, ruled
 from . import eoq
 from .constant import constant_order
@@ -81,9 +85,12 @@ def cap_sizes(stage: Stage) -> Array:
     penalty = stage.shortage if stage.is_lost else 0.0
     lead_time = stage.scenario.mean_lead_time(stage.source)
     cap = cap_of(stage.requirement, deviation**2, stage.holding, penalty, lead_time)
+    if len(stage.cycle) > 1:  # a cap below a peak that is known would only delay what it needs
+        cap = max(cap, *(mean_of(phase) for phase in stage.cycle))
     lots = whole_up(np.array([cap, quantile(stage.demand, MOST_RATIO)]) / stage.lot)
-    if stage.lot > 1 and stage.scenario.sources[stage.source].at is not None:
-        lots += 1  # beside the lot in work, so that time that is left goes to the next one
+    if stage.smallest_order > 1 and stage.scenario.sources[stage.source].at is not None:
+        # Beside the order in work, so that time that is left goes to the next one.
+        lots += stage.smallest_order / stage.lot
     textbook, most = np.maximum(lots * stage.lot, stage.smallest_order)
     return np.array([textbook, max(most, 2 * textbook)])
 

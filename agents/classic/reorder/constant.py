@@ -9,8 +9,8 @@ order in whole lots is near enough to q, nor where base-stock costs far less. It
 outside suppliers; stations between them and the customer follow local base-stock levels.
 
 Textbook sizing: with q below mean demand m, the mean stock of the random walk is v / (2 (m - q)),
-with v the variance of demand (Kingman 1962). q balances its holding cost h against the cost p of
-the demand that is lost:
+with v the variance of demand around its pattern (Kingman 1962). q balances its holding cost h
+against the cost p of the demand that is lost:
 
     q = m - sqrt(h v / (2 p))
 
@@ -28,12 +28,18 @@ import numpy as np
 
 from jitgym.control import Rule, pull_rule
 from jitgym.control.masses import deviation_of
-from jitgym.control.sizing import Stage, echelon_level, outside_suppliers, stages
+from jitgym.control.sizing import Stage, outside_suppliers, stages
 from jitgym.plant import Layout
 from jitgym.scenario import Scenario
 from jitgym.units import whole_up
 
-from ..base.common import at_suppliers, levels_of_stations, lots_of, station_levels
+from ..base.common import (
+    at_suppliers,
+    levels_of_stations,
+    lots_of,
+    newsvendor_cost,
+    station_levels,
+)
 from ..base.declaration import Classic, Parameter, Values, parameter, ruled
 from . import eoq
 
@@ -63,7 +69,7 @@ def why_not(scenario: Scenario) -> str:
                 "and no order that can be placed is near"
             )
         fixed = at[name].fixed  # of an order; both policies order in every period
-        cost, rival = _cost(at[name], order) + fixed, _cost_of_base_stock(at[name]) + fixed
+        cost, rival = _cost(at[name], order) + fixed, newsvendor_cost(at[name]) + fixed
         if cost > MOST_COST * rival + 1e-9:
             return f"it would cost {cost / rival:.2g} times as much as base-stock with {name}"
     return ""
@@ -103,7 +109,7 @@ def _textbook(stage: Stage) -> float:
     It would where as much is ordered as is needed; certain demand may be met in full.
     """
     rivals, least = len(stage.scenario.sources_of(stage.item)), stage.smallest_order
-    needed = stage.requirement + (0.0 if deviation_of(stage.demand) else 2e-9)
+    needed = stage.requirement + (0.0 if deviation_of(stage.surprise) else 2e-9)
     nearest = stage.lot * round(_ideal(stage) / stage.lot)
     candidates = (max(nearest, least), max(nearest - stage.lot, least))
     fitting = [order for order in candidates if order * rivals < needed]
@@ -113,23 +119,15 @@ def _textbook(stage: Stage) -> float:
 def _cost(stage: Stage, order: float) -> float:
     """Return the holding and lost-sales cost per period, h v / (2 (m - q)) + p (m - q)."""
     short = stage.requirement - order * len(stage.scenario.sources_of(stage.item))
-    variance = deviation_of(stage.demand) ** 2
+    variance = deviation_of(stage.surprise) ** 2
     if short <= 1e-9:
         return math.inf if variance > 1e-9 else 0.0
     return stage.holding * variance / (2 * short) + stage.shortage * short
 
 
-def _cost_of_base_stock(stage: Stage) -> float:
-    """Return the newsvendor's cost per period at its level, without what orders cost."""
-    covered, level = stage.lead_time_demand, echelon_level(stage)
-    over = level - np.arange(covered.size)
-    costs = stage.holding * np.maximum(over, 0.0) + stage.shortage * np.maximum(-over, 0.0)
-    return float(costs @ covered)
-
-
 def _ideal(stage: Stage) -> float:
     """Return the textbook q before rounding, divided by the number of sources of the item."""
-    variance = deviation_of(stage.demand) ** 2
+    variance = deviation_of(stage.surprise) ** 2
     order = constant_order(stage.requirement, variance, stage.holding, stage.shortage)
     return order / len(stage.scenario.sources_of(stage.item))
 

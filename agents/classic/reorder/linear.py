@@ -2,9 +2,9 @@
 
     order = floor(max(0, w0 - w . x))      for every source, in whole lots
 
-x holds the entries of the environment's observation, which is all that a learned policy sees,
-saturation included: stocks, pipelines and backlogs in units; the states of sources and work
-centers, revealed demand, forecasts and the clock as the observation shows them. The cross-entropy
+x holds the entries of the environment's observation, which is all that a learned policy sees:
+quantities in units; the states of sources and work centers and the clock as the observation shows
+them. The cross-entropy
 method tunes it, like the other rules with real numbers. The rule uses the information of a network
 with the simplest possible function: the gain of a network over it is due to learning, and its gain
 over base-stock is due to information too.
@@ -26,10 +26,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from jitgym.control import ViewLayout
-from jitgym.control.sizing import echelon_level, from_supplier_to_customer, stages
-from jitgym.envs.encodings import Entry, ObservationEncoding
+from jitgym.control.encodings import Entry, ObservationEncoding
+from jitgym.control.sizing import from_supplier_to_customer
 from jitgym.plant import lay_out
 from jitgym.scenario import Scenario
 
@@ -41,7 +42,7 @@ from ..pull.base_stock import BASE_STOCK
 MOST_NUMBERS = 80  # the search cannot handle more
 REACH = 0.8  # how far a tuner moves weights from those of base-stock, in units per unit
 FINEST = 1e-3
-BLUR = 1e-3  # units: the observation has single precision
+BLUR = 1e-3  # units: weighted sums of whole units are not always whole
 
 
 def linear_orders(features: Array, levels: Array, weights: Array) -> Array:
@@ -62,7 +63,8 @@ class Linear(Acting):
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the orders, (batch, sources) in units."""
         shown = self._observation.encode(state[:, ViewLayout(self.layout).columns])
-        features = shown.astype(np.float64) * self._scales
+        in_units, columns = self._in_units
+        features = np.where(in_units, np.maximum(state[:, columns], 0.0), shown.astype(np.float64))
         levels = in_scenario_order(self.layout, self.values["level"])
         weights = self.values["weights"].reshape(len(levels), levels.shape[1], -1)
         gaps = linear_orders(features, levels, weights[:, self._places]) + BLUR
@@ -73,19 +75,16 @@ class Linear(Acting):
         return ObservationEncoding(self.layout)
 
     @cached_property
-    def _scales(self) -> Array:
-        return np.array([scale(entry) for entry in self._observation.entries])
+    def _in_units(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+        """Whether an entry counts in units, and its cell of the state, (entries,) each."""
+        shown = self._observation.entries
+        return np.array([e.unit == "units" for e in shown]), np.array([e.column for e in shown])
 
     @cached_property
     def _places(self) -> list[int]:
         """The place of each source in the order from supplier to customer."""
         order = from_supplier_to_customer(self.layout.scenario)
         return [order.index(name) for name in self.layout.scenario.sources]
-
-
-def scale(entry: Entry) -> float:
-    """Return the factor of an entry: quantities count in units, others as the observation shows."""
-    return entry.high if entry.unit == "units" else 1.0
 
 
 def entries(scenario: Scenario) -> tuple[Entry, ...]:
@@ -102,11 +101,6 @@ def why_not(scenario: Scenario) -> str:
     """Return why its parameters cannot be found, or nothing."""
     if (count := numbers(scenario)) > MOST_NUMBERS:
         return f"it would have {count} parameters; the search can handle at most {MOST_NUMBERS}"
-    shown = {entry.name: entry.high for entry in entries(scenario) if entry.unit == "units"}
-    for name, stage in stages(scenario).items():
-        most = shown.get(f"{stage.item}.stock", math.inf)
-        if echelon_level(stage) > most:
-            return f"{name} needs a level above {most:g} units, the most stock that it is shown"
     return ""
 
 
@@ -120,7 +114,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     weights = []
     for name in order:
         k = list(scenario.sources).index(name)
-        weights.append([plan.matrix[e.column, k] if scale(e) == e.high else 0.0 for e in shown])
+        weights.append([plan.matrix[e.column, k] if e.unit == "units" else 0.0 for e in shown])
     textbook = np.array(weights).ravel()
     most = [scenario.order_bound(name) for name in order]
     units = np.array([e.unit == "units" for e in shown])
@@ -151,7 +145,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def of_base_stock(scenario: Scenario, values: Values) -> Values:
-    """Return the linear rule that is base-stock with these levels, while no entry saturates."""
+    """Return the linear rule that is base-stock with these levels."""
     level, weights = parameters(scenario)
     (local,) = values.values()
     echelon = all_echelon_levels(lay_out(scenario), local)

@@ -9,11 +9,11 @@ reduces the optimal order by at most 1, and by less the older the unit is (Karli
 Zipkin 2008). A linear rule can follow that; a base-stock level cannot. The cap is that of capped
 base-stock (Xin 2021).
 
-Sizing (ours, a start for the tuner; the literature has no formula): where demand is lost, weights
-fall evenly from 1 for the latest order to 1/2 for the oldest stock; where it waits, all are 1. w0
-is such that the mean requirement is ordered at the mean pipeline and stock of base-stock. The cap
-is that of capped base-stock. All are real numbers, which the tuner searches by the cross-entropy
-method. w0 in units, cap in units per period, weights in units per unit.
+Sizing (ours, a start for the tuner; the literature has no formula): where demand is lost and has no
+pattern, weights fall evenly from 1 for the latest order to 1/2 for the oldest stock; elsewhere all
+are 1. w0 is such that the mean requirement is ordered at the mean pipeline and stock of base-stock.
+The cap is that of capped base-stock. All are real numbers, which the tuner searches by the
+cross-entropy method. w0 in units, cap in units per period, weights in units per unit.
 
 >>> linear_order([5, 5, 4, 6], weights=[0.9, 0.8, 0.7, 0.6], level=19, cap=5)
 4
@@ -64,7 +64,7 @@ def why_not(scenario: Scenario) -> str:
 
 def cells_of(layout: Layout) -> dict[str, dict[int, float]]:
     """Return cell of the rule -> {cell of the state: units}, latest order to oldest stock."""
-    parts = {part.name: part for part in layout.state}
+    parts = layout.named
     (item,), (source,) = layout.scenario.items, layout.scenario.sources
     coming, stock = parts[f"{source}.in_process"], parts[f"{item}.stock"]
     cells = {}
@@ -85,7 +85,8 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     """Return w0, the weights and the cap."""
     (stage,) = stages(scenario).values()
     cells = tuple(cells_of(lay_out(scenario)))
-    weights = falling_weights(len(cells), LEAST_WEIGHT if stage.is_lost else 1.0)
+    falls = stage.is_lost and len(stage.cycle) == 1  # with a pattern, the mean order is never right
+    weights = falling_weights(len(cells), LEAST_WEIGHT if falls else 1.0)
     cap, most = cap_sizes(stage)
     fine = FINEST * stage.lot
     source, least = (stage.source,), stage.smallest_order
@@ -101,7 +102,9 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 def _level(stage: Stage, weights: Array) -> float:
     """Return the w0 that orders the mean requirement at base-stock's mean stock and pipeline."""
-    gap = stage.requirement + mean_of(stage.below)
+    gap = stage.requirement * (1 + stage.batch_wait) + mean_of(stage.below)
+    if stage.scenario.sources[stage.source].at is not None:
+        gap += stage.queue
     coming = np.full(weights.size - 1, stage.requirement)
     stock = max(echelon_level(stage) - gap - coming.sum(), 0.0)
     w0 = gap + float(weights @ np.append(coming, stock))

@@ -131,9 +131,8 @@ class Myopic(Acting):
     def _seen(self, state: Array) -> tuple[Array, Array]:
         """Return the stock, (batch,), and the units on order, next arrival first."""
         (stage,) = self.plan.stages
-        parts = {part.name: part for part in self.layout.state}
         stock = self.plan.total(state, f"{stage.item}.stock")
-        on_order = parts[f"{stage.source}.in_process"]
+        on_order = self.layout.named[f"{stage.source}.in_process"]
         # By age, youngest first; the order of this period is not in it yet.
         return stock, state[:, on_order.start + 1 : on_order.stop][:, ::-1]
 

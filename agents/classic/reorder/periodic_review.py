@@ -23,10 +23,10 @@ from functools import cached_property
 import numpy as np
 
 from jitgym.control.masses import compound
-from jitgym.control.sizing import Stage, bounded_level, outside_suppliers, stages
+from jitgym.control.sizing import Stage, bounded_level, echelon_level, outside_suppliers, stages
 from jitgym.scenario import Scenario, economic_order_quantity
 
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import Acting, acting
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter, parameter
 from . import eoq
@@ -51,8 +51,7 @@ class PeriodicReview(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the orders, (batch, sources) in units; without a review they are 0."""
-        levels = in_scenario_order(self.layout, self._levels) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
+        asked = self.plan.up_to_local(state, self._levels)
         every = self.values["interval"]
         asked[:, self._suppliers] *= np.mod(memory, every) == 0
         memory += 1
@@ -89,12 +88,32 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
 
 
 def _interval(stage: Stage) -> int:
-    """Return the textbook R; the largest order must last for it."""
+    """Return the textbook R; the largest order must last for it.
+
+    If the storage is below the level, it is the R with the lowest cost by the formulas.
+    """
     if not stage.requirement:
         return 1
     usual = max(1, round(stage.order_lasts)) if stage.fixed else 1
     most = stage.largest_order / (SLACK * stage.requirement)
-    return usual if most == math.inf else max(1, min(usual, math.floor(most)))
+    usual = usual if most == math.inf else max(1, min(usual, math.floor(most)))
+    is_last = len(stage.route) == 1  # upstream, an echelon level is not what the storage holds
+    if not is_last or echelon_level(stage) + _more(stage, usual) <= stage.storage:
+        return usual
+    return min(range(1, usual + 1), key=lambda interval: _cost(stage, interval))
+
+
+def _cost(stage: Stage, interval: int) -> float:
+    """Return the cost per period of a level that is cut to the storage, by the newsvendor."""
+    level = min(echelon_level(stage) + _more(stage, interval), stage.storage)
+    total = stage.fixed
+    for others in range(interval):
+        periods = np.append(np.zeros(others), 1.0)
+        covered = compound(stage.demand, periods, stage.lead_time_demand)
+        over = level - np.arange(covered.size)
+        total += stage.holding * float(covered @ np.maximum(over, 0.0))
+        total += stage.shortage * float(covered @ np.maximum(-over, 0.0))
+    return total / interval
 
 
 def _more(stage: Stage, interval: int) -> float:

@@ -89,8 +89,8 @@ def textbook_interval(scenario: Scenario) -> float:
     intervals = []
     for center in dict.fromkeys(scenario.sources[name].at for name in names):
         assert center is not None
-        crew = [s for s in scenario.sources.values() if s.at == center]
-        work = math.fsum(scenario.mean_requirement(s.makes) * s.time_per_unit for s in crew)
+        crew = [scenario.sources[name] for name in scenario.crew_of(center)]
+        _, work = scenario.needed_at(center)
         time, _ = available_time(scenario, center)
         cycle = common_cycle(
             [s.setup_cost for s in crew],

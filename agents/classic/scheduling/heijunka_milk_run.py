@@ -14,7 +14,7 @@ and a period more. Levels are those of heijunka plus the need over that time. Lo
 in units, `must` is in periods of mean need.
 
 >>> load_for(capacity=48, interval=0.4, needs=[12, 12])
-48.0
+48
 >>> load_for(capacity=None, interval=2.5, needs=[4, 2])
 15.0
 """

@@ -13,7 +13,6 @@ equal products. Levels are local, in units; textbook sizing is that of base-stoc
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from jitgym.scenario import Scenario
 
-from ..base.acting import Acting, acting, in_scenario_order
+from ..base.acting import Acting, acting
 from ..base.common import level_parameter
 from ..base.declaration import Array, Classic, Parameter
 
@@ -37,8 +36,7 @@ class LongestQueue(Acting):
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Return the asks and their priorities, (batch, 2 x sources)."""
-        levels = in_scenario_order(self.layout, self.values["levels"]) @ self.plan.to_echelon
-        asked = self.plan.up_to(state, levels)
+        asked = self.plan.up_to_local(state, self.values["levels"])
         queues = work_waiting(asked, self._times)
         goes_on = queues.max(axis=1) + 1.0  # the product that a center is set up for comes first
         for source, center in self.plan.set_up:
@@ -53,8 +51,8 @@ class LongestQueue(Acting):
 
 def why_not(scenario: Scenario) -> str:
     """Return why the policy does not apply, or nothing."""
-    crews = Counter(source.at for source in scenario.sources.values() if source.at)
-    return "" if max(crews.values(), default=0) > 1 else "no work center has two sources"
+    has_two = any(len(scenario.crew_of(center)) > 1 for center in scenario.work_centers)
+    return "" if has_two else "no work center has two sources"
 
 
 def parameters(scenario: Scenario) -> tuple[Parameter, ...]:

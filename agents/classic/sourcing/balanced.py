@@ -20,11 +20,12 @@ of can-order. Quantities in units, intervals in periods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from jitgym.control.costs import NEARLY_ALL
 from jitgym.control.masses import deviation_of
 from jitgym.control.sizing import stages
 from jitgym.scenario import Scenario
@@ -32,9 +33,9 @@ from jitgym.units import whole
 
 from ..adaptive import smoothed
 from ..adaptive.seasonal_base_stock import lasts
-from ..base.acting import Acting, acting
+from ..base.acting import acting
 from ..base.declaration import Array, Classic, Parameter, parameter
-from ..base.forecasting import Forecasts
+from ..base.forecasting import Forecasting
 from . import can_order
 
 
@@ -59,24 +60,14 @@ def balance(stock: Array, gaps: Array, deviations: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Balanced(Acting):
+class Balanced(Forecasting):
     """Forecasts, equal fractiles and joint orders; its memory holds the forecasts."""
-
-    forecasts: Forecasts = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Set up the forecasts of this plant."""
-        object.__setattr__(self, "forecasts", Forecasts(self.layout))
-
-    def start(self, batch: int) -> Array:
-        """Return the forecasts at the start of an episode."""
-        return self.forecasts.start(batch)
 
     def asks(self, state: Array, memory: Array) -> Array:
         """Update the forecasts, and return the orders, (batch, sources) in units."""
         values = self.values
         self.forecasts.revise(state, memory, values["weight"])
-        need = memory[:, :-1] @ self._units
+        need = memory[:, :-1] @ self.plan.units
         safety = np.where(self._is_store, values["store_safety"], values["safety"])
         wait = np.where(self._is_store, values["store_interval"], values["interval"])
         levels = need * (self._lasts + wait + safety * self._cv)
@@ -97,11 +88,6 @@ class Balanced(Acting):
     @cached_property
     def _is_store(self) -> Array:
         return np.array([bool(s.consumes) for s in self.layout.scenario.sources.values()])
-
-    @cached_property
-    def _units(self) -> Array:
-        demands = self.layout.scenario.demands
-        return np.array([[stage.units.get(d, 0.0) for stage in self.plan.stages] for d in demands])
 
     @cached_property
     def _lasts(self) -> Array:
@@ -153,7 +139,7 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
     from scipy.special import ndtri  # imported here, because it is slow
 
     at = stages(scenario)
-    ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, 0.99)) for name in at}
+    ratios = {name: float(np.clip(np.mean(at[name].ratios), 0.01, NEARLY_ALL)) for name in at}
     stores = [name for name in at if scenario.sources[name].consumes]
     z = float(ndtri(np.mean([ratios[name] for name in at if name not in stores])))
     z_store = float(ndtri(np.mean([ratios[name] for name in stores])))

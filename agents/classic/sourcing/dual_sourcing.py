@@ -99,7 +99,7 @@ def expedited_position(layout: Layout, item: str) -> dict[int, float]:
     """
     scenario = layout.scenario
     regular, expedited = pairs(scenario)[item]
-    (pipeline,) = [part for part in layout.state if part.name == f"{regular}.in_process"]
+    pipeline = layout.named[f"{regular}.in_process"]
     ahead = scenario.mean_lead_time(regular) - scenario.mean_lead_time(expedited)
     late = {pipeline.start + age for age in range(pipeline.size) if age < ahead - 1e-9}
     if ahead > 1e-9:  # orders that have not shipped are younger still

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...branches import Asking, Herd, branch
+from ...branches import Asking, Herd, Points, branch
 from ...branches.rows import Keys
 from ...branches.strata import BLOCK, draw_strata
 from .candidates import Places, vary
@@ -150,9 +150,11 @@ def valued(
         parts = [np.tile(np.arange(e - n, e), tapes) for e, n in zip(ends, number, strict=True)]
         places = np.concatenate(parts).astype(np.int64)
         each = np.repeat(some, tapes)
+        points = Points(
+            state[each], memory[each], keys[some].ravel(), periods[each], varied[each, count]
+        )
         run = branch(
-            policy.layout, asking, state[each], memory[each], keys[some].ravel(), periods[each],
-            varied[each, count], varied[some[rows[places]], own[places]], of,
+            asking, points, varied[some[rows[places]], own[places]], of,
             split=split, cap=cap, later=classic, switch=FOLLOW,
         )  # fmt: skip
         found[each[of], of % tapes, own[places]] = run.difference

@@ -1,1 +1,1 @@
-"""Learners from stable-baselines3: vector environment, callbacks, PPO."""
+"""Learners from stable-baselines3, and what they need: environments, sessions, nets."""

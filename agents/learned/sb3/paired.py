@@ -33,7 +33,7 @@ from jitgym.control import Policy
 from jitgym.control.net import MOST, Net, untrained
 from jitgym.distributions import Positive
 
-from ...branches import Asking, Herd, branch
+from ...branches import Asking, Herd, Points, branch
 from ..checkpoint import expect_like
 from ..corrections import Corrected, Features, Steps
 from ..session import Problem, Stored
@@ -59,7 +59,8 @@ class Settings(Budgeted):
     last_deviation: Positive
     together: Count  # numbers that deviate together
     cap: Count  # periods after which a pair is stopped
-    learning_rate: Positive  # at the start; it falls linearly to 0
+    learning_rate: Positive  # at the start, over the number of sources; it falls linearly to 0
+    more_rate: Positive  # the same for larger updates
     epochs: Count
     minibatch: Count
     clip: Positive
@@ -113,7 +114,7 @@ class DeviatingPolicy(ActorCriticPolicy):
     def evaluate_actions(self, obs: Any, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return values (0), the log-probabilities of the entries that deviate, and no entropy."""
         features = self.extract_features(obs)
-        latent = self.mlp_extractor.forward_actor(features)
+        latent = self.mlp_extractor.policy_net(features)
         mean = self.action_net(latent)
         spread = self.log_std.exp()
         deviates = ~torch.isnan(actions)
@@ -132,9 +133,10 @@ class PairedPPO(PPO):
         self.scale = 0.0  # root mean square of differences, in money
         self.periods = 0
         self.unmet = 0.0
+        head: Any = self.policy.action_net
         with torch.no_grad():
-            self.policy.action_net.weight.zero_()
-            self.policy.action_net.bias.zero_()
+            head.weight.zero_()
+            head.bias.zero_()
         self.policy.log_std.requires_grad_(False)
         self.set_logger(configure(None, []))
         self._callback = Nothing()
@@ -155,8 +157,8 @@ class PairedPPO(PPO):
         spread = settings.deviation * (1.0 - used) + settings.last_deviation * used
         self.policy.log_std.fill_(float(np.log(spread)))
         policy = self.corrected()
-        herd, layout = self.herd, policy.layout
-        asking = Asking(policy, layout)
+        herd = self.herd
+        asking = Asking(policy, policy.layout)
         herd.follow(asking, settings.between)
         self.periods += settings.between * herd.size
         state, memory = herd.state, herd.memory.copy()
@@ -172,11 +174,9 @@ class PairedPPO(PPO):
         both = [mean + noise, mean - noise]
         varied = np.concatenate([policy.corrected(state, asked, each) for each in both])
         order = np.arange(2 * count).reshape(2, count).T.ravel()  # by incumbent
-        run = branch(
-            layout, asking, state, memory, herd.keys, herd.period,
-            policy.corrected(state, asked, mean), varied[order],
-            np.repeat(np.arange(count), 2), cap=settings.cap,
-        )  # fmt: skip
+        points = Points(state, memory, herd.keys, herd.period, policy.corrected(state, asked, mean))
+        of = np.repeat(np.arange(count), 2)
+        run = branch(asking, points, varied[order], of, cap=settings.cap)
         self.periods += run.periods
         self.unmet = run.unmet
         difference = np.empty(2 * count)
@@ -206,20 +206,21 @@ class PairedPPO(PPO):
 
     def net(self) -> Net:
         """Return the net as data."""
-        first, second = (
-            self.policy.mlp_extractor.policy_net[0],
-            self.policy.mlp_extractor.policy_net[2],
-        )
-        last = self.policy.action_net
+        return net_of(self.policy, self.base.net)
 
-        def plain(weights: Tensor) -> Any:
-            return np.ascontiguousarray(weights.detach().numpy().T)
 
-        return self.base.net._replace(
-            first=plain(first.weight), first_bias=plain(first.bias),
-            second=plain(second.weight), second_bias=plain(second.bias),
-            last=plain(last.weight), last_bias=plain(last.bias),
-        )  # fmt: skip
+def net_of(policy: Any, like: Net) -> Net:
+    """Return the actor of a policy with two hidden layers as data, with the moments of a net."""
+    hidden = policy.mlp_extractor.policy_net
+
+    def plain(weights: Tensor) -> Any:
+        return np.ascontiguousarray(weights.detach().numpy().T).copy()
+
+    return like._replace(
+        first=plain(hidden[0].weight), first_bias=plain(hidden[0].bias),
+        second=plain(hidden[2].weight), second_bias=plain(hidden[2].bias),
+        last=plain(policy.action_net.weight), last_bias=plain(policy.action_net.bias),
+    )  # fmt: skip
 
 
 def standardized(net: Net, features: Any) -> Any:
@@ -253,10 +254,11 @@ class Noise:
 
 def make(base: Corrected, herd: Herd, settings: Settings, heavy: bool, seed: int) -> PairedPPO:
     """Return the learner, whose untrained policy is the classic."""
+    rate = (settings.more_rate if heavy else settings.learning_rate) / base.steps.lot.size
     model = PairedPPO(
         DeviatingPolicy,
         Shell(herd.size, base.features.width, base.steps.lot.size),
-        learning_rate=lambda rest: settings.learning_rate * rest,
+        learning_rate=lambda rest: rate * rest,
         n_steps=2,
         batch_size=2 * herd.size if heavy else min(settings.minibatch, 2 * herd.size),
         n_epochs=1 if heavy else settings.epochs,
@@ -294,7 +296,7 @@ def classic_with_net(problem: Problem, herd: Herd, hidden: int) -> Corrected:
 
 def measured(base: Corrected, herd: Herd, settings: Settings, seed: int) -> Noise:
     """Measure the noise of the gradient at the classic, on one pair of branches per plant."""
-    layout, asking = base.layout, base.asking
+    asking = base.asking
     state, memory = herd.state, herd.memory.copy()
     asked = asking(state, memory)
     features = standardized(base.net, base.features(state, asked))
@@ -305,10 +307,8 @@ def measured(base: Corrected, herd: Herd, settings: Settings, seed: int) -> Nois
     varied = np.empty((2 * count, asked.shape[1]))
     varied[::2] = base.corrected(state, asked, settings.deviation * noise)
     varied[1::2] = base.corrected(state, asked, -settings.deviation * noise)
-    run = branch(
-        layout, asking, state, memory, herd.keys, herd.period, asked, varied,
-        np.repeat(np.arange(count), 2), cap=settings.cap,
-    )  # fmt: skip
+    points = Points(state, memory, herd.keys, herd.period, asked)
+    run = branch(asking, points, varied, np.repeat(np.arange(count), 2), cap=settings.cap)
     apart = run.difference[::2] - run.difference[1::2]
     size = np.sqrt((apart**2).mean())
     usual = np.median(np.abs(apart[apart != 0.0])) if apart.any() else 1.0
@@ -371,14 +371,16 @@ class PairedSession:
             self.model.update(self.share)
             self.updates += 1
             keep = self.settings.average
-            for mean, part in zip(self.average, self.model.net(), strict=True):
+            parts: Any = zip(self.average, self.model.net(), strict=True)
+            for mean, part in parts:
                 mean *= keep
                 mean += (1.0 - keep) * part
 
     def candidate(self) -> tuple[Policy, Stored]:
         """Return the policy with the averaged weights."""
         like = self.model.net()
-        net = Net(*(m.astype(p.dtype) for m, p in zip(self.average, like, strict=True)))
+        parts: Any = zip(self.average, like, strict=True)
+        net = Net(*(mean.astype(part.dtype) for mean, part in parts))
         return self.base.with_net(net), stored_net(net)
 
     def figures(self) -> dict[str, float]:
@@ -412,22 +414,42 @@ class PairedSession:
         }  # fmt: skip
 
     def restore(self, stored: Stored) -> None:
-        """Go on from a snapshot."""
+        """Go on from a snapshot. Raises RunError if it does not fit."""
         model = self.model
+        expect_like(stored, self._known(), "session")
         model.policy.load_state_dict(stored["policy"])
         model.policy.optimizer.load_state_dict(stored["optimizer"])
         herd = {name: part.numpy() for name, part in stored["herd"].items()}
         herd["keys"] = herd["keys"].astype(np.uint64)
         model.herd.restore(herd)
         self.average = [part.numpy().copy() for part in stored["average"]]
-        generator = model.noise.bit_generator
+        generator: Any = model.noise.bit_generator
         state = {name: int(value) for name, value in stored["noise"].items()}
-        generator.state = generator.state | {"state": state}
+        generator.state = {**generator.state, "state": state}
         torch.set_rng_state(stored["torch"])
         restore_numpy(stored["numpy"])
         model.scale, model.periods = stored["scale"], stored["periods"]
         model.num_timesteps, model._n_updates = stored["steps"], stored["model_updates"]
         self.updates = stored["updates"]
+
+    def _known(self) -> Stored:
+        """Return a snapshot like those that are stored, after the first step of Adam."""
+        policy: Any = self.model.policy
+        trained = {
+            id(weight)
+            for part in (policy.mlp_extractor.policy_net, policy.action_net)
+            for weight in part.parameters()
+        }
+        groups = policy.optimizer.param_groups
+        weights = [weight for group in groups for weight in group["params"]]
+        one = {"step": torch.tensor(0.0)}
+        state = {
+            k: one | {"exp_avg": weight.detach(), "exp_avg_sq": weight.detach()}
+            for k, weight in enumerate(weights)
+            if id(weight) in trained
+        }
+        known = self.snapshot()
+        return known | {"optimizer": known["optimizer"] | {"state": state}}
 
 
 def numpy_state() -> Stored:

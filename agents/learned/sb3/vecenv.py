@@ -49,11 +49,7 @@ class PlantVecEnv(VecEnv):
         seeds, options = self._seeds, self._options
         self._reset_seeds()
         self._reset_options()
-        if any(other != options[0] for other in options):
-            raise ValueError(
-                "options differ between the plants of one batch; expected the same for all"
-            )
-        observation, _ = self.plants.reset(seed=seeds, options=options[0])
+        observation, _ = self.plants.reset(seed=seeds, options=_joined(options))
         self._returns[:], self._lengths[:] = 0.0, 0
         return observation
 
@@ -140,3 +136,23 @@ class PlantVecEnv(VecEnv):
         listed = super()._get_indices(indices)
         most = self.num_envs - 1
         return [whole_number("an index", index, -self.num_envs, most) for index in listed]
+
+
+def _joined(options: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the options of all plants as those of their batch.
+
+    stable-baselines3 keeps options per plant. Options that are given once are the same object for
+    all plants, and a 'state' among them holds the rows of all; else each plant has its own row.
+    """
+    first = options[0]
+    if all(other is first for other in options):
+        return first
+    plain = [{name: given[name] for name in given if name != "state"} for given in options]
+    has_state = {"state" in given for given in options}
+    if any(other != plain[0] for other in plain) or len(has_state) > 1:
+        raise ValueError(
+            "options differ between the plants of one batch; expected the same for all"
+        )
+    if True in has_state:
+        return plain[0] | {"state": [given["state"] for given in options]}
+    return plain[0]

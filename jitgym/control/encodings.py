@@ -1,10 +1,21 @@
 """Encodings: from a state to an observation in [0, 1], and from an action to what is asked.
 
 The entries of an observation stand in the order item, source, center, demand, forecast, clock, each
-kind in the scenario's order. Each entry is divided by a bound that follows from the bounds of the
-actions; above it the entry saturates. An action has an entry for every source, in the scenario's
-order, by `control`:
+kind in the scenario's order. A quantity x is shown as
 
+    1 - 1 / sqrt(1 + 3 x / usual)
+
+so that nothing is 0, the usual size is 1/2, and the entry grows for ever: it never clips, and a
+learner that has drifted away finds its way back. In single precision it still tells 10,000 times
+the usual size from 10,001 times; x / (x + usual) would not. The usual size of a stock or a pipeline
+is an economic order in whole lots, which is the need of a period where an order has no fixed cost.
+That of demand, forecast and backlog is the mean demand of a period, that of other quantities half
+of their largest value. Categories and clocks are shown as they are.
+
+An action has an entry for every source, in the scenario's order, by `control`:
+
+corrections       Box [-1, 1]: 0 asks for what the textbook base-stock asks for in this state, 1 and
+                  -1 for two mean requirements of a period more and less, in whole lots
 orders            Box [-1, 1], mapped to [0, largest order] and rounded to whole lots
 orders-discrete   MultiDiscrete, or Discrete for a single entry, in lots; with more than 128 choices
                   in equal multiples of lots
@@ -12,14 +23,17 @@ cards             Box [-1, 1], mapped to [0, largest level] and rounded: kanban 
 base-stock        Box [-1, 1], likewise: local base-stock levels, in units
 orders-priorities Box [-1, 1]: orders, then a priority for every source at its work center
 
-Each improvement project adds one entry; its upper half begins the project.
+Each improvement project adds one entry; above .5 it begins the project (with `orders-discrete`, the
+choice 1 does).
 
-Policies outside an environment act in units; for them there is the identity, `asked`.
+Policies outside an environment act in units; for them there is the identity, `asked`. Compiled code
+reads both encodings as tables (`table`); `decoding` turns an action into what is asked.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -27,17 +41,36 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control.rules import CARDS, LEVEL, Rule, echelon_matrix, pull_rule
-from jitgym.control.view import Cell, ViewLayout
 from jitgym.distributions import LifeCycle, Regimes
 from jitgym.errors import ScenarioError
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
 from jitgym.plant.records import PLACE, Matrix, Records, Row
+from jitgym.scenario import Scenario
 from jitgym.units import whole, whole_up
 
-Control = Literal["orders", "orders-discrete", "cards", "base-stock", "orders-priorities", "asked"]
+from .rules import CARDS, LEVEL, Rule, echelon_matrix, pull_rule
+from .sizing import base_stock_levels, stages
+from .view import Cell, ViewLayout
+
+ENCODING_VERSION = 1
+"""The version of both encodings; a net that was trained with another one is refused."""
+
+Control = Literal[
+    "corrections",
+    "orders",
+    "orders-discrete",
+    "cards",
+    "base-stock",
+    "orders-priorities",
+    "asked",
+]
+DEFAULT_CONTROL: Control = "corrections"
+"""The control of environments and of `net_policy` if none is named: stock learners do best with it,
+because an untrained net is a tolerable policy."""
+
 CONTROLS: tuple[Control, ...] = (
+    "corrections",
     "orders",
     "orders-discrete",
     "cards",
@@ -46,26 +79,29 @@ CONTROLS: tuple[Control, ...] = (
 )
 PRIORITIES = 100.0  # steps of a priority
 MOST_CHOICES = 128  # largest number of choices of one entry of a discrete action
-SMALLEST_PROBABILITY = 0.001  # a demand above its quantile of 1 - this saturates its entry
+WIDTH = 2.0  # mean requirements of a period that a correction adds or takes away at most
+MOST_UNITS = 2e6  # of demand over a lead time; the textbook levels of more take minutes
+BEGINS = -1e-9  # added to the entry of a project, which begins above .5 and not at .5
 
 ENTRY = np.dtype([("cell", PLACE), ("kind", "i4"), ("category", "f8"), ("scale", "f8")], align=True)
 
-# What an entry shows of its cell: a share of its bound, whether it equals a category, or the
-# position in a cycle.
-SHARE, CATEGORY, SINE, COSINE, TO_GO = range(5)
+# What an entry shows of its cell: a quantity without a bound, a share of its bound, whether it
+# equals a category, or the position in a cycle.
+QUANTITY, SHARE, CATEGORY, SINE, COSINE, TO_GO = range(6)
 
 # What an encoded action is turned into.
-ASKED, LEVELS, UNITS = 0, 1, 2
+ASKED, LEVELS, UNITS, CORRECTIONS = range(4)
 
 
 class ActionTable(NamedTuple):
     """How compiled code decodes an action: x -> round((x + offset) x gain) x step."""
 
-    kind: int  # ASKED or LEVELS; UNITS: the action itself is what is asked
+    kind: int  # ASKED, LEVELS or CORRECTIONS; UNITS: the action itself is what is asked
     is_discrete: bool  # whether an entry is a whole number from 0 to `most`
     offset: npt.NDArray[np.float64]  # (entries,)
     gain: npt.NDArray[np.float64]  # (entries,)
     step: npt.NDArray[np.float64]  # units, (entries,)
+    least: npt.NDArray[np.float64]  # steps, (entries,)
     most: npt.NDArray[np.float64]  # steps, (entries,)
     cells: npt.NDArray[np.int32]  # cells of `asked`, (entries,)
     column: int  # column of the rule's numbers for the levels
@@ -79,11 +115,16 @@ class Entry:
 
     name: str  # "car.stock", "mill.in_process[1]", "press.setup=welding"
     unit: str
-    low: float  # in natural units, shown as 0
-    high: float  # in natural units, shown as 1; above it the entry saturates
     column: int  # of the state row
-    kind: int = SHARE
-    category: float = 0.0  # for a category: the value shown as 1
+    kind: int = QUANTITY
+    usual: float = 0.0  # of a quantity: its usual size in natural units, shown as 1/2
+    high: float = math.inf  # of all others: in natural units, shown as 1
+    category: float = 0.0  # of a category: the value shown as 1
+
+    @property
+    def factor(self) -> float:
+        """The factor of the cell's value before it is shown."""
+        return 3.0 / self.usual if self.kind == QUANTITY else 1.0 / self.high
 
 
 @dataclass(frozen=True)
@@ -112,7 +153,7 @@ class ObservationEncoding:
     @cached_property
     def table(self) -> npt.NDArray[Any]:
         """The entries as compiled code reads them, ENTRY (entries,)."""
-        rows = [(e.column, e.kind, e.category, 1.0 / e.high) for e in self.entries]
+        rows = [(e.column, e.kind, e.category, e.factor) for e in self.entries]
         return np.array(rows, dtype=ENTRY)
 
     def encode(self, view: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -127,26 +168,31 @@ class ObservationEncoding:
         what = part.what
         if what == "setup":
             place = {name: 1.0 + k for k, name in enumerate(scenario.sources)}
-            crew = [name for name, source in scenario.sources.items() if source.at == part.owner]
-            return _categories(cell, {name: place[name] for name in crew})
+            return _categories(cell, {name: place[name] for name in scenario.crew_of(part.owner)})
         if what == "regime":
             quantity = scenario.demands[part.owner].quantity
             regimes = quantity.regimes if isinstance(quantity, Regimes) else {}
             return _categories(cell, {name: float(k) for k, name in enumerate(regimes)})
+        if what == "up":
+            return [Entry(cell.name, part.unit, cell.column, CATEGORY, high=1.0, category=1.0)]
+        if what == "progress":
+            high = scenario.projects[part.owner].periods + 1.0
+            return [Entry(cell.name, part.unit, cell.column, SHARE, high=high)]
         if what == "period":
             return self._of_clock(cell)
         if part.kind == "report" and not self._is_informative(part.owner):
             return []
-        return [Entry(cell.name, part.unit, 0.0, self._bound(part.owner, what), cell.column)]
+        usual = self._usual(part.owner, what) or 1.0
+        return [Entry(cell.name, part.unit, cell.column, usual=usual)]
 
     def _of_clock(self, cell: Cell) -> list[Entry]:
         cycle = float(self.layout.plant.cycle)
         if cycle == 0.0:
             periods = float(self.layout.plant.periods)
-            return [Entry("clock.to_go", "periods", 0.0, periods, cell.column, TO_GO)]
+            return [Entry("clock.to_go", "periods", cell.column, TO_GO, high=periods)]
         return [
-            Entry("clock.sine", "", 0.0, cycle, cell.column, SINE),
-            Entry("clock.cosine", "", 0.0, cycle, cell.column, COSINE),
+            Entry("clock.sine", "", cell.column, SINE, high=cycle),
+            Entry("clock.cosine", "", cell.column, COSINE, high=cycle),
         ]
 
     def _is_informative(self, demand: str) -> bool:
@@ -154,61 +200,55 @@ class ObservationEncoding:
         quantity = self.layout.scenario.demands[demand].quantity
         return quantity.distribution == "recorded" or not getattr(quantity, "seen", True)
 
-    def _bound(self, owner: str, what: str) -> float:
+    def _usual(self, owner: str, what: str) -> float:
+        """Return the usual size of a quantity in natural units; 0 if it has none."""
         scenario = self.layout.scenario
         if what == "stock":
-            return scenario.level_bound(owner)
+            orders = [self._usual_order(name) for name in scenario.sources_of(owner)]
+            return max(orders, default=scenario.items[owner].initial_stock)
         if what in ("in_process", "unshipped"):
-            return scenario.order_bound(owner)
-        if what == "progress":
-            return scenario.projects[owner].periods + 1.0
+            return self._usual_order(owner)
         if what == "owed":
             contract = scenario.sources[owner].commitment
-            return 1.0 if contract is None else contract.quantity
+            return 0.0 if contract is None else contract.quantity / 2.0
         if what == "work":
             source = scenario.sources[owner]
             batch = max(source.lot_size, source.minimum_order)
-            return source.setup_time + source.time_per_unit * batch
-        if what == "up":
-            return 1.0
-        demand = scenario.demands[owner]
-        if what == "backlog":
-            return scenario.level_bound(demand.item)
-        if what == "so_far":
-            return 2.0 * demand.quantity.mean if isinstance(demand.quantity, LifeCycle) else 1.0
-        frequent = max(float(phase.quantile(1.0 - SMALLEST_PROBABILITY)) for phase in demand.phases)
-        return max(frequent, 1.0)
+            return (source.setup_time + source.time_per_unit * batch) / 2.0
+        quantity = scenario.demands[owner].quantity
+        if what == "so_far" and isinstance(quantity, LifeCycle):
+            return quantity.mean
+        return scenario.demands[owner].mean
+
+    def _usual_order(self, source: str) -> float:
+        return stages(self.layout.scenario)[source].order_quantity
 
 
 def _categories(cell: Cell, values: dict[str, float]) -> list[Entry]:
     return [
-        Entry(f"{cell.name}={name}", "", 0.0, 1.0, cell.column, CATEGORY, value)
+        Entry(f"{cell.name}={name}", "", cell.column, CATEGORY, high=1.0, category=value)
         for name, value in values.items()
     ]
 
 
 @kernel
-def observe_row(entries: Records, state: Row, observation: npt.NDArray[np.float32]) -> float:
-    """Write one observation, (entries,), and return how many entries saturate."""
-    saturated = 0.0
+def observe_row(entries: Records, state: Row, observation: npt.NDArray[np.float32]) -> None:
+    """Write one observation, (entries,)."""
     for k in range(entries.size):
         entry = entries[k]
         value = state[entry.cell]
         shown = value * entry.scale
-        if entry.kind == CATEGORY:
+        if entry.kind == QUANTITY:
+            shown = 1.0 - 1.0 / math.sqrt(1.0 + max(shown, 0.0))
+        elif entry.kind == CATEGORY:
             shown = 1.0 if value == entry.category else 0.0
-        elif entry.kind != SHARE:
-            if entry.kind == TO_GO:
-                shown = 1.0 - shown
-            elif entry.kind == SINE:
-                shown = 0.5 + 0.5 * math.sin(2.0 * math.pi * shown)
-            else:
-                shown = 0.5 + 0.5 * math.cos(2.0 * math.pi * shown)
-        elif shown > 1.0:
-            shown = 1.0
-            saturated += 1.0
+        elif entry.kind == TO_GO:
+            shown = 1.0 - shown
+        elif entry.kind == SINE:
+            shown = 0.5 + 0.5 * math.sin(2.0 * math.pi * shown)
+        elif entry.kind == COSINE:
+            shown = 0.5 + 0.5 * math.cos(2.0 * math.pi * shown)
         observation[k] = np.float32(max(shown, 0.0))
-    return saturated
 
 
 @compiled
@@ -223,7 +263,7 @@ class ActionEncoding:
     """The action of a plant under one control, entry by entry."""
 
     layout: Layout
-    control: Control = "orders"
+    control: Control = DEFAULT_CONTROL
 
     def __post_init__(self) -> None:
         if self.control not in (*CONTROLS, "asked"):
@@ -259,34 +299,42 @@ class ActionEncoding:
     @cached_property
     def choices(self) -> npt.NDArray[np.int64]:
         """The number of values of each entry, (entries,)."""
-        return np.array([1 + round(e.high / e.step) for e in self.entries], dtype=np.int64)
+        counts = [1 + round((e.high - e.low) / e.step) for e in self.entries]
+        return np.array(counts, dtype=np.int64)
 
     @cached_property
     def table(self) -> ActionTable:
         """The encoding as compiled code reads it."""
         if self.control == "asked":
             return self._identity()
-        steps = np.array([entry.step for entry in self.entries], dtype=np.float64)
-        most = (self.choices - 1).astype(np.float64)
-        scenario = self.layout.scenario
+        entries, scenario = self.entries, self.layout.scenario
+        step = np.array([entry.step for entry in entries], dtype=np.float64)
+        least = np.array([round(entry.low / entry.step) for entry in entries], dtype=np.float64)
+        most = np.array([round(entry.high / entry.step) for entry in entries], dtype=np.float64)
+        # From -1 and 1 to the smallest and the largest number of steps; choices are steps already.
+        offset, gain = np.zeros(step.size), np.ones(step.size)
+        if not self.is_discrete:
+            offset, gain = (most + least) / (most - least), (most - least) / 2.0
+            begins = step.size - len(scenario.projects)
+            offset[begins:], gain[begins:] = BEGINS, 1.0
+        kind = LEVELS if self.sets_levels else ASKED
         is_base_stock = self.control == "base-stock"
         anything = dict.fromkeys(scenario.sources, 0.0)  # the action's levels replace these
-        rule = pull_rule(
-            self.layout,
-            levels=anything if is_base_stock else None,
-            cards=None if is_base_stock else anything,
-        )
+        levels = anything if is_base_stock else None
+        if self.control == "corrections":
+            kind, levels = CORRECTIONS, textbook_levels(scenario)
         return ActionTable(
-            kind=LEVELS if self.sets_levels else ASKED,
+            kind=kind,
             is_discrete=self.is_discrete,
-            offset=np.full(steps.size, 0.0 if self.is_discrete else 1.0),
-            gain=np.ones(steps.size) if self.is_discrete else most / 2.0,
-            step=steps,
+            offset=offset,
+            gain=gain,
+            step=step,
+            least=least,
             most=most,
-            cells=np.array([entry.cell for entry in self.entries], dtype=np.int32),
+            cells=np.array([entry.cell for entry in entries], dtype=np.int32),
             column=LEVEL if is_base_stock else CARDS,
             matrix=echelon_matrix(scenario) if is_base_stock else np.eye(len(scenario.sources)),
-            rule=rule,
+            rule=pull_rule(self.layout, levels=levels, cards=anything if levels is None else None),
         )
 
     def _identity(self) -> ActionTable:
@@ -297,6 +345,7 @@ class ActionEncoding:
             offset=np.zeros(width),
             gain=np.ones(width),
             step=np.ones(width),
+            least=np.zeros(width),
             most=np.full(width, np.inf),
             cells=np.arange(width, dtype=np.int32),
             column=CARDS,
@@ -338,12 +387,12 @@ class ActionEncoding:
         return f"whole numbers from 0 to {most if most.size > 1 else most[0]}"
 
     def decode(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return an action in units, (..., sources): the quantities to ask for, or local levels."""
+        """Return an action in units, (..., sources): quantities, corrections or local levels."""
         table = self.table
         if table.kind == UNITS:
             return np.asarray(action, dtype=np.float64)
         x = (np.asarray(action, dtype=np.float64) + table.offset) * table.gain
-        return np.clip(np.floor(x + 0.5), 0.0, table.most) * table.step
+        return np.clip(np.floor(x + 0.5), table.least, table.most) * table.step
 
     def _of(self, source: str, cell: int) -> ActionEntry:
         scenario = self.layout.scenario
@@ -352,9 +401,60 @@ class ActionEncoding:
             step = lot if self.control == "cards" else 1.0
             high = whole_up(scenario.level_bound(scenario.sources[source].makes) / step) * step
             return ActionEntry(source, "units", 0.0, float(high), step, cell)
+        if self.control == "corrections":
+            needed = WIDTH * scenario.mean_requirement(scenario.sources[source].makes)
+            most = max(1.0, float(whole(needed / lot))) * lot
+            return ActionEntry(source, "units", -most, most, lot, cell)
         lots = max(1, int(whole(scenario.order_bound(source) / lot)))
         step = lot
         if self.is_discrete and 1 + lots > MOST_CHOICES:  # an order of 0 is a choice too
             multiple = int(np.ceil(lots / (MOST_CHOICES - 1)))
             step, lots = lot * multiple, lots // multiple
         return ActionEntry(source, "units", 0.0, lots * step, step, cell)
+
+
+def textbook_levels(scenario: Scenario) -> dict[str, float]:
+    """Return source -> echelon level of the textbook base-stock, which corrections start from.
+
+    No local level is above the storage, because orders above the storage are never granted. The
+    levels of the last scenarios are kept, because many environments are made of one scenario.
+
+    Raises
+    ------
+    ScenarioError
+        If the levels cannot be computed.
+    """
+    for known, levels in _SIZED:
+        if known is scenario or known == scenario:
+            return levels
+    _expect_countable(scenario)
+    try:
+        at, local = stages(scenario), base_stock_levels(scenario)
+        within = [min(local[name], at[name].storage) for name in scenario.sources]
+        echelon = echelon_matrix(scenario) @ within
+    except (ArithmeticError, MemoryError, ValueError) as error:
+        raise ScenarioError(_unsized(scenario, str(error))) from None
+    if not np.isfinite(echelon).all():
+        raise ScenarioError(_unsized(scenario, "a level is not finite"))
+    levels = dict(zip(scenario.sources, echelon.tolist(), strict=True))
+    _SIZED.append((scenario, levels))
+    return levels
+
+
+_SIZED: deque[tuple[Scenario, dict[str, float]]] = deque(maxlen=8)
+
+
+def _expect_countable(scenario: Scenario) -> None:
+    """Raise ScenarioError if a level covers more units than can be counted one by one in time."""
+    for name, source in scenario.sources.items():
+        covered = scenario.mean_requirement(source.makes) * (scenario.mean_lead_time(name) + 1.0)
+        if covered > MOST_UNITS:
+            reason = f"{name} covers {covered:g} units, more than {MOST_UNITS:g}"
+            raise ScenarioError(_unsized(scenario, reason))
+
+
+def _unsized(scenario: Scenario, reason: str) -> str:
+    return (
+        f"{scenario.file}: the control 'corrections' needs the textbook base-stock levels, which "
+        f"cannot be computed ({reason}); expected another control, such as control='orders'"
+    )

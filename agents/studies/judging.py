@@ -10,8 +10,8 @@ from jitgym.evaluate import Interval, rollout, skew_interval
 from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
-from ..studies.comparison import solved
-from .training import Trained
+from ..learned.training import Trained
+from .comparison import solved
 
 if TYPE_CHECKING:
     import pandas

@@ -1,0 +1,202 @@
+"""The evidence on learning: trainings on many plants, each judged beside the classic at its start.
+
+    plants x training seeds -> one table, with verdicts that hold together
+
+A plan is a YAML file (configs/studies/learning.yaml). All trainings of a plant are judged on
+the same episodes of the split `test`. That a final policy costs more than its start by more than a
+margin is tested for every training, and all tests together err in 5 % at most (Holm 1979).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jitgym.distributions import Part
+from jitgym.documents import read_as, write_whole
+from jitgym.report.tables import KEPT, Column, Table, markdown
+
+from . import trainings
+
+MARGIN = 0.003
+"""A policy is worse than its start if it costs more by more than this share."""
+
+
+class Plant(Part):
+    """A plant of the plan."""
+
+    scenario: str
+    set: dict[str, Any] = Field(default={})  # short name or dotted path -> value
+    about: str = ""  # what the policy learned, in a sentence
+
+
+class Plan(Part):
+    """The plants, the learner and the seeds."""
+
+    title: str
+    agent: str
+    seeds: Annotated[int, Field(ge=1)]
+    periods: Annotated[int, Field(ge=1)] | None = None
+    episodes: Annotated[int, Field(ge=2)] = 256
+    plants: Annotated[list[Plant], Field(min_length=1)]
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan. Raises ScenarioError with file, line and expectation."""
+    return read_as(path, Plan, "a plan of trainings in YAML")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The trainings of one plant, as plain data."""
+
+    plant: Plant
+    runs: tuple[dict[str, Any], ...]  # as `scripts/train.py --json` prints each
+    over_seeds: tuple[float, float, float]  # mean difference to the start and its ends, in money
+
+    @property
+    def label(self) -> str:
+        """The plant, with what was set."""
+        return " ".join([self.plant.scenario, *(f"{k}={v}" for k, v in self.plant.set.items())])
+
+    @property
+    def start_cost(self) -> float:
+        """The mean cost of the starts."""
+        return math.fsum(run["start_cost"] for run in self.runs) / len(self.runs)
+
+
+def found_of(plant: Plant, done: trainings.Trainings) -> Found:
+    """Return the trainings of a plant as plain data."""
+    both = done.over_seeds if len(done.runs) > 1 else done.runs[0].difference
+    return Found(plant, tuple(run.as_json() for run in done.runs), (both.mean, both.low, both.high))
+
+
+def write(found: Found, path: Path) -> None:
+    """Write the trainings of a plant, whole or not at all."""
+    data = {
+        "plant": found.plant.model_dump(),
+        "runs": found.runs,
+        "over_seeds": found.over_seeds,
+    }
+    write_whole(path, json.dumps(data, indent=1))
+
+
+def read(path: Path) -> Found:
+    """Read the trainings of a plant."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return Found(Plant(**data["plant"]), tuple(data["runs"]), tuple(data["over_seeds"]))
+
+
+def p_value(run: dict[str, Any], episodes: int) -> float:
+    """Return the one-sided probability of such a cost if the policy is not worse than the margin.
+
+    The standard error is taken from the 95 % interval of the paired difference.
+    """
+    from scipy import stats  # a slow import, so only here
+
+    low, high = run["difference_interval"]
+    error = (high - low) / (2 * float(stats.t.ppf(0.975, episodes - 1)))
+    worse = run["difference"] - MARGIN * abs(run["start_cost"])
+    if error == 0:
+        return 0.0 if worse > 0 else 1.0
+    return float(stats.t.sf(worse / error, episodes - 1))
+
+
+def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
+    """Return which hypotheses are rejected, so that all tests together err at this level (Holm).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [True, False, False]
+    """
+    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
+    rejected = [False] * len(p_values)
+    for place, k in enumerate(order):
+        if p_values[k] > level / (len(p_values) - place):
+            break
+        rejected[k] = True
+    return rejected
+
+
+def table(found: Sequence[Found]) -> Table:
+    """Return the table of all plants; differences and gaps are in percent."""
+    columns = (
+        Column("plant", importance=KEPT, align="left"),
+        Column("start", importance=KEPT, align="left"),
+        Column("learner", align="left"),
+        Column("kept"),
+        Column("difference (%)", importance=KEPT),
+        Column("worst (%)"),
+        Column("gap (%)"),
+        Column("gap of start (%)"),
+        Column("tune (s)"),
+        Column("train (s)"),
+    )
+    rows = [_row(each) for each in found]
+    return Table(columns, rows)
+
+
+def _row(found: Found) -> tuple[str, ...]:
+    runs, base = found.runs, abs(found.start_cost) or 1.0
+    starts = dict.fromkeys(run["start"] for run in runs)
+    learners = dict.fromkeys(run["policy"] for run in runs)
+    mean, low, high = (100 * each / base for each in found.over_seeds)
+    worst = max(run["difference"] / (abs(run["start_cost"]) or 1.0) for run in runs)
+    return (
+        found.label,
+        ", ".join(starts),
+        ", ".join(name.removeprefix("learned ").strip("()") for name in learners),
+        f"{sum(run['kept'] for run in runs)} of {len(runs)}",
+        f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
+        f"{100 * worst:+.2f}",
+        _median_and_worst([run["gap"] for run in runs]),
+        _median_and_worst([run["start_gap"] for run in runs]),
+        f"{_mean([run['tuning_seconds'] for run in runs]):.0f}",
+        f"{_mean([run['seconds'] for run in runs]):.0f}",
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _median_and_worst(gaps: Sequence[float | None]) -> str:
+    known = sorted(100 * gap for gap in gaps if gap is not None)
+    if not known:
+        return "n/a"
+    median = known[(len(known) - 1) // 2]
+    return f"{median:.3f}, worst {known[-1]:.3f}" if len(known) > 1 else f"{median:.3f}"
+
+
+def page(plan: Plan, found: Sequence[Found], command: str) -> str:
+    """Return the page: the table, and what holds over all trainings."""
+    runs = [run for each in found for run in each.runs]
+    p_values = [p_value(run, plan.episodes) for run in runs]
+    worse = sum(holm(p_values))
+    gates = [gate for run in runs for gate in run["gates"]]
+    passed = sum(gate["passed"] for gate in gates)
+    lines = [
+        f"# {plan.title}",
+        "",
+        f"`{command}` wrote this page. Differences are learned minus start, paired by episode on",
+        "the split `test`, in percent of the start's cost, with a 95 % interval over training",
+        "seeds and episodes. Gaps are exact: median and worst over seeds. Seconds are CPU seconds",
+        "per training.",
+        "",
+        markdown(table(found)),
+        "",
+        f"- Trainings: {len(runs)} on {len(found)} plants. Gates: {passed} passed, "
+        f"{len(gates) - passed} refused.",
+        f"- Policies that cost more than their start by more than {100 * MARGIN:g} %, with "
+        f"significance (Holm over all {len(runs)} trainings): {worse}.",
+    ]
+    said = [f"- **{each.label}**: {each.plant.about}" for each in found if each.plant.about]
+    return (
+        "\n".join([*lines, *(["", "## What the policies learned", "", *said] if said else [])])
+        + "\n"
+    )

@@ -1,0 +1,48 @@
+"""Train on many plants with several seeds, and write the table of docs/learning.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import _common as common
+from tyro.conf import Positional, arg
+
+import jitgym
+from agents.studies import evidence, trainings
+
+PLAN = "a file such as configs/studies/learning.yaml"
+OUT = "the folder of all trainings; plants that are done there are not trained again"
+
+
+def main(
+    plan: Annotated[Positional[Path], arg(metavar="PLAN", help=PLAN)],
+    *,
+    out: Annotated[Path, arg(metavar="DIR", help=OUT)] = Path("runs/learning"),
+    workers: Annotated[int, arg(help="trainings at the same time")] = 1,
+    page: Annotated[Path | None, arg(metavar="FILE", help="write the page here too")] = None,
+) -> None:
+    """Train on every plant of a plan, and print the page; a second run goes on where it stopped."""
+    given = evidence.read_plan(plan)
+    common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
+    found = []
+    for number, plant in enumerate(given.plants):
+        scenario = jitgym.load(plant.scenario, **plant.set)
+        place = out / f"{number:02d}-{scenario.name}"
+        done = place / "found.json"
+        if not done.is_file():
+            job = trainings.Plan(
+                given.agent, scenario, None, place, given.periods, None, given.episodes, True
+            )
+            trained = trainings.conduct(job, 0, given.seeds, workers, progress=True)
+            evidence.write(evidence.found_of(plant, trained), done)
+        found.append(evidence.read(done))
+    text = evidence.page(given, found, f"python scripts/learning.py {plan}")
+    (out / "page.md").write_text(text, encoding="utf-8")
+    if page is not None:
+        page.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    common.run(main)
