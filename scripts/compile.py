@@ -1,4 +1,4 @@
-"""Compile in advance what every user needs: rollouts, environments and the exact solver.
+"""Compile in advance what every user needs: rollouts, environments, the solver and branches.
 
 Machine code is kept in the user's cache. If it is there already, this takes seconds.
 """
@@ -11,10 +11,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import gymnasium
+import numpy as np
 
 import agents
 import jitgym
+from agents.branches import Asking, Herd, Points, branch
+from agents.learned.corrections import corrected
 from jitgym import evaluate, exact
+from jitgym.plant import lay_out
 
 
 def rollouts() -> None:
@@ -35,11 +39,23 @@ def environments_and_solver() -> None:
     exact.solve(scenario)
 
 
-PARTS: tuple[Callable[[], None], ...] = (rollouts, environments_and_solver)
+def branches() -> None:
+    """Compile the branches that learners run, of a classic policy and of a net beside it."""
+    layout = lay_out(jitgym.load("lost-sales", lead_time=1))
+    base = agents.make("base-stock", layout.scenario)
+    for policy in (base, corrected(base, layout, np.random.default_rng(0))):
+        asking, herd = Asking(policy, layout), Herd(layout, 1, seed=0)
+        herd.begin(asking, stagger=1)
+        asked = asking(herd.state, herd.memory)
+        points = Points(herd.state, herd.memory, herd.keys, herd.period, asked)
+        branch(asking, points, asked + 1.0, np.zeros(1, dtype=np.int64))
+
+
+PARTS: tuple[Callable[[], None], ...] = (rollouts, environments_and_solver, branches)
 
 
 def main() -> None:
-    """Compile the parts in two processes."""
+    """Compile the parts in processes of their own."""
     began = time.monotonic()
     with ProcessPoolExecutor(len(PARTS), get_context("spawn")) as processes:
         for part in [processes.submit(part) for part in PARTS]:

@@ -1,6 +1,10 @@
-"""`learned`: the learner that suits a plant, by written rules.
+"""`learned`: the learners that suit a plant, by a written rule.
 
-The learners of the settings are tried in order, until the gate lets the policy of one pass.
+    noise scale at the classic up to `quiet` states:  the learners `of_quiet`
+    else:                                             the learners `of_noisy`
+
+The noise scale is measured on a counted number of pairs of branches (`sb3.paired`). The learners of
+the list are tried in order, until the gate lets the policy of one pass.
 """
 
 from __future__ import annotations
@@ -9,19 +13,29 @@ from typing import Annotated
 
 from pydantic import Field
 
+from jitgym.distributions import Positive
+
 from .registry import find
 from .session import Problem
 from .settings import Budgeted
 from .training import Learning
 
+Names = Annotated[list[str], Field(min_length=1)]
+
 
 class Settings(Budgeted):
     """How a learner is chosen; configs/agents/learned.yaml gives the reasons."""
 
-    learners: Annotated[list[str], Field(min_length=1)]  # in the order in which they are tried
+    quiet: Positive  # states: largest noise scale of a quiet plant
+    of_quiet: Names  # learners to try, in order
+    of_noisy: Names
 
 
 def choose(problem: Problem, settings: Settings) -> list[Learning]:
     """Return the learners to try, in order."""
-    found = [find(name) for name in settings.learners]
+    from .sb3 import paired
+
+    noise = paired.noise_of(problem, find("paired-ppo").read_settings())
+    names = settings.of_quiet if noise.scale <= settings.quiet else settings.of_noisy
+    found = [find(name) for name in names]
     return [Learning(each, each.read_settings()) for each in found]

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+import agents
 import jitgym
 from agents.branches import Herd
-from agents.learned import registry
+from agents.learned import registry, start
+from agents.learned.checkpoint import read_tensors, write_tensors
 from agents.learned.corrections import Corrected
 from agents.learned.policy import one_thread
 from agents.learned.sb3.paired import standardized
@@ -20,6 +22,7 @@ from agents.learned.sb3.stepping import corrections_of
 from agents.learned.sb3.stock import choices_of
 from agents.learned.session import Problem, Stored
 from agents.learned.start import Start, made
+from jitgym import documents
 from jitgym.control.net import outputs_of
 from jitgym.evaluate import RunError, rollout
 from jitgym.plant import lay_out
@@ -48,8 +51,8 @@ def _one_thread() -> Any:
 def problem_of(name: str, periods: int = 2500, **changes: Any) -> Problem:
     scenario = jitgym.load(name, **changes)
     policy = made("base-stock", scenario, {})
-    start = Start(policy, "base-stock", {}, {}, 0, 0.0)
-    return Problem(scenario, lay_out(scenario), start, 1, periods)
+    begun_from = Start(policy, "base-stock", {}, {}, 0, 0.0)
+    return Problem(scenario, lay_out(scenario), begun_from, 1, periods)
 
 
 def begun(learner: str, problem: Problem, **changes: Any) -> Any:
@@ -151,7 +154,7 @@ def test_environment_resumes_to_the_last_bit() -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_training_begins_at_the_classic_and_resumes_to_the_last_bit(
-    learner: str, name: str
+    learner: str, name: str, tmp_path: Path
 ) -> None:
     problem = problem_of(name, **SHORT)
     session = begun(learner, problem)
@@ -159,10 +162,10 @@ def test_training_begins_at_the_classic_and_resumes_to_the_last_bit(
     assert costs(policy, problem) == costs(problem.start.policy, problem)
 
     session.advance()
-    stored = session.snapshot()
+    write_tensors(tmp_path / "last.pt", session.snapshot())
     session.advance()
     resumed = begun(learner, problem)
-    resumed.restore(stored)
+    resumed.restore(read_tensors(tmp_path / "last.pt"))
     resumed.advance()
     assert session.is_over
     assert resumed.periods == session.periods
@@ -170,9 +173,33 @@ def test_training_begins_at_the_classic_and_resumes_to_the_last_bit(
 
     policy, kept = session.candidate()
     assert same(kept, resumed.candidate()[1])
+    if (learner, name) in {("td3", "kanban-line"), ("dqn", "kanban-line")}:  # they learn fast
+        assert costs(policy, problem) != costs(problem.start.policy, problem)
     again = registry.find(learner).module.restored(problem, session.settings, kept, Path("best.pt"))
     assert costs(again, problem) == costs(policy, problem)
     assert all(np.isfinite(value) for value in session.figures().values())
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_learners_train_through_the_gate_and_load_by_name(
+    learner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = problem_of("lost-sales", **SHORT)
+    monkeypatch.setattr(start, "find", lambda *_, **__: problem.start)
+    settings = registry.find(learner).read_settings()
+    tiny = {name: value for name, value in TINY.items() if hasattr(settings, name)}
+    documents.write(settings.model_dump() | tiny, tmp_path / "tiny.yaml")
+    folder = tmp_path / "training"
+    trained = agents.train(
+        learner, problem.scenario, folder, settings=tmp_path / "tiny.yaml", periods=2500, seed=1
+    )
+    assert len(trained.verdicts) == 1
+    assert trained.kept is not trained.verdicts[0].passed
+    loaded = agents.make(learner, problem.scenario, path=folder)
+    assert loaded.name == learner
+    assert costs(loaded, problem) == costs(trained.policy, problem)
+    if trained.kept:
+        assert costs(loaded, problem) == costs(problem.start.policy, problem)
 
 
 @pytest.mark.parametrize("learner", ["ppo", "sac", "recurrent-ppo"])

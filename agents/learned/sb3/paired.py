@@ -320,6 +320,19 @@ def measured(base: Corrected, herd: Herd, settings: Settings, seed: int) -> Nois
     return Noise(whole / true, float(size / usual), run.unmet, run.periods)
 
 
+def at_the_classic(problem: Problem, settings: Settings) -> tuple[Corrected, Herd, Noise]:
+    """Return the untrained policy, a herd that follows the classic, and the noise there."""
+    herd = Herd(problem.layout, settings.more_states, problem.seed)
+    herd.begin(Asking(problem.start.policy, problem.layout), WARM_UP)
+    base = classic_with_net(problem, herd, settings.layers[0])
+    return base, herd, measured(base, herd, settings, problem.seed)
+
+
+def noise_of(problem: Problem, settings: Settings) -> Noise:
+    """Return the noise at the classic."""
+    return at_the_classic(problem, settings)[2]
+
+
 def few(noise: Any, settings: Settings, seed: int) -> Any:
     """Return noise in which only a few numbers of each row deviate."""
     if noise.shape[1] > settings.together:
@@ -334,10 +347,7 @@ class PairedSession:
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self.problem, self.settings = problem, settings
         asking = Asking(problem.start.policy, problem.layout)
-        herd = Herd(problem.layout, settings.more_states, problem.seed)
-        herd.begin(asking, WARM_UP)
-        self.base = classic_with_net(problem, herd, settings.layers[0])
-        self.noise = measured(self.base, herd, settings, problem.seed)
+        self.base, herd, self.noise = at_the_classic(problem, settings)
         self.is_heavy = self.noise.tail > settings.heavy_tail
         is_quiet = self.noise.scale < settings.small_noise and not self.is_heavy
         states = settings.states if is_quiet else settings.more_states

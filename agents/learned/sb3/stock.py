@@ -102,6 +102,11 @@ class ByModel(Corrected):
     choices: Array | None = None  # corrections of each action in steps, (actions, sources)
 
     @cached_property
+    def as_data(self) -> None:
+        """None: a net of torch does not run in compiled code."""
+        return None
+
+    @cached_property
     def remembers(self) -> int:
         """Width of the recurrent layer; 0 if there is none."""
         layer = getattr(self.model, "lstm_actor", None)
