@@ -1,11 +1,14 @@
 """The fit: a regression of the paired differences on the features of a state.
 
-    y(candidate) - y(picked)  ~  clip(difference / scale of the group, -3, 3)
+    y(candidate) - mean of y  ~  d(candidate) - mean of d,
+    d = clip(difference / scale of the group, -3, 3),      means over the candidates of a state
 
 The outputs y are expected costs up to a constant per group; only their differences are fitted, to
-every candidate that was simulated, with equal weights. The scale of a group is the root mean
-square of its differences. Regression of the advantage, and not a classification of the winners:
-where candidates are nearly as good as each other, which of them wins is noise, and counts little.
+every candidate that was simulated, with equal weights. They are taken to the mean, and not to the
+picked candidate: else the noise of that one alone would count in all of them. The scale of a group
+is the root mean square of its differences. Regression of the advantage, and not a classification of
+the winners: where candidates are nearly as good as each other, which of them wins is noise, and
+counts little.
 """
 
 from __future__ import annotations
@@ -86,9 +89,12 @@ def fitted(
     inputs = np.clip((data.features - net.mean) * net.gain, -MOST, MOST).astype(np.float32)
     wanted = np.clip(data.difference / scale, -clip, clip).astype(np.float32)
     known = np.isfinite(wanted)
-    x, y = torch.from_numpy(inputs), torch.from_numpy(np.where(known, wanted, 0.0))
-    mask = torch.from_numpy(known)
-    picked = torch.from_numpy(data.picked[:, owner])  # the incumbent's candidate beside each
+    known[np.arange(data.states)[:, np.newaxis], data.picked] = True  # at a difference of 0
+    wanted[~np.isfinite(wanted)] = 0.0
+    x, y = torch.from_numpy(inputs), torch.from_numpy(wanted)
+    mask = torch.from_numpy(known.astype(np.float32))
+    member = torch.from_numpy(np.eye(candidates.groups, dtype=np.float32)[owner])
+    where = torch.from_numpy(owner)
     weights = [torch.from_numpy(np.array(part)).requires_grad_() for part in net[2:]]
     batches = max(-(-data.states // minibatch), 1)
     optimizer = torch.optim.Adam(weights, lr=learning_rate)
@@ -103,9 +109,10 @@ def fitted(
             one = torch.relu(x[some] @ first + first_bias)
             two = torch.relu(one @ second + second_bias)
             outputs = two @ last + last_bias
-            apart = outputs - outputs.gather(1, picked[some]) - y[some]
             counts = mask[some]
-            loss = (torch.where(counts, apart, 0.0) ** 2).sum() / counts.sum().clamp(min=1)
+            apart = (outputs - y[some]) * counts
+            mean = apart @ member / (counts @ member).clamp(min=1.0)
+            loss = (((apart - mean[:, where]) * counts) ** 2).sum() / counts.sum().clamp(min=1.0)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
