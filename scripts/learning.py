@@ -34,7 +34,7 @@ def main(
             job = trainings.Plan(
                 given.agent, scenario, None, place, given.periods, None, given.episodes, True
             )
-            trained = trainings.conduct(job, 0, given.seeds, workers, progress=True)
+            trained = trainings.conduct(job, 0, plant.seeds or given.seeds, workers, progress=True)
             evidence.write(evidence.found_of(plant, trained), done)
         found.append(evidence.read(done))
     text = evidence.page(given, found, f"python scripts/learning.py {plan}")

@@ -2,7 +2,7 @@
 
 It shows what an off-the-shelf learner reaches on the default control, beside the textbook and the
 tuned base-stock policy. It takes about four minutes for each scenario and seed; the result is in
-docs/learning.md.
+docs/stock-ppo.md.
 """
 
 from __future__ import annotations

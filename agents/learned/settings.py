@@ -10,10 +10,14 @@ from pydantic import BaseModel, Field, ValidationError
 from jitgym.distributions import Part
 from jitgym.documents import read_as
 from jitgym.evaluate import RunError
+from jitgym.scenario import Scenario
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Width = Annotated[int, Field(ge=1, le=100_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+FEW_SOURCES = 4
+MOST_WORK = 160_000_000  # periods x sources of a training with more sources
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,7 +25,17 @@ Model = TypeVar("Model", bound=BaseModel)
 class Budgeted(Part):
     """What every learner states: the budget if none is asked for."""
 
-    periods: Count  # simulated periods of a training
+    periods: Count  # simulated periods of a training, for a plant with few sources
+
+    def periods_for(self, scenario: Scenario) -> int:
+        """Return the budget if none is asked for: about twice as much for more than four sources.
+
+        For many sources it is less again, because each period then takes longer.
+        """
+        sources = len(scenario.sources)
+        if sources <= FEW_SOURCES:
+            return self.periods
+        return min(2 * self.periods, MOST_WORK // sources)
 
 
 def read_settings(path: Path, model: type[Model]) -> Model:

@@ -3,7 +3,7 @@
 Candidates are policies whose levels, cards or batches a net can correct, the most specialized ones
 first (`SUITED`). Those that cost more than `WORST` times the cheapest by textbook sizing are left
 out, at most five are tuned, and the tuned ones run again on episodes that no tuning has used; the
-cheapest one there is the start. Policies whose orders are themselves limited or fitted (caps,
+cheapest one there is the start. It is the same for every training seed. Policies whose orders are themselves limited or fitted (caps,
 constant orders, linear rules, myopic orders) are rivals in a table but no start: where a cap
 decides, a moved level changes nothing.
 """
@@ -55,7 +55,8 @@ WORST = 3.0  # times the cheapest: textbook sizes above it do not become the bes
 MOST = 5  # candidates that are tuned
 SCREENED = 20_000  # periods of each candidate with textbook sizes
 JUDGED = 200_000  # periods of each tuned candidate, on episodes that no tuning has used
-FRESH = 3_000_017  # added to the seed for these episodes; tuning uses the seed and + 1,000,003
+SEED = 0  # of the tuning
+FRESH = 3_000_017  # the seed of the fresh episodes; tuning uses 0 and 1,000,003
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,17 @@ class Start:
     seconds: float  # CPU seconds to find it
 
 
-def find(scenario: Scenario, seed: int = 0, *, progress: bool = False) -> Start:
+def find(scenario: Scenario, *, progress: bool = False) -> Start:
     """Return the start of a scenario; it is kept on disk and found at once the next time."""
-    place = _place(scenario, seed)
+    place = _place(scenario)
     if (known := _read(place, scenario)) is not None:
         return known
     began, periods, tried = time.process_time(), 0, {}
     found: dict[str, dict[str, Any]] = {}
-    for name in candidates(scenario, seed):
-        tuned = tune(name, scenario, seed, progress=progress)
+    for name in candidates(scenario):
+        tuned = tune(name, scenario, SEED, progress=progress)
         periods += tuned.tuning.periods
-        tried[name] = _cost(tuned, scenario, seed + FRESH, JUDGED)
+        tried[name] = _cost(tuned, scenario, JUDGED)
         periods += JUDGED
         found[name] = tuned.parameters
     best = min(tried, key=lambda name: tried[name])
@@ -96,7 +97,7 @@ def find(scenario: Scenario, seed: int = 0, *, progress: bool = False) -> Start:
     return start
 
 
-def candidates(scenario: Scenario, seed: int = 0) -> list[str]:
+def candidates(scenario: Scenario) -> list[str]:
     """Return the candidates that are tuned, at most five."""
     plain = not any(s.shipment_cost or s.setup_cost or s.carrier for s in scenario.sources.values())
     fitting = [
@@ -104,18 +105,15 @@ def candidates(scenario: Scenario, seed: int = 0) -> list[str]:
         for name in SUITED
         if not (plain and name in FOR_FIXED_COSTS) and not classic.find(name).why_not(scenario)
     ]
-    costs = {
-        name: _cost(classic.make(name, scenario, {}), scenario, seed + FRESH, SCREENED)
-        for name in fitting
-    }
+    costs = {name: _cost(classic.make(name, scenario, {}), scenario, SCREENED) for name in fitting}
     least = min(costs.values())
     reach = least + (WORST - 1.0) * abs(least)
     return [name for name in fitting if costs[name] <= reach][:MOST]
 
 
-def _cost(policy: Policy, scenario: Scenario, seed: int, periods: int) -> float:
+def _cost(policy: Policy, scenario: Scenario, periods: int) -> float:
     episodes = max(2, periods // scenario.horizon.of_split("tune")[0])
-    return float(rollout(policy, scenario, episodes, seed, "tune")["cost"].mean())
+    return float(rollout(policy, scenario, episodes, FRESH, "tune")["cost"].mean())
 
 
 def made(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
@@ -125,12 +123,12 @@ def made(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
     return found.build(f"{name} (tuned)", lay_out(scenario), values)
 
 
-def _place(scenario: Scenario, seed: int) -> Path | None:
-    """Return the file of a start: named after the scenario, the seed, and the code that tunes."""
+def _place(scenario: Scenario) -> Path | None:
+    """Return the file of a start: named after the scenario and the code that tunes."""
     if (folder := cache_folder()) is None:
         return None
     written = json.dumps(scenario.document(), sort_keys=True, default=str)
-    digest = hashlib.sha256(f"{written}{seed}{_code()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{written}{_code()}".encode()).hexdigest()
     return folder / "starts" / f"{digest[:32]}.json"
 
 

@@ -147,8 +147,8 @@ def train(
     log = Log(checkpoint.log)
     log(f"{learner.name} on {scenario.name}, seed {seed}: tunes classics to find the start")
     with one_thread(), postponed_interrupt() as interrupt:
-        start = starts.find(scenario, seed, progress=progress)
-        problem = Problem(scenario, layout, start, seed, periods or settings.periods)
+        start = starts.find(scenario, progress=progress)
+        problem = Problem(scenario, layout, start, seed, periods or settings.periods_for(scenario))
         if hasattr(learner.module, "choose"):
             learnings = learner.module.choose(problem, settings)
         else:

@@ -33,6 +33,7 @@ class Plant(Part):
 
     scenario: str
     set: dict[str, Any] = Field(default={})  # short name or dotted path -> value
+    seeds: Annotated[int, Field(ge=1)] | None = None  # if other than those of the plan
     about: str = ""  # what the policy learned, in a sentence
 
 
