@@ -53,6 +53,19 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """Which policy all follow, period by period."""
+
+    asking: Asking
+    later: Asking
+    switch: int  # the first period of `later`
+
+    def at(self, t: int) -> Asking:
+        """Return the policy of period t."""
+        return self.asking if t < self.switch else self.later
+
+
+@dataclass(frozen=True)
 class Branches:
     """What variants cost more than their incumbents."""
 
@@ -74,6 +87,8 @@ def branch(
     *,
     split: str = "train",
     cap: int = CAP,
+    later: Asking | None = None,
+    switch: int = CAP,
 ) -> Branches:
     """Run variants against incumbents, and return what each variant costs more.
 
@@ -91,6 +106,9 @@ def branch(
         The split that the keys belong to.
     cap
         The largest number of periods of a pair.
+    later, switch
+        From period `switch` on, all follow `later` instead, if it is given. Pairs that follow a
+        simple rule meet sooner than pairs that follow a net.
     """
     difference, has_met = np.zeros(of.size), np.ones(of.size, dtype=np.bool_)
     moved = np.flatnonzero((varied != points.asked[of]).any(axis=1))
@@ -99,8 +117,12 @@ def branch(
     for first in range(0, moved.size, share):
         some = moved[first : first + share]
         groups, own = np.unique(of[some], return_inverse=True)
-        run = _run if asking.as_data is None else _run_compiled
-        part = run(asking, points.at(groups), varied[some], own.astype(np.int64), split, cap)
+        start, tried = points.at(groups), varied[some]
+        if asking.as_data is not None and later is None:
+            part = _run_compiled(asking, start, tried, own.astype(np.int64), split, cap)
+        else:
+            follow = Follow(asking, later or asking, switch)
+            part = _run(follow, start, tried, own.astype(np.int64), split, cap)
         difference[some], has_met[some] = part.difference, part.has_met
         done += part.periods
     return Branches(difference, has_met, done)
@@ -126,9 +148,9 @@ def _run_compiled(
 
 
 def _run(
-    asking: Asking, points: Points, varied: Array, of: Places, split: str, cap: int
+    follow: Follow, points: Points, varied: Array, of: Places, split: str, cap: int
 ) -> Branches:
-    layout = asking.layout
+    layout = follow.asking.layout
     plant = layout.plant_in(split)
     ends = plant.periods if layout.scenario.horizon.ends else None
     tape, flows = working_rows(layout)
@@ -143,7 +165,7 @@ def _run(
     weight, done = 1.0, 0
     for t in range(cap):
         if t > 0:
-            asked = asking(state, memory)
+            asked = follow.at(t)(state, memory)
         cost = np.empty(state.shape[0])
         advance_rows(plant, tape, flows, split_number, keys, periods, state, asked, cost)
         done += state.shape[0]

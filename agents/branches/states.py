@@ -36,7 +36,7 @@ class Asking:
             asked = np.zeros((state.shape[0], self.layout.asked_cells))
             ask_batch(self.layout.plant, inner.rule, state, asked)
             return asked
-        if hasattr(inner, "asks"):
+        if callable(getattr(inner, "asks", None)):
             asked = np.asarray(inner.asks(state, memory), dtype=np.float64)
         else:
             asked = np.asarray(inner.act(ViewLayout(self.layout).of(state), memory), np.float64)

@@ -69,6 +69,7 @@ LEARNERS = {
     for learner in (
         Learner(LEARNED, ".choice"),
         Learner("paired-ppo", ".sb3.paired"),
+        Learner("improve", ".improvement.session"),
         Learner("ppo", ".sb3.ppo"),
         Learner("sac", ".sb3.stock", "SAC"),
         Learner("td3", ".sb3.stock", "TD3"),

@@ -1,0 +1,1 @@
+"""Policy improvement by simulation: candidates, their values, and a net that picks among them."""
