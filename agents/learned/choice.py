@@ -4,7 +4,9 @@
     else:                                             the learners `of_noisy`
 
 The noise scale is measured on a counted number of pairs of branches (`sb3.paired`). The learners of
-the list are tried in order, until the gate lets the policy of one pass.
+the list are tried in order, until the gate lets the policy of one pass. The headroom check before
+them says what single deviations could save (`headroom`); it is reported and decides nothing,
+because corrections that last can save where single ones do not.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pydantic import Field
 
 from jitgym.distributions import Positive
 
+from .headroom import Headroom, check
 from .registry import find
 from .session import Problem
 from .settings import Budgeted
@@ -31,11 +34,12 @@ class Settings(Budgeted):
     of_noisy: Names
 
 
-def choose(problem: Problem, settings: Settings) -> list[Learning]:
-    """Return the learners to try, in order."""
+def choose(problem: Problem, settings: Settings) -> tuple[list[Learning], Headroom]:
+    """Return the learners to try, in order, and what the headroom check found."""
     from .sb3 import paired
 
+    found = check(problem)
     noise = paired.noise_of(problem, find("paired-ppo").read_settings())
     names = settings.of_quiet if noise.scale <= settings.quiet else settings.of_noisy
-    found = [find(name) for name in names]
-    return [Learning(each, each.read_settings()) for each in found]
+    learners = [find(name) for name in names]
+    return [Learning(each, each.read_settings()) for each in learners], found

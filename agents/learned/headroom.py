@@ -22,10 +22,11 @@ from ..branches import Asking, Herd
 from .improvement.labels import Labels, label
 from .improvement.picking import Picking
 from .session import Problem
+from .settings import FEW_SOURCES
 
 Array = npt.NDArray[np.float64]
 
-PLANTS = 64
+PLANTS, PLANTS_OF_MANY = 256, 64  # of plants with few sources, and with more
 VISITS = 2  # states of each plant
 BETWEEN = 32  # periods between two states of a plant
 TAPES = 32  # per state
@@ -42,9 +43,18 @@ class Headroom:
     error: float  # its standard error
     periods: int  # simulated
 
+    def __str__(self) -> str:
+        """Return the sentence for a table."""
+        if self.gain <= 2 * self.error:
+            return "the headroom check found nothing that single deviations could save"
+        share, error = 100 * self.gain, 100 * self.error
+        return f"the headroom check found {share:.2g} ± {2 * error:.2g} % per single deviation"
 
-def check(problem: Problem, plants: int = PLANTS, tapes: int = TAPES) -> Headroom:
-    """Return the headroom of the start of a problem."""
+
+def check(problem: Problem, plants: int = 0, tapes: int = TAPES) -> Headroom:
+    """Return the headroom of the start of a problem; `plants` is 0 for the usual number."""
+    few = len(problem.scenario.sources) <= FEW_SOURCES
+    plants = plants or (PLANTS if few else PLANTS_OF_MANY)
     policy = unimproved(problem)
     herd, asking = Herd(problem.layout, plants, problem.seed), Asking(policy, problem.layout)
     stagger = min(WARM_UP, herd.plant.periods - 1)

@@ -36,6 +36,7 @@ from ..progress import Progress
 from . import start as starts
 from .checkpoint import Checkpoint, described, expect_folder, read_tensors, write_tensors
 from .gate import LOOKS, Gate, Verdict
+from .headroom import Headroom
 from .interrupts import postponed_interrupt
 from .policy import one_thread
 from .session import Problem, Session, Stored
@@ -150,15 +151,15 @@ def train(
         start = starts.find(scenario, progress=progress)
         problem = Problem(scenario, layout, start, seed, periods or settings.periods_for(scenario))
         if hasattr(learner.module, "choose"):
-            learnings = learner.module.choose(problem, settings)
+            learnings, headroom = learner.module.choose(problem, settings)
         else:
-            learnings = [Learning(learner, settings)]
+            learnings, headroom = [Learning(learner, settings)], None
         listed = {each.name: each.settings.model_dump() for each in learnings}
         record = described(learner.name, layout, start, listed, seed, periods)
         stored = checkpoint.resume(record) if resume else None
         if stored is None:
             checkpoint.begin(record)
-        options = Options(learner.name, minutes, progress, interrupt)
+        options = Options(learner.name, minutes, progress, interrupt, headroom)
         return Loop(problem, learnings, checkpoint, options, stored).run()
 
 
@@ -170,6 +171,7 @@ class Options:
     minutes: float | None
     progress: bool
     interrupt: threading.Event
+    headroom: Headroom | None  # what a check before the training found
 
 
 class Loop:
@@ -294,16 +296,20 @@ class Loop:
         length, _ = self.problem.scenario.horizon.of_split("validate")
         measured = self.periods + len(self.gate.verdicts) * self.gate.periods
         measured += (self.looks + 1) * LOOKS * length
+        checked, notes = self.options.headroom, [str(each) for each in self.gate.verdicts]
+        if checked is not None:
+            measured += checked.periods
+            notes.append(str(checked))
         return Trained(
             policy=policy,
             start=self.problem.start,
             kept=kept,
             learner=learner,
             verdicts=tuple(self.gate.verdicts),
-            headroom=self.figures.get("headroom"),
+            headroom=self.figures.get("headroom") if checked is None else checked.gain,
             periods=int(measured + self.problem.start.periods),
             seconds=self.seconds,
-            notes=tuple(str(verdict) for verdict in self.gate.verdicts),
+            notes=tuple(notes),
             folder=folder,
         )
 
