@@ -185,6 +185,21 @@ def corrected(base: Policy, layout: Layout, generator: np.random.Generator) -> C
     return Corrected("corrected", layout, base, net)
 
 
+def retuned(policy: Corrected, state: Array, memory: Array) -> Corrected:
+    """Return the classic with the policy's mean correction in these states as a constant.
+
+    What it gains, the tuner of the classic has left; the rest of a learned policy's gain follows
+    the state.
+    """
+    asked = policy.asking(state, memory)
+    outputs = outputs_of(policy.net, policy.features(state, asked))
+    mean = policy.steps.units(outputs).mean(axis=0) / policy.steps.step
+    net = policy.net._replace(
+        last=np.zeros_like(policy.net.last), last_bias=mean.astype(policy.net.last_bias.dtype)
+    )
+    return replace(policy, name="retuned", net=net)
+
+
 def correct(
     layout: Layout,
     base: Policy,

@@ -10,6 +10,8 @@ from jitgym.evaluate import Interval, rollout, skew_interval
 from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
+from ..branches import Asking, Herd
+from ..learned.corrections import Corrected, retuned
 from ..learned.training import Trained
 from .comparison import solved
 
@@ -36,6 +38,7 @@ class Judgement:
     gap: float | None  # exact cost over the exact optimum - 1; None where it cannot be had
     start_gap: float | None
     optimum: float | None  # the exact optimum, or None
+    retuned: Interval | None  # difference to the start of the mean correction as a constant
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data; the keys are those of `scripts/train.py --json`."""
@@ -51,6 +54,7 @@ class Judgement:
             "difference_interval": [self.difference.low, self.difference.high],
             "gap": self.gap,
             "start_gap": self.start_gap,
+            "retuned": None if self.retuned is None else self.retuned.mean,
             "kept": trained.kept,
             "headroom": trained.headroom,
             "gates": [verdict.as_dict() for verdict in trained.verdicts],
@@ -76,7 +80,27 @@ def judged(trained: Trained, scenario: Scenario, episodes: int = 256, seed: int 
         gap,
         start_gap,
         optimum,
+        _retuned(trained, scenario, before, seed),
     )
+
+
+STATES, BETWEEN, WARM_UP = 256, 20, 300
+"""Plants of the split `train` whose states give the mean correction, and periods that they run."""
+
+
+def _retuned(
+    trained: Trained, scenario: Scenario, before: pandas.DataFrame, seed: int
+) -> Interval | None:
+    """Return what the policy's mean correction as a constant costs more than the start."""
+    policy = getattr(trained.policy, "policy", None)
+    if trained.kept or not isinstance(policy, Corrected):
+        return None
+    herd, asking = Herd(policy.layout, STATES, seed), Asking(policy, policy.layout)
+    herd.begin(asking, WARM_UP)
+    herd.follow(asking, BETWEEN)
+    constant = retuned(policy, herd.state, herd.memory)
+    rows = rollout(constant, scenario, len(before), seed)
+    return skew_interval(differences(rows, before))
 
 
 def gaps(trained: Trained, scenario: Scenario) -> tuple[float | None, float | None, float | None]:

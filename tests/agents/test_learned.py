@@ -440,3 +440,54 @@ def test_a_training_is_not_resumed_from_a_damaged_checkpoint(
         train(stored, config, resume=True)
     assert str(caught.value).startswith(str(stored / "last.pt"))
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_clips_the_rare_backlog_where_differences_have_a_heavy_tail(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agents.branches import Branches
+    from agents.learned.registry import find
+    from agents.learned.sb3 import paired
+    from agents.learned.session import Problem
+    from agents.learned.start import Start, made
+    from jitgym.plant import lay_out
+
+    settings = find("paired-ppo").read_settings(config).model_copy(update={"heavy_tail": 2.0})
+    start = Start(made("base-stock", LOST_SALES, {"level": 25}), "base-stock", {}, {}, 0, 0.0)
+    session = paired.begin(Problem(LOST_SALES, lay_out(LOST_SALES), start, 0, PERIODS), settings)
+    model = session.model
+    assert session.is_heavy
+    assert (model.n_epochs, model.batch_size) == (1, 2 * model.herd.size)
+    assert model.max_grad_norm > 1e6
+    assert model.clip_range(1.0) > 1e3
+
+    def rare(asking: Any, points: Any, varied: Any, of: Any, **_: Any) -> Branches:
+        found = np.ones(of.size)
+        found[3] = 1e5  # one backlog outweighs all other pairs
+        return Branches(found, np.ones(of.size, dtype=np.bool_), 1)
+
+    monkeypatch.setattr(paired, "branch", rare)
+    model._current_progress_remaining = 1.0
+    model.collect_rollouts(model.env, model._callback, model.rollout_buffer, 2)
+    advantages = np.abs(model.rollout_buffer.advantages)
+    assert advantages.max() / advantages.min() == pytest.approx(1e5)
+
+
+def test_a_constant_correction_is_the_mean_of_the_corrections() -> None:
+    from agents.branches import Asking, Herd
+    from agents.learned.corrections import corrected, retuned
+    from jitgym.plant import lay_out
+
+    layout = lay_out(LOST_SALES)
+    policy = corrected(agents.make("base-stock", LOST_SALES), layout, np.random.default_rng(0))
+    last = np.full_like(policy.net.last, 0.02)
+    policy = policy.with_net(policy.net._replace(last=last))
+    herd = Herd(layout, 64, seed=0)
+    herd.begin(Asking(policy, layout), 30)
+    constant = retuned(policy, herd.state, herd.memory)
+    level = agents.make("base-stock", LOST_SALES).parameters["level"]
+    moved = round(float(constant.net.last_bias[0] * policy.steps.step[0]))
+    assert moved != 0
+    same = agents.make("base-stock", LOST_SALES, level=level + moved)
+    ours, theirs = (rollout(p, LOST_SALES, episodes=4)["cost"].tolist() for p in (constant, same))
+    assert ours == theirs
