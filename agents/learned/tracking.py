@@ -33,7 +33,7 @@ from torch.utils.tensorboard.summary import custom_scalars, hparams
 from jitgym.control import Policy
 from jitgym.evaluate import Interval
 from jitgym.plant import headline_kpis, kpis_of
-from jitgym.report import paths
+from jitgym.report import paths, tables
 from jitgym.report.paths import SamplePath
 
 from . import references
@@ -221,10 +221,14 @@ class Tracker:
             f"(seed {self.problem.seed}, {self.problem.periods:,} periods). "
             f"The training starts from {start.policy}.",
             "",
-            f"| line | policy | {scenario.yardstick} |",
-            "| --- | --- | --- |",
         ]
-        lines += [f"| {each.name} | {each.title} | {each.cost:.6g} |" for each in self.references]
+        columns = (
+            tables.Column("line", align="left"),
+            tables.Column("policy", align="left"),
+            tables.Column("cost", scenario.yardstick, form=".6g"),
+        )
+        rows = [(each.name, each.title, each.cost) for each in self.references]
+        lines.append(tables.markdown(tables.Table(columns, rows)))
         if self.optimum is not None:
             lines += ["", f"The exact optimum is {self.optimum:.6g}."]
         lines += ["", f"The lines are measured on the same episodes: {WHERE}."]

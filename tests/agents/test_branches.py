@@ -72,7 +72,7 @@ def test_compiled_branches_are_the_branches_of_plain_lockstep(name: str, base: s
     points, asking = points_of(policy, layout)
     asked, of = varied(layout, points)
     ours = branch(asking, points, asked, of, cap=60)
-    theirs = lockstep._run(asking, points, asked, of, "train", 60)
+    theirs = lockstep._run(lockstep.Follow(asking, asking, 0), points, asked, of, "train", 60)
     assert ours.difference.any()
     np.testing.assert_allclose(ours.difference, theirs.difference, rtol=1e-9, atol=1e-9)
     moved = (asked != points.asked[of]).any(axis=1)

@@ -28,6 +28,7 @@ from jitgym.control.sizing import stages
 from jitgym.plant import Layout
 from jitgym.plant.jit import compiled, kernel
 from jitgym.plant.records import Matrix, Row
+from jitgym.units import whole
 
 from ..corrections import Steps
 
@@ -117,7 +118,7 @@ def _run(layout: Layout, name: str) -> float:
     lots = 1.0
     if source.at is not None and source.time_per_unit:
         time = layout.scenario.work_centers[source.at].time.expectation
-        lots = max(np.floor(time / (source.time_per_unit * source.lot_size) + 1e-9), 1.0)
+        lots = max(float(whole(time / (source.time_per_unit * source.lot_size))), 1.0)
     most = source.maximum_order or np.inf
     return float(min(lots * source.lot_size, most))
 
