@@ -37,8 +37,8 @@ def main(
             trained = trainings.conduct(job, 0, plant.seeds or given.seeds, workers, progress=True)
             evidence.write(evidence.found_of(plant, trained), done)
         found.append(evidence.read(done))
-    text = evidence.page(given, found, f"python scripts/learning.py {plan}")
-    (out / "page.md").write_text(text, encoding="utf-8")
+        text = evidence.page(given, found, f"python scripts/learning.py {plan}")
+        (out / "page.md").write_text(text, encoding="utf-8")
     if page is not None:
         page.write_text(text, encoding="utf-8")
     print(text)
