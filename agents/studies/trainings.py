@@ -20,6 +20,7 @@ from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
 
 from .. import learned
+from ..learned import start as starts
 from . import comparison
 from .judging import Judgement, judged
 
@@ -110,6 +111,7 @@ def conduct(
     All are judged on the same episodes: those of the seed `first`.
     """
     seeds = tuple(range(first, first + count))
+    starts.find(plan.scenario, progress=progress)  # once, before processes would all tune it
     if workers == 1:
         runs = [one(plan, seed, first, progress) for seed in seeds]
     else:
