@@ -32,7 +32,6 @@ PERIODS = 60_000
 SMALL = {
     "states": 64,
     "more_states": 128,
-    "small_noise": 1e9,  # small updates, whatever the noise
     "heavy_tail": 1e9,
     "layers": [16, 16],
     "interval": 0.25,

@@ -7,9 +7,9 @@ deviation of it with both signs. Afterwards all follow the mean policy on the sa
 states are equal (`agents.branches`). The difference of their costs is the advantage of the
 deviation: no critic, no discount, no horizon (vine sampling, Schulman et al. 2015, section 5.2).
 
-The size of an update follows from the noise scale, the number of states at which the gradient of
-the cost is as large as its own noise (McCandlish et al. 2018), measured at the classic. Where
-differences have a heavy tail, nothing is clipped: the mean is made by rare backlogs, and whatever
+The noise scale, the number of states at which the gradient of the cost is as large as its own noise
+(McCandlish et al. 2018), is measured at the classic and reported. Where differences have a heavy
+tail, updates are larger and nothing is clipped: the mean is made by rare backlogs, and whatever
 clips, clips exactly those.
 """
 
@@ -48,9 +48,8 @@ MOMENTS = 8  # times that features are read for their moments, a few periods apa
 class Settings(Budgeted):
     """Hyperparameters; configs/agents/paired-ppo.yaml gives the reason for each number."""
 
-    states: Count  # of an update where the noise is small
-    more_states: Count  # of an update elsewhere
-    small_noise: Positive  # states: largest noise scale of the smaller updates
+    states: Count  # of an update
+    more_states: Count  # of an update in heavy tails
     heavy_tail: (
         Positive  # root mean square over median of differences from which nothing is clipped
     )
@@ -328,11 +327,6 @@ def at_the_classic(problem: Problem, settings: Settings) -> tuple[Corrected, Her
     return base, herd, measured(base, herd, settings, problem.seed)
 
 
-def noise_of(problem: Problem, settings: Settings) -> Noise:
-    """Return the noise at the classic."""
-    return at_the_classic(problem, settings)[2]
-
-
 def few(noise: Any, settings: Settings, seed: int) -> Any:
     """Return noise in which only a few numbers of each row deviate."""
     if noise.shape[1] > settings.together:
@@ -349,12 +343,11 @@ class PairedSession:
         asking = Asking(problem.start.policy, problem.layout)
         self.base, herd, self.noise = at_the_classic(problem, settings)
         self.is_heavy = self.noise.tail > settings.heavy_tail
-        is_quiet = self.noise.scale < settings.small_noise and not self.is_heavy
-        states = settings.states if is_quiet else settings.more_states
+        states = settings.more_states if self.is_heavy else settings.states
         if states != herd.size:
             herd = Herd(problem.layout, states, problem.seed)
             herd.begin(asking, WARM_UP)
-        self.model = make(self.base, herd, settings, self.is_heavy or not is_quiet, problem.seed)
+        self.model = make(self.base, herd, settings, self.is_heavy, problem.seed)
         self.earlier = self.noise.periods
         self.average = [np.array(part, dtype=np.float64) for part in self.model.net()]
         self.updates = 0
