@@ -262,7 +262,8 @@ class Loop:
         look = self._looked[1]
         self.intervals += 1
         self.looks += 1
-        if self.best.interval < 0 or look.mean < self.best.difference:
+        found = bool(stored)  # before the first fit the candidate is the start, which needs no gate
+        if found and (self.best.interval < 0 or look.mean < self.best.difference):
             self.best = Best(look.mean, self.intervals, stored)
         self.figures = session.figures()
         periods, best = self.periods + session.periods, self.best.difference

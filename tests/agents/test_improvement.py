@@ -307,3 +307,12 @@ def test_plants_without_rare_events_have_ordinary_tapes() -> None:
     assert plain.weights.tolist() == [[0.5, 0.5]] * 3
     expected = episode_keys("train", 1, [0, 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])
     np.testing.assert_array_equal(plain.keys.ravel(), expected)
+
+
+def test_an_improvement_that_never_differs_from_its_start_keeps_it(tmp_path: Path) -> None:
+    # With such margins no candidate is ever picked: every look shows the start itself.
+    settings = SETTINGS.model_copy(update={"margins": [1e9], "tapes": 1})
+    scenario = jitgym.load("lost-sales", **SHORT)
+    found = find("improve").train(scenario, settings, tmp_path / "run", periods=60_000, seed=1)
+    assert found.kept
+    assert found.policy.name == "improve"
