@@ -117,7 +117,8 @@ def train(
         A YAML file of hyperparameters; the default is the file in `configs/agents/`.
     options
         `periods=`, the budget in simulated periods (the settings state the default); `minutes=`
-        stops earlier; `seed=`, `resume=`, `progress=`. The same arguments give the same policy to
+        stops earlier; `start=`, the classic to start from, or "nothing" (from scratch); `seed=`,
+        `resume=`, `progress=`. The same arguments give the same policy to
         the last bit, unless `minutes` stops it.
 
     Raises

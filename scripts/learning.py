@@ -31,8 +31,9 @@ def main(
         place = out / f"{number:02d}-{scenario.name}"
         done = place / "found.json"
         if not done.is_file():
+            agent, periods = plant.agent or given.agent, given.periods
             job = trainings.Plan(
-                given.agent, scenario, None, place, given.periods, None, given.episodes, True
+                agent, scenario, None, place, periods, None, given.episodes, True, plant.start
             )
             trained = trainings.conduct(job, 0, plant.seeds or given.seeds, workers, progress=True)
             evidence.write(evidence.found_of(plant, trained), done)

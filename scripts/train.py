@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 import agents
 from agents import learned
+from agents.learned.start import NOTHING
 from agents.studies import comparison, trainings
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
@@ -23,6 +24,10 @@ SEEDS = "number of trainings, with the seeds --seed, --seed + 1, ..."
 RIVALS = (
     "classics to compare with, separated by commas; default: the three that suit the plant, or "
     "none with --json"
+)
+START = (
+    "the classic to start from, tuned; default: the best; `nothing`: from scratch, where the net "
+    "alone decides how much is ordered"
 )
 CONFIG = "file of hyperparameters; the default files are in configs/agents/"
 WORKERS = "trainings at the same time, each in a process of its own"
@@ -39,6 +44,7 @@ def main(
     seeds: Annotated[int, arg(help=SEEDS)] = 1,
     workers: Annotated[int, arg(help=WORKERS)] = 1,
     episodes: common.Episodes = 256,
+    start: Annotated[str, arg(metavar="POLICY", help=START)] = "",
     config: Annotated[Path | None, arg(help=CONFIG)] = None,
     out: common.Out = None,
     rivals: Annotated[str, arg(metavar="POLICY,...", help=RIVALS)] = "",
@@ -63,14 +69,19 @@ def main(
     names = [name for name in rivals.split(",") if name] or usual
     for name in names:
         agents.expect_name(name)
+    if start not in ("", NOTHING):
+        agents.expect_name(start)
     limits = {"periods": periods, "minutes": minutes, "episodes": episodes}
     options = {"scenario": plant, "agent": agent, "settings": settings, "rivals": names} | limits
+    options |= {"start": start} if start else {}
     given_seeds = {"first": seed, "count": seeds}
     with Run(
         "train", plant.name, configuration=options, seeds=given_seeds, out=out, resume=resume
     ) as run:
         print(f"TensorBoard: tensorboard --logdir {run.folder}", file=sys.stderr)
-        plan = trainings.Plan(agent, plant, config, run.folder, periods, minutes, episodes, resume)
+        plan = trainings.Plan(
+            agent, plant, config, run.folder, periods, minutes, episodes, resume, start
+        )
         found = trainings.conduct(plan, seed, seeds, workers, progress=not json_)
         classics = comparison.classics(plant, names, seed, progress=True)
         rows = trainings.rows(found, classics, plant, episodes, seed)

@@ -13,7 +13,7 @@ from jitgym.control import Policy
 from jitgym.evaluate import rollout
 from jitgym.scenario import Scenario
 
-from .. import classic
+from . import start as starts
 from .gate import LOOKS
 from .session import Problem
 
@@ -48,7 +48,7 @@ def others(problem: Problem, least: float, solution: exact.Solution | None) -> l
     `least` is the cost of the start.
     """
     found = []
-    textbook = classic.make(problem.start.name, problem.scenario, {})
+    textbook = starts.textbook(problem.start.name, problem.scenario)
     if getattr(textbook, "parameters", {}) != problem.start.parameters:
         found.append(_run("textbook", textbook.name, textbook, problem))
     known = problem.scenario.known_optimum

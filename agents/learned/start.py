@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from jitgym.control import Policy
+from jitgym.control import Policy, RulePolicy, asking_order, linear_rule
 from jitgym.documents import write_whole
 from jitgym.evaluate import rollout
-from jitgym.plant import lay_out
+from jitgym.plant import Layout, lay_out
 from jitgym.plant.machine_code import cache_folder
+from jitgym.plant.records import UNLIMITED
 from jitgym.scenario import Scenario
 
 from .. import classic
@@ -51,6 +52,9 @@ SUITED = (
 FOR_FIXED_COSTS = ("s-S", "r-nQ", "eoq")
 """Candidates only where an order has a fixed cost; elsewhere they are base-stock."""
 
+NOTHING = "nothing"
+"""The start of a training from scratch."""
+
 WORST = 3.0  # times the cheapest: textbook sizes above it do not become the best by tuning
 MOST = 5  # candidates that are tuned
 SCREENED = 20_000  # periods of each candidate with textbook sizes
@@ -71,20 +75,27 @@ class Start:
     seconds: float  # CPU seconds to find it
 
 
-def find(scenario: Scenario, *, progress: bool = False) -> Start:
-    """Return the start of a scenario; it is kept on disk and found at once the next time."""
-    place = _place(scenario)
+def find(scenario: Scenario, name: str = "", *, progress: bool = False) -> Start:
+    """Return the start of a scenario; it is kept on disk and found at once the next time.
+
+    `name` asks for one classic, which is tuned, or for `NOTHING`; without a name, the best of the
+    candidates is the start. Raises ScenarioError if there is no such policy or it does not apply.
+    """
+    if name == NOTHING:
+        return Start(made(name, scenario, {}), name, {}, {}, 0, 0.0)
+    place = _place(scenario, name)
     if (known := _read(place, scenario)) is not None:
         return known
+    expect(name, scenario)
     began, periods, tried = time.process_time(), 0, {}
     found: dict[str, dict[str, Any]] = {}
-    for name in candidates(scenario):
-        tuned = tune(name, scenario, SEED, progress=progress)
+    for each in [name] if name else candidates(scenario):
+        tuned = tune(each, scenario, SEED, progress=progress)
         periods += tuned.tuning.periods
-        tried[name] = _cost(tuned, scenario, JUDGED)
+        tried[each] = _cost(tuned, scenario, JUDGED)
         periods += JUDGED
-        found[name] = tuned.parameters
-    best = min(tried, key=lambda name: tried[name])
+        found[each] = tuned.parameters
+    best = min(tried, key=lambda each: tried[each])
     start = Start(
         made(best, scenario, found[best]),
         best,
@@ -95,6 +106,12 @@ def find(scenario: Scenario, *, progress: bool = False) -> Start:
     )
     _write(place, start)
     return start
+
+
+def expect(name: str, scenario: Scenario) -> None:
+    """Raise ScenarioError unless a training can start from the classic of this name."""
+    if name not in ("", NOTHING):
+        classic.applicable(name, scenario)
 
 
 def candidates(scenario: Scenario) -> list[str]:
@@ -118,17 +135,35 @@ def _cost(policy: Policy, scenario: Scenario, periods: int) -> float:
 
 def made(name: str, scenario: Scenario, parameters: dict[str, Any]) -> Policy:
     """Return a tuned classic from its parameters. Raises ScenarioError if they do not fit."""
+    if name == NOTHING:
+        return nothing(lay_out(scenario))
     found = classic.applicable(name, scenario)
     values = classic.values_of(name, found.parameters(scenario), parameters)
     return found.build(f"{name} (tuned)", lay_out(scenario), values)
 
 
-def _place(scenario: Scenario) -> Path | None:
-    """Return the file of a start: named after the scenario and the code that tunes."""
+def textbook(name: str, scenario: Scenario) -> Policy:
+    """Return a start before it was tuned."""
+    return nothing(lay_out(scenario)) if name == NOTHING else classic.make(name, scenario, {})
+
+
+def nothing(layout: Layout) -> Policy:
+    """Return the policy that never asks for anything.
+
+    With corrections, the net alone decides how much is ordered: learning from scratch.
+    """
+    order = asking_order(layout.scenario)
+    lots = [float(layout.scenario.sources[source].lot_size) for source in order]
+    numbers = [(UNLIMITED, 0.0, UNLIMITED, lot, 0.0, 0.0) for lot in lots]
+    return RulePolicy(NOTHING, layout, linear_rule(layout, order, [{} for _ in order], numbers))
+
+
+def _place(scenario: Scenario, name: str = "") -> Path | None:
+    """Return the file of a start: named after the scenario, its name and the code that tunes."""
     if (folder := cache_folder()) is None:
         return None
     written = json.dumps(scenario.document(), sort_keys=True, default=str)
-    digest = hashlib.sha256(f"{written}{_code()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{written}{_code()}{name}".encode()).hexdigest()
     return folder / "starts" / f"{digest[:32]}.json"
 
 

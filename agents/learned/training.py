@@ -132,6 +132,7 @@ def train(
     periods: int | None = None,
     minutes: float | None = None,
     seed: int = 0,
+    start: str = "",
     resume: bool = False,
     progress: bool = False,
 ) -> Trained:
@@ -142,20 +143,21 @@ def train(
         periods = whole_number("periods", periods, least=1)
     if minutes is not None and not minutes > 0:
         raise ScenarioError(f"minutes is {minutes}; expected more than 0")
+    starts.expect(start, scenario)
     expect_folder(Path(folder), resume)
     checkpoint = Checkpoint(Path(folder))
     layout = lay_out(scenario)
     log = Log(checkpoint.log)
     log(f"{learner.name} on {scenario.name}, seed {seed}: tunes classics to find the start")
     with one_thread(), postponed_interrupt() as interrupt:
-        start = starts.find(scenario, progress=progress)
-        problem = Problem(scenario, layout, start, seed, periods or settings.periods_for(scenario))
+        begun = starts.find(scenario, start, progress=progress)
+        problem = Problem(scenario, layout, begun, seed, periods or settings.periods_for(scenario))
         if hasattr(learner.module, "choose"):
             learnings, headroom = learner.module.choose(problem, settings)
         else:
             learnings, headroom = [Learning(learner, settings)], None
         listed = {each.name: each.settings.model_dump() for each in learnings}
-        record = described(learner.name, layout, start, listed, seed, periods)
+        record = described(learner.name, layout, begun, listed, seed, periods)
         stored = checkpoint.resume(record) if resume else None
         if stored is None:
             checkpoint.begin(record)

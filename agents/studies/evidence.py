@@ -34,6 +34,8 @@ class Plant(Part):
     scenario: str
     set: dict[str, Any] = Field(default={})  # short name or dotted path -> value
     seeds: Annotated[int, Field(ge=1)] | None = None  # if other than those of the plan
+    agent: str = ""  # if other than that of the plan
+    start: str = ""  # the classic to start from; "": the best one, "nothing": from scratch
     about: str = ""  # what the policy learned, in a sentence
 
 

@@ -40,6 +40,7 @@ class Plan:
     minutes: float | None
     episodes: int
     resume: bool
+    start: str = ""  # the classic to start from; "": the best one
 
     def folder_of(self, seed: int) -> Path:
         """Return the folder of one training."""
@@ -111,7 +112,8 @@ def conduct(
     All are judged on the same episodes: those of the seed `first`.
     """
     seeds = tuple(range(first, first + count))
-    starts.find(plan.scenario, progress=progress)  # once, before processes would all tune it
+    # Once, before processes would all tune it.
+    starts.find(plan.scenario, plan.start, progress=progress)
     if workers == 1:
         runs = [one(plan, seed, first, progress) for seed in seeds]
     else:
@@ -134,6 +136,7 @@ def one(plan: Plan, seed: int, judge: int, progress: bool) -> Judgement:
         periods=plan.periods,
         minutes=plan.minutes,
         seed=seed,
+        start=plan.start,
         resume=resume,
         progress=progress,
     )

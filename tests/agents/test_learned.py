@@ -21,10 +21,13 @@ import yaml
 
 import agents
 import jitgym
+from agents.learned import start as starts
 from agents.learned import training
+from agents.learned.corrections import corrected
 from agents.learned.registry import LEARNERS
 from jitgym import evaluate
 from jitgym.evaluate import RunError, rollout
+from jitgym.plant import lay_out
 
 ROOT = Path(__file__).parents[2]
 LOST_SALES = jitgym.load("lost-sales", horizon={"ongoing": 300, "warm_up": 50})
@@ -74,6 +77,23 @@ def test_a_training_is_better_than_the_classic_that_it_starts_from(
     ours, start = (rollout(p, LOST_SALES, episodes=64) for p in (found.policy, found.start.policy))
     assert evaluate.skew_interval(ours["cost"] - start["cost"]).high < 0
     assert found.periods >= PERIODS
+
+
+def test_from_scratch_the_net_alone_orders() -> None:
+    layout = lay_out(LOST_SALES)
+    nothing = starts.find(LOST_SALES, "nothing").policy
+    policy = corrected(nothing, layout, np.random.default_rng(0))
+    state = np.zeros((1, layout.cells))
+    assert policy.asks(state, policy.start(1))[0, 0] == 0.0
+    moved = policy.net._replace(last_bias=np.full(1, 4.0, dtype=np.float32))
+    asked = policy.with_net(moved).asks(state, policy.start(1))
+    assert asked[0, 0] == 5.0  # four steps of 1.25 units
+
+
+def test_a_start_that_is_no_policy_is_refused(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(jitgym.ScenarioError, match="unknown policy 'kanbann'; did you mean"):
+        train(tmp_path / "run", config, start="kanbann")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loaded_policy_is_the_trained_one(trained: tuple[Path, Any]) -> None:
