@@ -373,7 +373,7 @@ DAMAGES = {
     "a record that is a list": content("agent.yaml", lambda _: b"[1, 2]"),
     "a record cut in half": content("agent.yaml", lambda old: old[: len(old) // 2]),
     "a record without start": record(lambda data: data.pop("start")),
-    "an unknown start": record(lambda data: data["start"].update(name="nothing")),
+    "an unknown start": record(lambda data: data["start"].update(name="something")),
     "a start with other parameters": record(lambda data: data["start"].update(parameters={"x": 1})),
     "a record without observation": record(lambda data: data.pop("observation")),
     "layers in words": settings(layers="many"),

@@ -33,7 +33,7 @@ def test_costs_and_flows_are_the_same_when_the_plant_is_frozen(name: str, flows:
 
 
 @given(scenarios(periods=12))
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_costs_and_flows_of_random_plants_are_the_same(scenario: Scenario) -> None:
     layout = lay_out(scenario)
     assert_frozen_runs_the_same(layout, some_population(layout), flows=True)
