@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from tyro.conf import Positional, arg
 
 import jitgym
 from agents.studies import evidence, trainings
+from jitgym.documents import write_whole
 
 PLAN = "a file such as configs/studies/learning.yaml"
 OUT = "the folder of all trainings; plants that are done there are not trained again"
@@ -37,7 +40,12 @@ def main(
             )
             trained = trainings.conduct(job, 0, plant.seeds or given.seeds, workers, progress=True)
             evidence.write(evidence.found_of(plant, trained), done)
-        found.append(evidence.read(done))
+        besides = place / "beside.json"
+        if not besides.is_file():
+            data = evidence.beside(plant, scenario, given.episodes)
+            write_whole(besides, json.dumps(data, indent=1))
+        beside = json.loads(besides.read_text(encoding="utf-8"))
+        found.append(replace(evidence.read(done), plant=plant, beside=beside))
         text = evidence.page(given, found, f"python scripts/learning.py {plan}")
         (out / "page.md").write_text(text, encoding="utf-8")
     if page is not None:

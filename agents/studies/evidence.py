@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +20,19 @@ from pydantic import Field
 
 from jitgym.distributions import Part
 from jitgym.documents import read_as, write_whole
+from jitgym.evaluate import rollout
+from jitgym.plant import lay_out
 from jitgym.report.tables import KEPT, Column, Table, markdown
+from jitgym.scenario import Scenario
 
-from . import trainings
+from ..learned import online
+from ..learned import start as starts
+from ..learned.session import Problem
+from ..tuning.search import tune
+from . import judging, trainings
+
+ONLINE = 8
+"""Episodes on which decisions by simulation are measured."""
 
 MARGIN = 0.003
 """A policy is worse than its start if it costs more by more than this share."""
@@ -36,6 +46,8 @@ class Plant(Part):
     seeds: Annotated[int, Field(ge=1)] | None = None  # if other than those of the plan
     agent: str = ""  # if other than that of the plan
     start: str = ""  # the classic to start from; "": the best one, "nothing": from scratch
+    rivals: list[str] = Field(default=[])  # tuned classics beside it, with their exact gaps
+    online: Annotated[int, Field(ge=0)] = 0  # decisions by simulation per episode; 0: not measured
     about: str = ""  # what the policy learned, in a sentence
 
 
@@ -62,6 +74,7 @@ class Found:
     plant: Plant
     runs: tuple[dict[str, Any], ...]  # as `scripts/train.py --json` prints each
     over_seeds: tuple[float, float, float]  # mean difference to the start and its ends, in money
+    beside: dict[str, Any] = field(default_factory=dict)  # see `beside`
 
     @property
     def label(self) -> str:
@@ -94,6 +107,27 @@ def read(path: Path) -> Found:
     """Read the trainings of a plant."""
     data = json.loads(path.read_text(encoding="utf-8"))
     return Found(Plant(**data["plant"]), tuple(data["runs"]), tuple(data["over_seeds"]))
+
+
+def beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
+    """Return what stands beside the trainings of a plant, as plain data.
+
+    `rivals`: name -> cost and exact gap of a tuned classic; `online`: what decisions by simulation
+    gain over the start (`agents.learned.online`), as shares of its cost: mean, low, high.
+    """
+    start, found = starts.find(scenario, plant.start), {}
+    optimum = judging.optimum_of(scenario) if plant.rivals else None
+    for name in plant.rivals:
+        policy = tune(name, scenario, 0)
+        cost = float(rollout(policy, scenario, episodes)["cost"].mean())
+        found[name] = {"cost": cost, "gap": judging.gap(policy, scenario, optimum)}
+    data: dict[str, Any] = {"rivals": found}
+    if plant.online:
+        problem = Problem(scenario, lay_out(scenario), start, 0, 0)
+        measured = online.measure(problem, episodes=ONLINE, periods=plant.online)
+        apart, cost = measured.difference, abs(measured.cost) or 1.0
+        data["online"] = [apart.mean / cost, apart.low / cost, apart.high / cost]
+    return data
 
 
 def p_value(run: dict[str, Any], episodes: int) -> float:
@@ -138,6 +172,7 @@ def table(found: Sequence[Found]) -> Table:
         Column("retuned (%)"),
         Column("gap (%)"),
         Column("gap of start (%)"),
+        Column("online (%)"),
         Column("tune (s)"),
         Column("train (s)"),
     )
@@ -160,7 +195,8 @@ def _row(found: Found) -> tuple[str, ...]:
         f"{100 * worst:+.2f}",
         _retuned(runs),
         _median_and_worst([run["gap"] for run in runs]),
-        _median_and_worst([run["start_gap"] for run in runs]),
+        _percent(runs[0]["start_gap"]),
+        _online(found),
         f"{_mean([run['tuning_seconds'] for run in runs]):.0f}",
         f"{_mean([run['seconds'] for run in runs]):.0f}",
     )
@@ -169,6 +205,17 @@ def _row(found: Found) -> tuple[str, ...]:
 def _retuned(runs: Sequence[dict[str, Any]]) -> str:
     known = [run["retuned"] / (abs(run["start_cost"]) or 1.0) for run in runs if run["retuned"]]
     return f"{100 * _mean(known):+.2f}" if known else "n/a"
+
+
+def _percent(share: float | None) -> str:
+    return "n/a" if share is None else f"{100 * share:.3f}"
+
+
+def _online(found: Found) -> str:
+    if "online" not in found.beside:
+        return "n/a"
+    mean, low, high = (100 * each for each in found.beside["online"])
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -181,6 +228,29 @@ def _median_and_worst(gaps: Sequence[float | None]) -> str:
         return "n/a"
     median = known[(len(known) - 1) // 2]
     return f"{median:.3f}, worst {known[-1]:.3f}" if len(known) > 1 else f"{median:.3f}"
+
+
+def _gaps(found: Sequence[Found]) -> list[str]:
+    """Return the lines on exact gaps of all trainings together, and of rivals beside them."""
+    every = sorted(
+        100 * run["gap"]
+        for each in found
+        if not each.plant.start
+        for run in each.runs
+        if run["gap"] is not None
+    )
+    lines = []
+    if every:
+        median = every[(len(every) - 1) // 2]
+        lines.append(
+            f"- Exact gaps of {len(every)} trainings, those from scratch left out: "
+            f"median {median:.3f} %, worst {every[-1]:.3f} %."
+        )
+    for each in found:
+        for name, rival in each.beside.get("rivals", {}).items():
+            gap = _percent(rival["gap"])
+            lines.append(f"- {each.label}: tuned {name} costs {rival['cost']:.4f}, gap {gap} %.")
+    return lines
 
 
 def page(plan: Plan, found: Sequence[Found], command: str) -> str:
@@ -196,8 +266,10 @@ def page(plan: Plan, found: Sequence[Found], command: str) -> str:
         f"`{command}` wrote this page. Differences are learned minus start, paired by episode on",
         "the split `test`, in percent of the start's cost, with a 95 % interval over training",
         "seeds and episodes. Retuned is the policy's mean correction as a constant: what it gains",
-        "was left by the tuner. Gaps are exact: median and worst over seeds. Seconds are CPU",
-        "seconds per training; tuning is done once for all seeds.",
+        "was left by the tuner. Gaps are exact: median and worst over seeds. Online is what",
+        f"deciding by simulation gains over the start, on {ONLINE} episodes: an estimate of what",
+        "there is to win, not a policy that is fast enough to use. Seconds are CPU seconds per",
+        "training; tuning is done once for all seeds.",
         "",
         markdown(table(found)),
         "",
@@ -206,6 +278,7 @@ def page(plan: Plan, found: Sequence[Found], command: str) -> str:
         f"- Policies that cost more than their start by more than {100 * MARGIN:g} %, with "
         f"significance (Holm over all {len(runs)} trainings): {worse}.",
     ]
+    lines += _gaps(found)
     said = [f"- **{each.label}**: {each.plant.about}" for each in found if each.plant.about]
     return (
         "\n".join([*lines, *(["", "## What the policies learned", "", *said] if said else [])])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jitgym import exact
+from jitgym.control import Policy
 from jitgym.evaluate import Interval, rollout, skew_interval
 from jitgym.evaluate.statistics import differences
 from jitgym.scenario import Scenario
@@ -105,16 +106,31 @@ def _retuned(
 
 def gaps(trained: Trained, scenario: Scenario) -> tuple[float | None, float | None, float | None]:
     """Return the exact optimum and the exact gaps of the learned policy and its start, or None."""
+    optimum = optimum_of(scenario)
+    if optimum is None:
+        return None, None, None
+    learned, start = (
+        gap(each, scenario, optimum) for each in (trained.policy, trained.start.policy)
+    )
+    return optimum, learned, start
+
+
+def optimum_of(scenario: Scenario) -> float | None:
+    """Return the cost of the exact optimum, or None where only bounds are known."""
     solution, _ = solved(scenario)
     if solution is None or not solution.cost:
-        return None, None, None
+        return None
     if solution.upper - solution.lower > TIGHT * abs(solution.cost):
-        return None, None, None  # of a discounted window, say: only bounds are known
-    found: list[float | None] = []
-    for policy in (trained.policy, trained.start.policy):
-        try:
-            cost = exact.evaluate(policy, scenario, memory=MEMORY).cost
-            found.append((cost - solution.cost) / abs(solution.cost))
-        except (exact.NotFinite, exact.TooLarge):
-            found.append(None)
-    return solution.cost, found[0], found[1]
+        return None  # of a discounted window, say
+    return float(solution.cost)
+
+
+def gap(policy: Policy, scenario: Scenario, optimum: float | None) -> float | None:
+    """Return the exact gap of a policy, as a share of the optimum; None where it cannot be had."""
+    if optimum is None:
+        return None
+    try:
+        cost = exact.evaluate(policy, scenario, memory=MEMORY).cost
+    except (exact.NotFinite, exact.TooLarge):
+        return None
+    return float(cost - optimum) / abs(optimum)
