@@ -178,8 +178,8 @@ MEMORY = 60e6
 """Bytes that the exact solution may take in a comparison: a few seconds of work."""
 
 
-def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
-    """Return the exact optimum, or None if the plant is too large, and a note about it."""
+def solved(scenario: Scenario, memory: float = MEMORY) -> tuple[exact.Solution | None, str]:
+    """Return the exact optimum, or None if it takes more bytes than that, and a note about it."""
     try:
         orders = exact.first_bounds(scenario).order
         lots = [units // scenario.sources[name].lot_size for name, units in orders.items()]
@@ -188,7 +188,7 @@ def solved(scenario: Scenario) -> tuple[exact.Solution | None, str]:
                 f"not solved exactly: {decisions:,.0f} decisions in one state; a comparison tries "
                 f"at most {DECISIONS:,}, scripts/solve.py has no such limit"
             )
-        solution = exact.solve(scenario, memory=MEMORY)
+        solution = exact.solve(scenario, memory=memory)
     except (exact.NotFinite, exact.TooLarge) as error:
         return None, f"not solved exactly: {error}"
     return solution, (
