@@ -18,6 +18,7 @@ BUYERS = {
     "print_mug": "mug_buyers",
     "engrave_mug": "engraved_mug_buyers",
 }
+PREPARED = "print_mug"  # has designs of the shop, so that stock of it is possible
 BLANKS = {"shirt_supply": "shirts", "hoodie_supply": "hoodies", "mug_supply": "mugs"}
 PERIODS = 728
 
@@ -37,7 +38,8 @@ def shop(factor: float) -> tuple[dict[str, float], dict[str, float]]:
     for _ in range(PERIODS):
         waiting = {name: probe[f"{buyers}.backlog"] for name, buyers in BUYERS.items()}
         blanks = {name: 120.0 for name, item in BLANKS.items() if probe[f"{item}.stock"] < 600}
-        flows = probe.step(**dict.fromkeys(BUYERS, 1000.0), **blanks)
+        asked = {name: 1000.0 for name in BUYERS} | {PREPARED: waiting[PREPARED]}
+        flows = probe.step(**asked, **blanks)
         for name, units in waiting.items():
             assert flows[f"{name}.granted"] <= units  # no print without a customer
         total = {name: total.get(name, 0.0) + value for name, value in flows.items()}
@@ -46,7 +48,7 @@ def shop(factor: float) -> tuple[dict[str, float], dict[str, float]]:
     return mean, {name: float(value[0]) for name, value in found.items()}
 
 
-def test_prints_are_made_to_order_whatever_is_asked_for() -> None:
+def test_custom_prints_are_made_to_order_whatever_is_asked_for() -> None:
     _, found = shop(1.0)
     assert found["fill_rate"] < 0.02  # a print whose customer left may serve another one
 
@@ -55,7 +57,9 @@ def test_no_level_of_a_print_is_above_the_storage_that_its_page_states() -> None
     scenario = load("print-on-demand")
     levels = level_parameter(scenario)
     for name, high, textbook in zip(levels.of, levels.high, levels.textbook, strict=True):
-        if name in BUYERS:
+        if name == PREPARED:
+            assert 0 < textbook < high <= 1500
+        elif name in BUYERS:
             assert high == textbook == 0
 
 

@@ -857,7 +857,7 @@ FROZEN = {
     "jitgym/OnlineRetail-v0": "293e0735d9e1e6ef",
     "jitgym/OrderCrossover-v0": "c9c96116a4a840da",
     "jitgym/Perishable-v0": "50391841489fdc1c",
-    "jitgym/PrintOnDemand-v0": "9605cee661ccaf46",
+    "jitgym/PrintOnDemand-v0": "5f2c3d311593f0bc",
     "jitgym/RecordedRetail-v0": "7021a47715f5ea7d",
     "jitgym/RegimeSwitching-v0": "6873fc3aad742804",
     "jitgym/SerialSystem-v0": "fbf9fe2167893a51",
