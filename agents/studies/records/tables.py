@@ -1,0 +1,156 @@
+"""The published tables by name, and how the rows of a file of such a form are run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import joblib  # type: ignore[import-untyped]
+
+from jitgym import ScenarioError
+from jitgym.documents import suggest
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A published table: its columns, and the code that gives the figures of a row."""
+
+    name: str
+    instance: tuple[str, ...]  # columns that say what the instance is
+    printed: tuple[str, ...]  # columns with costs of policies: the least is the published best
+    code: str  # module and function
+    exact: str = ""  # a column with the exact optimum, if there is one
+
+    def figures(self, row: dict[str, str]) -> Figures:
+        """Return `ours`, and what else is known of a row."""
+        module, function = self.code.split(":")
+        found: Figures = getattr(import_module(f".{module}", __package__), function)(row)
+        return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table with its figures; costs as the table prints them."""
+
+    instance: dict[str, str]
+    published: float
+    classic: float | None  # the best classic here
+    ours: float | None  # None where the model cannot express the row
+    interval: tuple[float, float] | None  # of ours, 95 %; None where it is exact
+    exact: float | None  # the optimum, where it is known exactly
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "instance": self.instance,
+            "published": self.published,
+            "classic": self.classic,
+            "ours": self.ours,
+            "interval": None if self.interval is None else list(self.interval),
+            "exact": self.exact,
+            "note": self.note,
+        }
+
+
+TABLES = {
+    record.name: record
+    for record in (
+        Record(
+            "lost_sales_zero_shot",
+            ("demand", "mean", "holding", "penalty", "lead_time"),
+            ("best_base_stock", "best_capped_base_stock", "gc_lsn"),
+            "lost_sales:zero_shot",
+        ),
+        Record(
+            "lost_sales_random_lead_times",
+            ("demand", "mean", "holding", "penalty", "kaplan_pmf_0_to_10"),
+            ("best_base_stock", "best_capped_base_stock", "gc_lsn"),
+            "lost_sales:random_lead_times",
+        ),
+    )
+}
+
+
+def find(name: str) -> Record:
+    """Return a table by its name. Raises ScenarioError if there is none."""
+    if name not in TABLES:
+        raise ScenarioError(f"unknown table {name!r}; {suggest(name, TABLES)}")
+    return TABLES[name]
+
+
+def read_rows(record: Record, path: Path) -> list[dict[str, str]]:
+    """Return the rows of a file of the form of a table.
+
+    Raises ScenarioError with file, line and column where something is missing or no number.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or [], list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScenarioError(f"{path}: cannot be read ({error}); expected a table in CSV") from None
+    wanted = (*record.instance, *record.printed)
+    if missing := [name for name in wanted if name not in columns]:
+        raise ScenarioError(
+            f"{path}: has no column {missing[0]!r}; expected the columns {', '.join(wanted)}"
+        )
+    if not rows:
+        raise ScenarioError(f"{path}: has no rows; expected one for each instance")
+    for line, row in enumerate(rows, start=2):
+        published(record, row, f"{path}, line {line}")
+    return rows
+
+
+def published(record: Record, row: dict[str, str], place: str = "") -> float:
+    """Return the least printed cost of a policy. Raises ScenarioError if there is none."""
+    found = []
+    for name in record.printed:
+        text = (row.get(name) or "").strip()
+        try:
+            found += [float(text)] if text else []
+        except ValueError:
+            raise ScenarioError(f"{place}: {name} is {text!r}; expected a number") from None
+    if not found:
+        raise ScenarioError(f"{place}: prints no cost; expected {' or '.join(record.printed)}")
+    return min(found)
+
+
+def run(
+    record: Record,
+    rows: Sequence[dict[str, str]],
+    workers: int,
+    told: Callable[[int], None] = lambda _: None,
+) -> list[Row]:
+    """Return the rows with their figures; `told` hears how many are done."""
+    jobs = (joblib.delayed(_figures)(record, row) for row in rows)
+    found = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator")(jobs)
+    done: list[Row] = []
+    for row, figures in zip(rows, found, strict=True):
+        interval = figures.get("interval")
+        done.append(
+            Row(
+                {name: row[name] for name in record.instance},
+                published(record, row),
+                figures.get("classic"),
+                figures.get("ours"),
+                None if interval is None else (interval[0], interval[1]),
+                figures.get("exact"),
+                figures.get("note", ""),
+            )
+        )
+        told(len(done))
+    return done
+
+
+def _figures(record: Record, row: dict[str, str]) -> Figures:
+    try:
+        return record.figures(row)
+    except (ScenarioError, ValueError) as error:
+        return {"ours": None, "note": str(error)}
