@@ -74,6 +74,25 @@ TABLES = {
             ("best_base_stock", "best_capped_base_stock", "gc_lsn"),
             "lost_sales:random_lead_times",
         ),
+        Record(
+            "serial_pirhooshyaran",
+            (
+                "stages",
+                "demand_mean",
+                "demand_deviation",
+                "holding_upstream_to_downstream",
+                "backorder",
+                "lead_times_upstream_to_downstream",
+            ),
+            ("cost",),
+            "serial:normal_serial",
+        ),
+        Record(
+            "lot_sizing_dehaybe",
+            ("demand",),
+            ("s_S", "rolling_dynamic_program"),
+            "lot_sizing:optimal",
+        ),
     )
 }
 
