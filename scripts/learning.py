@@ -21,17 +21,21 @@ OUT = "the folder of all trainings; plants that are done there are not trained a
 def main(
     plan: Annotated[Positional[Path], arg(metavar="PLAN", help=PLAN)],
     *,
-    out: Annotated[Path, arg(metavar="DIR", help=OUT)] = Path("runs/learning"),
+    out: Annotated[Path, arg(metavar="DIR", help=OUT)] = Path("benchmarks/learning"),
     workers: Annotated[int, arg(help="trainings at the same time")] = 1,
     page: Annotated[Path | None, arg(metavar="FILE", help="write the page here too")] = None,
 ) -> None:
-    """Train on every plant of a plan, and print the page; a second run goes on where it stopped."""
+    """Train on every plant of a plan, and print the page; a second run goes on where it stopped.
+
+    The figures of plants that are done are data of the repository (benchmarks/learning). Remove the
+    folder of a plant, and the next run trains there again.
+    """
     given = evidence.read_plan(plan)
     common.expect(workers >= 1, f"--workers is {workers}; expected at least 1")
     found = []
-    for number, plant in enumerate(given.plants):
+    for plant in given.plants:
         scenario = jitgym.load(plant.scenario, **plant.set)
-        place = out / f"{number:02d}-{scenario.name}"
+        place = out / plant.folder
         done = place / "found.json"
         if not done.is_file():
             agent, periods = plant.agent or given.agent, given.periods
@@ -42,7 +46,7 @@ def main(
             evidence.write(evidence.found_of(plant, trained), done)
         besides = place / "beside.json"
         if not besides.is_file():
-            data = evidence.beside(plant, scenario, given.episodes)
+            data = evidence.beside(plant, scenario, given.episodes, progress=True)
             write_whole(besides, json.dumps(data, indent=1))
         beside = json.loads(besides.read_text(encoding="utf-8"))
         found.append(replace(evidence.read(done), plant=plant, beside=beside))

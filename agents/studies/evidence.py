@@ -28,6 +28,7 @@ from jitgym.scenario import Scenario
 from ..learned import online
 from ..learned import start as starts
 from ..learned.session import Problem
+from ..progress import Progress
 from ..tuning.search import tune
 from . import judging, trainings
 
@@ -49,6 +50,12 @@ class Plant(Part):
     rivals: list[str] = Field(default=[])  # tuned classics beside it, with their exact gaps
     online: Annotated[int, Field(ge=0)] = 0  # decisions by simulation per episode; 0: not measured
     about: str = ""  # what the policy learned, in a sentence
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder: the plant, with all that is set."""
+        marks = [*(f"{k}={v}" for k, v in self.set.items()), self.agent, self.start]
+        return "-".join([self.scenario, *(mark for mark in marks if mark)])
 
 
 class Plan(Part):
@@ -109,13 +116,20 @@ def read(path: Path) -> Found:
     return Found(Plant(**data["plant"]), tuple(data["runs"]), tuple(data["over_seeds"]))
 
 
-def beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
+def beside(
+    plant: Plant, scenario: Scenario, episodes: int, *, progress: bool = False
+) -> dict[str, Any]:
     """Return what stands beside the trainings of a plant, as plain data.
 
     `rivals`: name -> cost and exact gap of a tuned classic; `online`: what decisions by simulation
     gain over the start (`agents.learned.online`), as shares of its cost: mean, low, high.
     """
-    start, found = starts.find(scenario, plant.start), {}
+    with Progress(f"rivals and decisions by simulation on {scenario.name}", shown=progress):
+        return _beside(plant, scenario, episodes)
+
+
+def _beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     optimum = judging.optimum_of(scenario) if plant.rivals else None
     for name in plant.rivals:
         policy = tune(name, scenario, 0)
@@ -123,6 +137,7 @@ def beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
         found[name] = {"cost": cost, "gap": judging.gap(policy, scenario, optimum)}
     data: dict[str, Any] = {"rivals": found}
     if plant.online:
+        start = starts.find(scenario, plant.start)
         problem = Problem(scenario, lay_out(scenario), start, 0, 0)
         measured = online.measure(problem, episodes=ONLINE, periods=plant.online)
         apart, cost = measured.difference, abs(measured.cost) or 1.0

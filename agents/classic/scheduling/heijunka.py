@@ -59,9 +59,13 @@ def common_cycle(
     needs: Sequence[float],
     rates: Sequence[float],
 ) -> float:
-    """Return the common cycle of lowest cost of products that share a machine, in periods."""
+    """Return the common cycle of lowest cost of products that share a machine, in periods.
+
+    A machine that is never there (rate 0) builds no stock up.
+    """
     held = math.fsum(
-        h * d * max(0.0, 1.0 - d / p) for h, d, p in zip(holding, needs, rates, strict=True)
+        h * d * max(0.0, 1.0 - d / p) if p > 0 else 0.0
+        for h, d, p in zip(holding, needs, rates, strict=True)
     )
     return math.sqrt(2 * math.fsum(setups) / held) if held > 0 else 0.0
 

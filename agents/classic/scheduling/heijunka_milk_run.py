@@ -73,7 +73,13 @@ def parameters(scenario: Scenario) -> tuple[Parameter, ...]:
         for carrier in crews
     ]
     loads = lots * whole_up(np.array(full) / lots)
-    times = loads / [math.fsum(needs[carrier]) for carrier in crews]
+    # What nobody needs fills no carrier: it goes when an order must go.
+    times = np.array(
+        [
+            load / need if (need := math.fsum(needs[carrier])) else 0.0
+            for carrier, load in zip(crews, loads.tolist(), strict=True)
+        ]
+    )
     waits = dict.fromkeys(at, 0.0)
     for time, crew in zip(times.tolist(), crews.values(), strict=True):
         waits |= dict.fromkeys(crew, time)
