@@ -88,6 +88,18 @@ TABLES = {
             "serial:normal_serial",
         ),
         Record(
+            "one_warehouse_kaynov",
+            ("no", "unmet", "warehouse_lead_time", "retailer_lead_times", "demands"),
+            ("echelon_base_stock_proportional", "echelon_base_stock_min_shortage", "ppo"),
+            "one_warehouse:kaynov",
+        ),
+        Record(
+            "one_warehouse_dogru",
+            ("penalty", "coefficient_of_variation"),
+            ("lower_bound_heuristic", "best_learned", "two_number_rule"),
+            "one_warehouse:dogru",
+        ),
+        Record(
             "lot_sizing_dehaybe",
             ("demand",),
             ("s_S", "rolling_dynamic_program"),
