@@ -71,6 +71,7 @@ LEARNERS = {
         Learner("paired-ppo", ".sb3.paired"),
         Learner("improve", ".improvement.session"),
         Learner("ppo", ".sb3.ppo"),
+        Learner("hindsight", ".hindsight.session"),
         Learner("sac", ".sb3.stock", "SAC"),
         Learner("td3", ".sb3.stock", "TD3"),
         Learner("a2c", ".sb3.stock", "A2C"),
