@@ -1,1 +1,1 @@
-"""Hindsight: the cost of a tape, differentiated along its path, and the learner that descends it."""
+"""Hindsight: the cost of a tape differentiated along its path, and a learner that descends it."""

@@ -1,21 +1,21 @@
 """The learner `hindsight`: a net descends the slope of the cost of a tape, along its path.
 
-    correction = step x net(features),     weights <- Adam(weights, d cost of a window / d weights)
+    correction = step x net(features),     weights <- Adam(weights, slope of a window's cost)
 
-Paths of the plant with tiny lots (`twin`) follow the corrected classic for a window of periods. Then
-the slope of their cost is carried backward, period by period: through the plant by the twin, through
-the net by its derivative. At the end of the window stock has a price, else it would be let run out:
-the mean slope in the middle of the windows before. The policy that is judged orders whole lots.
+Paths of the plant with tiny lots (`twin`) follow the corrected classic for a window of periods.
+Then the slope of their cost is carried backward, period by period: through the plant by the twin,
+through the net by its derivative. At the end of the window stock has a price, else it would be let
+run out: the mean slope in the middle of the windows before. The policy that is judged orders whole
+lots. A period of a path counts once in the budget, with all of its slopes.
 
 Hindsight suits plants whose flows are nearly real and whose cost has no jumps; others are refused
-(`twin.why_not`). Glasserman and Tayur (1995) prove when the slope of a path is the slope of the mean.
+(`twin.why_not`). Glasserman and Tayur (1995) say when the slope of a path is that of the mean.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,14 @@ from pydantic import Field
 
 from jitgym import ScenarioError
 from jitgym.control import Policy
-from jitgym.control.net import MOST, Net
+from jitgym.control.net import MOST
 from jitgym.control.policy import ask_batch
 from jitgym.distributions import Positive
 from jitgym.plant import SPLITS
 
 from ...branches import Asking, Herd
 from ..checkpoint import expect_like
-from ..corrections import Corrected, rule_of
+from ..corrections import rule_of
 from ..sb3.paired import classic_with_net, restored, stored_net
 from ..session import Problem, Stored
 from ..settings import Budgeted, Count, Share, Width
@@ -79,13 +79,13 @@ class HindsightSession:
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self.problem, self.settings = problem, settings
         rule = rule_of(problem.start.policy)
-        reason = why_not(problem.scenario, rule)
+        layout = problem.layout
+        reason = why_not(layout, rule)
         if reason or rule is None:
             raise ScenarioError(
-                f"hindsight does not suit {problem.scenario.name}: {reason}; expected a plant whose "
-                "cost has a slope in every order. Use ppo or improve"
+                f"hindsight does not suit {problem.scenario.name}: {reason}; expected a plant "
+                "whose cost has a slope in every order. Use ppo or improve"
             )
-        layout = problem.layout
         asking = Asking(problem.start.policy, layout)
         self.herd = Herd(layout, settings.paths, problem.seed)
         self.herd.begin(asking, WARM_UP)
@@ -108,11 +108,6 @@ class HindsightSession:
         """Whether the budget is used."""
         return self.periods >= self.problem.periods
 
-    @property
-    def each(self) -> int:
-        """Simulated periods of one period of a path: once forward, and once for every slope."""
-        return 2 + self.twin.cells.size + self.twin.sources
-
     def advance(self) -> None:
         """Run updates until the next look."""
         target = self.periods + self.settings.interval * self.problem.periods
@@ -132,7 +127,7 @@ class HindsightSession:
             group["lr"] = settings.learning_rate * 0.5 * (1.0 + np.cos(np.pi * used))
         self.adam.step()
         self.updates += 1
-        self.periods += count * self.each
+        self.periods += count
         self.cost = float(costs.mean())
         for name, part in self.weights.items():
             mean = self.average[name]
@@ -191,7 +186,8 @@ class HindsightSession:
                 self.split, at.keys, at.period, at.units, at.state, later, base,
                 np.ascontiguousarray(features[:, entries:] / step),
             )  # fmt: skip
-            np.add.at(before, (slice(None), columns), features[:, :entries][:, self._plain])
+            for cell, slope in zip(columns, features[:, :entries][:, self._plain].T, strict=True):
+                before[:, cell] += slope
             later = before
             if t == len(moments) // 2:
                 weight = self.settings.price if self.updates else 1.0

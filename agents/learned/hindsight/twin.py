@@ -14,20 +14,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.control.policy import Rule
-from jitgym.control.rules import BATCH, CARDS, LEVEL, ask_by_rule
+from jitgym.control import Rule
+from jitgym.control.rules import BATCH, CARDS, LEVEL, TRIGGER, ask_by_rule
 from jitgym.plant import Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import step
-from jitgym.plant.jit import compiled, separate
+from jitgym.plant.jit import compiled, kernel, separate
 from jitgym.plant.records import UNLIMITED, Matrix, Plant, Row
-from jitgym.scenario import Scenario
 
 from ...branches.compiled import cost_of
 from ...branches.rows import Keys, Places
 
 LOT = 2.0**-20  # units
 STEP = 0.01  # units by which a quantity is moved for a slope
+MOST = 40  # quantities of a state; each one costs a run of the period
 QUANTITIES = ("stock", "in_process", "backlog", "waiting")
 """The parts of a state that are quantities; all others are drawn, or count time."""
 
@@ -63,13 +63,13 @@ def quantities(layout: Layout) -> Places:
     return np.array(found, dtype=np.int64)
 
 
-def why_not(scenario: Scenario, rule: Rule | None) -> str:
-    """Return why the slopes of a plant under a rule say little, or nothing."""
+def why_not(layout: Layout, rule: Rule | None) -> str:
+    """Return why the slopes of a plant under a rule say little or take too long, or nothing."""
     if rule is None:
         return "its start is not a pull rule"
     if rule.gates.size:
         return "its start holds orders back until they are large (gates)"
-    for name, source in scenario.sources.items():
+    for name, source in layout.scenario.sources.items():
         for has_it, what in (
             (source.quality is not None, "has defects, which are whole units"),
             (source.partial is not None, "ships in part, in whole units"),
@@ -79,6 +79,17 @@ def why_not(scenario: Scenario, rule: Rule | None) -> str:
         ):
             if has_it:
                 return f"source {name} {what}"
+    names = list(layout.scenario.sources)
+    for ask, numbers in zip(rule.asks, rule.numbers[0], strict=True):
+        name = names[ask["source"]]
+        source = layout.scenario.sources[name]
+        if max(numbers[BATCH], numbers[TRIGGER]) > source.lot_size:
+            return f"its start orders in batches from source {name}"
+        if layout.scenario.mean_requirement(source.makes) < source.lot_size:
+            return f"source {name} makes less than a lot per period, so that whole lots matter"
+    count = quantities(layout).size
+    if count > MOST:
+        return f"its state has {count} quantities, more than {MOST}"
     return ""
 
 
@@ -100,7 +111,7 @@ def ask_moved(
     )  # fmt: skip
 
 
-@separate
+@kernel
 def to_go(
     plant: Plant,
     rule: Rule,
@@ -112,7 +123,10 @@ def to_go(
     flows: Row,
     later: Row,
 ) -> float:
-    """Return J of a state; the state becomes the next one. `later` is discount x slope of J_(t+1)."""
+    """Return J of a state; the state becomes the next one.
+
+    `later` is the slope of J_(t+1) in the next state, times the discount factor, (cells,).
+    """
     ask_moved(plant, rule, numbers, units, state, asked)
     step(plant, state, asked, tape, flows)
     total = cost_of(plant, flows)
@@ -166,16 +180,17 @@ def slopes_in_corrections(
     """Write J of every row to `base`, (rows,), and its slopes, (rows, sources)."""
     for e in range(state.shape[0]):
         read_tape(plant, keys[e], split, periods[e], tape)
-        for c in range(work.size):
-            work[c] = state[e, c]
-        base[e] = to_go(plant, rule, numbers, units[e], work, asked, tape, flows, later[e])
-        for s in range(units.shape[1]):
+        for s in range(-1, units.shape[1]):  # -1: nothing is moved
             for c in range(work.size):
                 work[c] = state[e, c]
-            units[e, s] += by
-            moved = to_go(plant, rule, numbers, units[e], work, asked, tape, flows, later[e])
-            units[e, s] -= by
-            slopes[e, s] = (moved - base[e]) / by
+            if s >= 0:
+                units[e, s] += by
+            total = to_go(plant, rule, numbers, units[e], work, asked, tape, flows, later[e])
+            if s < 0:
+                base[e] = total
+            else:
+                units[e, s] -= by
+                slopes[e, s] = (total - base[e]) / by
 
 
 @compiled

@@ -37,7 +37,7 @@ from ...tuning.cross_entropy import cross_entropy
 Array = npt.NDArray[np.float64]
 
 PERIODS = 100
-TUNED, JUDGED = 3_000, 20_000  # replications; of the tuned ones, over the number of stores
+TUNED, JUDGED = 2_000, 10_000  # replications; of the tuned ones, over the number of stores
 ROUNDS = (1.0, 0.4, 0.3)  # the width of each round of the search
 PROPORTIONAL, SHORTAGE, PRICED = range(3)
 WAITS = -1.0  # unmet demand waits; else the probability that a unit is met from the warehouse
