@@ -118,7 +118,7 @@ def test_a_short_training_closes_half_of_the_gap_of_base_stock(tmp_path: Path) -
         "lost-sales",
         find("hindsight").read_settings(),
         tmp_path / "run",
-        periods=300_000,
+        periods=400_000,
         start="base-stock",
     )
     assert not found.kept
