@@ -25,6 +25,10 @@ import agents
 import jitgym
 from agents.branches import Asking, Herd, Points, branch
 from agents.learned.corrections import corrected
+from agents.learned.policy import one_thread
+from agents.learned.registry import find
+from agents.learned.session import Problem
+from agents.learned.start import Start
 from jitgym.control import Rule, pull_rule
 from jitgym.evaluate.compiled_loop import run_rules
 from jitgym.plant import Layout, episode_keys, lay_out
@@ -247,8 +251,28 @@ def branches(seconds: float) -> list[Line]:
         ("kanban-line", "extended-kanban"),
         ("content-studio", "conwip-hot"),
     )
-    return [Line(f"{name}, branches with a net", paired(name, base, seconds), None)
-            for name, base in plants]  # fmt: skip
+    lines = [
+        Line(f"{name}, branches with a net", paired(name, base, seconds), None)
+        for name, base in plants
+    ]
+    return [*lines, Line("lost-sales, slopes along paths, net included", slopes(seconds), None)]
+
+
+def slopes(seconds: float) -> float:
+    """Return periods of paths per second of the learner `hindsight`, with its updates."""
+    scenario, learner = jitgym.load("lost-sales"), find("hindsight")
+    start = Start(agents.make("base-stock", scenario), "base-stock", {}, {}, 0, 0.0)
+    settings = learner.read_settings().model_copy(update={"interval": 1e-9})  # one update each
+    with one_thread():
+        problem = Problem(scenario, lay_out(scenario), start, 0, settings.periods)
+        session = learner.module.begin(problem, settings)
+
+        def update() -> int:
+            before = session.periods
+            session.advance()
+            return int(session.periods - before)
+
+        return rate(update, seconds)
 
 
 def paired(name: str, base: str, seconds: float) -> float:
