@@ -89,10 +89,10 @@ def test_slopes_in_the_weights_are_those_of_the_cost(name: str, settings: dict[s
     found = {}
     for way in (1.0, -1.0):
         for part, slope in slopes.items():
-            session.weights[part] += torch.from_numpy(way * 0.002 * slope / norm)
+            session.weights[part] += way * 0.002 * slope / norm
         found[way] = window_cost(session)
         for part, slope in slopes.items():
-            session.weights[part] -= torch.from_numpy(way * 0.002 * slope / norm)
+            session.weights[part] -= way * 0.002 * slope / norm
     measured = (found[1.0] - found[-1.0]) / 0.004
     assert measured == pytest.approx(norm, rel=0.04)
 

@@ -40,7 +40,7 @@ from .twin import Twin, why_not
 __all__ = ["HindsightSession", "Settings", "begin", "restored"]
 
 Array = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.float32]
+Tensor = torch.Tensor  # its products run on one thread, so that they have the same bits anywhere
 
 WARM_UP = 300  # periods between the first and the last path at the start
 WEIGHTS = ("first", "first_bias", "second", "second_bias", "last", "last_bias")
@@ -66,9 +66,9 @@ class Moment:
     state: Array  # (paths, cells)
     keys: npt.NDArray[np.uint64]
     period: npt.NDArray[np.int64]
-    inputs: Numbers  # (paths, features)
-    one: Numbers  # (paths, hidden)
-    two: Numbers
+    inputs: Tensor  # (paths, features)
+    one: Tensor  # (paths, hidden)
+    two: Tensor
     units: Array  # corrections, (paths, sources)
     over: npt.NDArray[np.bool_]  # whether the episode ends with it
 
@@ -120,7 +120,7 @@ class HindsightSession:
         slopes = self._backward(moments)
         count = settings.paths * settings.window
         for name, part in self.weights.items():
-            part.grad = torch.from_numpy(slopes[name] / np.float32(count))
+            part.grad = slopes[name] / count
         self.norm = float(torch.nn.utils.clip_grad_norm_(self.weights.values(), settings.gradient))
         used = min(1.0, self.periods / self.problem.periods)
         for group in self.adam.param_groups:
@@ -136,7 +136,7 @@ class HindsightSession:
 
     def _forward(self) -> tuple[list[Moment], Array]:
         """Run a window, and return what each period began with, and the costs of all."""
-        herd, net = self.herd, {name: part.numpy() for name, part in self.weights.items()}
+        herd, net = self.herd, self.weights
         base, step = self.base, self.base.steps.step
         gain, mean = base.net.gain, base.net.mean
         asked = np.zeros((herd.size, self.problem.layout.asked_cells))
@@ -145,10 +145,10 @@ class HindsightSession:
         for t in range(self.settings.window):
             ask_batch(self.twin.plant, self.twin.rule, herd.state, asked)
             features = (base.features(herd.state, asked) - mean) * gain
-            inputs = np.clip(features, -MOST, MOST).astype(np.float32)
-            one = np.maximum(inputs @ net["first"] + net["first_bias"], 0.0)
-            two = np.maximum(one @ net["second"] + net["second_bias"], 0.0)
-            units = (two @ net["last"] + net["last_bias"]) * step
+            inputs = torch.from_numpy(np.clip(features, -MOST, MOST).astype(np.float32))
+            one = torch.addmm(net["first_bias"], inputs, net["first"]).relu_()
+            two = torch.addmm(net["second_bias"], one, net["second"]).relu_()
+            units = torch.addmm(net["last_bias"], two, net["last"]).numpy() * step
             begun = herd.state.copy(), herd.keys.copy(), herd.period.copy()
             self.twin.forward(self.split, herd.keys, herd.period, units, herd.state, costs[t])
             herd.period += 1
@@ -156,11 +156,10 @@ class HindsightSession:
             moments.append(Moment(*begun, inputs, one, two, units, over))
         return moments, costs
 
-    def _backward(self, moments: list[Moment]) -> dict[str, Numbers]:
+    def _backward(self, moments: list[Moment]) -> dict[str, Tensor]:
         """Return the sums over all paths of the slopes of the cost in the weights."""
-        net = {name: part.numpy() for name, part in self.weights.items()}
-        step, gain = self.base.steps.step, self.base.net.gain
-        sums = {name: np.zeros_like(part) for name, part in net.items()}
+        net, step, gain = self.weights, self.base.steps.step, self.base.net.gain
+        sums = {name: torch.zeros_like(part) for name, part in net.items()}
         discount, entries = self.twin.plant.discount, self._cells.size
         later = np.tile(self.price, (self.settings.paths, 1))
         columns = self._cells[self._plain]
@@ -171,17 +170,17 @@ class HindsightSession:
             base, slopes = self.twin.in_corrections(
                 self.split, at.keys, at.period, at.units, at.state, later
             )
-            out = (slopes * step).astype(np.float32)
-            sums["last"] += at.two.T @ out
-            sums["last_bias"] += out.sum(axis=0)
+            out = torch.from_numpy((slopes * step).astype(np.float32))
+            sums["last"].addmm_(at.two.T, out)
+            sums["last_bias"] += out.sum(dim=0)
             two = (out @ net["last"].T) * (at.two > 0)
-            sums["second"] += at.one.T @ two
-            sums["second_bias"] += two.sum(axis=0)
+            sums["second"].addmm_(at.one.T, two)
+            sums["second_bias"] += two.sum(dim=0)
             one = (two @ net["second"].T) * (at.one > 0)
-            sums["first"] += at.inputs.T @ one
-            sums["first_bias"] += one.sum(axis=0)
-            inside = np.abs(at.inputs) < MOST
-            features = (one @ net["first"].T).astype(np.float64) * inside * gain
+            sums["first"].addmm_(at.inputs.T, one)
+            sums["first_bias"] += one.sum(dim=0)
+            inside = (at.inputs.abs() < MOST).numpy()
+            features = (one @ net["first"].T).numpy().astype(np.float64) * inside * gain
             before = self.twin.in_states(
                 self.split, at.keys, at.period, at.units, at.state, later, base,
                 np.ascontiguousarray(features[:, entries:] / step),
