@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import agents
 from agents.progress import Progress
 from agents.studies import comparison
 from agents.studies import experiment as experiments
+from agents.studies import verdict as verdicts
 from jitgym import Scenario
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, policies, tables
@@ -109,7 +111,8 @@ def compare(
         seed,
         progress=True,
     )
-    entrants = classics.entrants
+    entrants, efforts = classics.entrants, []
+    reference = comparison.best_classic(classics.tuned, plant, episodes, seed, progress=True)
     said = comparison.cautions(plant)
     for name in [name for name in names if name in agents.LEARNERS]:
         trained = agents.train(
@@ -117,6 +120,8 @@ def compare(
         )
         entrants.append(trained.policy)
         said += comparison.effort(trained)
+        seconds = trained.start.seconds + trained.seconds
+        efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)
@@ -129,15 +134,21 @@ def compare(
         policies.draw(solution.policy, run.folder / "optimal.svg")
     rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
     run.save(rows)
-    compared = comparisons.comparison(rows, classics.tuned_names, optimum, plant)
+    compared = comparisons.comparison(
+        rows, classics.tuned_names, optimum, plant, reference=reference or None
+    )
+    verdict = verdicts.verdict(compared, reference, plant, efforts)
     notes = [*said, *classics.notes]
     parameters = comparison.parameters_of(entrants)
-    whole = comparisons.table(compared, plant, notes, parameters)
+    whole = comparisons.table(
+        compared, plant, notes, parameters, chosen_on=comparison.CHOSEN_ON, verdict=verdict.sentence
+    )
     run.report(tables.markdown(whole))
     if shown:
-        notes.append(f"The whole table, the rows and the settings: {run.folder}")
-        tables.show(comparisons.table(compared, plant, notes))
-    return comparisons.as_json(compared)
+        where = f"The whole table, the rows and the settings: {run.folder}"
+        without = [column for column in whole.columns if column.name != "parameters"]
+        tables.show(replace(whole.only(without), notes=[*whole.notes, where]))
+    return {"verdict": verdict.as_json(), **comparisons.as_json(compared)}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import agents
 from agents import learned
 from agents.learned.start import NOTHING
 from agents.studies import comparison, trainings
+from agents.studies.comparison import CHOSEN_ON
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, tables
 
@@ -86,15 +87,18 @@ def main(
         classics = comparison.classics(plant, names, seed, progress=True)
         rows = trainings.rows(found, classics, plant, episodes, seed)
         run.save(rows)
-        compared = comparisons.comparison(rows, classics.tuned_names, found.optimum, plant)
+        reference = comparison.best_classic(classics.tuned, plant, episodes, seed, progress=True)
+        compared = comparisons.comparison(
+            rows, classics.tuned_names, found.optimum, plant, reference=reference or None
+        )
         notes = [*comparison.cautions(plant), *found.notes, *classics.notes]
-        run.report(tables.markdown(comparisons.table(compared, plant, notes)))
+        run.report(tables.markdown(comparisons.table(compared, plant, notes, chosen_on=CHOSEN_ON)))
     if json_:
         print(json.dumps(found.as_json()))
     else:
         notes.append(f"The whole table, the rows, the settings and the checkpoints: {run.folder}")
         notes.append(f"Curves: tensorboard --logdir {run.folder}")
-        tables.show(comparisons.table(compared, plant, notes))
+        tables.show(comparisons.table(compared, plant, notes, chosen_on=CHOSEN_ON))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from jitgym.control import Policy
 from jitgym.distributions import Recorded
 from jitgym.evaluate import is_growing, rollout
 from jitgym.evaluate.steadiness import GROWS
-from jitgym.plant import lay_out
+from jitgym.plant import lay_out, leading
 from jitgym.scenario import Scenario
 
 from .. import classic
@@ -169,6 +169,36 @@ def contest(
         frame = rollout(policy, scenario, episodes=episodes, seed=seed)
         frames.append(frame.assign(**{GROWS: is_growing(frame, policy, scenario)}))
     return pandas.concat(frames, ignore_index=True)
+
+
+CHOSEN_ON = "other episodes (the split validate)"
+"""Where the reference of a comparison is chosen; no policy has seen these episodes either."""
+
+
+def best_classic(
+    tuned: Sequence[Policy],
+    scenario: Scenario,
+    episodes: int = 256,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> str:
+    """Return the name of the best of these policies on the split `validate`; "" if there is none.
+
+    The best of several on the episodes shown would look better than it is (winner's curse), so the
+    reference of a comparison is chosen on other episodes. Policies without a steady state are left
+    out, unless all of them have none.
+    """
+    led = leading(scenario)
+    found: dict[str, float] = {}
+    growing: dict[str, float] = {}
+    for policy in track(tuned, f"choose the reference on {scenario.name}", shown=progress):
+        frame = rollout(policy, scenario, episodes=episodes, seed=seed, split="validate")
+        kept = growing if is_growing(frame, policy, scenario) else found
+        kept[policy.name] = float(frame[led.column].mean())
+    among = found or growing
+    best = min if led.better == "low" else max
+    return best(among, key=among.__getitem__) if among else ""
 
 
 DECISIONS = 3000

@@ -52,13 +52,15 @@ def comparison(
     optimum: float | None,
     scenario: Scenario,
     level: float = 0.95,
+    reference: str | None = None,
 ) -> tuple[ComparisonRow, ...]:
     """Compare the policies of one scenario; the lowest cost comes first.
 
     `rows` are the concatenated rollouts of several policies on the same tape. A column `grows`, if
-    there is one, says which policies have no steady state. The best of the `tuned_classics` is the
-    reference of the differences. `optimum` is in the unit of cost. The KPIs are the usual ones and
-    those of the scenario, as means over the episodes in which they are defined.
+    there is one, says which policies have no steady state. `reference` is the policy that
+    differences are taken to, chosen on other episodes; if it is None, the cheapest of the
+    `tuned_classics` in these rows. `optimum` is in the unit of cost. The KPIs are the usual ones
+    and those of the scenario, as means over the episodes in which they are defined.
 
     Raises ValueError if the rows are of several scenarios or tapes, or lack a tuned classic.
     """
@@ -68,13 +70,15 @@ def comparison(
     cheapest_first = sorted(groups, key=lambda names: costs[names].mean)
     steady = {names: not _grows(frames[names[0]]) for names in groups}
     tuned = [names for names in cheapest_first if set(names) & set(tuned_classics)]
-    reference = next((names for names in tuned if steady[names]), ())
+    against = next((names for names in tuned if steady[names]), ())
+    if reference is not None:
+        against = next((names for names in tuned if reference in names and steady[names]), against)
     column = leading(scenario).column
     kpis = dict.fromkeys((*headline_kpis(scenario), *USUAL))
 
     def compared(names: tuple[str, ...]) -> ComparisonRow:
         frame = frames[names[0]]
-        best = frames[reference[0]] if steady[names] and reference not in ((), names) else None
+        best = frames[against[0]] if steady[names] and against not in ((), names) else None
         return ComparisonRow(
             names=names,
             cost=costs[names],
@@ -166,8 +170,13 @@ def table(
     scenario: Scenario,
     notes: Sequence[str] = (),
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    chosen_on: str = "these episodes",
+    verdict: str = "",
 ) -> Table:
     """Return a comparison as a table; policy, cost (or profit) and gap are never left out.
+
+    `chosen_on` names the episodes on which the reference was chosen; `verdict` is its first line.
 
     With `parameters` (policy -> name -> value) there is one more column, for a report.
     """
@@ -203,7 +212,8 @@ def table(
     ]
     title = scenario.title or scenario.name
     units = _units([named[name] for name in shown])
-    return Table(tuple(columns), rows, title, [*_legend(compared, led), *units, *notes])
+    said = [*_legend(compared, led, chosen_on), *units, *notes]
+    return Table(tuple(columns), rows, title, said, verdict)
 
 
 def _kpi_column(kpi: Kpi, importance: int) -> Column:
@@ -225,13 +235,13 @@ def _parameters(row: ComparisonRow, parameters: Mapping[str, Mapping[str, Any]])
     )
 
 
-def _legend(compared: Sequence[ComparisonRow], led: Leading) -> list[str]:
+def _legend(compared: Sequence[ComparisonRow], led: Leading, chosen_on: str) -> list[str]:
     if not compared:
         return []
     level, episodes = compared[0].cost.level, compared[0].episodes
     found = [f"±: {100 * level:g} % interval over {episodes} episodes; differences are paired."]
     if any(row.difference for row in compared):
-        found.append(f"The reference is the tuned classic with the {led.best} on these episodes.")
+        found.append(f"The reference is the tuned classic with the {led.best} on {chosen_on}.")
     growing = [row.policy for row in compared if not row.is_steady]
     if growing:
         found.append(f"{'; '.join(growing)}: {NO_STEADY_STATE}.")

@@ -60,6 +60,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
     title: str = ""
     notes: Sequence[str] = ()
+    verdict: str = ""  # the first line: what the table says, in words
 
     def texts(self) -> list[list[str]]:
         """Return the cells as they are printed, row by row."""
@@ -141,6 +142,9 @@ def show(table: Table, file: IO[str] | None = None) -> None:
     notes = list(table.notes)
     if left_out := [column.title for column in table.columns if column not in kept]:
         notes.insert(0, f"Columns left out for lack of room: {', '.join(left_out)}.")
+    if table.verdict:
+        console.print(Text(table.verdict))
+        console.print()
     if table.title:
         console.print(Text(table.title), style="bold")
     needed = _least_width(table.only(kept))
@@ -201,6 +205,8 @@ def markdown(table: Table) -> str:
     head = [column.title for column in table.columns]
     aligns = ["---" if column.align == "left" else "---:" for column in table.columns]
     lines = [_line(head), _line(aligns), *map(_line, table.texts())]
+    if table.verdict:
+        lines = [table.verdict, "", *lines]
     if table.title:
         lines = [f"## {table.title}", "", *lines]
     if table.notes:
