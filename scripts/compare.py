@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +14,12 @@ from tyro.conf import Positional, arg
 
 import agents
 from agents.progress import Progress
-from agents.studies import comparison
+from agents.studies import comparison, reports
 from agents.studies import experiment as experiments
 from agents.studies import verdict as verdicts
 from jitgym import Scenario
 from jitgym.evaluate import Run
-from jitgym.report import comparisons, policies, tables
+from jitgym.report import comparisons, html, policies, tables
 
 NAMES = "catalog names, or paths of YAML files"
 EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses among its scenarios"
@@ -44,8 +46,9 @@ def main(
     Each classic policy appears with textbook parameters and tuned by simulation on the split `tune`
     (look-ahead is slow, so only tuned). A learner trains on the split `train`. The optimal policy
     appears if the plant is small enough to be solved. The folder of the run holds run.json,
-    rows.csv, report.md (the whole table), the learner's checkpoints and TensorBoard curves, and the
-    optimal policy as a table (optimal.npz) and a picture (optimal.svg). With --out and several
+    rows.csv, report.html (the page to forward), report.md (the whole table), figures, the learner's
+    checkpoints and TensorBoard curves, and the optimal policy as a table (optimal.npz) and a
+    picture (optimal.svg). With --out and several
     scenarios, each scenario has its own folder.
     """
     if experiment is not None:
@@ -113,19 +116,19 @@ def compare(
     )
     entrants, efforts = classics.entrants, []
     reference = comparison.best_classic(classics.tuned, plant, episodes, seed, progress=True)
-    said = comparison.cautions(plant)
+    told = comparison.cautions(plant)
     for name in [name for name in names if name in agents.LEARNERS]:
         trained = agents.train(
             name, plant, run.folder / name, periods=periods, seed=seed, progress=True
         )
         entrants.append(trained.policy)
-        said += comparison.effort(trained)
+        told += comparison.effort(trained)
         seconds = trained.start.seconds + trained.seconds
         efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds))
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)
-    said.append(note)
+    told.append(note)
     optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     if solution is not None:
         optimum = solution.cost
@@ -138,14 +141,29 @@ def compare(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
     )
     verdict = verdicts.verdict(compared, reference, plant, efforts)
-    notes = [*said, *classics.notes]
+    notes = [*told, *classics.notes]
     parameters = comparison.parameters_of(entrants)
     whole = comparisons.table(
         compared, plant, notes, parameters, chosen_on=comparison.CHOSEN_ON, verdict=verdict.sentence
     )
     run.report(tables.markdown(whole))
+    said = reports.Said(
+        verdict=verdict.sentence,
+        reference=reference,
+        optimum=optimum,
+        tuned=classics.tuned_names,
+        notes=tuple(notes),
+        parameters=parameters,
+        chosen_on=comparison.CHOSEN_ON,
+        command=f"python scripts/compare.py {shlex.join(sys.argv[1:])}",
+    )
+    reports.store(said, plant, run.folder)
+    by_name = {policy.name: policy for policy in entrants}
+    drawn = [by_name[name] for name in reports.shown(compared, reference)]
+    reports.draw_paths(drawn, plant, run.folder, seed)
+    page = html.write([reports.read(run.folder)], run.folder)
     if shown:
-        where = f"The whole table, the rows and the settings: {run.folder}"
+        where = f"The report, rows, settings and curves: {page}"
         without = [column for column in whole.columns if column.name != "parameters"]
         tables.show(replace(whole.only(without), notes=[*whole.notes, where]))
     return {"verdict": verdict.as_json(), **comparisons.as_json(compared)}

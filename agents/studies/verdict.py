@@ -55,7 +55,8 @@ def verdict(
         "cpu_minutes": sum(each.seconds for each in learned) / 60,
     }
     if not learned:
-        said = f"The best tuned classic is {bare(reference)}{_above(rest)}."
+        named, figure = leading(scenario).title, f"{base.leading.mean:.4g}"
+        said = f"The best tuned classic is {bare(reference)}, {named} {figure}{_above(rest)}."
         return Verdict(said, figures)
     best = min(learned, key=lambda each: at[each.policy].cost.mean)
     optimal = at.get("optimal")

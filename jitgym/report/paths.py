@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +32,18 @@ class SamplePath:
     granted: Floats  # (periods, sources), in units
 
 
-def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None) -> bytes:
-    """Return the picture of a path as PNG: stock above, granted orders below.
+def draw(
+    scenario: Scenario,
+    path: SamplePath,
+    beside: SamplePath | None = None,
+    form: Literal["png", "svg"] = "png",
+) -> bytes:
+    """Return the picture of a path as PNG or SVG: stock above, granted orders below.
 
     With one or two items and sources these are lines, and those of a second policy in the same
     episode are dotted beside them. With more, each is a row whose color is the quantity.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -70,7 +76,10 @@ def draw(scenario: Scenario, path: SamplePath, beside: SamplePath | None = None)
             _lines(axes, shown, both, values)
     below.set_xlabel(f"period of the episode (one period: {scenario.period})", fontsize=8)
     file = BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
+    style: Any = {"svg.hashsalt": path.policy, "svg.fonttype": "none"}
+    unnamed = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    with rc_context(style):
+        figure.savefig(file, format=form, metadata=unnamed)
     return file.getvalue()
 
 

@@ -56,7 +56,11 @@ def test_a_saving_is_said_with_its_interval_the_rest_and_the_effort() -> None:
 @pytest.mark.parametrize(
     ("costs", "effort", "beginning"),
     [
-        ({}, None, "The best tuned classic is base-stock; it is 11.11 % above the optimum."),
+        (
+            {},
+            None,
+            "The best tuned classic is base-stock, average cost per period 100; it is 11.11 %",
+        ),
         ({"ppo": 100.0}, Effort("ppo", True, 1.0), "Nothing to gain by learning here: use base"),
         ({"ppo": 100.0}, Effort("ppo", False, 1.0), "No difference can be told between ppo and"),
         ({"ppo": 110.0}, Effort("ppo", False, 1.0), "Use base-stock, the best tuned classic: ppo"),

@@ -1,0 +1,216 @@
+"""The charts of a report, as SVG, with their data as CSV.
+
+Colors are those of Okabe and Ito (2008), which the color-blind can tell apart. Texts stay texts,
+and every chart has identifiers of its own, so that several fit on one page.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jitgym.plant import lay_out, leading
+from jitgym.scenario import Scenario
+
+from ..comparisons import ComparisonRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#666666")
+MARKS = "osD^vP*X"
+WIDTH = 4.7  # inches
+MOST = 8  # policies in a chart
+FAR = 60.0  # percent: policies further from the reference are named, not drawn
+LETTERS = 34  # of a name on an axis
+LABEL: Any = {"loc": "right", "fontsize": 8.5}  # of an axis across: it may reach far to the left
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: what it shows, in a sentence, and its data."""
+
+    name: str  # of its files
+    title: str
+    says: str
+    svg: str
+    png: bytes
+    csv: str
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits beside an axis."""
+    first = name.split(" = ")[0]
+    more = name.count(" = ")
+    text = first + (f" (and {more} more)" if more else "")
+    return text if len(text) <= LETTERS else text[: LETTERS - 3] + "..."
+
+
+def differences(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
+    """Return the paired differences to the reference, in percent of it, with their intervals."""
+    led = leading(scenario)
+    base = next((row for row in rows if row.leading_difference is None and row.is_steady), None)
+    if base is None or not base.leading.mean:
+        return None
+    percent = 100.0 / abs(base.leading.mean)
+    known = [
+        (row, row.leading_difference.scaled(percent)) for row in rows if row.leading_difference
+    ]
+    drawn = [(row, apart) for row, apart in known if abs(apart.mean) <= FAR][:MOST]
+    if not drawn:
+        return None
+    figure, axes = _begun(0.9 + 0.36 * len(drawn), left=0.48)
+    places = np.arange(len(drawn))[::-1]
+    for place, (_, apart) in zip(places, drawn, strict=True):
+        is_sure = not apart.low <= 0.0 <= apart.high
+        good = (apart.mean < 0) == (led.better == "low")
+        color = COLORS[7] if not is_sure else COLORS[0] if good else COLORS[3]
+        axes.plot([apart.low, apart.high], [place, place], color=color, linewidth=2.2)
+        axes.plot([apart.mean], [place], "o", color=color, markersize=5)
+    axes.axvline(0.0, color="#000000", linewidth=0.8)
+    axes.set_yticks(places, [shortened(row.policy) for row, _ in drawn])
+    axes.set_ylim(-0.6, len(drawn) - 0.4)
+    axes.set_xlabel(f"{led.title}: difference to the reference (%)", **LABEL)
+    said = (
+        f"Paired differences to {shortened(base.policy)}, the best tuned classic, with "
+        f"{100 * base.cost.level:g} % intervals. Blue is better, red is worse, grey cannot be told."
+    )
+    if far := len(known) - len(drawn):
+        said += f" {far} more are in the table."
+    lines = [(row.policy, apart.mean, apart.low, apart.high) for row, apart in known]
+    return _chart(
+        "differences", "How sure is it?", said, figure, scenario,
+        ("policy", "difference_percent", "low", "high"), lines,
+    )  # fmt: skip
+
+
+def components(
+    rows: Sequence[ComparisonRow], frame: pd.DataFrame, scenario: Scenario
+) -> Chart | None:
+    """Return the cost of the best policies by term of the ledger, in money."""
+    terms = [term for term in lay_out(scenario).terms if term in frame]
+    shown = [row for row in rows if row.is_steady][:MOST]
+    means = frame.groupby("policy")[terms].mean()
+    terms = [t for t in terms if (means[t].abs() > 1e-9).any()]
+    if len(terms) < 2:
+        return None
+    figure, axes = _begun(1.2 + 0.36 * len(shown), left=0.48, top=0.35)
+    places = np.arange(len(shown))[::-1]
+    right, left = np.zeros(len(shown)), np.zeros(len(shown))
+    for k, term in enumerate(terms):
+        values = np.array([float(means[term][row.names[0]]) for row in shown])
+        start = np.where(values >= 0, right, left)
+        axes.barh(places, values, 0.7, start, color=COLORS[k % 8], label=term.replace("_", " "),
+                  hatch="//" if k >= len(COLORS) else None)  # fmt: skip
+        right += np.maximum(values, 0.0)
+        left += np.minimum(values, 0.0)
+    axes.set_yticks(places, [shortened(row.policy) for row in shown])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlabel(f"{scenario.yardstick}, by term (money)", **LABEL)
+    _legend(axes, len(terms))
+    lines = [(row.policy, *(float(means[t][row.names[0]]) for t in terms)) for row in shown]
+    return _chart(
+        "costs", "What the cost consists of", "Terms below 0 are earned, such as revenue.", figure,
+        scenario, ("policy", *terms), lines,
+    )  # fmt: skip
+
+
+def service(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
+    """Return average stock against fill rate, one mark per policy."""
+    known = [
+        (row, row.kpis["average_inventory"], row.kpis["fill_rate"])
+        for row in rows
+        if math.isfinite(row.kpis["average_inventory"]) and math.isfinite(row.kpis["fill_rate"])
+    ]
+    if len(known) < 2:
+        return None
+    figure, axes = _begun(3.6, left=0.14, top=0.95)
+    for k, (row, stock, rate) in enumerate(known):
+        if k < MOST:
+            axes.plot(stock, 100 * rate, MARKS[k], color=COLORS[k], markersize=6,
+                      label=shortened(row.policy), zorder=3)  # fmt: skip
+        else:
+            axes.plot(stock, 100 * rate, ".", color="#AAAAAA", markersize=5, zorder=2,
+                      label="others, see the table" if k == MOST else None)  # fmt: skip
+    axes.set_xlabel(f"average inventory ({scenario.unit})", **LABEL)
+    axes.set_ylabel("fill rate (%)", fontsize=8.5)
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    _legend(axes, min(len(known), MOST + 1), columns=2)
+    return _chart(
+        "service", "Stock and service", "Up and to the left is better: more service, less stock.",
+        figure, scenario, ("policy", "average_inventory", "fill_rate"),
+        [(row.policy, stock, rate) for row, stock, rate in known],
+    )  # fmt: skip
+
+
+def _begun(height: float, left: float, top: float = 0.1) -> tuple[Figure, Axes]:
+    """Return a figure with one panel; margins in inches above and below, a share on the left."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height))
+    bottom = 0.5
+    axes = figure.add_axes((left, bottom / height, 0.97 - left, (height - bottom - top) / height))
+    axes.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _legend(axes: Axes, count: int, columns: int = 3) -> None:
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02 if columns == 2 else -0.85, 1.0), fontsize=7,
+        ncols=min(columns, count), frameon=False, borderpad=0.2, handlelength=1.2,
+        columnspacing=1.0,
+    )  # fmt: skip
+
+
+def _chart(
+    name: str,
+    title: str,
+    says: str,
+    figure: Figure,
+    scenario: Scenario,
+    columns: Sequence[str],
+    lines: Sequence[Sequence[Any]],
+) -> Chart:
+    import pandas as pd
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    text, picture, table = StringIO(), BytesIO(), StringIO()
+    style: Any = {
+        "svg.hashsalt": f"{scenario.name}-{name}",
+        "svg.fonttype": "none",
+        "font.size": 8.5,
+    }
+    with rc_context(style):
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(text, metadata={"Date": None, "Creator": None})
+        FigureCanvasAgg(figure)
+        figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
+    pd.DataFrame(lines, columns=list(columns)).to_csv(table, index=False, lineterminator="\n")
+    svg = inline(text.getvalue(), f"{scenario.name}-{name}")
+    return Chart(name, title, says, svg, picture.getvalue(), table.getvalue())
+
+
+def inline(svg: str, mark: str) -> str:
+    """Return an SVG that can stand inside a page: no header, its own width, identifiers of its own.
+
+    `mark` is put before every identifier.
+    """
+    svg = svg[svg.index("<svg") :]
+    head, rest = svg.split(">", 1)
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    mark = re.sub(r"[^A-Za-z0-9]+", "-", mark)
+    rest = re.sub(r'(\bid=")', rf"\g<1>{mark}-", rest)
+    rest = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{mark}-", rest)
+    return f"{head}>{rest}"
