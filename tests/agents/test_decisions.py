@@ -58,7 +58,7 @@ def test_a_base_stock_order_names_position_and_level(tmp_path: Path) -> None:
         ("kanban", {"cards": [22]}, 0.0, "all 22 kanban cards are in use"),
         ("capped-base-stock", {"level": 30, "cap": 5}, 5.0, "an order is at most 5"),
         ("s-S", {"reorder_point": 20, "order_up_to": 25}, 0.0, "it orders from a gap of 5 on"),
-        ("constant", {"order": 4}, 4.0, "constant"),
+        ("constant", {"order": 4}, 4.0, "an order is at most 4"),
     ],
 )
 def test_each_kind_of_rule_has_its_reason(
