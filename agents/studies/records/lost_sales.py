@@ -105,7 +105,9 @@ def best_capped(given: World) -> tuple[float, float]:
     return float(best[0]), float(best[1])
 
 
-def compared(demand: Distribution, penalty: float, drawn: Array, holding: float) -> dict[str, Any]:
+def compared(
+    demand: Distribution, penalty: float, drawn: Array, holding: float = 1.0
+) -> dict[str, Any]:
     """Return costs of the best capped base-stock policy and the generalist, with an interval.
 
     `penalty` is in holding costs of a unit and period; `holding` is that cost, in money.
