@@ -38,7 +38,7 @@ LONGER = 20
 BLOCKS = 40  # of each path, for the interval
 TUNED = 150_000  # periods of each level and cap that is tried
 GENERALIST = (-1.0, 0.0)
-SPECIALIST = 10_000_000  # periods of a training for one row
+SPECIALIST = 7_000_000  # periods of a training for one row
 MANY, FEW = 20_000, 2_000  # episodes for the cost of base-stock, and for the difference to it
 
 
@@ -141,16 +141,14 @@ def zero_shot(row: dict[str, str]) -> dict[str, Any]:
 def random_lead_times(row: dict[str, str]) -> dict[str, Any]:
     """Return the figures of a row with Kaplan's random lead times.
 
-    Where every lead time is at least a period, the row is a scenario, and `hindsight` is trained on
-    it; else ours is the generalist, or the best capped base-stock policy where that is better.
+    `hindsight` is trained on each row. No order arrives in the period in which it is placed: with a
+    lead time of 0 read as 1, base-stock costs 13.38 for the printed 13.3786; else it costs 13.87.
     """
     drawn = np.array([float(each) for each in row["kaplan_pmf_0_to_10"].split()])
+    drawn[1] += drawn[0]
+    drawn[0] = 0.0
     found = compared(_demand(row), _penalty(row), drawn, float(row["holding"]))
-    if drawn[0] == 0.0:
-        found |= specialist(row, drawn)
-    elif found["classic"] < found["ours"]:
-        found["ours"] = found["classic"]
-    return found
+    return found | specialist(row, drawn)
 
 
 def specialist(row: dict[str, str], drawn: Array) -> dict[str, Any]:
