@@ -38,7 +38,7 @@ LONGER = 20
 BLOCKS = 40  # of each path, for the interval
 TUNED = 150_000  # periods of each level and cap that is tried
 GENERALIST = (-1.0, 0.0)
-SPECIALIST = 7_000_000  # periods of a training for one row
+SPECIALIST = 5_000_000  # periods of a training for one row
 MANY, FEW = 20_000, 2_000  # episodes for the cost of base-stock, and for the difference to it
 
 
