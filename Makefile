@@ -20,7 +20,7 @@ compare: $(STAMP) ## compare a learned policy with the tuned classics on four pl
 		--periods 4000000
 
 test: lint ## check style, types and imports, then run all tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(STAMP) ## check style, types and imports only
 	$(BIN)/ruff check
