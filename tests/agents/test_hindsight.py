@@ -19,7 +19,7 @@ from agents.learned.hindsight.session import HindsightSession
 from agents.learned.registry import find
 from agents.learned.session import Problem
 from jitgym import ScenarioError
-from jitgym.plant import SPLITS, lay_out
+from jitgym.plant import lay_out
 
 SMOOTH = [
     ("lost-sales", {}),
@@ -55,11 +55,11 @@ def test_without_corrections_the_twin_is_the_plant(name: str, settings: dict[str
     asking = Asking(policy, layout)
     for each in (herd, other):
         each.begin(asking, 40)
-    twin = twins.Twin(layout, other.plant, rule)
+    twin = twins.Twin(layout, other.plant, rule, "train")
     none, cost = np.zeros((16, len(problem.scenario.sources))), np.empty(16)
     for _ in range(60):
         herd.run(asking(herd.state, herd.memory))
-        twin.forward(SPLITS.index("train"), other.keys, other.period, none, other.state, cost)
+        twin.forward(other.keys, other.period, none, other.state, cost)
         other.period += 1
         np.testing.assert_allclose(other.state, herd.state, atol=1e-3)
         np.testing.assert_allclose(cost, herd.cost, rtol=1e-3, atol=1e-2)

@@ -27,7 +27,6 @@ from jitgym.control import Policy
 from jitgym.control.net import MOST
 from jitgym.control.policy import ask_batch
 from jitgym.distributions import Positive
-from jitgym.plant import SPLITS
 
 from ...branches import Asking, Herd
 from ..checkpoint import expect_like
@@ -90,9 +89,8 @@ class HindsightSession:
         self.herd = Herd(layout, settings.paths, problem.seed)
         self.herd.begin(asking, WARM_UP)
         self.base = classic_with_net(problem, self.herd, settings.layers[0])
-        self.twin = Twin(layout, self.herd.plant, rule)
+        self.twin = Twin(layout, self.herd.plant, rule, self.herd.split)
         self.herd.plant = self.twin.plant
-        self.split = SPLITS.index(self.herd.split)
         drawn = {name: np.array(getattr(self.base.net, name)) for name in WEIGHTS}
         self.weights = {name: torch.from_numpy(part) for name, part in drawn.items()}
         self.adam = torch.optim.Adam(self.weights.values(), lr=settings.learning_rate)
@@ -150,7 +148,7 @@ class HindsightSession:
             two = torch.addmm(net["second_bias"], one, net["second"]).relu_()
             units = torch.addmm(net["last_bias"], two, net["last"]).numpy() * step
             begun = herd.state.copy(), herd.keys.copy(), herd.period.copy()
-            self.twin.forward(self.split, herd.keys, herd.period, units, herd.state, costs[t])
+            self.twin.forward(herd.keys, herd.period, units, herd.state, costs[t])
             herd.period += 1
             over = herd.begin_next(asking)
             moments.append(Moment(*begun, inputs, one, two, units, over))
@@ -167,9 +165,7 @@ class HindsightSession:
             at = moments[t]
             later[at.over] = 0.0
             later *= discount
-            base, slopes = self.twin.in_corrections(
-                self.split, at.keys, at.period, at.units, at.state, later
-            )
+            base, slopes = self.twin.in_corrections(at.keys, at.period, at.units, at.state, later)
             out = torch.from_numpy((slopes * step).astype(np.float32))
             sums["last"].addmm_(at.two.T, out)
             sums["last_bias"] += out.sum(dim=0)
@@ -182,7 +178,7 @@ class HindsightSession:
             inside = (at.inputs.abs() < MOST).numpy()
             features = (one @ net["first"].T).numpy().astype(np.float64) * inside * gain
             before = self.twin.in_states(
-                self.split, at.keys, at.period, at.units, at.state, later, base,
+                at.keys, at.period, at.units, at.state, later, base,
                 np.ascontiguousarray(features[:, entries:] / step),
             )  # fmt: skip
             for cell, slope in zip(columns, features[:, :entries][:, self._plain].T, strict=True):

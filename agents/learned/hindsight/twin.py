@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from jitgym.control import Rule
 from jitgym.control.rules import BATCH, CARDS, LEVEL, TRIGGER, ask_by_rule
-from jitgym.plant import Layout
+from jitgym.plant import SPLITS, Layout
 from jitgym.plant.draws import read_tape
 from jitgym.plant.dynamics import step
 from jitgym.plant.jit import compiled, kernel, separate
@@ -239,7 +239,8 @@ def slopes_in_states(
 class Twin:
     """A plant with tiny lots and a rule, with working rows for the functions above."""
 
-    def __init__(self, layout: Layout, plant: Plant, rule: Rule) -> None:
+    def __init__(self, layout: Layout, plant: Plant, rule: Rule, split: str) -> None:
+        self.split = SPLITS.index(split)
         self.layout, self.plant, self.rule = layout, with_tiny_lots(plant), without_batches(rule)
         self.cells = quantities(layout)
         width = int(layout.plant.initial.size)
@@ -250,29 +251,26 @@ class Twin:
         self._flows, self._work = np.zeros(layout.flow_cells), np.empty(width)
         self._none = np.zeros(self.sources)
 
-    def forward(
-        self, split: int, keys: Keys, periods: Places, units: Matrix, state: Matrix, cost: Row
-    ) -> None:
+    def forward(self, keys: Keys, periods: Places, units: Matrix, state: Matrix, cost: Row) -> None:
         """Run a period of every row; `state` becomes the next one."""
         run_forward(
-            self.plant, self.rule, split, keys, periods, units, self._numbers, self._asked,
+            self.plant, self.rule, self.split, keys, periods, units, self._numbers, self._asked,
             self._tape, self._flows, state, cost,
         )  # fmt: skip
 
     def in_corrections(
-        self, split: int, keys: Keys, periods: Places, units: Matrix, state: Matrix, later: Matrix
+        self, keys: Keys, periods: Places, units: Matrix, state: Matrix, later: Matrix
     ) -> tuple[Row, Matrix]:
         """Return J of every row, and its slopes in the corrections, (rows, sources)."""
         base, slopes = np.empty(len(state)), np.empty(units.shape)
         slopes_in_corrections(
-            self.plant, self.rule, split, keys, periods, units, self._numbers, self._asked,
+            self.plant, self.rule, self.split, keys, periods, units, self._numbers, self._asked,
             self._tape, self._flows, self._work, state, later, STEP, base, slopes,
         )  # fmt: skip
         return base, slopes
 
     def in_states(
         self,
-        split: int,
         keys: Keys,
         periods: Places,
         units: Matrix,
@@ -284,7 +282,7 @@ class Twin:
         """Return the slopes of J in the state, (rows, cells); 0 in cells that are no quantity."""
         slopes = np.zeros(state.shape)
         slopes_in_states(
-            self.plant, self.rule, split, keys, periods, self.cells, units, self._none,
+            self.plant, self.rule, self.split, keys, periods, self.cells, units, self._none,
             self._numbers, self._asked, self._asked_at, self._tape, self._flows, self._work, state,
             later, STEP, base, in_asks, slopes,
         )  # fmt: skip

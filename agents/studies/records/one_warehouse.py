@@ -38,6 +38,7 @@ Array = npt.NDArray[np.float64]
 
 PERIODS = 100
 TUNED, JUDGED = 2_000, 10_000  # replications; of the tuned ones, over the number of stores
+FINER = 3  # times as many where there are few rows
 ROUNDS = (1.0, 0.4, 0.3)  # the width of each round of the search
 PROPORTIONAL, SHORTAGE, PRICED = range(3)
 WAITS = -1.0  # unmet demand waits; else the probability that a unit is met from the warehouse
@@ -398,19 +399,18 @@ def dogru(row: dict[str, str]) -> dict[str, Any]:
         *stays([mass] * stores, FINE),
     )
     tapes = [
-        rng.gamma(shape, 1 / shape, (count, PERIODS, stores)) for count, rng in _streams(stores)
+        rng.gamma(shape, 1 / shape, (count, PERIODS, stores))
+        for count, rng in _streams(stores, FINER)
     ]
     first = First(stores * cover, stores * cover, np.full(stores, cover), np.full(stores, cover))
     return compared(chain, (tapes[0], tapes[1]), first, True)
 
 
-def _streams(stores: int) -> list[tuple[int, np.random.Generator]]:
+def _streams(stores: int, times: int = 1) -> list[tuple[int, np.random.Generator]]:
     """Return the number of replications and the draws of both tapes: to tune, and to judge."""
     seeds = np.random.SeedSequence(1).spawn(2)
-    return [
-        (count, np.random.default_rng(seed))
-        for count, seed in zip((max(1, TUNED // stores), JUDGED), seeds, strict=True)
-    ]
+    counts = (max(1, times * TUNED // stores), times * JUDGED)
+    return [(count, np.random.default_rng(seed)) for count, seed in zip(counts, seeds, strict=True)]
 
 
 def _repeated(text: str) -> list[str]:
