@@ -55,7 +55,11 @@ def verdict(
         "cpu_minutes": sum(each.seconds for each in learned) / 60,
     }
     if not learned:
-        named, figure = leading(scenario).title, f"{base.leading.mean:.4g}"
+        mean = base.leading.mean
+        named, figure = (
+            leading(scenario).title,
+            f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.4g}",
+        )
         said = f"The best tuned classic is {bare(reference)}, {named} {figure}{_above(rest)}."
         return Verdict(said, figures)
     best = min(learned, key=lambda each: at[each.policy].cost.mean)
