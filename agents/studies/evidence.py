@@ -18,9 +18,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from jitgym.control import Policy
 from jitgym.distributions import Part
 from jitgym.documents import read_as, write_whole
-from jitgym.evaluate import rollout
+from jitgym.evaluate import rollout, skew_paired
 from jitgym.plant import lay_out
 from jitgym.report.tables import KEPT, Column, Table, markdown
 from jitgym.scenario import Scenario
@@ -48,6 +49,7 @@ class Plant(Part):
     agent: str = ""  # if other than that of the plan
     start: str = ""  # the classic to start from; "": the best one, "nothing": from scratch
     rivals: list[str] = Field(default=[])  # tuned classics beside it, with their exact gaps
+    earlier: dict[str, dict[str, Any]] = Field(default={})  # classics as they were tuned before
     online: Annotated[int, Field(ge=0)] = 0  # decisions by simulation per episode; 0: not measured
     about: str = ""  # what the policy learned, in a sentence
 
@@ -121,8 +123,10 @@ def beside(
 ) -> dict[str, Any]:
     """Return what stands beside the trainings of a plant, as plain data.
 
-    `rivals`: name -> cost and exact gap of a tuned classic; `online`: what decisions by simulation
-    gain over the start (`agents.learned.online`), as shares of its cost: mean, low, high.
+    `rivals`: name -> cost and exact gap of a tuned classic; `earlier`: name -> cost of a classic
+    with the parameters of the plan, and what the start costs more, as shares of it: mean, low,
+    high; `online`: what decisions by simulation gain over the start (`agents.learned.online`), as
+    shares of its cost: mean, low, high.
     """
     with Progress(f"rivals and decisions by simulation on {scenario.name}", shown=progress):
         return _beside(plant, scenario, episodes)
@@ -136,6 +140,9 @@ def _beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
         cost = float(rollout(policy, scenario, episodes)["cost"].mean())
         found[name] = {"cost": cost, "gap": judging.gap(policy, scenario, optimum)}
     data: dict[str, Any] = {"rivals": found}
+    if plant.earlier:
+        start = starts.find(scenario, plant.start)
+        data["earlier"] = _earlier(plant, scenario, start.policy, episodes)
     if plant.online:
         start = starts.find(scenario, plant.start)
         problem = Problem(scenario, lay_out(scenario), start, 0, 0)
@@ -143,6 +150,18 @@ def _beside(plant: Plant, scenario: Scenario, episodes: int) -> dict[str, Any]:
         apart, cost = measured.difference, abs(measured.cost) or 1.0
         data["online"] = [apart.mean / cost, apart.low / cost, apart.high / cost]
     return data
+
+
+def _earlier(
+    plant: Plant, scenario: Scenario, start: Policy, episodes: int
+) -> dict[str, dict[str, Any]]:
+    now, found = rollout(start, scenario, episodes), {}
+    for name, parameters in plant.earlier.items():
+        before = rollout(starts.made(name, scenario, parameters), scenario, episodes)
+        cost, apart = float(before["cost"].mean()), skew_paired(now, before)
+        shares = [each / abs(cost) for each in (apart.mean, apart.low, apart.high)]
+        found[name] = {"cost": cost, "difference": shares}
+    return found
 
 
 def p_value(run: dict[str, Any], episodes: int) -> float:
@@ -268,6 +287,22 @@ def _gaps(found: Sequence[Found]) -> list[str]:
     return lines
 
 
+def _earlier_lines(found: Sequence[Found]) -> list[str]:
+    """Return the lines on classics as they were tuned before."""
+    lines = []
+    for each in found:
+        for name, before in each.beside.get("earlier", {}).items():
+            mean, low, high = (100 * share for share in before["difference"])
+            learned = [100 * (run["cost"] / before["cost"] - 1) for run in each.runs]
+            lines.append(
+                f"- {each.label}: {name} with the parameters that the tuner found before costs "
+                f"{before['cost']:.2f} on the same episodes. The start differs from it by "
+                f"{mean:+.2f} % [{low:+.2f}, {high:+.2f}]: that is retuning. Learned policies "
+                f"differ from it by {min(learned):+.2f} to {max(learned):+.2f} %."
+            )
+    return lines
+
+
 def page(plan: Plan, found: Sequence[Found], command: str) -> str:
     """Return the page: the table, and what holds over all trainings."""
     runs = [run for each in found for run in each.runs]
@@ -293,7 +328,7 @@ def page(plan: Plan, found: Sequence[Found], command: str) -> str:
         f"- Policies that cost more than their start by more than {100 * MARGIN:g} %, with "
         f"significance (Holm over all {len(runs)} trainings): {worse}.",
     ]
-    lines += _gaps(found)
+    lines += [*_gaps(found), *_earlier_lines(found)]
     said = [f"- **{each.label}**: {each.plant.about}" for each in found if each.plant.about]
     return (
         "\n".join([*lines, *(["", "## What the policies learned", "", *said] if said else [])])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import jitgym
 from agents.studies import evidence
 from jitgym import ScenarioError
 
@@ -73,6 +74,25 @@ def test_rivals_and_decisions_by_simulation_stand_beside_the_trainings() -> None
     text = evidence.page(plan, [both], "a command")
     assert "lost-sales: tuned linear-capped costs 4.7500, gap 0.200 %." in text
     assert "-10.0 [-20.0, +0.0]" in text
+
+
+def test_a_classic_as_it_was_tuned_before_tells_retuning_apart() -> None:
+    plant = evidence.Plant(
+        scenario="lost-sales", start="base-stock", earlier={"base-stock": {"levels": [40]}}
+    )
+    beside = evidence.beside(plant, jitgym.load("lost-sales"), 8)
+    mean, low, high = beside["earlier"]["base-stock"]["difference"]
+    assert low <= mean <= high < -0.2  # a level of 40 costs far more than the tuned one
+
+    given = [run(-0.5, 0.1) | {"cost": 9.5}, run(-0.3, 0.1) | {"cost": 9.7}]
+    plain = found(*given)
+    before = {"base-stock": {"cost": 20.0, "difference": [-0.5, -0.51, -0.49]}}
+    both = evidence.Found(plain.plant, plain.runs, plain.over_seeds, {"earlier": before})
+    plan = evidence.Plan(title="T", agent="learned", seeds=1, plants=[plain.plant])
+    text = evidence.page(plan, [both], "a command")
+    assert "costs 20.00 on the same episodes" in text
+    assert "-50.00 % [-51.00, -49.00]: that is retuning" in text
+    assert "-52.50 to -51.50 %" in text
 
 
 def test_a_plan_with_an_unknown_key_is_refused_with_its_line(tmp_path: Path) -> None:
