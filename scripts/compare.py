@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,20 @@ EXPERIMENT = "a file such as configs/experiments/*.yaml; SCENARIO... chooses amo
 AGENTS = "classics by name, all-classic, or learners (learned); kanban and eoq are always added"
 
 DEFAULT = ("all-classic", "learned")
+PRECISION = (
+    "run until every 95 % interval is within this share of the figure, such as .005; --episodes is "
+    "then the first try"
+)
 PERIODS = "budget of each training, in simulated periods; default: stated in configs/agents/"
+
+
+@dataclass(frozen=True)
+class Tape:
+    """The episodes on which policies are compared."""
+
+    seed: int
+    episodes: int
+    precision: float | None  # run until every interval is within this share
 
 
 def main(
@@ -37,6 +50,7 @@ def main(
     periods: Annotated[int | None, arg(help=PERIODS)] = None,
     seed: common.Seed = 0,
     episodes: common.Episodes = 256,
+    precision: Annotated[float | None, arg(help=PRECISION)] = None,
     out: common.Out = None,
     experiment: Annotated[Path | None, arg(metavar="FILE", help=EXPERIMENT)] = None,
     json_: common.Json = False,
@@ -62,6 +76,10 @@ def main(
         len(set(names_of)) == len(plants), f"two scenarios have the same name: {names_of}"
     )
     common.expect(periods is None or periods >= 1, f"--periods is {periods}; expected at least 1")
+    common.expect(
+        precision is None or 0 < precision < 1,
+        f"--precision is {precision}; expected a share between 0 and 1, such as .005",
+    )
     names = [n for p in entrants for n in (agents.names() if p == "all-classic" else (p,))]
     for name in names:
         agents.expect_name(name, learners=True)
@@ -69,9 +87,11 @@ def main(
     for plant in plants:
         folder = out / plant.name if out and len(plants) > 1 else out
         options = {"scenario": plant, "agents": names, "periods": periods, "episodes": episodes}
+        options |= {"precision": precision} if precision else {}
+        tape = Tape(seed, episodes, precision)
         seeds = {"all": seed}
         with Run("compare", plant.name, configuration=options, seeds=seeds, out=folder) as run:
-            found[plant.name] = compare(plant, names, periods, seed, episodes, run, not json_)
+            found[plant.name] = compare(plant, names, periods, tape, run, not json_)
     if json_:
         print(json.dumps(found))
 
@@ -102,12 +122,12 @@ def compare(
     plant: Scenario,
     names: list[str],
     periods: int | None,
-    seed: int,
-    episodes: int,
+    tape: Tape,
     run: Run,
     shown: bool,
 ) -> dict[str, object]:
     """Compare the policies of one scenario; print the table and return it as plain data."""
+    seed, episodes = tape.seed, tape.episodes
     classics = comparison.classics(
         plant,
         comparison.with_always([name for name in names if name not in agents.LEARNERS], plant),
@@ -135,7 +155,13 @@ def compare(
         entrants.append(solution.policy)
         solution.policy.save(run.folder / "optimal.npz")
         policies.draw(solution.policy, run.folder / "optimal.svg")
-    rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
+    if tape.precision is None:
+        rows = comparison.contest(entrants, plant, episodes, seed, progress=True)
+    else:
+        rows, said = comparison.contest_until(
+            tape.precision, entrants, plant, episodes, seed, progress=True
+        )
+        told.append(said)
     run.save(rows)
     compared = comparisons.comparison(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
@@ -147,7 +173,7 @@ def compare(
         compared, plant, notes, parameters, chosen_on=comparison.CHOSEN_ON, verdict=verdict.sentence
     )
     run.report(tables.markdown(whole))
-    said = reports.Said(
+    stored = reports.Said(
         verdict=verdict.sentence,
         reference=reference,
         optimum=optimum,
@@ -157,7 +183,7 @@ def compare(
         chosen_on=comparison.CHOSEN_ON,
         command=f"python scripts/compare.py {shlex.join(sys.argv[1:])}",
     )
-    reports.store(said, plant, run.folder)
+    reports.store(stored, plant, run.folder)
     by_name = {policy.name: policy for policy in entrants}
     drawn = [by_name[name] for name in reports.shown(compared, reference)]
     reports.draw_paths(drawn, plant, run.folder, seed)

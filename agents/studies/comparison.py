@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
-from jitgym.evaluate import is_growing, rollout
+from jitgym.evaluate import is_growing, mean_of, sample, sampled, skew_of
 from jitgym.evaluate.steadiness import GROWS
+from jitgym.evaluate.strata import plain_sample
 from jitgym.plant import lay_out, leading
 from jitgym.scenario import Scenario
 
@@ -156,19 +157,68 @@ def contest(
     episodes: int = 256,
     seed: int = 0,
     *,
+    strata: bool = True,
     progress: bool = False,
 ) -> pandas.DataFrame:
     """Return the rows of all policies on the same episodes of the split `test`.
 
-    The column `grows` tells whether the policy has no steady state.
+    The column `grows` tells whether the policy has no steady state. Where rare failures decide the
+    cost, the episodes are chosen in strata, and the rows have weights (`jitgym.evaluate.strata`);
+    without `strata` they are 0 to `episodes` - 1 in any case.
     """
     import pandas
 
-    frames = []
+    frames, these = [], sample(scenario, episodes, seed) if strata else plain_sample(episodes)
     for policy in track(policies, f"evaluate on {scenario.name}", shown=progress):
-        frame = rollout(policy, scenario, episodes=episodes, seed=seed)
+        frame = sampled(policy, scenario, these, seed)
         frames.append(frame.assign(**{GROWS: is_growing(frame, policy, scenario)}))
     return pandas.concat(frames, ignore_index=True)
+
+
+MOST_EPISODES = 8192
+"""Largest number of episodes of a comparison that is run until it is precise."""
+
+
+def contest_until(
+    precision: float,
+    policies: Sequence[Policy],
+    scenario: Scenario,
+    episodes: int = 256,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> tuple[pandas.DataFrame, str]:
+    """Return rows with as many episodes as a precision needs, and a note about it.
+
+    The 95 % intervals of the leading figure of all policies with a steady state are to reach no
+    farther than this share of it. A first run of `episodes` tells how many that takes.
+    """
+    column = leading(scenario).column
+    while True:
+        rows = contest(policies, scenario, episodes, seed, progress=progress)
+        widest, name = max(
+            (share, str(name))
+            for name, frame in rows.groupby("policy")
+            if (share := _reach(frame, column)) is not None
+        )
+        if widest <= precision:
+            return rows, f"{episodes:,} episodes: every interval is within {100 * precision:g} %."
+        if episodes >= MOST_EPISODES:
+            needed = episodes * (widest / precision) ** 2
+            return rows, (
+                f"{episodes:,} episodes, the most that are tried, leave {100 * widest:.2g} % for "
+                f"{name}; {100 * precision:g} % would take about {needed:,.0f}."
+            )
+        wanted = math.ceil(1.1 * episodes * (widest / precision) ** 2)
+        episodes = min(max(wanted, episodes + 1), MOST_EPISODES)
+
+
+def _reach(frame: pandas.DataFrame, column: str) -> float | None:
+    """Return how far an interval reaches, as a share of the mean; None without a steady state."""
+    found = skew_of(frame, column)
+    if frame[GROWS].any() or not found.mean:
+        return 0.0 if not found.reach else None
+    return found.reach / abs(found.mean)
 
 
 CHOSEN_ON = "other episodes (the split validate)"
@@ -192,10 +242,11 @@ def best_classic(
     led = leading(scenario)
     found: dict[str, float] = {}
     growing: dict[str, float] = {}
+    these = sample(scenario, episodes, seed, "validate")
     for policy in track(tuned, f"choose the reference on {scenario.name}", shown=progress):
-        frame = rollout(policy, scenario, episodes=episodes, seed=seed, split="validate")
+        frame = sampled(policy, scenario, these, seed, "validate")
         kept = growing if is_growing(frame, policy, scenario) else found
-        kept[policy.name] = float(frame[led.column].mean())
+        kept[policy.name] = mean_of(frame, led.column)
     among = found or growing
     best = min if led.better == "low" else max
     return best(among, key=among.__getitem__) if among else ""

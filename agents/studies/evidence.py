@@ -21,7 +21,7 @@ from pydantic import Field
 from jitgym.control import Policy
 from jitgym.distributions import Part
 from jitgym.documents import read_as, write_whole
-from jitgym.evaluate import rollout, skew_paired
+from jitgym.evaluate import holm, rollout, skew_paired
 from jitgym.plant import lay_out
 from jitgym.report.tables import KEPT, Column, Table, markdown
 from jitgym.scenario import Scenario
@@ -177,21 +177,6 @@ def p_value(run: dict[str, Any], episodes: int) -> float:
     if error == 0:
         return 0.0 if worse > 0 else 1.0
     return float(stats.t.sf(worse / error, episodes - 1))
-
-
-def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
-    """Return which hypotheses are rejected, so that all tests together err at this level (Holm).
-
-    >>> holm([0.01, 0.04, 0.03])
-    [True, False, False]
-    """
-    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
-    rejected = [False] * len(p_values)
-    for place, k in enumerate(order):
-        if p_values[k] > level / (len(p_values) - place):
-            break
-        rejected[k] = True
-    return rejected
 
 
 def table(found: Sequence[Found]) -> Table:

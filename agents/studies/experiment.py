@@ -13,7 +13,7 @@ from jitgym.control import Policy
 from jitgym.distributions import Part, Positive
 from jitgym.documents import read_as
 from jitgym.errors import PlacedError
-from jitgym.evaluate import Interval, Run, interval, step_response
+from jitgym.evaluate import Interval, Run, mean_of, skew_of, step_response
 from jitgym.evaluate.steadiness import GROWS
 from jitgym.plant import BY_COST, KPIS, Kpi, Leading, headline_kpis, kpis_of, leading
 from jitgym.report.tables import KEPT, Column, Table, markdown
@@ -125,9 +125,9 @@ def kpi_table(
     lines = [
         (
             name,
-            UNSTEADY if name in growing else interval(frame[led.column].to_numpy()),
+            UNSTEADY if name in growing else skew_of(frame, led.column),
             *(gained(name, over) for over in references),
-            *(interval(frame[kpi].to_numpy()).mean for kpi in kpis),
+            *(mean_of(frame, kpi) for kpi in kpis),
         )
         for name, frame in frames.items()
     ]

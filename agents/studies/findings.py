@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jitgym.evaluate import interval
+from jitgym.evaluate import mean_of, skew_of
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
 from jitgym.plant import kpis_of, leading
 from jitgym.report.tables import KEPT, Column, Table
@@ -33,10 +33,10 @@ UNSTEADY = "no steady state"
 
 def of(classics: Classics, rows: pandas.DataFrame, kpis: Sequence[str]) -> list[dict[str, Any]]:
     """Return the parameters of each tuned policy, and its costs, stock and KPIs on `rows`."""
-    mean = rows.groupby("policy")[[*dict.fromkeys(("cost", STOCK, *kpis))]].mean()
+    frames = {str(name): frame for name, frame in rows.groupby("policy")}
 
     def figure(policy: str, column: str) -> float | None:
-        value = float(mean[column][policy])
+        value = mean_of(frames[policy], column)
         return None if math.isnan(value) else value
 
     found = []
@@ -71,7 +71,7 @@ def table(
     aim = aim_of(request.target, request.least, scenario)
     kpis = [target.kpi for target in aim.targets if target.kpi != STOCK] if aim else []
     named, led = kpis_of(scenario), leading(scenario)
-    judged = {str(name): interval(frame[led.column]) for name, frame in rows.groupby("policy")}
+    judged = {str(name): skew_of(frame, led.column) for name, frame in rows.groupby("policy")}
     growing = set(rows.loc[rows[GROWS], "policy"])
     columns = (
         Column("policy", importance=KEPT, align="left"),
@@ -88,7 +88,7 @@ def table(
         shown = [UNSTEADY if p.name in growing else judged[p.name] for p in (textbook, tuned)]
         lines.append([line["policy"] + missed, *shown, *cells])
     title = f"{scenario.title or scenario.name}: {led.title}, split test"
-    notes = ["±: half-width of the 95 % interval", *scenario.cautions]
+    notes = ["± or [from, to]: 95 % interval", *scenario.cautions]
     notes += [f"{name}: {NO_STEADY_STATE}" for name in sorted(growing)]
     if aim is not None:
         notes.append(f"Target: {aim}, at the least {aim.least}.")

@@ -22,7 +22,7 @@ from jitgym import ScenarioError
 from jitgym.catalog import load
 from jitgym.control import Policy
 from jitgym.distributions import Deterministic, Poisson
-from jitgym.evaluate import Interval, interval, paired, rollout
+from jitgym.evaluate import Interval, sample, sampled, skew_of, skew_paired
 from jitgym.plant import lay_out
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario, with_demand
@@ -147,9 +147,10 @@ def judge(
             continue
         with Progress(f"{change.name} on {scenario.name}", shown=progress):
             tuned: TunedPolicy = tune(name, plant, seed)
-            best = rollout(tuned, plant, episodes, seed=seed)
+            these = sample(plant, episodes, seed)
+            best = sampled(tuned, plant, these, seed)
             label = f"{name} (retuned)" if change.name != "none" else f"{name} (tuned)"
-            rows.append(Judged(change.name, label, interval(best["cost"].to_numpy()), None))
+            rows.append(Judged(change.name, label, skew_of(best), None))
             for policy in policies:
                 if change.name == "none" and policy is first:
                     continue
@@ -157,13 +158,13 @@ def judge(
                 if there is None:
                     rows.append(Judged(change.name, policy.name, None, None))
                     continue
-                frame = rollout(there, plant, episodes, seed=seed)
+                frame = sampled(there, plant, these, seed)
                 rows.append(
                     Judged(
                         change.name,
                         policy.name,
-                        interval(frame["cost"].to_numpy()),
-                        paired(frame, best),
+                        skew_of(frame),
+                        skew_paired(frame, best),
                     )
                 )
     return rows, notes
@@ -189,5 +190,5 @@ def table(rows: Sequence[Judged], scenario: Scenario, notes: Sequence[str]) -> T
         )
         for row in rows
     ]
-    said = ["±: half-width of the 95 % interval; differences are paired.", *notes]
+    said = ["± or [from, to]: 95 % interval; differences are paired.", *notes]
     return Table(columns, lines, f"Robustness: {scenario.title or scenario.name}", said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jitgym.evaluate import Interval, familywise, paired
+from jitgym.evaluate import Interval, familywise, mean_of, skew_paired
 from jitgym.plant import BY_COST, KPIS, Kpi, Leading
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def gain(reference: pandas.DataFrame, rows: pandas.DataFrame, led: Leading = BY_
     Above 0 the policy is better: it has a lower cost, or a higher profit.
     """
     more, less = (reference, rows) if led.better == "low" else (rows, reference)
-    gained = paired(more, less, led.column)
-    percent = 100.0 / abs(float(reference[led.column].mean()))
+    gained = skew_paired(more, less, led.column)
+    percent = 100.0 / abs(mean_of(reference, led.column))
     return gained.scaled(percent)
 
 
@@ -45,7 +45,7 @@ def sentences(
     others = [name for name in frames if name not in references]
     if not others or not references:
         return []
-    means = {name: float(frames[name][led.column].mean()) for name in others}
+    means = {name: mean_of(frames[name], led.column) for name in others}
     best = (min if led.better == "low" else max)(others, key=means.__getitem__)
     name = _bare(best)
     found = [f"{name[:1].upper()}{name[1:]} has the {led.best} of the alternatives."]
@@ -58,7 +58,7 @@ def sentences(
 
 def _figure_beside(frames: Frames, best: str, reference: str, led: Leading) -> str:
     gained = gain(frames[reference], frames[best], led)
-    amount, than = f"{abs(gained.mean):.1f} ± {gained.half_width:.1f} %", _bare(reference)
+    amount, than = f"{abs(gained.mean):.1f} ± {gained.reach:.1f} %", _bare(reference)
     if not (gained.low > 0 or gained.high < 0):
         return f"Its {led.column} does not differ significantly from that of {than} ({amount})."
     if led.column == "cost":
@@ -71,17 +71,17 @@ def _kpis_beside(frames: Frames, best: str, reference: str, kpis: Mapping[str, K
     level = familywise(0.95, len(kpis))
     groups: dict[str, list[str]] = {"better": [], "worse": [], "different": []}
     for kpi in kpis:
-        gained = paired(frames[best], frames[reference], kpi, level)
+        gained = skew_paired(frames[best], frames[reference], kpi, level)
         if not (gained.low > 0 or gained.high < 0):  # nan, where it is undefined, is neither
             continue
         way = kpis[kpi].better
         is_better = (way == "high") == (gained.mean > 0)
         group = ("better" if is_better else "worse") if way else "different"
         # The figures are of the same episodes as the difference: those where both are defined.
-        both = frames[reference].merge(frames[best], on=EPISODE, suffixes=("_0", "_1"))
-        both = both[[f"{kpi}_0", f"{kpi}_1"]].dropna()
-        theirs, ours = both.mean().tolist()
-        where = "" if len(both) == len(frames[best]) else ", where both are defined"
+        both = [frames[name].sort_values(EPISODE, ignore_index=True) for name in (reference, best)]
+        known = both[0][kpi].notna() & both[1][kpi].notna()
+        theirs, ours = (mean_of(frame[known], kpi) for frame in both)
+        where = "" if known.all() else ", where both are defined"
         groups[group].append(f"{kpis[kpi].title} ({ours:.4g} instead of {theirs:.4g}{where})")
     named = [f"{group} in {', '.join(each)}" for group, each in groups.items() if each]
     compared = f"Compared with {_bare(reference)},"

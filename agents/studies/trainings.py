@@ -154,7 +154,9 @@ def rows(
     import pandas
 
     entrants: list[Any] = [*classics.entrants]
-    frames = [comparison.contest(entrants, scenario, episodes, seed)] if entrants else []
+    frames = []
+    if entrants:
+        frames.append(comparison.contest(entrants, scenario, episodes, seed, strata=False))
     known = {policy.name for policy in entrants}
     for number, run in zip(found.seeds, found.runs, strict=True):
         name = run.trained.policy.name

@@ -31,6 +31,7 @@ def rollout(
     frozen: bool | None = None,
     *,
     first: int = 0,
+    numbers: npt.ArrayLike | None = None,
 ) -> pandas.DataFrame:
     """Run a policy on episodes 0 to `episodes` - 1 of a seed; every policy faces the same world.
 
@@ -48,6 +49,8 @@ def rollout(
         the first time after installation), and then runs up to six times as fast; the rows are the
         same. None: automatically, once compilation pays off. A policy without a compiled rule does
         not gain from it.
+    first, numbers
+        The number of the first episode, if it is not 0; or the numbers of all, (episodes,).
 
     Returns
     -------
@@ -81,7 +84,11 @@ def rollout(
             f"policy {policy.name!r} was made for other lots or another bill of materials than "
             f"{scenario.name!r} has; expected a policy made for this scenario"
         )
-    numbers = np.arange(first, first + episodes)
+    if numbers is None:
+        numbers = np.arange(first, first + episodes)
+    numbers = np.asarray(numbers, dtype=np.int64)
+    if numbers.shape != (episodes,):
+        raise ValueError(f"numbers has shape {numbers.shape}; expected ({episodes},)")
     keys = episode_keys(split, seed, numbers)
     if policy.rule is not None:
         outcome = run_rules(layout, policy.rule, keys, split, is_frozen=frozen)

@@ -12,7 +12,7 @@ between training seeds: `two_level` covers both seeds and episodes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,10 @@ Grid = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 PLAIN = (0.0, 1.0)  # Student's bound and Hall's, by the factor of the skewness
 CAUTIOUS = (0.0, 1.0, 2.0)  # also Hall's with twice the skewness
 DRAWS = 1000  # of a bootstrap: it gives only the shape of an interval, not its size
+EVEN = 1.1  # times half of the length, to the farther end: an interval that is written with ±
 SIGNIFICANT_DIGITS = 6  # largest number of digits of a printed mean
+STRATUM, WEIGHT = "stratum", "weight"  # columns of rows in strata (`jitgym.evaluate.strata`)
+SORTED, SORTED_TIMES = 16_384, 16  # episodes that are sorted into strata, per sample or per episode
 TAPE = ("split", "seed", "episode")  # the columns that identify the episode of a row
 
 
@@ -55,6 +58,16 @@ class Interval:
         """The upper end."""
         return self.ends[1] if self.ends else self.mean + self.half_width
 
+    @property
+    def reach(self) -> float:
+        """The distance from the mean to the farther end."""
+        return max(self.mean - self.low, self.high - self.mean) if self.ends else self.half_width
+
+    @property
+    def is_even(self) -> bool:
+        """Whether both ends are about as far; it is then written as mean ± reach."""
+        return self.reach <= EVEN * self.half_width
+
     def scaled(self, factor: float) -> Interval:
         """Return the interval of a multiple of the values, such as a share in percent."""
         ends = None
@@ -80,9 +93,9 @@ class Interval:
         if not 0.0 < width < math.inf:
             return f"{self.mean:.6g} ± {'n/a' if math.isnan(width) else f'{width:g}'}"
         decimals = max(0, 1 - int(f"{width:.1e}".partition("e")[2]))  # of the rounded width
-        if self.ends:
+        if not self.is_even:
             return f"{self.mean:.{decimals}f} [{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
-        return f"{self.mean:.{decimals}f} ± {width:.{decimals}f}"
+        return f"{self.mean:.{decimals}f} ± {self.reach:.{decimals}f}"
 
 
 def interval(values: ArrayLike, level: float = 0.95) -> Interval:
@@ -288,11 +301,11 @@ def written(intervals: Sequence[Interval], sign: str = "", form: str = "") -> li
         most = SIGNIFICANT_DIGITS - 1 - _exponent(size or 1.0)
         shown = form or f".{max(0, min(wanted, most))}f"
         mean = number(one.mean, shown, sign)
-        if one.ends and math.isfinite(one.half_width):
+        if one.ends and math.isfinite(one.half_width) and not one.is_even:
             low, high = (number(end, shown, sign) for end in one.ends)
             texts.append(f"{mean} [{low}, {high}]")
         else:
-            texts.append(f"{mean} ± {number(one.half_width, shown)}")
+            texts.append(f"{mean} ± {number(one.reach, shown)}")
     return texts
 
 
@@ -369,9 +382,131 @@ def skew_paired(
 ) -> Interval:
     """Return the interval of the mean of `a - b`, by episode, that allows for skewness.
 
-    A pair with a nan is left out. Raises ValueError as `differences` does.
+    Rows in strata are weighted. A pair with a nan is left out. Raises ValueError as `differences`
+    does.
     """
-    return skew_interval(differences(a, b, column), level)
+    apart = differences(a, b, column)
+    if WEIGHT not in a:
+        return skew_interval(apart, level)
+    return stratified(apart, by_episode(a, STRATUM), by_episode(a, WEIGHT), level)
+
+
+def skew_of(rows: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
+    """Return the interval of the mean of a column of rows, which allows for skewness.
+
+    Rows in strata (`jitgym.evaluate.strata`) are weighted.
+    """
+    values = rows[column].to_numpy(dtype=np.float64)
+    if WEIGHT not in rows:
+        return skew_interval(values, level)
+    return stratified(values, rows[STRATUM], rows[WEIGHT], level)
+
+
+def mean_of(rows: pd.DataFrame, column: str = "cost") -> float:
+    """Return the mean of a column of rows, weighted where rows are in strata; nan is left out."""
+    values = rows[column].to_numpy(dtype=np.float64)
+    known = ~np.isnan(values)
+    if not known.any():
+        return math.nan
+    weights = rows[WEIGHT].to_numpy(dtype=np.float64) if WEIGHT in rows else np.ones(len(values))
+    return float(np.average(values[known], weights=weights[known]))
+
+
+def stratified(
+    values: ArrayLike, strata: ArrayLike, weights: ArrayLike, level: float = 0.95
+) -> Interval:
+    """Return an interval of the mean of a stratified sample that allows for skewness.
+
+    `values`, `strata` and `weights` are (n,); in each stratum all weights are equal, and all add up
+    to n. With the share W, the size m, the mean, the variance v and the third central moment k of
+    each stratum, and the number N of episodes that were sorted into strata:
+
+        mean = sum of W mean,   V = sum of W^2 v / m + variance between strata / N
+
+    The ends are those of `skew_interval`, with skewness / sqrt(n) replaced by
+    sum of W^3 k / m^2 / V^(3/2), and Satterthwaite's degrees of freedom (Cochran 1977, 5.9).
+
+    Measured on automotive-line, where rare failures of a supplier decide the cost (skewness 8.4 to
+    8.7; 2,000 samples of 10,240 episodes): the interval of a cost covers the mean in 95.8 % with 64
+    episodes and in 95.0 % with 256, and is a seventh as wide as that of unsorted episodes.
+
+    Raises ValueError if a stratum has fewer than two values that are defined.
+    """
+    _check_level(level)
+    from scipy import special  # a slow import, so only here
+
+    given = np.asarray(values, dtype=np.float64)
+    number, weight = np.asarray(strata, dtype=np.int64), np.asarray(weights, dtype=np.float64)
+    n = given.size
+    parts = [given[number == k] for k in np.unique(number)]
+    share = np.array([weight[number == k].sum() / n for k in np.unique(number)])
+    parts = [_defined(part) for part in parts]
+    size = np.array([part.size for part in parts], dtype=np.float64)
+    if (size < 2).any():
+        raise ValueError("a stratum has fewer than two values; expected at least two in each")
+    means = np.array([part.mean() for part in parts])
+    mean = float((share * means).sum())
+    within = share**2 * np.array([part.var(ddof=1) for part in parts]) / size
+    between = float((share * (means - mean) ** 2).sum()) / max(SORTED, SORTED_TIMES * n)
+    total = float(within.sum()) + between
+    if total == 0:
+        return Interval(mean, 0.0, n, level, (mean, mean))
+    third = np.array([((part - part.mean()) ** 3).sum() for part in parts])
+    third *= size / ((size - 1) * np.maximum(size - 2, 1))
+    slant = float((share**3 * third / size**2).sum()) / total**1.5
+    freedom = total**2 / float((within**2 / (size - 1)).sum() + between**2 / (SORTED - 1))
+    quantile = float(special.stdtrit(freedom, (1 + level) / 2))
+    low, high = (
+        max(_untransformed(quantile, factor * side * slant) for factor in PLAIN) for side in (-1, 1)
+    )
+    error = math.sqrt(total)
+    ends = mean - low * error, mean + high * error
+    return Interval(mean, (ends[1] - ends[0]) / 2, n, level, ends)
+
+
+def p_value(build: Callable[[float], Interval]) -> float:
+    """Return the two-sided p-value of a mean of 0: 1 - the largest level that leaves 0 out.
+
+    `build` returns the interval of a level. The result is 1 where no interval is defined.
+
+    >>> round(p_value(lambda level: interval([1.0, 2.0, 3.0, 4.0], level)), 3)
+    0.03
+    """
+    one = build(0.95)
+    if math.isnan(one.half_width):
+        return 1.0
+    if one.half_width == 0:
+        return 1.0 if one.mean == 0 else 0.0
+    below, above = 0.0, 1.0  # 1 - level: at the first 0 is inside
+    for _ in range(50):
+        middle = (below + above) / 2
+        found = build(1 - middle) if 0 < 1 - middle < 1 else None
+        if found is not None and not found.low <= 0.0 <= found.high:
+            above = middle
+        else:
+            below = middle
+    return above
+
+
+def holm(p_values: Sequence[float], level: float = 0.95) -> list[bool]:
+    """Return which hypotheses are rejected, so that all tests together err in 1 - level at most.
+
+    The smallest p-value is compared with (1 - level) / k, the next with (1 - level) / (k - 1), and
+    so on, until one is larger (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [True, False, False]
+    >>> holm([0.01, 0.04, 0.03, 0.005])
+    [True, False, False, True]
+    """
+    _check_level(level)
+    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
+    rejected = [False] * len(p_values)
+    for place, k in enumerate(order):
+        if p_values[k] > (1 - level) / (len(p_values) - place):
+            break
+        rejected[k] = True
+    return rejected
 
 
 def familywise(level: float, k: int) -> float:

@@ -49,7 +49,8 @@ def is_growing(
     changed = horizon.model_copy(update={"ongoing": half, "training": None})
     shortened = scenario.model_copy(update={"horizon": changed})
     split, seed = str(whole["split"].iloc[0]), int(whole["seed"].iloc[0])
-    first = rollout(policy, shortened, len(whole), seed, split)
+    numbers = whole["episode"].to_numpy()
+    first = rollout(policy, shortened, len(whole), seed, split, numbers=numbers)
     share = (half - horizon.warm_up) / measured
     for kpi in PILES:
         early = first[kpi].to_numpy(dtype=np.float64)

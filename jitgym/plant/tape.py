@@ -63,6 +63,16 @@ def episode_keys(
     return _mix_array(world + _mix_array(episodes.astype(np.uint64) + FIRST))
 
 
+def uniforms(
+    keys: npt.NDArray[np.uint64], period: int, channel: np.uint64
+) -> npt.NDArray[np.float64]:
+    """Return the uniforms of a channel in a period of the episodes with these keys, (n,)."""
+    with np.errstate(over="ignore"):
+        start = np.uint64(period) * GOLDEN + channel
+    drawn = _mix_array(keys + start) >> ELEVEN
+    return np.asarray(drawn.astype(np.float64) * TO_UNIT)
+
+
 def channel_number(name: str) -> np.uint64:
     """Return the number of a channel: 64 bits of a digest of its name."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()

@@ -9,16 +9,26 @@ scenario has a name for its profit, the table shows the profit; otherwise it sho
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jitgym.evaluate.results import plain
-from jitgym.evaluate.statistics import Interval, by_episode, interval, paired
+from jitgym.evaluate.statistics import (
+    WEIGHT,
+    Interval,
+    by_episode,
+    differences,
+    holm,
+    mean_of,
+    p_value,
+    skew_of,
+    skew_paired,
+)
 from jitgym.evaluate.steadiness import GROWS, NO_STEADY_STATE
 from jitgym.plant import USUAL, Kpi, Leading, headline_kpis, kpis_of, leading
 from jitgym.scenario import Scenario
 
-from .tables import KEPT, Column, Table
+from .tables import KEPT, Column, Marked, Table
 
 NO_STEADY = "no steady\nstate"  # printed instead of a gap
 
@@ -38,6 +48,9 @@ class ComparisonRow:
     kpis: Mapping[str, float]  # nan if not defined
     gap: float | None  # share above the optimum; None if the optimum is not known
     episodes: int
+    p_value: float | None = None  # two-sided, of no leading difference; None for the reference
+    differs: bool = False  # whether there is one, allowing for all policies of the table (Holm)
+    is_weighted: bool = False  # whether the episodes were chosen in strata of rare failures
     is_steady: bool = True  # False: the average grows with the horizon and has no gap
 
     @property
@@ -66,7 +79,7 @@ def comparison(
     """
     frames = _by_policy(rows, tuned_classics)
     groups = _coinciding(frames)
-    costs = {names: interval(frames[names[0]]["cost"].to_numpy(), level) for names in groups}
+    costs = {names: skew_of(frames[names[0]], level=level) for names in groups}
     cheapest_first = sorted(groups, key=lambda names: costs[names].mean)
     steady = {names: not _grows(frames[names[0]]) for names in groups}
     tuned = [names for names in cheapest_first if set(names) & set(tuned_classics)]
@@ -82,16 +95,30 @@ def comparison(
         return ComparisonRow(
             names=names,
             cost=costs[names],
-            difference=None if best is None else paired(frame, best, level=level),
-            leading=interval(frame[column].to_numpy(), level),
-            leading_difference=None if best is None else paired(frame, best, column, level),
-            kpis={name: _mean(frame, name) for name in kpis},
+            difference=None if best is None else skew_paired(frame, best, level=level),
+            leading=skew_of(frame, column, level),
+            leading_difference=None if best is None else skew_paired(frame, best, column, level),
+            kpis={name: mean_of(frame, name) for name in kpis},
             gap=_gap(costs[names].mean, optimum) if steady[names] else None,
+            p_value=None if best is None else _p_value(frame, best, column),
+            is_weighted=WEIGHT in frame,
             episodes=len(frame),
             is_steady=steady[names],
         )
 
-    return tuple(compared(names) for names in cheapest_first)
+    return _tested([compared(names) for names in cheapest_first], level)
+
+
+def _p_value(frame: pd.DataFrame, best: pd.DataFrame, column: str) -> float:
+    return p_value(lambda level: skew_paired(frame, best, column, level))
+
+
+def _tested(rows: Sequence[ComparisonRow], level: float) -> tuple[ComparisonRow, ...]:
+    """Return the rows, and which of them differ from the reference (Holm over all of them)."""
+    tested = [k for k, row in enumerate(rows) if row.p_value is not None]
+    found = holm([rows[k].p_value or 0.0 for k in tested], level)
+    sure = dict(zip(tested, found, strict=True))
+    return tuple(replace(row, differs=sure.get(k, False)) for k, row in enumerate(rows))
 
 
 def _by_policy(rows: pd.DataFrame, expected: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -114,14 +141,10 @@ def _coinciding(frames: dict[str, pd.DataFrame]) -> list[tuple[str, ...]]:
     groups: dict[tuple[float, ...], tuple[str, ...]] = {}
     first = next(iter(frames.values()))
     for name, frame in frames.items():
-        paired(frame, first)  # only to check that both are on the same tape
+        differences(frame, first)  # only to check that both are on the same tape
         costs = tuple(by_episode(frame).to_numpy().tolist())
         groups[costs] = (*groups.get(costs, ()), name)
     return list(groups.values())
-
-
-def _mean(frame: pd.DataFrame, column: str) -> float:
-    return interval(frame[column].to_numpy()).mean
 
 
 def _grows(frame: pd.DataFrame) -> bool:
@@ -138,9 +161,10 @@ def as_json(table: Sequence[ComparisonRow]) -> dict[str, Any]:
     """Return the table as one JSON object: plain numbers; null if not defined or not known.
 
     {"policies": [{"policy", "cost", "interval": [low, high], "difference", "difference_interval",
-    "fill_rate", "average_inventory", "turnover", "gap", "episodes", "steady"}, ...]}; the lowest
-    cost comes first. A scenario with its own names for KPIs adds these KPIs. Intervals and
-    differences are those of the cost.
+    "p_value", "differs", "fill_rate", "average_inventory", "turnover", "gap", "episodes",
+    "steady"}, ...]}; the lowest cost comes first. `p_value` is two-sided, of the leading figure;
+    `differs` allows for all policies of the table (Holm). A scenario with its own names for KPIs
+    adds these KPIs. Intervals and differences are those of the cost.
     """
     return {"policies": [_row_as_json(row) for row in table]}
 
@@ -153,6 +177,8 @@ def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
         "interval": [row.cost.low, row.cost.high],
         "difference": difference and difference.mean,
         "difference_interval": difference and [difference.low, difference.high],
+        "p_value": row.p_value,
+        "differs": None if row.p_value is None else row.differs,
         **row.kpis,
         "gap": row.gap,
         "episodes": row.episodes,
@@ -161,6 +187,7 @@ def _row_as_json(row: ComparisonRow) -> dict[str, Any]:
     return {name: plain(entry) for name, entry in entries.items()}
 
 
+MARK = "*"  # behind a difference that is not chance
 DIFFERENCE = 40  # importance of the difference to the best tuned classic
 FIRST = 3  # this many KPIs with a scenario's own names are more important
 
@@ -203,7 +230,7 @@ def table(
         (
             row.policy.replace(" = ", " =\n"),
             row.leading,
-            row.leading_difference if row.is_steady else "n/a",
+            _difference(row),
             *(row.kpis[name] for name in shown),
             row.gap if row.is_steady else NO_STEADY,
             *([] if parameters is None else [_parameters(row, parameters)]),
@@ -214,6 +241,13 @@ def table(
     units = _units([named[name] for name in shown])
     said = [*_legend(compared, led, chosen_on), *units, *notes]
     return Table(tuple(columns), rows, title, said, verdict)
+
+
+def _difference(row: ComparisonRow) -> Any:
+    if not row.is_steady:
+        return "n/a"
+    apart = row.leading_difference
+    return Marked(apart, MARK) if apart is not None and row.differs else apart
 
 
 def _kpi_column(kpi: Kpi, importance: int) -> Column:
@@ -239,8 +273,21 @@ def _legend(compared: Sequence[ComparisonRow], led: Leading, chosen_on: str) -> 
     if not compared:
         return []
     level, episodes = compared[0].cost.level, compared[0].episodes
-    found = [f"±: {100 * level:g} % interval over {episodes} episodes; differences are paired."]
+    found = [
+        f"± or [from, to]: {100 * level:g} % interval over {episodes} episodes, which allows for "
+        "skewness; differences are paired."
+    ]
+    if any(row.is_weighted for row in compared):
+        found.append(
+            "Rare failures decide the cost: the episodes were chosen so that long ones occur, and "
+            "every mean is weighted."
+        )
     if any(row.difference for row in compared):
+        tests = sum(row.p_value is not None for row in compared)
+        found.append(
+            f"{MARK}: differs from the reference (Holm over {tests}: all together err in "
+            f"{100 * (1 - level):g} %)."
+        )
         found.append(f"The reference is the tuned classic with the {led.best} on {chosen_on}.")
     growing = [row.policy for row in compared if not row.is_steady]
     if growing:

@@ -50,10 +50,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """An interval with a mark behind it."""
+
+    interval: Interval
+    mark: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A table: one cell for each column in every row, and notes below it.
 
-    A cell is text, a number, an `Interval`, a mapping of parameters, a sequence of lines, or None.
+    A cell is text, a number, an `Interval`, `Marked` or not, a mapping of parameters, a sequence of
+    lines, or None.
     """
 
     columns: tuple[Column, ...]
@@ -80,11 +89,14 @@ def texts(column: Column, cells: Sequence[Any]) -> list[str]:
 
     Their half-widths decide how many, unless the column has its own format.
     """
-    given = [each for each in cells if isinstance(each, Interval)]
+    plain_cells = [each.interval if isinstance(each, Marked) else each for each in cells]
+    marks = [each.mark if isinstance(each, Marked) else "" for each in cells]
+    given = [each for each in plain_cells if isinstance(each, Interval)]
     form = "" if column.form.isdigit() else column.form
     intervals = iter(written(given, column.sign, form))
     return [
-        next(intervals) if isinstance(each, Interval) else text_of(column, each) for each in cells
+        next(intervals) + mark if isinstance(each, Interval) else text_of(column, each)
+        for each, mark in zip(plain_cells, marks, strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import jitgym
-from jitgym.evaluate.statistics import interval, paired
+from jitgym.evaluate.statistics import skew_interval, skew_paired
 from jitgym.plant import headline_kpis, kpis_of
 from jitgym.report import tables
 from jitgym.report.comparisons import as_json, comparison
@@ -98,7 +98,7 @@ def test_differences_are_paired_with_the_best_tuned_classic(rows, table):
     frames = dict(iter(rows.groupby("policy")))
     ppo, best = table[0], table[1]
     assert best.difference is None
-    assert ppo.difference == paired(frames["ppo"], frames["base-stock (tuned)"])
+    assert ppo.difference == skew_paired(frames["ppo"], frames["base-stock (tuned)"])
     assert ppo.difference.half_width < ppo.cost.half_width / 5  # what pairing is for
     assert all(row.difference is not None for row in table if row is not best)
 
@@ -109,7 +109,7 @@ def test_without_a_tuned_classic_there_is_no_difference(rows):
 
 def test_cost_and_gap_are_computed_from_the_rows(rows, table):
     costs = rows[rows.policy == "ppo"].cost
-    assert table[0].cost == interval(costs)
+    assert table[0].cost == skew_interval(costs)
     assert table[0].gap == pytest.approx(costs.mean() / 4.7 - 1)
     assert table[0].episodes == EPISODES
 
@@ -194,8 +194,8 @@ def test_the_text_says_na_for_undefined_figures(table):
 def test_figures_have_as_many_digits_as_their_intervals_allow(rows):
     lines = printed(comparison(rows, TUNED, 4.7, PLANT)).splitlines()
     ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
-    cost = interval(rows[rows.policy == "ppo"].cost)
-    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
+    cost = skew_interval(rows[rows.policy == "ppo"].cost)
+    assert f"{cost.mean:.3f} ± {cost.reach:.3f}" in ppo
     assert "-0.1990 ± 0.0063" in ppo
 
 
@@ -205,8 +205,8 @@ def test_a_policy_that_fails_does_not_reduce_the_digits_of_the_others(rows):
     lines = printed(comparison(failing, TUNED, None, PLANT)).splitlines()
     ppo = next(line for line in lines if line.split()[:1] == ["ppo"])
     constant = next(line for line in lines if "constant order" in line)
-    cost = interval(rows[rows.policy == "ppo"].cost)
-    assert f"{cost.mean:.3f} ± {cost.half_width:.3f}" in ppo
+    cost = skew_interval(rows[rows.policy == "ppo"].cost)
+    assert f"{cost.mean:.3f} ± {cost.reach:.3f}" in ppo
     assert "." not in constant.split("±")[0]
 
 
@@ -294,3 +294,22 @@ def test_every_scenario_of_the_catalog_has_a_table_whose_kpis_it_knows():
         columns = drawn((), scenario).columns
         known = {"policy", "cost", "difference", "gap", *kpis_of(scenario)}
         assert {column.name for column in columns} <= known
+
+
+def test_a_difference_that_is_not_chance_has_a_mark(rows, table):
+    sure = [row for row in table if row.differs]
+    assert table[0] in sure  # .2 below, to within .006
+    text = printed(table)
+    assert "*: differs from the reference (Holm over" in text
+    noisy = rows.assign(cost=rows.cost.where(rows.policy != "ppo", _noisy(rows)))
+    ppo = next(r for r in comparison(noisy, TUNED, 4.7, PLANT) if r.names == ("ppo",))
+    assert not ppo.differs
+    assert ppo.p_value > 0.05
+
+
+def _noisy(rows):
+    """Return the costs of base-stock with noise of mean 0."""
+    base = rows[rows.policy == "base-stock (tuned)"].cost.to_numpy()
+    noise = np.random.default_rng(0).normal(size=base.size)
+    noise -= noise.mean()
+    return np.tile(base + noise, len(rows) // base.size)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jitgym.evaluate.statistics import mean_of
 from jitgym.plant import lay_out, leading
 from jitgym.scenario import Scenario
 
@@ -98,15 +99,16 @@ def components(
     """Return the cost of the best policies by term of the ledger, in money."""
     terms = [term for term in lay_out(scenario).terms if term in frame]
     shown = [row for row in rows if row.is_steady][:MOST]
-    means = frame.groupby("policy")[terms].mean()
-    terms = [t for t in terms if (means[t].abs() > 1e-9).any()]
+    frames = {str(name): each for name, each in frame.groupby("policy")}
+    means = {t: {name: mean_of(each, t) for name, each in frames.items()} for t in terms}
+    terms = [t for t in terms if any(abs(mean) > 1e-9 for mean in means[t].values())]
     if len(terms) < 2:
         return None
     figure, axes = _begun(1.2 + 0.36 * len(shown), left=0.48, top=0.35)
     places = np.arange(len(shown))[::-1]
     right, left = np.zeros(len(shown)), np.zeros(len(shown))
     for k, term in enumerate(terms):
-        values = np.array([float(means[term][row.names[0]]) for row in shown])
+        values = np.array([means[term][row.names[0]] for row in shown])
         start = np.where(values >= 0, right, left)
         axes.barh(places, values, 0.7, start, color=COLORS[k % 8], label=term.replace("_", " "),
                   hatch="//" if k >= len(COLORS) else None)  # fmt: skip
@@ -116,7 +118,7 @@ def components(
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel(f"{scenario.yardstick}, by term (money)", **LABEL)
     _legend(axes, len(terms))
-    lines = [(row.policy, *(float(means[t][row.names[0]]) for t in terms)) for row in shown]
+    lines = [(row.policy, *(means[t][row.names[0]] for t in terms)) for row in shown]
     return _chart(
         "costs", "What the cost consists of", "Terms below 0 are earned, such as revenue.", figure,
         scenario, ("policy", *terms), lines,
