@@ -40,9 +40,9 @@ KPIS = ["fill_rate", "average_inventory"]
 @pytest.mark.parametrize(
     ("cost", "said"),
     [
-        (80.0, "It costs 20.0 ± 0.2 % less than mrp."),
-        (125.0, "It costs 25.0 ± 0.2 % more than mrp."),
-        (100.01, "Its cost does not differ significantly from that of mrp (0.0 ± 0.2 %)."),
+        (80.0, "It costs 20.0 ± 0.3 % less than mrp."),
+        (125.0, "It costs 25.0 ± 0.3 % more than mrp."),
+        (100.01, "Its cost does not differ significantly from that of mrp (0.0 ± 0.3 %)."),
     ],
 )
 def test_a_difference_in_cost_is_reported_only_if_its_interval_excludes_zero(
@@ -83,9 +83,9 @@ def test_there_are_no_sentences_without_a_rival() -> None:
 @pytest.mark.parametrize(
     ("cost", "said", "gained"),
     [
-        (-125.0, "Its profit is 25.0 ± 0.2 % higher than that of mrp.", 25.0),
-        (-80.0, "Its profit is 20.0 ± 0.2 % lower than that of mrp.", -20.0),
-        (-100.01, "Its profit does not differ significantly from that of mrp (0.0 ± 0.2 %).", 0.0),
+        (-125.0, "Its profit is 25.0 ± 0.3 % higher than that of mrp.", 25.0),
+        (-80.0, "Its profit is 20.0 ± 0.3 % lower than that of mrp.", -20.0),
+        (-100.01, "Its profit does not differ significantly from that of mrp (0.0 ± 0.3 %).", 0.0),
     ],
 )
 def test_a_plant_that_sells_is_told_by_its_profit(cost: float, said: str, gained: float) -> None:
