@@ -17,7 +17,7 @@ import numpy.typing as npt
 from jitgym.catalog import load as load_scenario
 from jitgym.control import Policy
 from jitgym.evaluate import Interval, interval, rollout, skew_interval
-from jitgym.evaluate.statistics import stratified
+from jitgym.evaluate.statistics import SORTED, stratified
 from jitgym.evaluate.strata import CUTS, allocated, is_rare, severity
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
@@ -71,24 +71,19 @@ def measure(
         ]
         given = [*costs, costs[0] - costs[1]]
         found = severity(scenario, episodes, 0, "test")
-        parts = _strata(found) if is_rare(found) else None
-        return [_covered(name, size, given, parts, samples) for size in sizes]
+        severe = found if is_rare(found) else None
+        return [_covered(name, size, given, severe, samples) for size in sizes]
 
 
 def _policy(name: str, scenario: Scenario, tuned: bool) -> Policy:
     return tune(name, scenario, 0) if tuned else classic.make(name, scenario, {})
 
 
-def _strata(found: Array) -> list[npt.NDArray[np.intp]]:
-    order = np.lexsort((np.arange(found.size), found))
-    return np.split(order, [int(cut * found.size) for cut in CUTS])
-
-
 def _covered(
     name: str,
     size: int,
     given: Sequence[Array],
-    parts: list[npt.NDArray[np.intp]] | None,
+    severe: Array | None,
     samples: int,
 ) -> Covered:
     def alike(values: Array) -> Callable[[np.random.Generator], Array]:
@@ -97,17 +92,23 @@ def _covered(
     student = [_share(values, alike(values), interval, samples) for values in given]
     plain = [_share(values, alike(values), skew_interval, samples) for values in given]
     skewness = max(abs(float((((v - v.mean()) / v.std()) ** 3).mean())) for v in given[:2])
-    if parts is None:
+    if severe is None:
         return Covered(name, size, skewness, _range(student), _range(plain), None, None)
     sizes = allocated(size)
     strata = np.repeat(np.arange(len(sizes)), sizes)
-    shares = np.array([part.size for part in parts]) / given[0].size
+    shares = np.diff([0.0, *CUTS, 1.0])
     weights = np.repeat(shares * size / np.array(sizes), sizes)
 
     def sorted_(values: Array) -> Draw:
-        return lambda draw: np.concatenate(
-            [values[draw.choice(part, m)] for part, m in zip(parts, sizes, strict=True)]
-        )
+        def drawn(draw: np.random.Generator) -> Array:
+            # The episodes that are sorted are a sample of all episodes too.
+            scanned = draw.integers(values.size, size=SORTED)
+            order = scanned[np.argsort(severe[scanned])]
+            parts = np.split(order, [int(cut * SORTED) for cut in CUTS])
+            chosen = [draw.choice(part, m, False) for part, m in zip(parts, sizes, strict=True)]
+            return np.asarray(values[np.concatenate(chosen)])
+
+        return drawn
 
     inside = [
         _share(v, sorted_(v), lambda y: stratified(y, strata, weights), samples) for v in given

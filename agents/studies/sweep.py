@@ -29,7 +29,13 @@ from jitgym.control.versions import versions
 from jitgym.distributions import Part
 from jitgym.documents import read_as, write_whole
 from jitgym.errors import PlacedError
-from jitgym.evaluate import Interval, RunError, interval, rollout, two_level
+from jitgym.evaluate import Interval, RunError, rollout, skew_interval, two_level
+from jitgym.evaluate.aggregates import (
+    bootstrapped,
+    interquartile_mean,
+    probability_of_improvement,
+    profile,
+)
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
 
@@ -140,18 +146,48 @@ def file_of(cell: Cell, folder: Path) -> Path:
     return folder / "cells" / f"{cell.name}.json"
 
 
+BACKENDS = ("loky", "ray")
+"""Where cells are computed: in processes of this machine, or of a Ray cluster (an extra)."""
+
+
 def conduct(
-    todo: Sequence[Cell], folder: Path, workers: int, told: Callable[[int], None] = lambda _: None
+    todo: Sequence[Cell],
+    folder: Path,
+    workers: int,
+    told: Callable[[int], None] = lambda _: None,
+    backend: str = "loky",
 ) -> None:
-    """Compute the cells that are not there yet; `told` hears how many are done."""
+    """Compute the cells that are not there yet; `told` hears how many are done.
+
+    With the backend "ray", all machines of the cluster must see the folder. Raises ScenarioError if
+    Ray is not installed.
+    """
+    folder = folder.absolute()
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     open_ = [cell for cell in todo if not file_of(cell, folder).is_file()]
     done = len(todo) - len(open_)
     told(done)
     jobs = (joblib.delayed(compute)(cell, folder) for cell in open_)
+    if backend == "ray":
+        _expect_ray()
+        with joblib.parallel_config(backend="ray", n_jobs=workers):
+            joblib.Parallel()(jobs)  # without a generator, which Ray does not have
+        told(len(todo))
+        return
     for _ in joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator")(jobs):
         done += 1
         told(done)
+
+
+def _expect_ray() -> None:
+    try:
+        from ray.util.joblib import register_ray  # type: ignore[import-not-found]
+    except ImportError:
+        raise ScenarioError(
+            "the backend ray needs Ray, which is not installed; "
+            'pip install "jitgym[ray]", or leave --backend out'
+        ) from None
+    register_ray()
 
 
 def compute(cell: Cell, folder: Path) -> None:
@@ -229,7 +265,72 @@ def results(plan: Plan, every: Sequence[Cell], folder: Path) -> list[dict[str, A
 
 
 def _over(values: Array) -> Interval:
-    return two_level(values) if len(values) > 1 else interval(values[0])
+    return two_level(values) if len(values) > 1 else skew_interval(values[0])
+
+
+@dataclass(frozen=True)
+class Overall:
+    """An agent over all scenarios; a score is a cost as a multiple of the first agent's."""
+
+    agent: str
+    middle: Interval  # interquartile mean of the scores
+    improves: Interval | None  # probability of a lower cost than the first agent's
+    shares: list[float]  # of the runs whose score is at most `PROFILE`
+
+
+PROFILE = (0.9, 0.95, 1.0, 1.05)
+"""Scores at which the performance profile is read."""
+
+
+def overall(plan: Plan, every: Sequence[Cell], folder: Path) -> list[Overall]:
+    """Return every agent over all scenarios, once all cells are there; else an empty list.
+
+    The score of a run is its mean cost over the mean cost of the first agent's runs there; where
+    such a cost is not above 0, the list is empty.
+    """
+    if not all(file_of(cell, folder).is_file() for cell in every):
+        return []
+    means: dict[str, dict[str, list[float]]] = {agent: {} for agent in plan.agents}
+    for cell in every:
+        group = means[cell.agent].setdefault(cell.place.label, [])
+        group.append(float(costs_of(cell, folder)[0].mean()))
+    first = means[plan.agents[0]]
+    base = {label: math.fsum(group) / len(group) for label, group in first.items()}
+    if min(base.values()) <= 0:
+        return []  # where the first agent earns money, a ratio says nothing
+    theirs = [np.array(group) / base[label] for label, group in first.items()]
+
+    def improvement(ours: list[Array]) -> float:
+        return probability_of_improvement(ours, theirs)
+
+    found = []
+    for agent in plan.agents:
+        scores = [np.array(group) / base[label] for label, group in means[agent].items()]
+        middle = bootstrapped(lambda each: interquartile_mean(np.concatenate(each)), scores)
+        improves = None
+        if agent != plan.agents[0]:
+            improves = bootstrapped(improvement, scores)
+        shares = profile(np.concatenate(scores), PROFILE)
+        found.append(Overall(agent, middle, improves, shares))
+    return found
+
+
+def overall_table(plan: Plan, found: Sequence[Overall]) -> Table:
+    """Return the agents over all scenarios as a table."""
+    first = plan.agents[0]
+    columns = (
+        Column("agent", importance=KEPT, align="left"),
+        Column("middle", "score (interquartile mean)", importance=KEPT, form=".3f"),
+        Column("improves", f"beats {first} (probability)", form=".2f", absent="reference"),
+        *(Column(f"at_{each}", f"<= {each:g}", "%", form=".0f") for each in PROFILE),
+    )
+    lines = [(each.agent, each.middle, each.improves, *each.shares) for each in found]
+    notes = [
+        f"Score: the mean cost of a run over that of {first} on the same scenario. Intervals: "
+        "95 %, from a stratified bootstrap over seeds; n/a with one seed. <= x: runs with a score "
+        "up to x.",
+    ]
+    return Table(columns, lines, f"{plan.title}: over all scenarios", notes)
 
 
 def table(plan: Plan, rows: Sequence[dict[str, Any]], missing: int) -> Table:
@@ -244,7 +345,7 @@ def table(plan: Plan, rows: Sequence[dict[str, Any]], missing: int) -> Table:
     )  # fmt: skip
     lines = [tuple(row[c.name] for c in columns) for row in rows]
     notes = [
-        f"±: half-width of the 95 % interval over {plan.episodes} episodes and {plan.seeds} seeds; "
+        f"± or [from, to]: 95 % interval over {plan.episodes} episodes and {plan.seeds} seeds; "
         "differences are paired by episode."
     ]
     if missing:
@@ -252,13 +353,26 @@ def table(plan: Plan, rows: Sequence[dict[str, Any]], missing: int) -> Table:
     return Table(columns, lines, plan.title, notes)
 
 
-def as_json(rows: Sequence[dict[str, Any]], missing: int) -> dict[str, Any]:
+def as_json(
+    rows: Sequence[dict[str, Any]], missing: int, over: Sequence[Overall] = ()
+) -> dict[str, Any]:
     """Return the results as plain data."""
 
-    def plain(each: Interval | None) -> list[float] | None:
-        return None if each is None else [each.mean, each.low, each.high]
+    def plain(each: Interval | None) -> list[float | None] | None:
+        if each is None:
+            return None
+        return [None if math.isnan(x) else x for x in (each.mean, each.low, each.high)]
 
     listed = [
         row | {"cost": plain(row["cost"]), "difference": plain(row["difference"])} for row in rows
     ]
-    return {"rows": listed, "missing": missing}
+    scores = [
+        {
+            "agent": each.agent,
+            "interquartile_mean": plain(each.middle),
+            "probability_of_improvement": plain(each.improves),
+            "profile": dict(zip(map(str, PROFILE), each.shares, strict=True)),
+        }
+        for each in over
+    ]
+    return {"rows": listed, "missing": missing, "overall": scores}

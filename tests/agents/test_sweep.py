@@ -47,6 +47,34 @@ def call(plan: Path, out: Path, *options: str) -> dict[str, Any]:
     return found
 
 
+def test_agents_over_all_scenarios_have_scores_and_a_profile(tmp_path: Path) -> None:
+    found = call(plan_in(tmp_path), tmp_path / "out")
+    base, constant = found["overall"]
+    assert base["agent"] == "base-stock"
+    assert base["interquartile_mean"][0] == pytest.approx(1.0, abs=0.01)
+    assert base["probability_of_improvement"] is None
+    assert constant["interquartile_mean"][1] <= constant["interquartile_mean"][0]
+    assert 0.0 <= constant["probability_of_improvement"][0] <= 1.0
+    assert sorted(constant["profile"].values()) == list(constant["profile"].values())
+
+
+def test_a_backend_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        with pytest.raises(ScenarioError, match="pip install"):
+            sweep.conduct(
+                sweep.cells(sweep.read_plan(plan_in(tmp_path))), tmp_path, 1, backend="ray"
+            )
+
+
+def test_a_local_ray_gives_the_same_cells(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    plan = plan_in(tmp_path)
+    spread = call(plan, tmp_path / "ray", "--backend", "ray", "--workers", "2")
+    assert spread == call(plan, tmp_path / "here")
+
+
 def test_a_sweep_that_is_killed_goes_on_to_the_same_table(tmp_path: Path) -> None:
     plan = plan_in(tmp_path, PLAN.replace("  - {scenario: perishable}\n", ""))
     out = tmp_path / "killed"
