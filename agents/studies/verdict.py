@@ -15,6 +15,10 @@ from jitgym.report.comparisons import ComparisonRow
 from jitgym.scenario import Scenario
 
 
+MARGIN = 1.0
+"""A policy is not inferior if its interval ends at less than this many percent worse."""
+
+
 @dataclass(frozen=True)
 class Effort:
     """A training: the name of its policy in the table, and what it took."""
@@ -83,7 +87,12 @@ def verdict(
             f"No difference can be told between {bare(best.policy)} and the best tuned classic, "
             f"{bare(reference)}: {gained.mean:+.1f} % {span}{_above(rest, bare(reference))}."
         )
-        return Verdict(said, figures)
+        most, enough = -gained.low, -gained.low < MARGIN
+        said += (
+            f" {bare(best.policy).capitalize()} is at most {most:.1f} % worse"
+            f"{', so it is not inferior' if enough else ''} (margin: {MARGIN:g} %)."
+        )
+        return Verdict(said, figures | {"not_inferior": enough})
     if gained.high < 0.0:
         said = (
             f"Use {bare(reference)}, the best tuned classic: {bare(best.policy)} is "
@@ -100,7 +109,9 @@ def verdict(
     if scenario.periods_per_year != 1.0 and scenario.yardstick.startswith("average"):
         yearly = abs(apart.mean) * scenario.periods_per_year
         figures["per_year"] = yearly
-        parts.append(f"that is {yearly:,.0f} per year, in the money of the scenario")
+        money = f" {scenario.currency}" if scenario.currency else ""
+        unknown = "" if money else ", in the money of the scenario"
+        parts.append(f"that is {yearly:,.0f}{money} per year{unknown}")
     parts.append(f"finding it took {figures['cpu_minutes']:.1f} CPU minutes")
     return Verdict("; ".join(parts) + ".", figures)
 

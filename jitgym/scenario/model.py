@@ -62,6 +62,7 @@ class Written(Part):
     parameters: dict[str, Paths] = Field(default={})  # short name -> dotted paths
     within: Annotated[tuple[Waited, ...], Field(strict=False)] = ()  # n of the KPIs within_n
     unit: str = "units"  # the name of its units, in the plural
+    currency: str = ""  # the name of its money, in the plural, such as dollars
     words: dict[str, str] = Field(default={})  # KPI -> its name in the trade, most important first
     known_optimum: KnownOptimum | None = None
     _file: str = PrivateAttr(default="")

@@ -53,6 +53,18 @@ def test_a_saving_is_said_with_its_interval_the_rest_and_the_effort() -> None:
     assert "1.5 CPU minutes" in told
 
 
+def test_money_has_the_name_that_the_scenario_gives_it() -> None:
+    rows = compared(TUNED | {"ppo": 92.0}, "base-stock (tuned)")
+    plant = jitgym.load("lost-sales").model_copy(update={"currency": "euros"})
+    told = verdict(rows, "base-stock (tuned)", plant, [Effort("ppo", False, 1.0)]).sentence
+    assert "416 euros per year" in told
+
+
+def test_a_policy_that_cannot_be_told_apart_is_not_inferior_within_the_margin() -> None:
+    told = said(TUNED | {"ppo": 100.0}, Effort("ppo", False, 1.0))
+    assert "Ppo is at most 0.0 % worse, so it is not inferior (margin: 1 %)." in told
+
+
 @pytest.mark.parametrize(
     ("costs", "effort", "beginning"),
     [

@@ -116,7 +116,7 @@ def components(
         left += np.minimum(values, 0.0)
     axes.set_yticks(places, [shortened(row.policy) for row in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlabel(f"{scenario.yardstick}, by term (money)", **LABEL)
+    axes.set_xlabel(f"{scenario.yardstick}, by term ({scenario.currency or 'money'})", **LABEL)
     _legend(axes, len(terms))
     lines = [(row.policy, *(means[t][row.names[0]] for t in terms)) for row in shown]
     return _chart(
