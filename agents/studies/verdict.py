@@ -14,7 +14,6 @@ from jitgym.plant import leading
 from jitgym.report.comparisons import ComparisonRow
 from jitgym.scenario import Scenario
 
-
 MARGIN = 1.0
 """A policy is not inferior if its interval ends at less than this many percent worse."""
 
