@@ -12,13 +12,12 @@ A bar shows stock as a share of the largest stock of any item on the board.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.plant import Layout
-
-from .render import quantities
 
 Array = npt.NDArray[np.float64]
 
@@ -88,6 +87,22 @@ def _lines(
     for name in scenario.demands:
         if f"{name}.last" in cells and asked is not None:
             yield f"{name} asked for {state[cells[f'{name}.last']]:g}"
+
+
+def quantities(layout: Layout, state: Array, item: str) -> dict[str, float]:
+    """Return the units of an item: in stock, in process at its sources, and backordered."""
+    scenario = layout.scenario
+    waiting = [name for name, demand in scenario.demands.items() if demand.item == item]
+    named: dict[str, list[str]] = {
+        "stock": [f"{item}.stock"],
+        "in_process": [f"{source}.in_process" for source in scenario.sources_of(item)],
+        "backlog": [f"{demand}.backlog" for demand in waiting],
+    }
+    cells: dict[str, Any] = {part.name: slice(part.start, part.stop) for part in layout.state}
+    return {
+        what: float(sum(state[cells[name]].sum() for name in names if name in cells))
+        for what, names in named.items()
+    }
 
 
 def _units(quantity: float) -> str:

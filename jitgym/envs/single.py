@@ -13,7 +13,8 @@ from jitgym.plant import kpis
 from jitgym.scenario import Scenario
 
 from .engine import Engine
-from .render import MODES, Picture, expect_mode, render
+from .picture import Picture
+from .render import MODES, expect_mode, moment_of, render, text
 from .spaces import OfOnePlant
 
 Info = dict[str, Any]
@@ -42,7 +43,8 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         What an action is: 'corrections' (of the orders of the textbook base-stock), 'orders',
         'orders-discrete', 'cards', 'base-stock' or 'orders-priorities'.
     render_mode
-        None, 'ansi' (the view as text) or 'rgb_array' (a small picture; see `jitgym.envs.render`).
+        None, 'ansi' (a board in text), 'human' (the same, printed) or 'rgb_array' (a board as a
+        picture; see `jitgym.envs.render`).
     **given
         Values for short names or dotted paths of the scenario, such as penalty=19.
 
@@ -74,7 +76,7 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         self._terms = self.layout.terms
         self._sources = len(self.scenario.sources)
         self._terminates = self.scenario.horizon.ends
-        self._is_running = False
+        self._is_running = self._has_run = False
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
@@ -93,7 +95,8 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         engine = self.engine
         engine.reset(seed, options, can_mask=False)
         super().reset(seed=None if seed is None else int(seed))
-        self._is_running = True
+        self._is_running, self._has_run = True, False
+        self._print()
         return engine.observe()[0], {}
 
     def step(self, action: Any) -> tuple[npt.NDArray[np.float32], float, bool, bool, Info]:
@@ -113,6 +116,8 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
             )
         engine = self.engine
         engine.step(action)
+        self._has_run = True
+        self._print()
         ended = engine.ended.item()
         info: Info = {
             "cost": engine.cost.item(),
@@ -129,9 +134,17 @@ class PlantEnv(OfOnePlant, gymnasium.Env[npt.NDArray[np.float32], Any]):
         return observation, reward, terminated, ended and not terminated, info
 
     def render(self) -> str | Picture | None:
-        """Return the view as text, or a picture, (height, width, 3); see `jitgym.envs.render`."""
-        engine = self.engine
-        return render(self.layout, engine.state[0], int(engine.period[0]), self.render_mode)
+        """Return a board in text, or a picture, (height, width, 3); see `jitgym.envs.render`.
+
+        In the mode `human`, boards are printed as the plant runs, and the result is None.
+        """
+        moment = moment_of(self.engine, 0, self._sources, self._has_run)
+        return render(self.layout, moment, self.render_mode)
+
+    def _print(self) -> None:
+        if self.render_mode == "human":
+            moment = moment_of(self.engine, 0, self._sources, self._has_run)
+            print(text(self.layout, moment), end="\n\n", flush=True)
 
     def _kpis(self) -> dict[str, float]:
         engine = self.engine

@@ -16,10 +16,13 @@ from jitgym.plant import kpis
 from jitgym.scenario import Scenario
 
 from .engine import Engine
-from .render import MODES, expect_mode, render
+from .render import expect_mode, moment_of, render
 from .spaces import OfOnePlant
 
 Info = dict[str, Any]
+
+
+MODES = ("ansi", "rgb_array")  # a batch has no one board to print
 
 
 class VectorPlant(
@@ -65,7 +68,7 @@ class VectorPlant(
             )
         mode = AutoresetMode(autoreset_mode)
         num_envs = whole_number("num_envs", num_envs, least=1)
-        expect_mode(render_mode)
+        expect_mode(render_mode, MODES)
         self.metadata = {"autoreset_mode": mode, "render_modes": [*MODES], "render_fps": 4}
         self.render_mode = render_mode
         self.autoreset_mode = mode
@@ -155,8 +158,12 @@ class VectorPlant(
         if self.render_mode is None:
             return None
         engine = self.engine
-        rows = zip(engine.state, engine.period.tolist(), strict=True)
-        return tuple(render(self.layout, state, t, self.render_mode) for state, t in rows)
+        sources = len(self.scenario.sources)
+        moments = (
+            moment_of(engine, row, sources, bool(engine.period[row] > 0))
+            for row in range(self.num_envs)
+        )
+        return tuple(render(self.layout, moment, self.render_mode) for moment in moments)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Nothing needs to be closed."""

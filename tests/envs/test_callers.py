@@ -26,7 +26,9 @@ from agents.learned.sb3.vecenv import PlantVecEnv
 from jitgym import catalog
 from jitgym._register import environment_id
 from jitgym.envs import CONTROLS, PlantEnv, VectorPlant
-from jitgym.envs.render import CAP, COLORS, quantities
+from jitgym.envs.board import quantities
+from jitgym.envs.picture import BLACK, COLORS, board_of
+from jitgym.plant import lay_out
 from tests.envs.test_envs import SHORT, assert_same, random_actions
 
 IDS = [environment_id(name) for name in catalog.names()]
@@ -95,21 +97,74 @@ def test_one_source_has_plain_numbers_as_discrete_actions() -> None:
 
 
 def test_a_picture_shows_stock_units_in_process_and_backlog() -> None:
+    """The bars of stock have the length that the state says, and all colors occur."""
     env = PlantEnv(LINE, render_mode="rgb_array")
     env.reset(seed=0)
-    seen = set()
+    seen, sizes = set(), set()
+    board = board_of(env.layout)
     for action in (*random_actions(env.action_space, 3, 1)[:, 0], *[np.full(4, -1.0)] * 6):
         env.step(action)
         shown = env.render()
-        for item, left in zip(LINE.items, range(8, 10_000, 52), strict=False):
-            amounts = quantities(env.layout, env.engine.state[0], item)
-            for k, (what, color) in enumerate(COLORS.items()):
-                bar = shown[:, left + 12 * k : left + 12 * k + 11]
-                height = int((bar == color).all(axis=2).any(axis=1).sum())
-                share = amounts[what] / LINE.level_bound(item)
-                assert height == (round(104 * share) if share <= 1 else 104 - CAP)
-                seen.add((what, height > 0))
-    assert {("stock", True), ("in_process", True), ("backlog", True)} <= seen
+        sizes.add(shown.shape)
+        for card in board.cards:
+            stock = quantities(env.layout, env.engine.state[0], card.item)["stock"]
+            inside = shown[card.y : card.y + card.height, card.x : card.x + 208]
+            green = (inside == COLORS["stock"]).all(axis=2).sum(axis=1).max()
+            share = min(stock / card.most, 1.0)
+            assert abs(green - 194 * share) <= 4  # a cap of three pixels
+            if stock > card.most:
+                assert (inside == BLACK).all(axis=2).any()
+        seen |= {what for what, color in COLORS.items() if (shown == color).all(axis=2).any()}
+    assert seen == set(COLORS)
+    assert sizes == {(board.height, board.width, 3)}
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_no_card_of_a_board_meets_another_or_leaves_the_picture(name: str) -> None:
+    board = board_of(lay_out(jitgym.load(name)))
+    assert board.width % 2 == board.height % 2 == 0  # as encoders of videos want it
+    for k, card in enumerate(board.cards):
+        assert card.x + 208 <= board.width
+        assert card.y + card.height <= board.height
+        for other in board.cards[:k]:
+            assert card.x != other.x or card.y >= other.y + other.height
+
+
+def test_what_is_down_is_red() -> None:
+    env = PlantEnv("automotive-line", render_mode="rgb_array")
+    env.reset(seed=0)
+    before = (env.render() == COLORS["backlog"]).all(axis=2).sum()
+    env.engine.state[0, int(env.layout.plant.ups_and_downs[0]["cell"])] = 0.0
+    assert (env.render() == COLORS["backlog"]).all(axis=2).sum() > before
+
+
+def test_the_mode_human_prints_a_board_after_each_step(capsys: pytest.CaptureFixture[str]) -> None:
+    env = gymnasium.make("jitgym/KanbanLine-v0", render_mode="human")
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    printed = capsys.readouterr().out
+    assert printed.count("on order") == 2
+    assert "cost" in printed
+
+
+def test_a_video_is_recorded(tmp_path: Path) -> None:
+    pytest.importorskip("moviepy")
+    env = gymnasium.make("jitgym/KanbanLine-v0", render_mode="rgb_array")
+    env = wrappers.RecordVideo(env, str(tmp_path / "videos"), video_length=5, disable_logger=True)
+    env.reset(seed=0)
+    for _ in range(6):
+        env.step(env.action_space.sample())
+    env.close()
+    assert [path.suffix for path in (tmp_path / "videos").iterdir()] == [".mp4"]
+
+
+def test_a_window_shows_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = wrappers.HumanRendering(gymnasium.make("jitgym/KanbanLine-v0", render_mode="rgb_array"))
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    env.close()
 
 
 def test_a_vector_environment_renders_each_of_its_plants() -> None:

@@ -812,11 +812,15 @@ def test_a_step_before_the_first_reset_is_refused(make: Any) -> None:
         env.step(env.action_space.sample())
 
 
-def test_rendering_shows_every_cell_of_the_view() -> None:
+def test_a_board_in_text_shows_every_item_and_fits_80_columns() -> None:
     env = gymnasium.make("jitgym/KanbanLine-v0", render_mode="ansi")
     env.reset(seed=0)
+    assert "cost" not in env.render()  # nothing has happened yet
+    env.step(env.action_space.sample())
     text = env.render()
-    assert all(cell.name in text for cell in ViewLayout(env.unwrapped.layout).cells)
+    assert all(item in text for item in env.unwrapped.scenario.items)
+    assert "cost" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 # --- storing and freezing -------------------------------------------------------------------------

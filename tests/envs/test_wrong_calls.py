@@ -178,7 +178,7 @@ def test_one_wrong_row_changes_no_other_row() -> None:
     [
         *({"num_envs": wrong} for wrong in (2.5, 2.0, 0, -1, "3", True, None, [2])),
         *({"control": wrong} for wrong in ("order", "asked", None, 3, ["orders"])),
-        *({"render_mode": wrong} for wrong in ("human", "rgb", 1, ["ansi"])),
+        *({"render_mode": wrong} for wrong in ("person", "rgb", 1, ["ansi"])),
         *({"autoreset_mode": wrong} for wrong in ("Sometimes", "Disabled", 1)),
         *({"penalty": wrong} for wrong in (-1, "much", float("nan"))),
         {"no_such_parameter": 1},
