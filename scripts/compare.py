@@ -134,7 +134,7 @@ def compare(
         seed,
         progress=True,
     )
-    entrants, efforts = classics.entrants, []
+    entrants, efforts, trainings = classics.entrants, [], []
     reference = comparison.best_classic(classics.tuned, plant, episodes, seed, progress=True)
     told = comparison.cautions(plant)
     for name in [name for name in names if name in agents.LEARNERS]:
@@ -142,6 +142,7 @@ def compare(
             name, plant, run.folder / name, periods=periods, seed=seed, progress=True
         )
         entrants.append(trained.policy)
+        trainings.append(trained)
         told += comparison.effort(trained)
         seconds = trained.start.seconds + trained.seconds
         efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds))
@@ -187,6 +188,11 @@ def compare(
     by_name = {policy.name: policy for policy in entrants}
     drawn = [by_name[name] for name in reports.shown(compared, reference)]
     reports.draw_paths(drawn, plant, run.folder, seed)
+    reports.store_trainings(trainings, run.folder)
+    best = next((each for each in classics.tuned if each.name == reference), None)
+    if best is not None:
+        judged = [best, *(each.policy for each in trainings)]
+        reports.store_robustness(judged, best.tuning.seconds, plant, run.folder, min(episodes, 256))
     page = html.write([reports.read(run.folder)], run.folder)
     if shown:
         where = f"The report, rows, settings and curves: {page}"

@@ -112,6 +112,11 @@ class Checkpoint:
         return self.folder / "train.log"
 
     @property
+    def curve(self) -> Path:
+        """The file with a row per look: periods, CPU seconds, difference to the start."""
+        return self.folder / "looks.csv"
+
+    @property
     def best(self) -> Path:
         """The file with the best policy."""
         return self.folder / "best.pt"

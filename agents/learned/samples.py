@@ -28,6 +28,7 @@ class Sample:
 
     first: int  # number of the first period in the episode
     stock: Array  # stock less backlog at the start of a period, (periods, plants, items), in units
+    position: Array  # the same plus what is under way, of what a source makes; see `asked`
     asked: Array  # (periods, plants, sources), in units
     granted: Array  # (periods, plants, sources), in units
 
@@ -45,14 +46,16 @@ def sample(policy: Policy, layout: Layout, seed: int) -> Sample:
     length = min(PERIODS, periods - first)
     items, sources = len(layout.scenario.items), len(layout.scenario.sources)
     stock = np.empty((length, PLANTS, items))
-    asked, granted = np.empty((2, length, PLANTS, sources))
+    position, asked, granted = np.empty((3, length, PLANTS, sources))
     net = _NetStock(layout)
-    before = net.of(engine.state)
+    before, under_way = net.of(engine.state), net.under_way(engine.state)
+    made = net.made
     for period in closed_loop.run(engine, decide, first + length):
         if (k := period - first) >= 0:
             stock[k], asked[k], granted[k] = before, engine.asked[:, :sources], engine.granted
-        before = net.of(engine.state)
-    return Sample(first, stock, asked, granted)
+            position[k] = before[:, made] + under_way[:, made]
+        before, under_way = net.of(engine.state), net.under_way(engine.state)
+    return Sample(first, stock, position, asked, granted)
 
 
 class _NetStock:
@@ -65,6 +68,25 @@ class _NetStock:
             item: [f"{name}.backlog" for name, d in demands if d.item == item and d.waits]
             for item in layout.scenario.items
         }
+
+        scenario, items = layout.scenario, list(layout.scenario.items)
+        self.made = np.array([items.index(source.makes) for source in scenario.sources.values()])
+        self.ways = [
+            [
+                slice(part.start, part.stop)
+                for part in layout.state
+                if part.name in [f"{name}.in_process" for name in scenario.sources_of(item)]
+            ]
+            for item in items
+        ]
+
+    def under_way(self, state: Array) -> Array:
+        """Return the units in process at all sources of each item, (plants, items)."""
+        found = np.zeros((state.shape[0], len(self.ways)))
+        for k, parts in enumerate(self.ways):
+            for part in parts:
+                found[:, k] += state[:, part].sum(axis=1)
+        return found
 
     def of(self, state: Array) -> Array:
         """Return the net stock, (plants, items)."""

@@ -27,6 +27,7 @@ import torch
 from jitgym import ScenarioError
 from jitgym.catalog import load as load_scenario
 from jitgym.control import Policy, Printed, Rule, View
+from jitgym.documents import write_whole
 from jitgym.errors import whole_number
 from jitgym.evaluate import Interval, RunError
 from jitgym.plant import Layout, lay_out
@@ -193,6 +194,7 @@ class Loop:
         self.began = time.process_time()
         self.earlier, self.phase, self.intervals, self.periods = 0.0, 0, 0, 0
         self.best, self.looks = Best(), 0
+        self.curve: list[list[float]] = []  # periods, CPU seconds, difference, its low and high end
         self.figures: dict[str, float] = {}
         self.gate = Gate(problem.scenario, problem.start.policy, problem.seed)
         self.session: Session | None = None
@@ -268,6 +270,9 @@ class Loop:
         if found and (self.best.interval < 0 or look.mean < self.best.difference):
             self.best = Best(look.mean, self.intervals, stored)
         self.figures = session.figures()
+        done = float(self.periods + session.periods)
+        self.curve.append([done, self.seconds, look.mean, look.low, look.high])
+        write_whole(self.checkpoint.curve, _as_csv(self.curve))
         periods, best = self.periods + session.periods, self.best.difference
         tracker.look(policy, look, self.figures, periods, best)
         write_tensors(self.checkpoint.last, self._snapshot(session))
@@ -323,6 +328,7 @@ class Loop:
             "periods": self.periods,
             "looks": self.looks,
             "seconds": self.seconds,
+            "curve": [list(map(float, line)) for line in self.curve],
             "best": {
                 "difference": self.best.difference,
                 "interval": self.best.interval,
@@ -342,6 +348,7 @@ class Loop:
             self.intervals, self.periods = int(stored["intervals"]), int(stored["periods"])
             self.looks = int(stored["looks"])
             self.earlier = float(stored["seconds"])
+            self.curve = [[float(x) for x in line] for line in stored["curve"]]
             self.best = Best(**stored["best"])
             self.gate = Gate.from_dict(
                 self.problem.scenario, self.problem.start.policy, stored["gate"]
@@ -350,6 +357,12 @@ class Loop:
             raise RunError(f"{path}: {error}") from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
             raise RunError(f"{path}: does not fit this training ({error!r})") from None
+
+
+def _as_csv(curve: list[list[float]]) -> str:
+    lines = ["periods,cpu_seconds,difference,low,high"]
+    lines += [",".join(f"{value:.8g}" for value in line) for line in curve]
+    return "\n".join(lines) + "\n"
 
 
 def load(folder: str | Path, scenario: Scenario | str | Path, find: Callable[[str], Any]) -> Policy:

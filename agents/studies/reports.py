@@ -3,15 +3,22 @@
 comparison.json    verdict, reference, optimum, notes, parameters, how the reference was chosen
 scenario.yaml      the plant, whole
 paths/*.svg        sample paths of the reference and of the best policy, on one tape
+decisions.json     what both order at the inventory positions that occur
+training.json      the learners; the looks of each lie in its folder
+robustness.json    both on plants that differ from this one
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from jitgym import load
 from jitgym.control import Policy
@@ -20,10 +27,19 @@ from jitgym.evaluate import RunError
 from jitgym.plant import lay_out
 from jitgym.report import paths
 from jitgym.report.comparisons import ComparisonRow, comparison
-from jitgym.report.html import Section
+from jitgym.report.html import Curve, Decisions, Section
+from jitgym.report.tables import Table
 from jitgym.scenario import Scenario
 
-FILE = "comparison.json"
+from . import robustness
+
+if TYPE_CHECKING:
+    from ..learned.training import Trained
+
+FILE, DECISIONS = "comparison.json", "decisions.json"
+TRAININGS, ROBUSTNESS = "training.json", "robustness.json"
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,14 +63,126 @@ def store(said: Said, scenario: Scenario, folder: Path) -> None:
 
 
 def draw_paths(policies: Sequence[Policy], scenario: Scenario, folder: Path, seed: int) -> None:
-    """Write a sample path of each policy, on one tape of the split `validate`."""
+    """Write a sample path of each policy, on one tape of the split `validate`, and its orders."""
     from ..learned.samples import sample
 
     layout, place = lay_out(scenario), folder / "paths"
     place.mkdir(exist_ok=True)
+    found = []
     for k, policy in enumerate(policies):
-        picture = paths.draw(scenario, sample(policy, layout, seed).path(policy.name), form="svg")
+        taken = sample(policy, layout, seed)
+        picture = paths.draw(scenario, taken.path(policy.name), form="svg")
         write_whole(place / f"{k}.svg", picture.decode())
+        sources = {
+            name: mean_orders(taken.position[:, :, j], taken.granted[:, :, j])
+            for j, name in enumerate(scenario.sources)
+        }
+        found.append({"policy": policy.name, "sources": sources})
+    write_whole(folder / DECISIONS, json.dumps(found) + "\n")
+
+
+FEWEST = 12  # states at a position, for a mean that is drawn
+BINS = 30  # of positions, where there are more
+
+
+def mean_orders(position: Array, granted: Array) -> list[tuple[float, float]]:
+    """Return the mean order at each inventory position that occurs often, both in units."""
+    at, order = np.ravel(position), np.ravel(granted)
+    width = max(1.0, np.ceil((at.max() - at.min() + 1.0) / BINS))
+    bins = np.floor((at - at.min()) / width)
+    return [
+        (float(at[bins == k].mean()), float(order[bins == k].mean()))
+        for k in np.unique(bins)
+        if (bins == k).sum() >= FEWEST
+    ]
+
+
+def store_trainings(trained: Sequence[Trained], folder: Path) -> None:
+    """Write which learners were trained; their looks lie in the folder of each training."""
+    found = [
+        {
+            "learner": each.policy.name,
+            "start": each.start.name,
+            "start_cost": each.cost,
+            "folder": each.folder.name,
+        }
+        for each in trained
+        if each.folder is not None and each.cost == each.cost
+    ]
+    write_whole(folder / TRAININGS, json.dumps(found, indent=1) + "\n")
+
+
+QUICK = 3.0
+"""CPU seconds of a tuning; up to this, a comparison also retunes the classic for each change."""
+
+
+def store_robustness(
+    policies: Sequence[Policy], retuning: float, scenario: Scenario, folder: Path, episodes: int
+) -> None:
+    """Write how policies fare, unchanged, on plants that differ; `retuning` takes CPU seconds."""
+    is_quick = retuning <= QUICK
+    rows, notes = robustness.judge(
+        policies, scenario, episodes=episodes, retune=is_quick, progress=True
+    )
+    if not is_quick:
+        notes.append(
+            f"scripts/robustness.py {scenario.name} also retunes the classic for each change"
+        )
+    found = {"rows": [robustness.as_json(row) for row in rows], "notes": notes}
+    write_whole(folder / ROBUSTNESS, json.dumps(found, indent=1) + "\n")
+
+
+def _robustness(folder: Path, scenario: Scenario) -> Table | None:
+    path = folder / ROBUSTNESS
+    if not path.is_file():
+        return None
+    with _readable(path):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        rows = [robustness.from_json(row) for row in data["rows"]]
+        return robustness.table(rows, scenario, [str(note) for note in data["notes"]])
+
+
+def _decisions(folder: Path) -> list[Decisions]:
+    path = folder / DECISIONS
+    if not path.is_file():
+        return []
+    with _readable(path):
+        return [
+            Decisions(
+                str(each["policy"]),
+                {
+                    str(name): [(float(at), float(order)) for at, order in points]
+                    for name, points in each["sources"].items()
+                },
+            )
+            for each in json.loads(path.read_text(encoding="utf-8"))
+        ]
+
+
+def _curves(folder: Path) -> list[Curve]:
+    import pandas
+
+    path = folder / TRAININGS
+    if not path.is_file():
+        return []
+    found = []
+    with _readable(path):
+        for each in json.loads(path.read_text(encoding="utf-8")):
+            looks = folder / Path(each["folder"]).name / "looks.csv"
+            if looks.is_file():
+                cost, frame = float(each["start_cost"]), pandas.read_csv(looks)
+                found.append(Curve(str(each["learner"]), str(each["start"]), cost, frame))
+    return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path}: cannot be read ({error}); expected what compare.py has written"
+        ) from None
 
 
 def shown(rows: Sequence[ComparisonRow], reference: str) -> list[str]:
@@ -105,6 +233,9 @@ def read(folder: Path) -> Section:
         said.chosen_on,
         said.command,
         pictures,
+        _curves(folder),
+        _decisions(folder),
+        _robustness(folder, scenario),
     )
 
 

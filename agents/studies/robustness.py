@@ -15,7 +15,7 @@ A longer lead time gives the state more ages, so that a net of the nominal plant
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from jitgym import ScenarioError
@@ -52,7 +52,7 @@ class Judged:
     change: str
     policy: str
     cost: Interval | None  # None where the policy cannot run on the plant
-    to_retuned: Interval | None  # paired difference to the classic retuned for the change
+    to_retuned: Interval | None  # paired difference to the first row of the change; None for it
 
 
 def changes(scenario: Scenario) -> list[Change]:
@@ -112,6 +112,8 @@ def moved(policy: Policy, name: str, scenario: Scenario) -> Policy | None:
         if base is None or width != inner.net.mean.size:
             return None
         return replace(inner, name=policy.name, layout=layout, base=base)
+    if name not in classic.CLASSICS:
+        return None
     kind = classic.find(name)
     if kind.why_not(scenario):
         return None
@@ -120,7 +122,10 @@ def moved(policy: Policy, name: str, scenario: Scenario) -> Policy | None:
 
 
 def _classic_of(policy: Policy) -> str:
-    return policy.name.split(" ")[0]
+    """Return the name of a classic, also of one that a training kept."""
+    inner: Policy = getattr(policy, "policy", policy)
+    name = inner.name.split(" ")[0]
+    return name if name in classic.CLASSICS else policy.name.split(" ")[0]
 
 
 def judge(
@@ -129,12 +134,14 @@ def judge(
     *,
     episodes: int = 256,
     seed: int = 0,
+    retune: bool = True,
     progress: bool = False,
 ) -> tuple[list[Judged], list[str]]:
     """Judge policies of the nominal plant on every changed plant; return rows and notes.
 
     Each change also has a row of the first policy's classic, retuned for the change; differences
-    are to that row, paired on the same tape of the split `test`.
+    are to that row, paired on the same tape of the split `test`. Without `retune` there is no such
+    row, and differences are to the first policy.
     """
     rows: list[Judged] = []
     notes: list[str] = []
@@ -146,14 +153,13 @@ def judge(
             notes.append(f"{change.name}: left out, {change.why_not or why}")
             continue
         with Progress(f"{change.name} on {scenario.name}", shown=progress):
-            tuned: TunedPolicy = tune(name, plant, seed)
             these = sample(plant, episodes, seed)
-            best = sampled(tuned, plant, these, seed)
-            label = f"{name} (retuned)" if change.name != "none" else f"{name} (tuned)"
-            rows.append(Judged(change.name, label, skew_of(best), None))
+            best = None
+            if retune and change.name != "none":
+                tuned: TunedPolicy = tune(name, plant, seed)
+                best = sampled(tuned, plant, these, seed)
+                rows.append(Judged(change.name, f"{name} (retuned)", skew_of(best), None))
             for policy in policies:
-                if change.name == "none" and policy is first:
-                    continue
                 there = moved(policy, _classic_of(policy), plant)
                 if there is None:
                     rows.append(Judged(change.name, policy.name, None, None))
@@ -164,10 +170,37 @@ def judge(
                         change.name,
                         policy.name,
                         skew_of(frame),
-                        skew_paired(frame, best),
+                        None if best is None else skew_paired(frame, best),
                     )
                 )
+                best = frame if best is None else best
     return rows, notes
+
+
+def as_json(row: Judged) -> dict[str, Any]:
+    """Return a row as plain data."""
+
+    def plain(each: Interval | None) -> dict[str, Any] | None:
+        return None if each is None else asdict(each)
+
+    return {
+        "change": row.change,
+        "policy": row.policy,
+        "cost": plain(row.cost),
+        "difference": plain(row.to_retuned),
+    }
+
+
+def from_json(data: dict[str, Any]) -> Judged:
+    """Return the row that `as_json` described."""
+
+    def made(each: dict[str, Any] | None) -> Interval | None:
+        if each is None:
+            return None
+        ends = each["ends"]
+        return Interval(**(each | {"ends": None if ends is None else (ends[0], ends[1])}))
+
+    return Judged(data["change"], data["policy"], made(data["cost"]), made(data["difference"]))
 
 
 def table(rows: Sequence[Judged], scenario: Scenario, notes: Sequence[str]) -> Table:
@@ -177,7 +210,7 @@ def table(rows: Sequence[Judged], scenario: Scenario, notes: Sequence[str]) -> T
         Column("policy", importance=KEPT, align="left"),
         Column("cost", f"{scenario.yardstick} ± half-width", importance=KEPT),
         Column(
-            "difference", "difference to retuned classic", importance=KEPT, sign="+",
+            "difference", "difference to the first", importance=KEPT, sign="+",
             absent="reference",
         ),
     )  # fmt: skip
@@ -190,5 +223,8 @@ def table(rows: Sequence[Judged], scenario: Scenario, notes: Sequence[str]) -> T
         )
         for row in rows
     ]
-    said = ["± or [from, to]: 95 % interval; differences are paired.", *notes]
+    said = [
+        "± or [from, to]: 95 % interval; differences are paired, to the first row of each change.",
+        *notes,
+    ]
     return Table(columns, lines, f"Robustness: {scenario.title or scenario.name}", said)

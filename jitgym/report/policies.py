@@ -38,7 +38,7 @@ def draw(policy: OptimalPolicy, path: Path) -> None:
     rows[:, policy.key] = policy.states
     stocks = {item: net_stock(policy, rows, item) for item in scenario.items}
     sources = list(scenario.sources)[:MOST_PANELS]
-    with pyplot.rc_context({"svg.hashsalt": scenario.name, "font.size": 8}):
+    with pyplot.rc_context({"svg.hashsalt": scenario.name, "svg.fonttype": "none", "font.size": 8}):
         figure, panels = pyplot.subplots(
             1, len(sources), squeeze=False, figsize=(3.6 * len(sources), 3.0)
         )

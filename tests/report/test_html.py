@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import agents
@@ -68,7 +69,20 @@ def run(tmp_path_factory: Any) -> Path:
     shown = reports.shown(rows, NAMES[0])
     drawn = [policy for policy in policies if policy.name in shown]
     reports.draw_paths(drawn, scenario, folder, 0)
+    (folder / "learned").mkdir()
+    (folder / "learned" / "looks.csv").write_text(LOOKS)
+    (folder / "training.json").write_text(TRAINING)
+    reports.store_robustness(policies, 1e9, scenario, folder, 8)
     return folder
+
+
+LOOKS = """periods,cpu_seconds,difference,low,high
+100,1.5,0.1,-0.1,0.3
+200,2.5,-0.4,-0.5,-0.3
+"""
+TRAINING = (
+    '[{"learner": "learned (ppo)", "start": "base-stock", "start_cost": 5.0, "folder": "learned"}]'
+)
 
 
 def test_the_page_stands_alone_and_is_well_formed(run: Path, tmp_path: Path) -> None:
@@ -94,12 +108,33 @@ def test_every_chart_is_also_a_picture_and_a_table(run: Path, tmp_path: Path) ->
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {
         f"{chart}.{form}"
-        for chart in ("differences", "costs", "service")
+        for chart in ("differences", "costs", "service", "training", "decisions")
         for form in ("svg", "png", "csv")
     }
     table = (tmp_path / "figures" / "differences.csv").read_text().splitlines()
     assert table[0] == "policy,difference_percent,low,high"
     assert table[1].startswith("constant (textbook),")
+    curve = (tmp_path / "figures" / "training.csv").read_text().splitlines()
+    assert curve[2].split(",")[:4] == ["learned (ppo)", "200", "2.5", "-8.0"]  # -.4 of 5
+
+
+def test_the_page_shows_what_policies_order_and_how_they_fare_elsewhere(run: Path) -> None:
+    section = reports.read(run)
+    [base, constant] = section.decisions
+    orders = dict(base.sources["supplier"])
+    positions = sorted(orders)
+    assert orders[positions[0]] > orders[positions[-1]]  # base-stock: up to a level
+    assert len({order for _, order in constant.sources["supplier"]}) == 1
+    page = html.page.render([section])
+    assert "If the plant differs" in page
+    assert "demand +10 %" in page
+    assert "also retunes the classic for each change" in page
+
+
+def test_mean_orders_are_taken_at_positions_that_occur_often() -> None:
+    position = np.repeat([3.0, 4.0, 9.0], [20, 20, 5])
+    found = reports.mean_orders(position, 10.0 - position)
+    assert found == [(3.0, 7.0), (4.0, 6.0)]
 
 
 def test_the_same_run_gives_the_same_page(run: Path) -> None:
@@ -118,6 +153,9 @@ def test_several_runs_become_one_page_with_their_verdicts_first(run: Path) -> No
     [
         ({"rows.csv": None}, "has no rows.csv; expected the folder of a run of compare.py"),
         ({"comparison.json": "{}"}, "comparison.json: cannot be read"),
+        ({"training.json": "{"}, "training.json: cannot be read"),
+        ({"decisions.json": "[1]"}, "decisions.json: cannot be read"),
+        ({"robustness.json": "{}"}, "robustness.json: cannot be read"),
         ({"rows.csv": ("lost-sales,base-stock", "perishable,base-stock")}, "rows of 2 scenarios"),
         ({"rows.csv": (",test,0,1,", ",test,0,9,")}, "rows.csv: "),
     ],

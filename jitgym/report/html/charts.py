@@ -31,6 +31,7 @@ MARKS = "osD^vP*X"
 WIDTH = 4.7  # inches
 MOST = 8  # policies in a chart
 FAR = 60.0  # percent: policies further from the reference are named, not drawn
+PANELS = 4  # sources whose orders are drawn
 LETTERS = 34  # of a name on an axis
 LABEL: Any = {"loc": "right", "fontsize": 8.5}  # of an axis across: it may reach far to the left
 
@@ -150,6 +151,115 @@ def service(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
         "service", "Stock and service", "Up and to the left is better: more service, less stock.",
         figure, scenario, ("policy", "average_inventory", "fill_rate"),
         [(row.policy, stock, rate) for row, stock, rate in known],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How a training went: its looks at the policy, in money of the start's difference."""
+
+    learner: str
+    start: str
+    start_cost: float  # on the episodes of the looks
+    looks: pd.DataFrame  # periods, cpu_seconds, difference, low, high
+
+
+def training(
+    curves: Sequence[Curve], rows: Sequence[ComparisonRow], scenario: Scenario
+) -> Chart | None:
+    """Return the difference to the start against CPU seconds, in percent of the start's cost."""
+    drawn = [curve for curve in curves if len(curve.looks) > 1 and curve.start_cost]
+    if not drawn:
+        return None
+    figure, axes = _begun(3.2, left=0.16, top=0.55)
+    lines: list[tuple[Any, ...]] = []
+    lowest = 0.0
+    for k, curve in enumerate(drawn):
+        percent, at = 100.0 / abs(curve.start_cost), curve.looks["cpu_seconds"]
+        mean, low, high = (percent * curve.looks[name] for name in ("difference", "low", "high"))
+        axes.fill_between(at, low, high, color=COLORS[k], alpha=0.2, linewidth=0)
+        axes.plot(at, mean, color=COLORS[k], linewidth=1.6, label=shortened(curve.learner))
+        lowest = min(lowest, float(mean.min()))
+        values = (curve.looks["periods"], at, mean, low, high)
+        lines += [(curve.learner, *each) for each in zip(*values, strict=True)]
+    axes.axhline(0.0, color=COLORS[7], linewidth=1.0, label=f"start: {drawn[0].start}")
+    levels = {"optimal": ("optimum", COLORS[2])}
+    base = next((row for row in rows if drawn[0].start in [n.split(" ")[0] for n in row.names]
+                 and any("tuned" in n for n in row.names)), None)  # fmt: skip
+    for row in rows:
+        if base is None or not base.cost.mean:
+            break
+        apart = 100 * (row.cost.mean / base.cost.mean - 1)
+        named = next((levels[name] for name in row.names if name in levels), None)
+        if named is not None:
+            axes.axhline(apart, color=named[1], linestyle="--", linewidth=1.2, label=named[0])
+            lowest = min(lowest, apart)
+    room = max(-lowest, 0.5)
+    axes.set_ylim(lowest - 0.15 * room, room)
+    axes.set_xlabel("CPU time of the training (s)", **LABEL)
+    axes.set_ylabel("difference to the start (%)", fontsize=8.5)
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    _legend(axes, len(drawn) + 2, columns=2)
+    periods = max(float(curve.looks["periods"].max()) for curve in drawn)
+    return _chart(
+        "training", "How the training went",
+        f"Each look runs 64 episodes of the split validate; {periods / 1e6:.1f} million periods in "
+        "all. The band is the 95 % interval of a look.", figure, scenario,
+        ("learner", "periods", "cpu_seconds", "difference_percent", "low", "high"), lines,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a policy orders: per source, the mean order at inventory positions that occur."""
+
+    policy: str
+    sources: dict[str, list[tuple[float, float]]]  # (position, order), both in units
+
+
+def decisions(policies: Sequence[Decisions], scenario: Scenario) -> Chart | None:
+    """Return mean orders against the inventory position, a panel for each of a few sources."""
+    names = [
+        name
+        for name in scenario.sources
+        if any(len(each.sources.get(name, ())) > 1 for each in policies)
+    ][:PANELS]
+    if not names or not policies:
+        return None
+    from matplotlib.figure import Figure
+
+    rows = -(-len(names) // 2)
+    columns = min(2, len(names))
+    height = 0.45 + 2.0 * rows
+    figure = Figure(figsize=(WIDTH, height))
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(
+        left=0.13, right=0.98, bottom=0.48 / height, top=1 - 0.55 / height, wspace=0.3, hspace=0.55
+    )
+    lines = []
+    for panel, name in zip(panels, names, strict=False):
+        for k, each in enumerate(policies):
+            points = each.sources.get(name, [])
+            at = [position for position, _ in points]
+            panel.plot(at, [order for _, order in points], MARKS[k] + "-", color=COLORS[k],
+                       markersize=2.5, linewidth=1.1, label=shortened(each.policy))  # fmt: skip
+            lines += [(each.policy, name, *point) for point in points]
+        panel.set_title(name, fontsize=8.5)
+        panel.tick_params(labelsize=7.5)
+        for side in ("top", "right"):
+            panel.spines[side].set_visible(False)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    figure.supxlabel(f"inventory position ({scenario.unit})", fontsize=8.5)
+    figure.supylabel(f"mean order ({scenario.unit})", fontsize=8.5)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper left", fontsize=7, ncols=2, frameon=False)
+    more = len(scenario.sources) - len(names)
+    said = "Inventory position: stock and what is under way, less backlog. Means over the states "
+    said += "that occur." + (f" {more} more sources are not shown." if more > 0 else "")
+    return _chart(
+        "decisions", "What the policies order", said, figure, scenario,
+        ("policy", "source", "position", "order"), lines,
     )  # fmt: skip
 
 

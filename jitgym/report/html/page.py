@@ -23,7 +23,17 @@ from .. import drawing
 from ..comparisons import ComparisonRow, table
 from ..glossary import COSTS
 from ..tables import Table
-from .charts import Chart, components, differences, inline, service
+from .charts import (
+    Chart,
+    Curve,
+    Decisions,
+    components,
+    decisions,
+    differences,
+    inline,
+    service,
+    training,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +54,9 @@ class Section:
     chosen_on: str  # the episodes on which the reference was chosen
     command: str
     pictures: Sequence[tuple[str, str]] = field(default=())  # title, SVG: sample paths and the like
+    curves: Sequence[Curve] = field(default=())
+    decisions: Sequence[Decisions] = field(default=())
+    robustness: Table | None = None
 
     @cached_property
     def table(self) -> Table:
@@ -57,6 +70,8 @@ class Section:
             differences(self.rows, self.scenario),
             components(self.rows, self.frame, self.scenario),
             service(self.rows, self.scenario),
+            training(self.curves, self.rows, self.scenario),
+            decisions(self.decisions, self.scenario),
         )
         return [chart for chart in found if chart is not None]
 
