@@ -17,7 +17,7 @@ Width = Annotated[int, Field(ge=1, le=100_000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 FEW_SOURCES = 4
-MOST_WORK = 240_000_000  # periods x sources of a training with more sources
+MOST_WORK = 160_000_000  # periods x sources of a training with more sources
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,14 +28,14 @@ class Budgeted(Part):
     periods: Count  # simulated periods of a training, for a plant with few sources
 
     def periods_for(self, scenario: Scenario) -> int:
-        """Return the budget if none is asked for: three times as much for more than four sources.
+        """Return the budget if none is asked for: 2.5 times as much for more than four sources.
 
         For many sources it is less again, because each period then takes longer.
         """
         sources = len(scenario.sources)
         if sources <= FEW_SOURCES:
             return self.periods
-        return min(3 * self.periods, MOST_WORK // sources)
+        return min(5 * self.periods // 2, MOST_WORK // sources)
 
 
 def read_settings(path: Path, model: type[Model]) -> Model:
