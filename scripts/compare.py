@@ -13,6 +13,7 @@ import _common as common
 from tyro.conf import Positional, arg
 
 import agents
+from agents.learned.readback import readback
 from agents.progress import Progress
 from agents.studies import comparison, reports
 from agents.studies import experiment as experiments
@@ -145,7 +146,16 @@ def compare(
         trainings.append(trained)
         told += comparison.effort(trained)
         seconds = trained.start.seconds + trained.seconds
-        efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds))
+        short = None if trained.kept else readback(trained.policy)
+        rule, numbers = "", 0
+        if short is not None:
+            entrants.append(short.policy)
+            rule, numbers = short.policy.name, len(short.terms)
+            told.append(
+                f"{rule}: {short}; it explains {100 * short.explained:.0f} % of the variance of "
+                "the net's corrections"
+            )
+        efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds, rule, numbers))
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)

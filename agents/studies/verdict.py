@@ -25,6 +25,8 @@ class Effort:
     policy: str
     kept: bool  # whether the start was kept
     seconds: float  # CPU seconds, tuning of the start included
+    rule: str = ""  # the name of its readback in the table, a linear rule; "": it has none
+    numbers: int = 0  # of that rule
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ def verdict(
     ]
     if figures["gap"] is not None:
         parts.append(f"{max(100 * figures['gap'], 0.0):.2f} % remains to the optimum")
+    share = _share_of_rule(best, at, base)
+    if share is not None:
+        figures["rule_share"] = share
+        parts.append(
+            f"a linear rule with {best.numbers} numbers gets {100 * max(share, 0.0):.0f} % of the "
+            "saving"
+        )
     if scenario.periods_per_year != 1.0 and scenario.yardstick.startswith("average"):
         yearly = abs(apart.mean) * scenario.periods_per_year
         figures["per_year"] = yearly
@@ -113,6 +122,14 @@ def verdict(
         parts.append(f"that is {yearly:,.0f}{money} per year{unknown}")
     parts.append(f"finding it took {figures['cpu_minutes']:.1f} CPU minutes")
     return Verdict("; ".join(parts) + ".", figures)
+
+
+def _share_of_rule(best: Effort, at: dict[str, ComparisonRow], base: ComparisonRow) -> float | None:
+    """Return the share of the saving that the readback of a policy gets too; None without one."""
+    if best.rule not in at:
+        return None
+    saved = base.leading.mean - at[best.policy].leading.mean
+    return (base.leading.mean - at[best.rule].leading.mean) / saved if saved else None
 
 
 def _gap(row: ComparisonRow, optimal: ComparisonRow | None) -> float | None:
