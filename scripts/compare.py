@@ -18,7 +18,7 @@ from agents.progress import Progress
 from agents.studies import comparison, reports
 from agents.studies import experiment as experiments
 from agents.studies import verdict as verdicts
-from jitgym import Scenario
+from jitgym import Scenario, exact
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, html, policies, tables
 
@@ -159,7 +159,8 @@ def compare(
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)
-    told.append(note)
+        least = None if solution is not None else exact.shorter(plant, comparison.MEMORY)
+    told += [note] if least is None else [note, f"lower bound: {least}"]
     optimum = None if plant.known_optimum is None else plant.known_optimum.cost
     if solution is not None:
         optimum = solution.cost
@@ -177,7 +178,9 @@ def compare(
     compared = comparisons.comparison(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
     )
-    verdict = verdicts.verdict(compared, reference, plant, efforts)
+    verdict = verdicts.verdict(
+        compared, reference, plant, efforts, None if least is None else least.cost
+    )
     notes = [*told, *classics.notes]
     parameters = comparison.parameters_of(entrants)
     whole = comparisons.table(

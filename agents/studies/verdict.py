@@ -42,11 +42,16 @@ class Verdict:
 
 
 def verdict(
-    rows: Sequence[ComparisonRow], reference: str, scenario: Scenario, efforts: Sequence[Effort]
+    rows: Sequence[ComparisonRow],
+    reference: str,
+    scenario: Scenario,
+    efforts: Sequence[Effort],
+    bound: float | None = None,
 ) -> Verdict:
     """Return the verdict on the policies of a comparison.
 
-    `reference` is the best tuned classic, chosen on other episodes; "" if there is none.
+    `reference` is the best tuned classic, chosen on other episodes; "" if there is none. `bound` is
+    a lower bound of the cost of every policy, where the optimum is not known.
     """
     at = {name: row for row in rows for name in row.names}
     base = at.get(reference)
@@ -107,6 +112,9 @@ def verdict(
     ]
     if figures["gap"] is not None:
         parts.append(f"{max(100 * figures['gap'], 0.0):.2f} % remains to the optimum")
+    elif bound is not None and bound > 0:
+        figures["bound"] = bound
+        parts.append(f"at most {100 * (row.cost.mean / bound - 1):.1f} % remains, to a lower bound")
     share = _share_of_rule(best, at, base)
     if share is not None:
         figures["rule_share"] = share

@@ -3,6 +3,8 @@
     solution = exact.solve(scenario)            # .cost, .lower, .upper, .states, .policy
     value    = exact.evaluate(policy, scenario) # .cost, .lower, .upper
 
+Where a plant is too large, `shorter` and `clairvoyant.bound` give lower bounds.
+
 `cost` is the scenario's yardstick: the long-run average per period (ongoing), the total of a
 season, or, with a discount, the discounted sum from the first state.
 """
@@ -12,6 +14,7 @@ from .enumeration import MEMORY
 from .errors import NotFinite, TooLarge
 from .evaluation import Value, evaluate
 from .policy import OptimalPolicy
+from .shorter import Shorter, shorter
 from .solving import Solution, solve
 
 __all__ = [
@@ -19,10 +22,12 @@ __all__ = [
     "Bounds",
     "NotFinite",
     "OptimalPolicy",
+    "Shorter",
     "Solution",
     "TooLarge",
     "Value",
     "evaluate",
     "first_bounds",
+    "shorter",
     "solve",
 ]

@@ -13,6 +13,7 @@ import jitgym
 from agents.learned.training import Named
 from agents.studies import comparison
 from agents.studies.verdict import Effort, verdict
+from jitgym.evaluate import rollout
 from jitgym.plant import lay_out
 from jitgym.report import comparisons
 from jitgym.report.comparisons import ComparisonRow
@@ -51,6 +52,26 @@ def test_a_saving_is_said_with_its_interval_the_rest_and_the_effort() -> None:
     assert "1.10 % remains to the optimum" in told  # 92 / 91, on the same tape
     assert "416 per year" in told  # 8 x 52 periods
     assert "1.5 CPU minutes" in told
+
+
+def test_a_lower_bound_stands_in_for_the_optimum() -> None:
+    rows = comparisons.comparison(
+        pd.concat(
+            [
+                rollout(agents.make("base-stock", "lost-sales"), "lost-sales", 32).assign(
+                    policy=name, cost=cost + 0.01 * np.sin(np.arange(32.0))
+                )
+                for name, cost in (TUNED | {"ppo": 92.0}).items()
+            ]
+        ),
+        [*TUNED],
+        None,
+        jitgym.load("lost-sales"),
+        reference="base-stock (tuned)",
+    )
+    efforts = [Effort("ppo", False, 1.0)]
+    found = verdict(rows, "base-stock (tuned)", jitgym.load("lost-sales"), efforts, 80.0)
+    assert "at most 15.0 % remains, to a lower bound" in found.sentence
 
 
 def test_money_has_the_name_that_the_scenario_gives_it() -> None:
