@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field
 from stable_baselines3 import PPO
@@ -20,6 +21,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import MlpExtractor
 
 from jitgym.control import Policy
+from jitgym.control.net import Net
 from jitgym.distributions import Positive
 
 from ..corrections import Corrected
@@ -29,6 +31,8 @@ from . import paired
 from .paired import net_of, stored_net
 from .shadow import Shadowed
 from .stepping import SteppingSession, corrections_of, falling
+
+Array = npt.NDArray[np.float64]
 
 
 class Settings(Budgeted):
@@ -44,6 +48,7 @@ class Settings(Budgeted):
     minibatch: Count
     clip: Positive
     gradient: Positive  # largest norm of a gradient
+    average: Annotated[float, Field(ge=0, lt=1)]  # weight of the past in the average of the weights
     layers: Annotated[list[Width], Field(min_length=2, max_length=2)]
     interval: Share  # share of the budget between two looks
 
@@ -84,10 +89,35 @@ class Session(SteppingSession):
     def __init__(self, problem: Problem, settings: Settings) -> None:
         base = corrections_of(problem, settings.layers[0])
         super().__init__(problem, settings, base, make(base, settings, problem.seed), self._now)
+        self.keep = settings.average
+        self.average = self._weights()
+
+    def _weights(self) -> list[Array]:
+        """Return the net of the actor, part by part."""
+        return [np.array(part, np.float64) for part in net_of(self.model.policy, self.base.net)]
+
+    def _update(self) -> None:
+        super()._update()
+        for mean, part in zip(self.average, self._weights(), strict=True):
+            mean *= self.keep
+            mean += (1.0 - self.keep) * part
 
     def _now(self) -> tuple[Policy, Stored]:
-        net = net_of(self.model.policy, self.base.net)
+        """Return the policy with the averaged weights: updates wander, their mean much less."""
+        like = self.base.net
+        parts: Any = zip(self.average, like, strict=True)
+        net = Net(*(mean.astype(part.dtype) for mean, part in parts))
         return self.base.with_net(net), stored_net(net)
+
+    def snapshot(self) -> Stored:
+        """Return all that changes."""
+        mean = {str(k): torch.from_numpy(part.copy()) for k, part in enumerate(self.average)}
+        return super().snapshot() | {"average": mean}
+
+    def restore(self, stored: Stored) -> None:
+        """Go on from a snapshot. Raises RunError if it does not fit."""
+        super().restore(stored)
+        self.average = [part.numpy().copy() for part in stored["average"].values()]
 
     def figures(self) -> dict[str, float]:
         """Return figures of the training."""
