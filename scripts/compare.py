@@ -175,6 +175,11 @@ def compare(
         )
         told.append(said)
     run.save(rows)
+    best = next((each for each in classics.tuned if each.name == reference), None)
+    if best is not None:
+        told += comparison.warm_up(best, plant, seed)
+        for each in trainings:
+            told += comparison.over_time(each.policy, best, plant, seed)
     compared = comparisons.comparison(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
     )
@@ -202,7 +207,6 @@ def compare(
     drawn = [by_name[name] for name in reports.shown(compared, reference)]
     reports.draw_paths(drawn, plant, run.folder, seed)
     reports.store_trainings(trainings, run.folder)
-    best = next((each for each in classics.tuned if each.name == reference), None)
     if best is not None:
         judged = [best, *(each.policy for each in trainings)]
         reports.store_robustness(judged, best.tuning.seconds, plant, run.folder, min(episodes, 256))

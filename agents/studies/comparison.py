@@ -18,6 +18,7 @@ from jitgym import exact
 from jitgym.control import Policy
 from jitgym.distributions import Recorded
 from jitgym.evaluate import is_growing, mean_of, sample, sampled, skew_of
+from jitgym.evaluate.by_period import BLOCK, costs_by_period, moving_blocks, mser5
 from jitgym.evaluate.steadiness import GROWS
 from jitgym.evaluate.strata import plain_sample
 from jitgym.plant import lay_out, leading
@@ -297,6 +298,49 @@ def rivals(scenario: Scenario, count: int = 3) -> list[str]:
     return [name for name in preferred if not classic.find(name).why_not(scenario)][:count]
 
 
+def over_time(policy: Policy, reference: Policy, scenario: Scenario, seed: int) -> list[str]:
+    """Return a note on the difference to the reference over the time of a recorded path, if any."""
+    if not replayed(scenario):
+        return []
+    costs = [costs_by_period(each, scenario, seed=seed) for each in (policy, reference)]
+    warm_up = scenario.horizon.of_split("test")[1]
+    apart = moving_blocks((costs[0] - costs[1])[warm_up:])
+    return [
+        f"{policy.name} minus {reference.name} over the periods of the recorded path: {apart}, the "
+        f"95 % interval of moving blocks of {BLOCK} periods; it covers other years as far as they "
+        "are like this one"
+    ]
+
+
+def warm_up(policy: Policy, scenario: Scenario, seed: int) -> list[str]:
+    """Return a note if MSER-5 leaves out more periods than the warm-up of the scenario."""
+    periods, left_out = scenario.horizon.of_split("test")
+    if scenario.horizon.ends or replayed(scenario) or scenario.discount is not None:
+        return []
+    needed = mser5(costs_by_period(policy, scenario, seed=seed))
+    if needed <= max(left_out, SLACK * periods):
+        return []
+    if needed >= periods:
+        return [f"the cost of {policy.name} has not settled by the end of {periods:,} periods"]
+    return [
+        f"the warm-up of {left_out:,} periods is too short: MSER-5 leaves out {needed:,} for "
+        f"{policy.name}; set horizon.warm_up"
+    ]
+
+
+SLACK = 0.1
+"""A share of the horizon: MSER-5 of noise alone may leave out so much."""
+
+
+def replayed(scenario: Scenario) -> list[str]:
+    """Return the demands that are one recorded path on the split `test`."""
+    return [
+        name
+        for name, demand in scenario.demands.items()
+        if isinstance(demand.quantity, Recorded) and demand.quantity.block("test") == 0
+    ]
+
+
 def parameters_of(policies: Iterable[Policy]) -> dict[str, Mapping[str, object]]:
     """Return the parameters of each policy by its name, for a report; empty if it has none."""
     return {policy.name: getattr(policy, "parameters", {}) for policy in policies}
@@ -317,16 +361,11 @@ def effort(trained: Trained) -> list[str]:
 def cautions(scenario: Scenario) -> list[str]:
     """Return notes on what the intervals of this scenario do not cover."""
     found = [*scenario.cautions]
-    replayed = [
-        name
-        for name, demand in scenario.demands.items()
-        if isinstance(demand.quantity, Recorded) and demand.quantity.block("test") == 0
-    ]
-    if not replayed:
+    if not (names := replayed(scenario)):
         return found
     return [
         *found,
-        f"the demand of {', '.join(replayed)} is one recorded path, the same in every episode: the "
+        f"the demand of {', '.join(names)} is one recorded path, the same in every episode: the "
         "intervals cover the randomness of supply only, not the demand of another year. Policies "
         "were tuned and trained on resampled pieces of earlier records, so a tuned policy may cost "
         "more here than the textbook's",
