@@ -212,7 +212,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(learner: str) -> None:
 
 
 def test_actor_of_ppo_does_not_read_the_shadow_and_runs_in_machine_code() -> None:
-    session = begun("ppo", problem_of("kanban-line", **SHORT), learning_rate=0.01)
+    session = begun("ppo", problem_of("kanban-line", **SHORT), learning_rate=0.01, average=0.0)
     session.advance()
     session.advance()
     policy, _ = session.candidate()

@@ -34,6 +34,8 @@ from .stepping import SteppingSession, corrections_of, falling
 
 Array = npt.NDArray[np.float64]
 
+FOLLOWS = 9  # after this many updates the average keeps half of its past
+
 
 class Settings(Budgeted):
     """Hyperparameters; configs/agents/ppo.yaml gives the reason for each number."""
@@ -98,9 +100,12 @@ class Session(SteppingSession):
 
     def _update(self) -> None:
         super()._update()
+        keep = min(
+            self.keep, self.updates / (self.updates + FOLLOWS)
+        )  # the first updates count less
         for mean, part in zip(self.average, self._weights(), strict=True):
-            mean *= self.keep
-            mean += (1.0 - self.keep) * part
+            mean *= keep
+            mean += (1.0 - keep) * part
 
     def _now(self) -> tuple[Policy, Stored]:
         """Return the policy with the averaged weights: updates wander, their mean much less."""
