@@ -218,22 +218,35 @@ class Program:
     def solve(self, seconds: float) -> tuple[float, bool]:
         """Return a lower bound of the optimum, and whether it is the optimum itself."""
         from scipy import sparse
-        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
         rows, columns, factors = zip(*self.cells, strict=True)
         matrix = sparse.csr_array((factors, (rows, columns)), shape=(len(self.low), len(self.cost)))
+        low, high = np.array(self.low), np.array(self.high)
+        is_equal, above, below = low == high, low > -np.inf, high < np.inf
+        first: Any = linprog(  # far quicker than a mixed-integer solver on the same program
+            self.cost,
+            sparse.vstack([matrix[below & ~is_equal], -matrix[above & ~is_equal]]),
+            np.concatenate([high[below & ~is_equal], -low[above & ~is_equal]]),
+            matrix[is_equal],
+            low[is_equal],
+            np.column_stack([self.least, self.most]),
+            "highs",
+        )
+        least = float(first.fun) if first.status == 0 else 0.0  # no cost is below 0 here
+        if not any(self.is_whole):
+            return least, first.status == 0
         found: Any = milp(
             np.array(self.cost),
             integrality=np.array(self.is_whole),
             bounds=Bounds(np.array(self.least), np.array(self.most)),
-            constraints=LinearConstraint(matrix, np.array(self.low), np.array(self.high)),
-            options={"time_limit": seconds, "mip_rel_gap": 1e-6} if any(self.is_whole) else {},
+            constraints=LinearConstraint(matrix, low, high),
+            options={"time_limit": seconds, "mip_rel_gap": 1e-6},
         )
-        is_solved = found.status == 0
-        value = found.mip_dual_bound if any(self.is_whole) else (found.fun if is_solved else None)
-        if value is None or not np.isfinite(value):
-            return 0.0, False  # no cost is below 0 here
-        return max(float(value), 0.0), is_solved
+        bound = found.mip_dual_bound
+        if bound is not None and np.isfinite(bound):
+            least = max(least, float(bound))
+        return least, found.status == 0
 
 
 def _solve(layout: Layout, split: str, world: World, seconds: float) -> tuple[float, bool]:
