@@ -224,7 +224,8 @@ class Program:
         matrix = sparse.csr_array((factors, (rows, columns)), shape=(len(self.low), len(self.cost)))
         low, high = np.array(self.low), np.array(self.high)
         is_equal, above, below = low == high, low > -np.inf, high < np.inf
-        first: Any = linprog(  # far quicker than a mixed-integer solver on the same program
+        relaxed: Any = linprog  # far quicker than a mixed-integer solver on the same program
+        first = relaxed(
             self.cost,
             sparse.vstack([matrix[below & ~is_equal], -matrix[above & ~is_equal]]),
             np.concatenate([high[below & ~is_equal], -low[above & ~is_equal]]),
