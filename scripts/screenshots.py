@@ -81,7 +81,7 @@ def main(
         page = report.read_text(encoding="utf-8")
         framed(str(browser), page, width, shown, f"--screenshot={picture.absolute()}")
         with Image.open(picture) as image:
-            image.crop((0, 0, width, shown)).quantize(256).save(picture, optimize=True)
+            image.convert("RGB").crop((0, 0, width, shown)).save(picture, optimize=True)
         print(f"{picture}: {width} x {shown} pixels")
     common.expect(not faults, "\n".join(faults))
 

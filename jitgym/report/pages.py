@@ -30,7 +30,7 @@ ORDER_OF_EVENTS = (
 """The stages of a period; README.md explains each of them."""
 
 
-NO_RESULTS = ("cases.md", "glossary.md", "view.md")
+NO_RESULTS = ("cases.md", "glossary.md", "report.md", "view.md", "watching.md")
 """Pages that name scenarios, but report no results of them."""
 
 
