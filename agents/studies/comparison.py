@@ -198,10 +198,15 @@ def contest_until(
     while True:
         rows = contest(policies, scenario, episodes, seed, progress=progress)
         widest, name = max(
-            (share, str(name))
-            for name, frame in rows.groupby("policy")
-            if (share := _reach(frame, column)) is not None
+            (
+                (share, str(name))
+                for name, frame in rows.groupby("policy")
+                if (share := _reach(frame, column)) is not None
+            ),
+            default=(math.inf, ""),
         )
+        if math.isinf(widest):
+            return rows, f"{episodes:,} episodes: no policy has a steady state, so none is precise."
         if widest <= precision:
             return rows, f"{episodes:,} episodes: every interval is within {100 * precision:g} %."
         if episodes >= MOST_EPISODES:

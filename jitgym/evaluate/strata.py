@@ -41,6 +41,7 @@ CUTS = (0.4, 0.7, 0.85, 0.95, 0.99)
 ALLOCATION = (2, 2, 2, 2, 2, 1)
 """How many episodes of each stratum are run, in proportion."""
 
+FIRST = 1024  # episodes whose failures tell whether strata are needed
 FEWEST = 33  # episodes; with fewer, a stratum has too few to show its variance
 RARE = 0.5  # of the severity, standard deviation over mean; below it, samples hold enough failures
 
@@ -70,10 +71,11 @@ def sample(scenario: Scenario | str, episodes: int, seed: int = 0, split: str = 
     """
     if episodes < FEWEST:
         return plain_sample(episodes)
-    count = max(SORTED, SORTED_TIMES * episodes)
-    found = severity(load(scenario), count, seed, split)
-    if not is_rare(found):
+    scenario = load(scenario)
+    if not is_rare(severity(scenario, FIRST, seed, split)):
         return plain_sample(episodes)
+    count = max(SORTED, SORTED_TIMES * episodes)
+    found = severity(scenario, count, seed, split)
     order = np.lexsort((np.arange(count), found))
     edges = [0, *(int(cut * count) for cut in CUTS), count]
     wanted = allocated(episodes)
