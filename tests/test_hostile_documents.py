@@ -313,7 +313,7 @@ def test_the_full_plant_has_every_field_and_distribution() -> None:
     places = documents.read(documents.write(FULL), "full").lines
     fields = {path.rpartition(".")[2] for path in documents.field_paths(Scenario)}
     without_numbers = {"by_product", "crossover", "issuing", "paid", "parameters", "per", "rest"}
-    without_numbers |= {"tags", "title"}
+    without_numbers |= {"currency", "tags", "title"}
     assert fields - {key for place in places for key in place} == without_numbers | {"season"}
     assert set(documents.kinds(Demand, "quantity")) - DISTRIBUTIONS.keys() == {
         "deterministic",

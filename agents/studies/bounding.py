@@ -3,7 +3,7 @@
     bound <= cost of every policy,      left = (cost of the best classic - bound) / bound
 
 Three bounds, by what a plant allows: the optimum itself; the optimum with shorter lead times
-(`jitgym.exact.shorter`); the clairvoyant's cost on the same tapes (`jitgym.exact.clairvoyant`).
+(`jitgym.exact.shorter`); the clairvoyant's cost on the same tapes (`jitgym.evaluate.clairvoyant`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitgym import exact
-from jitgym.evaluate import Interval, rollout, skew_of, skew_paired
-from jitgym.exact import clairvoyant
+from jitgym.evaluate import Interval, clairvoyant, rollout, skew_of
 from jitgym.report.tables import KEPT, Column, Table
 from jitgym.scenario import Scenario
 
@@ -36,7 +35,6 @@ class Bounded:
     optimum: float | None
     shorter: exact.Shorter | None
     clairvoyant: Interval | None
-    above: Interval | None  # classic minus clairvoyant, paired by tape
     exact_tapes: int  # tapes on which the clairvoyant's program was solved
     why_not: str  # there is no clairvoyant's bound
 
@@ -85,16 +83,13 @@ def bounded(
         solution, _ = solved(scenario)
         short = None if solution is not None else exact.shorter(scenario, MEMORY)
         reason = clairvoyant.why_not(scenario)
-        found = above = None
-        count = 0
+        found, count = None, 0
         if not reason:
             least = clairvoyant.bound(scenario, tapes, seconds=seconds)
-            found, above = skew_of(least), skew_paired(rows, least)
+            found = skew_of(least)
             count = int(least["solved"].sum())
         optimum = None if solution is None else float(solution.cost)
-        return Bounded(
-            label, start.name, skew_of(rows), optimum, short, found, above, count, reason
-        )
+        return Bounded(label, start.name, skew_of(rows), optimum, short, found, count, reason)
 
 
 def table(found: Sequence[Bounded]) -> Table:

@@ -385,10 +385,24 @@ def skew_paired(
     Rows in strata are weighted. A pair with a nan is left out. Raises ValueError as `differences`
     does.
     """
-    apart = differences(a, b, column)
-    if WEIGHT not in a:
-        return skew_interval(apart, level)
-    return stratified(apart, by_episode(a, STRATUM), by_episode(a, WEIGHT), level)
+    return skew_of(_apart(a, b, column), column, level)
+
+
+def paired_p_value(a: pd.DataFrame, b: pd.DataFrame, column: str = "cost") -> float:
+    """Return the two-sided p-value of no difference, by the intervals of `skew_paired`."""
+    apart = _apart(a, b, column)
+    return p_value(lambda level: skew_of(apart, column, level))
+
+
+def _apart(a: pd.DataFrame, b: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the differences of a column by episode, with stratum and weight where `a` has them."""
+    import pandas  # a slow import, so only here
+
+    found = pandas.DataFrame({column: differences(a, b, column)})
+    if WEIGHT in a:
+        for name in (STRATUM, WEIGHT):
+            found[name] = by_episode(a, name).to_numpy()
+    return found
 
 
 def skew_of(rows: pd.DataFrame, column: str = "cost", level: float = 0.95) -> Interval:
@@ -431,7 +445,7 @@ def stratified(
     95.0 % with 64 episodes and in 95.0 to 95.3 % with 256, and those of costs are a seventh as wide
     as without strata (docs/coverage.md).
 
-    Raises ValueError if a stratum has fewer than two values that are defined.
+    The interval is nan if a stratum has fewer than two values that are defined.
     """
     _check_level(level)
     from scipy import special  # a slow import, so only here
@@ -443,8 +457,10 @@ def stratified(
     share = np.array([weight[number == k].sum() / n for k in np.unique(number)])
     parts = [_defined(part) for part in parts]
     size = np.array([part.size for part in parts], dtype=np.float64)
-    if (size < 2).any():
-        raise ValueError("a stratum has fewer than two values; expected at least two in each")
+    if (size < 2).any():  # its variance is not known
+        known = ~np.isnan(given)
+        some = float(np.average(given[known], weights=weight[known])) if known.any() else math.nan
+        return Interval(some, math.nan, int(known.sum()), level)
     means = np.array([part.mean() for part in parts])
     mean = float((share * means).sum())
     within = share**2 * np.array([part.var(ddof=1) for part in parts]) / size

@@ -3,7 +3,7 @@
     solution = exact.solve(scenario)            # .cost, .lower, .upper, .states, .policy
     value    = exact.evaluate(policy, scenario) # .cost, .lower, .upper
 
-Where a plant is too large, `shorter` and `clairvoyant.bound` give lower bounds.
+Where a plant is too large, `shorter` gives a lower bound.
 
 `cost` is the scenario's yardstick: the long-run average per period (ongoing), the total of a
 season, or, with a discount, the discounted sum from the first state.

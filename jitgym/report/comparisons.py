@@ -20,7 +20,7 @@ from jitgym.evaluate.statistics import (
     differences,
     holm,
     mean_of,
-    p_value,
+    paired_p_value,
     skew_of,
     skew_paired,
 )
@@ -100,17 +100,13 @@ def comparison(
             leading_difference=None if best is None else skew_paired(frame, best, column, level),
             kpis={name: mean_of(frame, name) for name in kpis},
             gap=_gap(costs[names].mean, optimum) if steady[names] else None,
-            p_value=None if best is None else _p_value(frame, best, column),
+            p_value=None if best is None else paired_p_value(frame, best, column),
             is_weighted=WEIGHT in frame,
             episodes=len(frame),
             is_steady=steady[names],
         )
 
     return _tested([compared(names) for names in cheapest_first], level)
-
-
-def _p_value(frame: pd.DataFrame, best: pd.DataFrame, column: str) -> float:
-    return p_value(lambda level: skew_paired(frame, best, column, level))
 
 
 def _tested(rows: Sequence[ComparisonRow], level: float) -> tuple[ComparisonRow, ...]:

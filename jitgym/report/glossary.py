@@ -87,7 +87,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     (
         "interval, ±",
         "",
-        "The half-width of the 95 % Student-t interval of a mean over the episodes.",
+        "Where the mean of all episodes lies, with 95 % confidence: mean ± the distance to the "
+        "farther end, or [from, to] where the ends are not about as far. It allows for skewness.",
     ),
     (
         "paired difference",

@@ -34,6 +34,7 @@ from jitgym.control.net import MOST, Net, untrained
 from jitgym.distributions import Positive
 
 from ...branches import Asking, Herd, Points, branch
+from ..averaging import Average
 from ..checkpoint import expect_like
 from ..corrections import Corrected, Features, Steps
 from ..session import Problem, Stored
@@ -349,7 +350,7 @@ class PairedSession:
             herd.begin(asking, WARM_UP)
         self.model = make(self.base, herd, settings, self.is_heavy, problem.seed)
         self.earlier = self.noise.periods
-        self.average = [np.array(part, dtype=np.float64) for part in self.model.net()]
+        self.average = Average(self.model.net())
         self.updates = 0
 
     @property
@@ -373,17 +374,11 @@ class PairedSession:
         while self.periods < min(target, self.problem.periods):
             self.model.update(self.share)
             self.updates += 1
-            keep = self.settings.average
-            parts: Any = zip(self.average, self.model.net(), strict=True)
-            for mean, part in parts:
-                mean *= keep
-                mean += (1.0 - keep) * part
+            self.average.follow(self.model.net(), self.settings.average)
 
     def candidate(self) -> tuple[Policy, Stored]:
         """Return the policy with the averaged weights."""
-        like = self.model.net()
-        parts: Any = zip(self.average, like, strict=True)
-        net = Net(*(mean.astype(part.dtype) for mean, part in parts))
+        net = self.average.net(self.model.net())
         return self.base.with_net(net), stored_net(net)
 
     def figures(self) -> dict[str, float]:
@@ -405,7 +400,7 @@ class PairedSession:
             "optimizer": model.policy.optimizer.state_dict(),
             "herd": {k: torch.from_numpy(v.astype(np.int64) if v.dtype == np.uint64 else v)
                      for k, v in model.herd.snapshot().items()},
-            "average": [torch.from_numpy(part.copy()) for part in self.average],
+            "average": self.average.snapshot(),
             "noise": {name: str(value) for name, value in state.items()},
             "torch": torch.get_rng_state(),
             "numpy": numpy_state(),
@@ -425,7 +420,7 @@ class PairedSession:
         herd = {name: part.numpy() for name, part in stored["herd"].items()}
         herd["keys"] = herd["keys"].astype(np.uint64)
         model.herd.restore(herd)
-        self.average = [part.numpy().copy() for part in stored["average"]]
+        self.average.restore(stored["average"])
         generator: Any = model.noise.bit_generator
         state = {name: int(value) for name, value in stored["noise"].items()}
         generator.state = {**generator.state, "state": state}

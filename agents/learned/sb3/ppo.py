@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from stable_baselines3 import PPO
@@ -21,9 +20,9 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import MlpExtractor
 
 from jitgym.control import Policy
-from jitgym.control.net import Net
 from jitgym.distributions import Positive
 
+from ..averaging import Average
 from ..corrections import Corrected
 from ..session import Problem, Stored
 from ..settings import Budgeted, Count, Share, Width
@@ -31,8 +30,6 @@ from . import paired
 from .paired import net_of, stored_net
 from .shadow import Shadowed
 from .stepping import SteppingSession, corrections_of, falling
-
-Array = npt.NDArray[np.float64]
 
 FOLLOWS = 9  # after this many updates the average keeps half of its past
 
@@ -92,37 +89,26 @@ class Session(SteppingSession):
         base = corrections_of(problem, settings.layers[0])
         super().__init__(problem, settings, base, make(base, settings, problem.seed), self._now)
         self.keep = settings.average
-        self.average = self._weights()
-
-    def _weights(self) -> list[Array]:
-        """Return the net of the actor, part by part."""
-        return [np.array(part, np.float64) for part in net_of(self.model.policy, self.base.net)]
+        self.average = Average(net_of(self.model.policy, base.net))
 
     def _update(self) -> None:
         super()._update()
-        keep = min(
-            self.keep, self.updates / (self.updates + FOLLOWS)
-        )  # the first updates count less
-        for mean, part in zip(self.average, self._weights(), strict=True):
-            mean *= keep
-            mean += (1.0 - keep) * part
+        follows = self.updates / (self.updates + FOLLOWS)  # the first updates count less
+        self.average.follow(net_of(self.model.policy, self.base.net), min(self.keep, follows))
 
     def _now(self) -> tuple[Policy, Stored]:
-        """Return the policy with the averaged weights: updates wander, their mean much less."""
-        like = self.base.net
-        parts: Any = zip(self.average, like, strict=True)
-        net = Net(*(mean.astype(part.dtype) for mean, part in parts))
+        """Return the policy with the averaged weights."""
+        net = self.average.net(self.base.net)
         return self.base.with_net(net), stored_net(net)
 
     def snapshot(self) -> Stored:
         """Return all that changes."""
-        mean = {str(k): torch.from_numpy(part.copy()) for k, part in enumerate(self.average)}
-        return super().snapshot() | {"average": mean}
+        return super().snapshot() | {"average": self.average.snapshot()}
 
     def restore(self, stored: Stored) -> None:
         """Go on from a snapshot. Raises RunError if it does not fit."""
         super().restore(stored)
-        self.average = [part.numpy().copy() for part in stored["average"].values()]
+        self.average.restore(stored["average"])
 
     def figures(self) -> dict[str, float]:
         """Return figures of the training."""

@@ -11,9 +11,8 @@ import pytest
 import agents
 import jitgym
 from jitgym import exact
-from jitgym.evaluate import closed_loop, rollout
-from jitgym.exact import clairvoyant
-from jitgym.plant import episode_keys, lay_out
+from jitgym.evaluate import clairvoyant, closed_loop, rollout
+from jitgym.plant import lay_out
 from tests.scenarios import brief
 
 PERIODS, MOST = 4, 3
@@ -109,7 +108,7 @@ def test_orders_arrive_in_the_program_when_they_arrive_in_the_plant() -> None:
 def test_demand_on_the_tape_is_that_of_the_plant() -> None:
     scenario = jitgym.load("regime-switching")
     layout = lay_out(scenario)
-    world = clairvoyant.world_of(layout, "test", int(episode_keys("test", 0, 0)[0]))
+    world = clairvoyant.world_of(layout, "test", 0, 0)
     rows = rollout(agents.make("base-stock", scenario), scenario, 1)
     assert world.requested[layout.plant.warm_up :].mean() > 0
     assert rows["cost"].notna().all()

@@ -26,12 +26,12 @@ import numpy.typing as npt
 
 from jitgym.catalog import load
 from jitgym.errors import ScenarioError
-from jitgym.plant import SPLITS, Layout, episode_keys, lay_out
-from jitgym.plant.draws import draw, read_tape
-from jitgym.plant.dynamics import begin, step
-from jitgym.plant.jit import compiled
-from jitgym.plant.records import NONE, UNLIMITED, Matrix, Plant, Row
+from jitgym.plant import Layout, episode_keys, lay_out
+from jitgym.plant.records import NONE, UNLIMITED, Plant
+from jitgym.plant.tape import uniforms
 from jitgym.scenario import Scenario
+
+from . import closed_loop
 
 if TYPE_CHECKING:
     import pandas
@@ -97,8 +97,8 @@ def bound(
         raise ScenarioError(f"{scenario.name}: no clairvoyant bound, {reason}")
     layout = lay_out(scenario)
     found = [
-        _solve(layout, split, world_of(layout, split, int(key)), seconds)
-        for key in episode_keys(split, seed, np.arange(episodes))
+        _solve(layout, split, world_of(layout, split, seed, episode), seconds)
+        for episode in range(episodes)
     ]
     return pandas.DataFrame(
         {
@@ -113,51 +113,39 @@ def bound(
     )
 
 
-def world_of(layout: Layout, split: str, key: int) -> World:
+def world_of(layout: Layout, split: str, seed: int, episode: int) -> World:
     """Return what the tape of an episode holds; nothing is ordered meanwhile."""
-    plant = layout.plant_in(split)
-    periods = plant.periods
+    engine = closed_loop.at_start(layout, split, seed, np.array([episode]))
+    plant, nothing = engine.plant, np.zeros((1, layout.asked_cells))
     world = World(
-        np.zeros((periods, plant.demands.size)),
-        np.ones((periods, plant.ups_and_downs.size)),
-        np.zeros((periods, plant.centers.size)),
-        np.ones((periods, plant.sources.size)),
+        np.zeros((plant.periods, plant.demands.size)),
+        np.ones((plant.periods, plant.ups_and_downs.size)),
+        np.zeros((plant.periods, plant.centers.size)),
+        np.ones((plant.periods, plant.sources.size)),
     )
-    _watch(
-        plant, SPLITS.index(split), np.uint64(key), np.zeros(layout.cells),
-        np.zeros(layout.asked_cells), np.zeros(plant.channels.size), np.zeros(layout.flow_cells),
-        world.requested, world.is_up, world.planned, world.due,
-    )  # fmt: skip
+    keys = episode_keys(split, seed, episode)
+    for t in range(plant.periods):
+        world.is_up[t] = engine.state[0, plant.ups_and_downs["cell"]]
+        engine.step(nothing)
+        world.requested[t] = engine.flows[plant.demands["requested"]]
+        world.planned[t] = engine.flows[plant.centers["planned"]]
+        for s, source in enumerate(plant.sources):
+            if source["ages"] > 0:
+                world.due[t, s] = _drawn(plant, int(source["lead_time"]), keys, t)
     return world
 
 
-@compiled
-def _watch(
-    plant: Plant,
-    split: int,
-    key: np.uint64,
-    state: Row,
-    asked: Row,
-    tape: Row,
-    flows: Row,
-    requested: Matrix,
-    is_up: Matrix,
-    planned: Matrix,
-    due: Matrix,
-) -> None:
-    begin(plant, state, key)
-    for t in range(plant.periods):
-        for k in range(plant.ups_and_downs.size):
-            is_up[t, k] = state[plant.ups_and_downs[k].cell]
-        read_tape(plant, key, split, t, tape)
-        for s in range(plant.sources.size):
-            if plant.sources[s].ages > 0:
-                due[t, s] = draw(plant, plant.sources[s].lead_time, tape)
-        step(plant, state, asked, tape, flows)
-        for d in range(plant.demands.size):
-            requested[t, d] = flows[plant.demands[d].requested]
-        for c in range(plant.centers.size):
-            planned[t, c] = flows[plant.centers[c].planned]
+def _drawn(plant: Plant, which: int, keys: npt.NDArray[np.uint64], period: int) -> float:
+    """Return the value of a distribution in a period: a quantile of its uniform, as in `draw`."""
+    distribution = plant.distributions[which]
+    first = int(distribution["first"])
+    if distribution["channel"] == NONE:
+        return float(plant.values[first])
+    u = float(uniforms(keys, period, plant.channels[distribution["channel"]]["number"])[0])
+    place = first
+    while plant.ends[place] <= u:
+        place += 1
+    return float(plant.values[place])
 
 
 def arrivals(due: Array, ages: int) -> npt.NDArray[np.int64]:
