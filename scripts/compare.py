@@ -14,11 +14,13 @@ from tyro.conf import Positional, arg
 
 import agents
 from agents.learned.readback import readback
+from agents.learned.training import Trained
 from agents.progress import Progress
 from agents.studies import comparison, reports
 from agents.studies import experiment as experiments
 from agents.studies import verdict as verdicts
 from jitgym import Scenario, exact
+from jitgym.control import Policy
 from jitgym.evaluate import Run
 from jitgym.report import comparisons, html, policies, tables
 
@@ -119,6 +121,39 @@ def conduct(file: Path, scenarios: tuple[str, ...], out: Path | None) -> None:
         print(sections[-1])
 
 
+@dataclass(frozen=True)
+class Taught:
+    """A training and what stands in the table because of it."""
+
+    trained: Trained
+    policies: list[Policy]  # the learned policy, and its readback as a linear rule
+    notes: list[str]
+    effort: verdicts.Effort
+
+
+def learn(name: str, plant: Scenario, periods: int | None, seed: int, run: Run) -> Taught:
+    """Train a learner in the folder of the run, and read its policy back."""
+    trained = agents.train(
+        name, plant, run.folder / name, periods=periods, seed=seed, progress=True
+    )
+    policies, notes = [trained.policy], comparison.effort(trained)
+    short = None if trained.kept else readback(trained.policy)
+    if short is not None:
+        policies.append(short.policy)
+        notes.append(
+            f"{short.policy.name}: {short}; it explains {100 * short.explained:.0f} % of the "
+            "variance of the net's corrections"
+        )
+    effort = verdicts.Effort(
+        trained.policy.name,
+        trained.kept,
+        trained.start.seconds + trained.seconds,
+        "" if short is None else short.policy.name,
+        0 if short is None else len(short.terms),
+    )
+    return Taught(trained, policies, notes, effort)
+
+
 def compare(
     plant: Scenario,
     names: list[str],
@@ -135,27 +170,12 @@ def compare(
         seed,
         progress=True,
     )
-    entrants, efforts, trainings = classics.entrants, [], []
     reference = comparison.best_classic(classics.tuned, plant, episodes, seed, progress=True)
-    told = comparison.cautions(plant)
-    for name in [name for name in names if name in agents.LEARNERS]:
-        trained = agents.train(
-            name, plant, run.folder / name, periods=periods, seed=seed, progress=True
-        )
-        entrants.append(trained.policy)
-        trainings.append(trained)
-        told += comparison.effort(trained)
-        seconds = trained.start.seconds + trained.seconds
-        short = None if trained.kept else readback(trained.policy)
-        rule, numbers = "", 0
-        if short is not None:
-            entrants.append(short.policy)
-            rule, numbers = short.policy.name, len(short.terms)
-            told.append(
-                f"{rule}: {short}; it explains {100 * short.explained:.0f} % of the variance of "
-                "the net's corrections"
-            )
-        efforts.append(verdicts.Effort(trained.policy.name, trained.kept, seconds, rule, numbers))
+    learners = [name for name in names if name in agents.LEARNERS]
+    taught = [learn(name, plant, periods, seed, run) for name in learners]
+    entrants = [*classics.entrants, *(policy for each in taught for policy in each.policies)]
+    trainings = [each.trained for each in taught]
+    told = [*comparison.cautions(plant), *(note for each in taught for note in each.notes)]
     common.expect(bool(entrants), "; ".join(classics.notes))
     with Progress(f"solve {plant.name}"):
         solution, note = comparison.solved(plant)
@@ -184,7 +204,11 @@ def compare(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
     )
     verdict = verdicts.verdict(
-        compared, reference, plant, efforts, None if least is None else least.cost
+        compared,
+        reference,
+        plant,
+        [each.effort for each in taught],
+        None if least is None else least.cost,
     )
     notes = [*told, *classics.notes]
     parameters = comparison.parameters_of(entrants)

@@ -20,9 +20,7 @@ def test_each_table_has_instances_and_says_where_they_come_from(name: str) -> No
     rows = records.read_rows(records.find(name), folder / "table.csv")
     about = yaml.safe_load((folder / "about.yaml").read_text())
     assert set(about) == {"title", "source", "about"}
-    printed = [records.published(records.find(name), row) for row in rows]
-    assert min(printed) >= 0  # a gap may be 0
-    assert max(printed) > 0
+    assert all(records.published(records.find(name), row) > 0 for row in rows)
 
 
 def test_the_best_printed_policy_is_published_and_never_a_bound() -> None:
@@ -60,13 +58,20 @@ def test_plants_that_are_solved_cost_what_is_printed() -> None:
     )
     [found] = records.run(records.find("s_S_zheng_federgruen"), rows[:1], 1)
     assert found.ours == pytest.approx(found.published, abs=6e-4)
-    assert found.classic == pytest.approx(found.published, abs=6e-4)
+    assert found.classic == pytest.approx(found.published, rel=2e-3)  # tuned by simulation
 
 
 def test_printed_returns_are_costs_with_the_other_sign() -> None:
     record = records.find("perishable")
     row = records.read_rows(record, BENCHMARKS / "perishable" / "table.csv")[0]
     assert records.published(record, row) == 1553  # the return -1553 is better than -1565
+
+
+def test_printed_gaps_are_total_costs() -> None:
+    record = records.find("dual_sourcing")
+    row = records.read_rows(record, BENCHMARKS / "dual_sourcing" / "table.csv")[1]
+    # The optimum is 219.733333, 19.733333 of it above regular purchase; the least gap is .03 %.
+    assert records.published(record, row) == pytest.approx(219.733333 + 0.0003 * 19.733333)
 
 
 def test_serial_systems_cost_what_is_printed() -> None:

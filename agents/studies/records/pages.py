@@ -31,7 +31,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     known = [f"{value}" for value in row.instance.values()]
-    apart = None if row.ours is None or not row.published else 100 * _above(row)
+    apart = None if row.ours is None else 100 * (row.ours / row.published - 1)
     half = 0.0 if row.interval is None else (row.interval[1] - row.interval[0]) / 2
     ours = "n/a" if row.ours is None else f"{row.ours:.6g}"
     return (
@@ -44,14 +44,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _above(row: Row) -> float:
-    """Return how far ours is above the published best, as a share of it."""
-    return float(row.ours or 0.0) / row.published - 1
-
-
 def _notes(rows: Sequence[Row]) -> list[str]:
     known = [row for row in rows if row.ours is not None]
-    ratios = [1 + _above(row) if row.published else 1.0 + (row.ours or 0.0) for row in known]
+    ratios = [row.ours / row.published for row in known if row.ours is not None]
     if not ratios:
         return []
     below = sum(ratio <= 1.0 for ratio in ratios)

@@ -26,13 +26,22 @@ class Record:
     printed: tuple[str, ...]  # columns with costs of policies: the least is the published best
     code: str  # module and function
     exact: str = ""  # a column with the exact optimum, if there is one
-    are_returns: bool = False  # printed figures are returns: costs with the other sign
+    as_cost: str = ""  # module and function: (row, printed figure) -> cost; "": it is the cost
 
     def figures(self, row: dict[str, str]) -> Figures:
         """Return `ours`, and what else is known of a row."""
-        module, function = self.code.split(":")
-        found: Figures = getattr(import_module(f".{module}", __package__), function)(row)
+        found: Figures = _function(self.code)(row)
         return found
+
+    def cost_of(self, row: dict[str, str], printed: float) -> float:
+        """Return the cost that a printed figure stands for."""
+        return float(_function(self.as_cost)(row, printed)) if self.as_cost else printed
+
+
+def _function(place: str) -> Callable[..., Any]:
+    module, function = place.split(":")
+    found: Callable[..., Any] = getattr(import_module(f".{module}", __package__), function)
+    return found
 
 
 @dataclass(frozen=True)
@@ -144,13 +153,15 @@ TABLES = {
                 "a3c_gap_pct",
             ),
             "solved:dual_sourcing",
+            exact="optimum_total",
+            as_cost="solved:cost_of_gap",
         ),
         Record(
             "perishable",
             ("shelf_life", "lead_time", "waste_cost", "issuing"),
             ("value_iteration_return", "best_base_stock_return"),
             "solved:perishable",
-            are_returns=True,
+            as_cost="solved:cost_of_return",
         ),
         Record(
             "lot_sizing_dehaybe",
@@ -203,7 +214,7 @@ def published(record: Record, row: dict[str, str], place: str = "") -> float:
             raise ScenarioError(f"{place}: {name} is {text!r}; expected a number") from None
     if not found:
         raise ScenarioError(f"{place}: prints no cost; expected {' or '.join(record.printed)}")
-    return -max(found) if record.are_returns else min(found)
+    return min(record.cost_of(row, figure) for figure in found)
 
 
 def run(
