@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +45,17 @@ def main(
     else:
         tables.show(table)
     if page is not None:
-        page.write_text(tables.markdown(table), encoding="utf-8")
+        lines = [
+            "# Lower bounds",
+            "",
+            f"`python scripts/bound.py {shlex.join(sys.argv[1:])}` wrote this page. No policy costs less",
+            "than a bound. The clairvoyant knows the whole tape of an episode beforehand; where its",
+            f"program is not solved within {seconds:g} s, the solver's own bound counts. Costs are on the",
+            f"same {tapes} tapes of the split `test`.",
+            "",
+            tables.markdown(table),
+        ]
+        page.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _label(name: str, given: common.Given) -> str:
