@@ -48,10 +48,10 @@ def main(
         lines = [
             "# Lower bounds",
             "",
-            f"`python scripts/bound.py {shlex.join(sys.argv[1:])}` wrote this page. No policy costs less",
-            "than a bound. The clairvoyant knows the whole tape of an episode beforehand; where its",
-            f"program is not solved within {seconds:g} s, the solver's own bound counts. Costs are on the",
-            f"same {tapes} tapes of the split `test`.",
+            f"`python scripts/bound.py {shlex.join(sys.argv[1:])}` wrote this page.",
+            "No policy costs less than a bound. The clairvoyant knows the whole tape of an episode",
+            f"beforehand; where his program is not solved within {seconds:g} s, the solver's own",
+            f"bound counts. Costs are on the same {tapes} tapes of the split `test`.",
             "",
             tables.markdown(table),
         ]

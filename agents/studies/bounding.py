@@ -50,8 +50,7 @@ class Bounded:
     def says(self) -> str:
         """What the bounds leave, in words."""
         if self.optimum is not None:
-            left = self.cost.mean / self.optimum - 1
-            said = f"solved: {self.classic} is {100 * left:.1f} % above the optimum on these tapes"
+            said = f"the optimum is {self.optimum:.6g} in the long run; these are few tapes"
         elif self.shorter is not None:
             left = self.cost.mean / self.shorter.cost - 1
             said = f"{self.shorter}; {self.classic} is {100 * left:.1f} % above it"
@@ -62,8 +61,9 @@ class Bounded:
         share = self.clairvoyant.mean / self.cost.mean
         if share < VACUOUS:
             return (
-                f"{said}. The clairvoyant pays {100 * share:.0f} % of the classic's cost: here "
-                "uncertainty decides, and the bound says nothing about what can be won"
+                f"{said}. The clairvoyant pays {100 * share:.0f} % of the classic's cost: what he "
+                "knows, and what his program leaves out, decides here, so the bound does not say "
+                "what can be won"
             )
         return f"{said}. At most {100 * (1 - share):.0f} % could be saved, says the clairvoyant"
 
