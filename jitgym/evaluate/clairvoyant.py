@@ -124,9 +124,14 @@ def world_of(layout: Layout, split: str, seed: int, episode: int) -> World:
         np.ones((plant.periods, plant.sources.size)),
     )
     keys = episode_keys(split, seed, episode)
-    for t in range(plant.periods):
-        world.is_up[t] = engine.state[0, plant.ups_and_downs["cell"]]
-        engine.step(nothing)
+    ups: list[Array] = []
+
+    def wait(state: Array) -> Array:
+        ups.append(state[0, plant.ups_and_downs["cell"]].copy())
+        return nothing
+
+    for t in closed_loop.run(engine, wait, plant.periods):
+        world.is_up[t] = ups[t]
         world.requested[t] = engine.flows[plant.demands["requested"]]
         world.planned[t] = engine.flows[plant.centers["planned"]]
         for s, source in enumerate(plant.sources):
