@@ -203,15 +203,16 @@ def compare(
     compared = comparisons.comparison(
         rows, classics.tuned_names, optimum, plant, reference=reference or None
     )
+    parameters = comparison.parameters_of(entrants)
     verdict = verdicts.verdict(
         compared,
         reference,
         plant,
         [each.effort for each in taught],
         None if least is None else least.cost,
+        parameters.get(reference),
     )
     notes = [*told, *classics.notes]
-    parameters = comparison.parameters_of(entrants)
     whole = comparisons.table(
         compared, plant, notes, parameters, chosen_on=comparison.CHOSEN_ON, verdict=verdict.sentence
     )

@@ -6,7 +6,7 @@ how much it is per year, and what it took to find; or plainly that there is noth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from jitgym.scenario import Scenario
 
 MARGIN = 1.0
 """A policy is not inferior if its interval ends at less than this many percent worse."""
+
+MOST_LETTERS = 120  # of the parameters in a verdict
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ def verdict(
     scenario: Scenario,
     efforts: Sequence[Effort],
     bound: float | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> Verdict:
     """Return the verdict on the policies of a comparison.
 
     `reference` is the best tuned classic, chosen on other episodes; "" if there is none. `bound` is
-    a lower bound of the cost of every policy, where the optimum is not known.
+    a lower bound of the cost of every policy, where the optimum is not known. `parameters` are
+    those of the reference: where there is nothing to gain, its numbers are the advice.
     """
     at = {name: row for row in rows for name in row.names}
     base = at.get(reference)
@@ -76,7 +80,10 @@ def verdict(
     optimal = at.get("optimal")
     row, apart = at[best.policy], at[best.policy].leading_difference
     if best.kept or row is base or apart is None:
-        said = f"Nothing to gain by learning here: use {bare(reference)}, as tuned{_above(rest)}."
+        said = (
+            f"Nothing to gain by learning here: use {bare(reference)}, as tuned"
+            f"{_numbers(parameters or {})}{_above(rest)}."
+        )
         return Verdict(said, figures | {"saving": 0.0, "saving_interval": [0.0, 0.0]})
     led = leading(scenario)
     way = 100.0 if led.better == "high" else -100.0
@@ -101,8 +108,8 @@ def verdict(
         return Verdict(said, figures | {"not_inferior": enough})
     if gained.high < 0.0:
         said = (
-            f"Use {bare(reference)}, the best tuned classic: {bare(best.policy)} is "
-            f"{-gained.mean:.1f} % worse {span}."
+            f"Use {bare(reference)}, the best tuned classic{_numbers(parameters or {})}: "
+            f"{bare(best.policy)} is {-gained.mean:.1f} % worse {span}."
         )
         return Verdict(said, figures)
     what = "saves" if led.column == "cost" else f"raises the {led.title} by"
@@ -148,6 +155,12 @@ def _gap(row: ComparisonRow, optimal: ComparisonRow | None) -> float | None:
     if optimal is None or row.gap is None or not optimal.cost.mean:
         return row.gap
     return (row.cost.mean - optimal.cost.mean) / abs(optimal.cost.mean)
+
+
+def _numbers(parameters: Mapping[str, object]) -> str:
+    """Return the numbers of a policy in words; nothing if they are too many for a sentence."""
+    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parameters.items())
+    return f" ({said})" if 0 < len(said) <= MOST_LETTERS else ""
 
 
 def _above(gap: float | None, name: str = "it") -> str:

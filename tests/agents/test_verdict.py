@@ -106,6 +106,16 @@ def test_a_plant_without_a_gain_is_told_plainly(
     assert told.startswith(beginning)
 
 
+def test_where_nothing_is_to_be_gained_the_numbers_of_the_classic_are_the_advice() -> None:
+    rows = compared(TUNED | {"ppo": 100.0}, "base-stock (tuned)")
+    plant, kept = jitgym.load("lost-sales"), [Effort("ppo", True, 1.0)]
+    numbers = {"order_up_to": 25, "weight": 0.5}
+    told = verdict(rows, "base-stock (tuned)", plant, kept, None, numbers).sentence
+    assert "use base-stock, as tuned (order up to 25, weight 0.5); it is 11.11 %" in told
+    many = {f"levels {k}": [1, 2, 3, 4, 5] for k in range(9)}
+    assert "as tuned;" in verdict(rows, "base-stock (tuned)", plant, kept, None, many).sentence
+
+
 def test_differences_are_taken_to_the_reference_that_was_chosen_elsewhere() -> None:
     """Kanban has better luck on these episodes; the reference is still base-stock."""
     costs = {"base-stock (tuned)": 100.0, "kanban (tuned)": 99.9}
