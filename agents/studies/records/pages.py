@@ -31,12 +31,14 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     known = [f"{value}" for value in row.instance.values()]
-    apart = None if row.ours is None else 100 * (row.ours / row.published - 1)
+    apart = None
+    if row.ours is not None and row.published is not None:
+        apart = 100 * (row.ours / row.published - 1)
     half = 0.0 if row.interval is None else (row.interval[1] - row.interval[0]) / 2
     ours = "n/a" if row.ours is None else f"{row.ours:.6g}"
     return (
         ", ".join(known),
-        f"{row.published:.6g}",
+        "n/a" if row.published is None else f"{row.published:.6g}",
         "n/a" if row.classic is None else f"{row.classic:.6g}",
         f"{ours} ± {half:.2g}" if half else ours,
         "n/a" if apart is None else f"{apart:+.2f}",
@@ -45,10 +47,14 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
-    known = [row for row in rows if row.ours is not None]
-    ratios = [row.ours / row.published for row in known if row.ours is not None]
+    ratios = [
+        row.ours / row.published
+        for row in rows
+        if row.ours is not None and row.published is not None
+    ]
+    remarks = list(dict.fromkeys(row.note for row in rows if row.note))
     if not ratios:
-        return []
+        return remarks
     below = sum(ratio <= 1.0 for ratio in ratios)
     near = sum(ratio <= 1.001 for ratio in ratios)
     mean = 100 * (sum(ratios) / len(ratios) - 1)
@@ -56,7 +62,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
         f"at or below the best printed policy: {below} of {len(rows)} rows; at most .1 % above: "
         f"{near}; mean difference {mean:+.2f} %"
     ]
-    return said + list(dict.fromkeys(row.note for row in rows if row.note))
+    return said + remarks
 
 
 def page(folder: Path) -> str:

@@ -23,7 +23,7 @@ class Record:
 
     name: str
     instance: tuple[str, ...]  # columns that say what the instance is
-    printed: tuple[str, ...]  # columns with costs of policies: the least is the published best
+    printed: tuple[str, ...]  # columns with costs of policies; empty: the table prints none
     code: str  # module and function
     exact: str = ""  # a column with the exact optimum, if there is one
     as_cost: str = ""  # module and function: (row, printed figure) -> cost; "": it is the cost
@@ -49,7 +49,7 @@ class Row:
     """A row of a table with its figures; costs as the table prints them."""
 
     instance: dict[str, str]
-    published: float
+    published: float | None  # the best printed policy; None where no cost is printed
     classic: float | None  # the best classic here
     ours: float | None  # None where the model cannot express the row
     interval: tuple[float, float] | None  # of ours, 95 %; None where it is exact
@@ -164,6 +164,20 @@ TABLES = {
             as_cost="solved:cost_of_return",
         ),
         Record(
+            "joint_replenishment",
+            (
+                "setting",
+                "holding",
+                "backorder",
+                "minor_costs",
+                "major_cost",
+                "truck_capacity",
+                "demand_high",
+            ),
+            (),
+            "solved:joint_replenishment",
+        ),
+        Record(
             "lot_sizing_dehaybe",
             ("demand",),
             ("s_S", "rolling_dynamic_program"),
@@ -203,8 +217,13 @@ def read_rows(record: Record, path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def published(record: Record, row: dict[str, str], place: str = "") -> float:
-    """Return the least printed cost of a policy. Raises ScenarioError if there is none."""
+def published(record: Record, row: dict[str, str], place: str = "") -> float | None:
+    """Return the least printed cost of a policy; None for a table that prints no costs.
+
+    Raises ScenarioError if the row should have one and has none.
+    """
+    if not record.printed:
+        return None
     found = []
     for name in record.printed:
         text = (row.get(name) or "").strip()
