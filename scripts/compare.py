@@ -232,6 +232,7 @@ def compare(
     drawn = [by_name[name] for name in reports.shown(compared, reference)]
     reports.draw_paths(drawn, plant, run.folder, seed)
     reports.store_trainings(trainings, run.folder)
+    reports.store_sizes(classics.tuned, plant, run.folder, seed)
     if best is not None:
         judged = [best, *(each.policy for each in trainings)]
         reports.store_robustness(judged, best.tuning.seconds, plant, run.folder, min(episodes, 256))

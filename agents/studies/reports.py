@@ -6,6 +6,7 @@ paths/*.svg        sample paths of the reference and of the best policy, on one 
 decisions.json     what both order at the inventory positions that occur
 training.json      the learners; the looks of each lie in its folder
 robustness.json    both on plants that differ from this one
+sizes.csv          stock and service of the tuned classics over their size
 """
 
 from __future__ import annotations
@@ -31,13 +32,17 @@ from jitgym.report.html import Curve, Decisions, Section
 from jitgym.report.tables import Table
 from jitgym.scenario import Scenario
 
-from . import robustness
+from . import robustness, sizes
 
 if TYPE_CHECKING:
+    import pandas
+
     from ..learned.training import Trained
+    from ..tuning.search import TunedPolicy
 
 FILE, DECISIONS = "comparison.json", "decisions.json"
 TRAININGS, ROBUSTNESS = "training.json", "robustness.json"
+SIZES = "sizes.csv"
 
 Array = npt.NDArray[np.float64]
 
@@ -130,6 +135,23 @@ def store_robustness(
         )
     found = {"rows": [robustness.as_json(row) for row in rows], "notes": notes}
     write_whole(folder / ROBUSTNESS, json.dumps(found, indent=1) + "\n")
+
+
+def store_sizes(tuned: Sequence[TunedPolicy], scenario: Scenario, folder: Path, seed: int) -> None:
+    """Write what stock and service the tuned classics have over their size."""
+    found = sizes.over_sizes(tuned, scenario, seed, progress=True)
+    write_whole(folder / SIZES, found.to_csv(index=False))
+
+
+def _sizes(folder: Path) -> pandas.DataFrame | None:
+    import pandas
+
+    path = folder / SIZES
+    if not path.is_file():
+        return None
+    with _readable(path):
+        found = pandas.read_csv(path)
+        return found.astype({"policy": str} | dict.fromkeys(["factor", *sizes.KPIS], float))
 
 
 def _robustness(folder: Path, scenario: Scenario) -> Table | None:
@@ -236,6 +258,7 @@ def read(folder: Path) -> Section:
         _curves(folder),
         _decisions(folder),
         _robustness(folder, scenario),
+        _sizes(folder),
     )
 
 

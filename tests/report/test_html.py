@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,14 @@ def run(tmp_path_factory: Any) -> Path:
     (folder / "learned" / "looks.csv").write_text(LOOKS)
     (folder / "training.json").write_text(TRAINING)
     reports.store_robustness(policies, 1e9, scenario, folder, 8)
+    (folder / "sizes.csv").write_text(SIZES.format(NAMES[0]))
     return folder
+
+
+SIZES = """policy,factor,average_inventory,fill_rate
+{0},0.8,1.2,0.75
+{0},1.0,2.9,0.88
+"""
 
 
 LOOKS = """periods,cpu_seconds,difference,low,high
@@ -116,6 +124,15 @@ def test_every_chart_is_also_a_picture_and_a_table(run: Path, tmp_path: Path) ->
     assert table[1].startswith("constant (textbook),")
     curve = (tmp_path / "figures" / "training.csv").read_text().splitlines()
     assert curve[2].split(",")[:4] == ["learned (ppo)", "200", "2.5", "-8.0"]  # -.4 of 5
+
+
+def test_classics_over_their_size_are_lines_beside_the_marks(run: Path) -> None:
+    section = reports.read(run)
+    [chart] = [each for each in section.charts if each.name == "service"]
+    assert "times 0.8 to 1" in chart.says
+    assert f"{NAMES[0]},1.2,0.75,0.8" in chart.csv
+    plain = replace(section, sizes=None)
+    assert "times" not in next(each for each in plain.charts if each.name == "service").says
 
 
 def test_the_page_shows_what_policies_order_and_how_they_fare_elsewhere(run: Path) -> None:

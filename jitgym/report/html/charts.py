@@ -126,8 +126,14 @@ def components(
     )  # fmt: skip
 
 
-def service(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
-    """Return average stock against fill rate, one mark per policy."""
+def service(
+    rows: Sequence[ComparisonRow], scenario: Scenario, sizes: pd.DataFrame | None = None
+) -> Chart | None:
+    """Return average stock against fill rate, one mark per policy.
+
+    `sizes` has the same of classics over their size: `policy`, `factor`, `average_inventory`,
+    `fill_rate`. Each is drawn as a thin line in the color of the policy's mark.
+    """
     known = [
         (row, row.kpis["average_inventory"], row.kpis["fill_rate"])
         for row in rows
@@ -136,10 +142,18 @@ def service(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
     if len(known) < 2:
         return None
     figure, axes = _begun(3.6, left=0.14, top=0.95)
+    lines: list[tuple[Any, ...]] = [(row.policy, stock, rate, "") for row, stock, rate in known]
     for k, (row, stock, rate) in enumerate(known):
         if k < MOST:
             axes.plot(stock, 100 * rate, MARKS[k], color=COLORS[k], markersize=6,
                       label=shortened(row.policy), zorder=3)  # fmt: skip
+            curve = None if sizes is None else sizes[sizes["policy"].isin(row.names)]
+            if curve is not None and len(curve) > 1:
+                curve = curve[curve["policy"] == curve["policy"].iloc[0]].sort_values("factor")
+                axes.plot(curve["average_inventory"], 100 * curve["fill_rate"], "-",
+                          color=COLORS[k], linewidth=0.9, alpha=0.8, zorder=1)  # fmt: skip
+                points = curve[["average_inventory", "fill_rate", "factor"]].to_numpy()
+                lines += [(row.policy, *point) for point in points]
         else:
             axes.plot(stock, 100 * rate, ".", color="#AAAAAA", markersize=5, zorder=2,
                       label="others, see the table" if k == MOST else None)  # fmt: skip
@@ -147,10 +161,21 @@ def service(rows: Sequence[ComparisonRow], scenario: Scenario) -> Chart | None:
     axes.set_ylabel("fill rate (%)", fontsize=8.5)
     axes.grid(color="#DDDDDD", linewidth=0.6)
     _legend(axes, min(len(known), MOST + 1), columns=2)
+    said = "Up and to the left is better: more service, less stock."
+    if sizes is not None and len(lines) > len(known):
+        least, most = sizes["factor"].min(), sizes["factor"].max()
+        said += (
+            f" A line is a tuned classic over its size: all its levels, cards or safeties times "
+            f"{least:g} to {most:g}."
+        )
+        # Marks decide what is shown: far sizes have next to no service, or much stock.
+        stocks, rates = [stock for _, stock, _ in known], [100 * rate for *_, rate in known]
+        wide, high = max(np.ptp(stocks), 1e-9), max(np.ptp(rates), 1.0)
+        axes.set_xlim(max(min(stocks) - 0.25 * wide, 0.0), max(stocks) + 0.25 * wide)
+        axes.set_ylim(max(min(rates) - 0.25 * high, 0.0), min(max(rates) + 0.25 * high, 101.0))
     return _chart(
-        "service", "Stock and service", "Up and to the left is better: more service, less stock.",
-        figure, scenario, ("policy", "average_inventory", "fill_rate"),
-        [(row.policy, stock, rate) for row, stock, rate in known],
+        "service", "Stock and service", said, figure, scenario,
+        ("policy", "average_inventory", "fill_rate", "size_factor"), lines,
     )  # fmt: skip
 
 

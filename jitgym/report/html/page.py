@@ -57,6 +57,7 @@ class Section:
     curves: Sequence[Curve] = field(default=())
     decisions: Sequence[Decisions] = field(default=())
     robustness: Table | None = None
+    sizes: pd.DataFrame | None = None  # stock and service of classics over their size
 
     @cached_property
     def table(self) -> Table:
@@ -69,7 +70,7 @@ class Section:
         found = (
             differences(self.rows, self.scenario),
             components(self.rows, self.frame, self.scenario),
-            service(self.rows, self.scenario),
+            service(self.rows, self.scenario, self.sizes),
             training(self.curves, self.rows, self.scenario),
             decisions(self.decisions, self.scenario),
         )
