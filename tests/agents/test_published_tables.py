@@ -137,6 +137,17 @@ def test_a_setting_with_a_number_missing_says_so() -> None:
     assert "one number each per item" in found.note
 
 
+def test_policies_are_also_compared_with_base_stock_on_their_own_tapes() -> None:
+    given = {"instance": {}, "published": 9.8, "classic": None, "interval": None, "exact": None}
+    lucky = records.Row(**given, ours=9.85, base=10.1, printed_base=10.0)  # a tape with less demand
+    other = records.Row(**given, ours=9.75, base=10.0, printed_base=9.9)
+    assert lucky.below_base == pytest.approx((9.85 / 10.1 - 1, -0.02))
+    whole = pages.table([lucky, other])
+    assert whole.texts()[0][-2:] == ["-2.48", "-2.00"]
+    assert "in 2 of 2 rows; at most 0.00 % above it; mean -0.98 %" in whole.notes[-1]
+    assert len(pages.table([records.Row(**given, ours=9.85)]).columns) == len(pages.COLUMNS)
+
+
 def test_rows_keep_their_order_and_say_what_they_could_not_do() -> None:
     record = records.find("lot_sizing_dehaybe")
     given = [

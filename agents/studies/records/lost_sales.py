@@ -154,7 +154,7 @@ def random_lead_times(row: dict[str, str]) -> dict[str, Any]:
 
 
 def specialist(row: dict[str, str], drawn: Array) -> dict[str, Any]:
-    """Return the cost of a policy that `hindsight` trains for a row, with its interval.
+    """Return the cost of a policy that `hindsight` trains for a row, and of base-stock.
 
     The cost of the tuned base-stock policy is measured on one long path, on which the demand of
     each period is integrated out; the difference to it, paired, on episodes of the scenario.
@@ -198,7 +198,8 @@ def specialist(row: dict[str, str], drawn: Array) -> dict[str, Any]:
     long = holding * world(_demand(row), _penalty(row), drawn).run((level, NO_CAP), MANY, 3)
     cost = float(long.mean() + apart.mean())
     error = math.hypot(_error(long), float(apart.std(ddof=1)) / math.sqrt(FEW))
-    return {"ours": cost, "interval": [cost - 2 * error, cost + 2 * error]}
+    base = float(long.mean())
+    return {"ours": cost, "interval": [cost - 2 * error, cost + 2 * error], "base": base}
 
 
 def _penalty(row: dict[str, str]) -> float:

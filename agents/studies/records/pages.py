@@ -24,9 +24,36 @@ COLUMNS = (
 )
 
 
+TO_BASE = (
+    Column("to_base", "ours to base-stock (%)"),
+    Column("published_to_base", "published to base-stock (%)"),
+)
+
+
 def table(rows: Sequence[Row]) -> Table:
     """Return a table of its rows."""
-    return Table(COLUMNS, [_cells(row) for row in rows], notes=_notes(rows))
+    if all(row.below_base is None for row in rows):
+        return Table(COLUMNS, [_cells(row) for row in rows], notes=_notes(rows))
+    cells = [(*_cells(row), *_to_base(row)) for row in rows]
+    return Table((*COLUMNS, *TO_BASE), cells, notes=[*_notes(rows), _against_base(rows)])
+
+
+def _to_base(row: Row) -> tuple[str, str]:
+    if row.below_base is None:
+        return "n/a", "n/a"
+    ours, best = row.below_base
+    return f"{100 * ours:+.2f}", f"{100 * best:+.2f}"
+
+
+def _against_base(rows: Sequence[Row]) -> str:
+    pairs = [row.below_base for row in rows if row.below_base is not None]
+    below = sum(ours <= best for ours, best in pairs)
+    most = max(100 * (ours - best) for ours, best in pairs)
+    mean = 100 * sum(ours - best for ours, best in pairs) / len(pairs)
+    return (
+        f"relative to base-stock, each on its own tape: at or below the best printed policy in "
+        f"{below} of {len(pairs)} rows; at most {max(most, 0.0):.2f} % above it; mean {mean:+.2f} %"
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

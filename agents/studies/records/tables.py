@@ -27,6 +27,7 @@ class Record:
     code: str  # module and function
     exact: str = ""  # a column with the exact optimum, if there is one
     as_cost: str = ""  # module and function: (row, printed figure) -> cost; "": it is the cost
+    base: str = ""  # a column with the printed cost of the best base-stock policy, if ours is known
 
     def figures(self, row: dict[str, str]) -> Figures:
         """Return `ours`, and what else is known of a row."""
@@ -55,6 +56,20 @@ class Row:
     interval: tuple[float, float] | None  # of ours, 95 %; None where it is exact
     exact: float | None  # the optimum, where it is known exactly
     note: str = ""
+    base: float | None = None  # our cost of the best base-stock policy, on the tape of `ours`
+    printed_base: float | None = None  # the printed cost of it
+
+    @property
+    def below_base(self) -> tuple[float, float] | None:
+        """Ours and the published best relative to base-stock, each on its own tape; shares.
+
+        What the luck of a tape adds to one policy, it adds to the other too, so that the two shares
+        can be compared where the costs carry the errors of their simulations.
+        """
+        if None in (self.base, self.printed_base, self.ours, self.published):
+            return None
+        ours, best = self.ours or 0.0, self.published or 0.0
+        return ours / (self.base or 1.0) - 1, best / (self.printed_base or 1.0) - 1
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -66,6 +81,8 @@ class Row:
             "interval": None if self.interval is None else list(self.interval),
             "exact": self.exact,
             "note": self.note,
+            "base": self.base,
+            "printed_base": self.printed_base,
         }
 
 
@@ -83,6 +100,7 @@ TABLES = {
             ("demand", "mean", "holding", "penalty", "kaplan_pmf_0_to_10"),
             ("best_base_stock", "best_capped_base_stock", "gc_lsn"),
             "lost_sales:random_lead_times",
+            base="best_base_stock",
         ),
         Record(
             "lost_sales",
@@ -205,7 +223,8 @@ def read_rows(record: Record, path: Path) -> list[dict[str, str]]:
             columns, rows = reader.fieldnames or [], list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScenarioError(f"{path}: cannot be read ({error}); expected a table in CSV") from None
-    wanted = (*record.instance, *record.printed, *([record.exact] if record.exact else []))
+    more = [name for name in (record.exact, record.base) if name]
+    wanted = (*record.instance, *record.printed, *more)
     if missing := [name for name in wanted if name not in columns]:
         raise ScenarioError(
             f"{path}: has no column {missing[0]!r}; expected the columns {', '.join(wanted)}"
@@ -257,6 +276,8 @@ def run(
                 None if interval is None else (interval[0], interval[1]),
                 float(row[record.exact]) if record.exact else figures.get("exact"),
                 figures.get("note", ""),
+                figures.get("base"),
+                float(row[record.base]) if record.base else None,
             )
         )
         told(len(done))
