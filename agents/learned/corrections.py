@@ -92,6 +92,16 @@ class Features:
         return len(self.entries) + len(self.steps.lot)
 
     @cached_property
+    def usual(self) -> Array:
+        """A third of the usual size of each quantity, and 1 for other features, (features,).
+
+        It stands for the deviation of a feature that does not move under the classic, such as stock
+        under a start that orders nothing.
+        """
+        found = [1.0 / entry.factor if entry.usual else 1.0 for entry in self.entries]
+        return np.array(found + [1.0] * len(self.steps.lot))
+
+    @cached_property
     def _columns(self) -> npt.NDArray[np.intp]:
         return np.array([entry.column for entry in self.entries], dtype=np.intp)
 

@@ -112,6 +112,19 @@ def test_a_stop_and_a_restart_change_nothing() -> None:
     np.testing.assert_array_equal(whole.price, restored.price)
 
 
+def test_what_never_moves_under_the_start_is_seen_in_its_usual_size() -> None:
+    """A start that orders nothing has no stock: the net would see it in units, up to hundreds."""
+    scenario = jitgym.load("lost-sales")
+    layout = lay_out(scenario)
+    start = starts.find(scenario, starts.NOTHING)
+    settings = find("hindsight").read_settings()
+    base = HindsightSession(Problem(scenario, layout, start, 0, 1_000), settings).base
+    names = [entry.name for entry in base.features.entries]
+    stock = names.index("product.stock")
+    assert base.net.gain[stock] == pytest.approx(base.features.entries[stock].factor)
+    assert base.net.gain[stock] < 0.5
+
+
 def test_a_short_training_closes_half_of_the_gap_of_base_stock(tmp_path: Path) -> None:
     """The tuned base-stock level of lost sales costs 9.9 % more than the optimum."""
     found = find("hindsight").train(

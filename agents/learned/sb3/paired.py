@@ -289,7 +289,7 @@ def classic_with_net(problem: Problem, herd: Herd, hidden: int) -> Corrected:
         seen.append(features(herd.state, asking(herd.state, herd.memory.copy())))
     shown = np.concatenate(seen)
     deviation = shown.std(axis=0)
-    deviation[deviation < 1e-9] = 1.0  # a feature that never moved: as it is
+    deviation = np.where(deviation < 1e-9, features.usual, deviation)  # if it never moved
     net = untrained(shown.mean(axis=0), deviation, hidden, steps.lot.size, problem.seed)
     return Corrected("corrected", layout, base, net)
 
