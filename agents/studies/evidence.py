@@ -288,6 +288,30 @@ def _earlier_lines(found: Sequence[Found]) -> list[str]:
     return lines
 
 
+def _best_lines(found: Sequence[Found]) -> list[str]:
+    """Return which learner is best on each plant that several have tried from the same start."""
+    tried: dict[str, list[Found]] = {}
+    for each in found:
+        if not each.plant.start:
+            tried.setdefault(each.label, []).append(each)
+    lines = []
+    for label, rivals in tried.items():
+        if len(rivals) < 2:
+            continue
+        ranked = sorted(rivals, key=lambda each: each.over_seeds[0] / abs(each.start_cost))
+        said = [
+            f"{each.plant.agent or 'the learner of the plan'} "
+            f"{100 * each.over_seeds[0] / abs(each.start_cost):+.2f} % in "
+            f"{_mean([run['seconds'] for run in each.runs]):.0f} CPU seconds"
+            for each in ranked
+        ]
+        best = ranked[0]
+        if best.over_seeds[2] >= 0.0:
+            said.insert(0, "none saves anything for sure")
+        lines.append(f"- **{label}**: {'; '.join(said)}.")
+    return ["", "## Which learner is best", "", *lines] if lines else []
+
+
 def page(plan: Plan, found: Sequence[Found], command: str) -> str:
     """Return the page: the table, and what holds over all trainings."""
     runs = [run for each in found for run in each.runs]
@@ -308,13 +332,19 @@ def page(plan: Plan, found: Sequence[Found], command: str) -> str:
         "",
         markdown(table(found)),
         "",
-        f"- Trainings: {len(runs)} on {len(found)} plants. Gates: {passed} passed, "
+        f"- Trainings: {len(runs)} on {len({each.label for each in found})} plants. Gates: "
+        f"{passed} passed, "
         f"{len(gates) - passed} refused.",
         f"- Policies that cost more than their start by more than {100 * MARGIN:g} %, with "
         f"significance (Holm over all {len(runs)} trainings): {worse}.",
     ]
-    lines += [*_gaps(found), *_earlier_lines(found)]
-    said = [f"- **{each.label}**: {each.plant.about}" for each in found if each.plant.about]
+    lines += [*_gaps(found), *_earlier_lines(found), *_best_lines(found)]
+    said = [
+        f"- **{each.label}{f' from {each.plant.start}' if each.plant.start else ''}**: "
+        f"{each.plant.about}"
+        for each in found
+        if each.plant.about
+    ]
     return (
         "\n".join([*lines, *(["", "## What the policies learned", "", *said] if said else [])])
         + "\n"

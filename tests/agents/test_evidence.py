@@ -66,6 +66,24 @@ def test_the_page_counts_gates_and_states_gaps_of_trainings_that_have_one() -> N
     assert "Exact gaps of" not in page_of(run(-0.5, 0.1, 0.001), start="nothing")
 
 
+def test_learners_on_one_plant_are_ranked_and_chance_is_no_winner() -> None:
+    tried = [
+        found(run(-0.2, 0.1), agent="improve"),
+        found(run(-0.5, 0.1), agent="hindsight"),
+        found(run(-9.0, 0.1), agent="ppo", start="nothing"),
+    ]
+    plan = evidence.Plan(title="T", agent="learned", seeds=1, plants=[tried[0].plant])
+    text = evidence.page(plan, tried, "a command")
+    assert "- Trainings: 3 on 1 plants." in text
+    assert (
+        "- **lost-sales**: hindsight -5.00 % in 20 CPU seconds; improve -2.00 % in 20 CPU seconds."
+        in text
+    )
+    unsure = [found(run(-0.05, 0.1), agent=name) for name in ("improve", "ppo")]
+    assert "none saves anything for sure; " in evidence.page(plan, unsure, "a command")
+    assert "Which learner is best" not in evidence.page(plan, tried[1:], "a command")
+
+
 def test_rivals_and_decisions_by_simulation_stand_beside_the_trainings() -> None:
     plain = found(run(-0.5, 0.1, 0.001))
     beside = {"rivals": {"linear-capped": {"cost": 4.75, "gap": 0.002}}, "online": [-0.1, -0.2, 0]}
