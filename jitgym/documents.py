@@ -113,6 +113,8 @@ def read_text(path: Path, what: str = "a YAML file") -> str:
                 f"{path}: has {size:,} bytes; expected {what} of at most {LARGEST_DOCUMENT:,}"
             )
         content = path.read_bytes()
+    except ScenarioError:  # which is a ValueError too
+        raise
     except OSError as error:
         raise ScenarioError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
     except ValueError as error:  # a name with a null character
