@@ -15,13 +15,14 @@ from agents.studies import evidence, trainings
 from jitgym.documents import write_whole
 
 PLAN = "a file such as configs/studies/learning.yaml"
+FOLDER = Path("benchmarks/learning")
 OUT = "the folder of all trainings; plants that are done there are not trained again"
 
 
 def main(
     plan: Annotated[Positional[Path], arg(metavar="PLAN", help=PLAN)],
     *,
-    out: Annotated[Path, arg(metavar="DIR", help=OUT)] = Path("benchmarks/learning"),
+    out: Annotated[Path, arg(metavar="DIR", help=OUT)] = FOLDER,
     workers: Annotated[int, arg(help="trainings at the same time")] = 1,
     page: Annotated[Path | None, arg(metavar="FILE", help="write the page here too")] = None,
 ) -> None:
@@ -50,7 +51,8 @@ def main(
             write_whole(besides, json.dumps(data, indent=1))
         beside = json.loads(besides.read_text(encoding="utf-8"))
         found.append(replace(evidence.read(done), plant=plant, beside=beside))
-        text = evidence.page(given, found, f"python scripts/learning.py {plan}")
+        command = f"python scripts/learning.py {plan}" + (f" --out {out}" if out != FOLDER else "")
+        text = evidence.page(given, found, command)
         (out / "page.md").write_text(text, encoding="utf-8")
     if page is not None:
         page.write_text(text, encoding="utf-8")
