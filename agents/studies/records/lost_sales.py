@@ -38,8 +38,8 @@ LONGER = 20
 BLOCKS = 40  # of each path, for the interval
 TUNED = 150_000  # periods of each level and cap that is tried
 GENERALIST = (-1.0, 0.0)
-MANY = 100_000_000  # periods for the cost of the base-stock policy that a training starts from
-FEW = 6_000  # episodes for the difference to it
+MANY = 300_000_000  # periods for the cost of the base-stock policy that a training starts from
+FEW = 10_000  # episodes for the difference to it
 NO_CAP = 1e9
 
 
