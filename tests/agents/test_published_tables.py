@@ -138,7 +138,7 @@ def optimum_by_hand(least: int, most: int, largest: int) -> float:
     value = np.zeros((levels.size, levels.size))
     after = np.arange(least, most + largest + 1)  # stocks after orders
     first, second = np.meshgrid(after, after, indexing="ij")
-    for _ in range(1500):
+    for _ in range(1100):
         later = np.zeros(first.shape)
         for a in range(3):
             for b in range(2):
