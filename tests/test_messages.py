@@ -146,7 +146,7 @@ def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
         ScenarioError, match=r"unknown scenario .*; .*A file name ends in \.yaml or"
     ):
         load(tmp_path / "shop.csv")
-    with pytest.raises(ScenarioError, match="expected a YAML file"):
+    with pytest.raises(ScenarioError, match="has a null character; expected a YAML file"):
         load("a\0b.yaml")
 
 

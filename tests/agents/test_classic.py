@@ -258,7 +258,7 @@ def test_policies_apply_to_assembly_and_distribution(name: str) -> None:
 
 
 @given(scenarios(periods=12), st.data())
-@settings(max_examples=14)
+@settings(max_examples=24)
 def test_any_plant_is_sized_by_the_textbook_or_refused(scenario: Scenario, data: Any) -> None:
     """Every policy is sized and run; one in five with a rule is also compared with its batches.
 
